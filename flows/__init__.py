@@ -1,0 +1,1 @@
+"""What runs, in which order: the flow, its parameters, the command line."""

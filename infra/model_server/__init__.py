@@ -1,0 +1,1 @@
+"""A model behind the SageMaker container contract: GET /ping, POST /invocations."""

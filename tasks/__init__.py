@@ -1,0 +1,1 @@
+"""One module a stage: thin Prefect tasks over services and core."""

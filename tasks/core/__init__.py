@@ -1,0 +1,1 @@
+"""The domain: pure functions and records; no Prefect, no AWS, no network."""
