@@ -4,11 +4,10 @@ Tile-level tasks exchange them as plain dictionaries (``to_dict``) and rebuild t
 read from a cache passes the same checks as a fresh one.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Self
-
-import math
 
 TRANSFORM_TERMS = 6
 
