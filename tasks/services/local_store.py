@@ -1,0 +1,117 @@
+"""Files of this machine behind the same few operations as S3."""
+
+import os
+import shutil
+import stat
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from tasks.core.errors import ObjectMissing
+from tasks.services.objects import ObjectInfo
+from tasks.services.storage_errors import translated
+
+PARTIAL_SUFFIX = ".partial"
+
+
+class LocalStore:
+    """Local files. URIs are absolute paths."""
+
+    def list(self, uri: str) -> list[ObjectInfo]:
+        """Every file below the folder, or the file itself.
+
+        Unlike ``fsspec``'s walk it follows links to files and folders (each folder once), and a folder that cannot be
+        read is an error: left out in silence, its tiles would be lost.
+        """
+        with translated(uri, "read"):
+            root = Path(uri)
+            if not stat.S_ISDIR(root.stat().st_mode):
+                return [_info(root, root.parent)]
+            return [_info(path, root) for path in _files(root) if path.is_file()]
+
+    def stat(self, uri: str) -> ObjectInfo | None:
+        """What is at the path; None where nothing is or where it is a folder."""
+        with translated(uri, "read"):
+            path = Path(uri)
+            return _info(path, path.parent) if path.is_file() else None
+
+    def is_folder(self, uri: str) -> bool:
+        """Whether the path is a folder."""
+        return Path(uri).is_dir()
+
+    def read(self, uri: str) -> bytes:
+        """The whole file."""
+        with translated(uri, "read"):
+            return Path(uri).read_bytes()
+
+    def read_range(self, uri: str, start: int, length: int) -> bytes:
+        """Bytes from ``start``; fewer than ``length`` where the file ends."""
+        with translated(uri, "read"), Path(uri).open("rb") as file:
+            file.seek(start)
+            return file.read(length)
+
+    def write(self, uri: str, data: bytes) -> None:
+        """Write whole or not at all."""
+        write_atomically(Path(uri), lambda partial: partial.write_bytes(data))
+
+    def fetch(self, uri: str, path: Path) -> None:
+        """Copy to ``path``, whole or not at all."""
+        if self.stat(uri) is None:
+            raise ObjectMissing(f"{uri}: does not exist. Check the name")
+        with translated(uri, "read"), Path(uri).open("rb"):
+            pass  # so that what fails from here on is the writing
+        write_atomically(path, lambda partial: shutil.copyfile(uri, partial))
+
+    def delete(self, uri: str) -> None:
+        """Remove the file; nothing there is no error."""
+        with translated(uri, "write"):
+            Path(uri).unlink(missing_ok=True)
+
+
+def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
+    """Let ``write`` fill a temporary file in the same folder, then rename it: readers never see half a file.
+
+    Args:
+        path: Where the file goes; its folders are made.
+        write: Fills the path it is given.
+
+    Raises:
+        StorageFull: No space left; nothing of the attempt stays behind.
+        OutputRefused: The folder may not be written.
+    """
+    with translated(str(path), "write"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with _partial(path.parent) as partial:
+            write(partial)
+            partial.replace(path)
+
+
+@contextmanager
+def _partial(folder: Path) -> Iterator[Path]:
+    # A short name: one made of the file's own could pass the limit of 255 bytes.
+    partial = folder / f".{uuid.uuid4().hex}{PARTIAL_SUFFIX}"
+    try:
+        yield partial
+    finally:
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
+
+
+def _files(root: Path) -> Iterator[Path]:
+    seen = {root.resolve()}
+    for folder, folders, names in os.walk(root, followlinks=True, onerror=_raise):
+        here = Path(folder)
+        fresh = {name: (here / name).resolve() for name in sorted(folders)}
+        folders[:] = [name for name, real in fresh.items() if real not in seen]
+        seen.update(fresh.values())
+        yield from (here / name for name in names)
+
+
+def _raise(error: OSError) -> None:
+    raise error
+
+
+def _info(path: Path, root: Path) -> ObjectInfo:
+    status = path.stat()
+    return ObjectInfo(str(path), path.relative_to(root).as_posix(), status.st_size, None, status.st_mtime)

@@ -1,0 +1,83 @@
+"""What an object in storage is: its URI, and what a listing tells about it.
+
+A URI is an absolute local path (``/data/tiles/a.jp2``) or ``s3://bucket/key``; ``resolve`` makes one of what a person
+types.
+"""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from tasks.core.errors import UnusableArgument
+
+S3_SCHEME = "s3://"
+FILE_SCHEME = "file://"
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectInfo:
+    """One object of a listing.
+
+    Attributes:
+        uri: Absolute local path or ``s3://bucket/key``.
+        relative_path: Path below the listed folder or prefix, ``/``-separated.
+        size_bytes: Its size.
+        etag: S3's ETag without quotes; None for local files.
+        modified_at: Time of the last change, seconds since the epoch.
+    """
+
+    uri: str
+    relative_path: str
+    size_bytes: int
+    etag: str | None = None
+    modified_at: float = 0.0
+
+
+def is_s3(uri: str) -> bool:
+    """Whether the URI is in S3."""
+    return uri.startswith(S3_SCHEME)
+
+
+def resolve(uri: str) -> str:
+    """An absolute URI without a trailing slash, of a path or URI as a person types it.
+
+    Raises:
+        UnusableArgument: The scheme is neither local nor S3, or the bucket is missing.
+    """
+    if is_s3(uri):
+        return _resolved_s3(uri)
+    if uri.startswith(FILE_SCHEME):
+        return _absolute(unquote(urlsplit(uri.replace("?", "%3F").replace("#", "%23")).path))
+    if "://" in uri or not uri or "\0" in uri:
+        raise UnusableArgument(f"{uri!r} is neither a local path nor s3://bucket/prefix: give one of these")
+    return _absolute(str(Path(uri).expanduser()))
+
+
+def _absolute(path: str) -> str:
+    return os.path.abspath(path)  # noqa: PTH100 - Path.resolve would follow links: people look for the name they gave
+
+
+def _resolved_s3(uri: str) -> str:
+    bucket, _, key = uri.removeprefix(S3_SCHEME).partition("/")
+    if not bucket:
+        raise UnusableArgument(f"{uri!r} names no bucket: give s3://bucket/prefix")
+    return f"{S3_SCHEME}{bucket}/{key}".rstrip("/")
+
+
+def join(uri: str, *parts: str) -> str:
+    """The URI of something below ``uri``; parts may hold slashes."""
+    return "/".join([uri.rstrip("/"), *(part.strip("/") for part in parts if part.strip("/"))])
+
+
+def parent(uri: str) -> str:
+    """The folder or prefix that holds the object; a bucket or the root is its own parent."""
+    if is_s3(uri):
+        bucket, _, key = uri.removeprefix(S3_SCHEME).rstrip("/").partition("/")
+        return f"{S3_SCHEME}{bucket}/{key.rpartition('/')[0]}".rstrip("/")
+    return str(Path(uri).parent)
+
+
+def name(uri: str) -> str:
+    """The last component: the file name, or the bucket's where the key is empty."""
+    return uri.rstrip("/").rpartition("/")[2]

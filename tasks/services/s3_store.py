@@ -1,0 +1,177 @@
+"""Objects in S3 behind the same few operations as local files, by fsspec's ``s3fs`` (extra ``aws``).
+
+``AWS_ENDPOINT_URL``, credentials and region come from where botocore finds them. Never through ``get``, ``put`` or
+``rm`` of fsspec: these take ``[`` and ``*`` in a name for patterns.
+"""
+
+import importlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from tasks.core.errors import FloodExtentError, ObjectMissing, StorageUnavailable, UnusableArgument
+from tasks.services.local_store import write_atomically
+from tasks.services.objects import S3_SCHEME, ObjectInfo
+from tasks.services.storage_errors import FULL, Purpose, local_error, missing, no_bucket, refused
+
+BEYOND_THE_END = 416
+THROTTLED = {
+    "SlowDown",
+    "Throttling",
+    "ThrottlingException",
+    "RequestTimeout",
+    "RequestLimitExceeded",
+    "OperationAborted",
+}
+# Threads of a run that talk to S3 at once; botocore's default of 10 connections would make them queue.
+CONNECTIONS = 32
+
+
+class S3Store:
+    """Objects in S3. URIs are ``s3://bucket/key``."""
+
+    def list(self, uri: str) -> list[ObjectInfo]:
+        """Every object below the prefix, or the object itself; placeholders of folders are left out."""
+        path = _path(uri)
+        with _translated(uri, "read"):
+            found = _filesystem().find(path, detail=True)
+        if not found and "/" in path:
+            raise ObjectMissing(f"{uri}: no object has this prefix. Check bucket and prefix")
+        return [
+            _info(info, path) for info in found.values() if info["type"] == "file" and not info["name"].endswith("/")
+        ]
+
+    def stat(self, uri: str) -> ObjectInfo | None:
+        """What is at the key; None where nothing is or where it is a prefix."""
+        path = _path(uri)
+        with _translated(uri, "read"):
+            try:
+                info = _filesystem().info(path)
+            except FileNotFoundError:
+                return None
+        return _info(info, path) if info["type"] == "file" else None
+
+    def is_folder(self, uri: str) -> bool:
+        """Whether objects lie below the prefix, or the bucket exists."""
+        with _translated(uri, "read"):
+            try:
+                return bool(_filesystem().info(_path(uri))["type"] == "directory")
+            except FileNotFoundError:
+                return False
+
+    def read(self, uri: str) -> bytes:
+        """The whole object."""
+        with _translated(uri, "read"):
+            return bytes(_filesystem().cat_file(_path(uri)))
+
+    def read_range(self, uri: str, start: int, length: int) -> bytes:
+        """Bytes from ``start``; fewer than ``length`` where the object ends."""
+        with _translated(uri, "read"):
+            try:
+                return bytes(_filesystem().cat_file(_path(uri), start=start, end=start + length))
+            except OSError as error:
+                if _status(error) == BEYOND_THE_END:
+                    return b""
+                raise
+
+    def write(self, uri: str, data: bytes) -> None:
+        """Write whole or not at all: S3 shows an object only when it is complete."""
+        with _translated(uri, "write"):
+            _filesystem().pipe_file(_path(uri), data)
+
+    def fetch(self, uri: str, path: Path) -> None:
+        """Download to ``path``, whole or not at all."""
+
+        def download(partial: Path) -> None:
+            with _translated(uri, "read", str(path)):
+                _filesystem().get_file(_path(uri), str(partial))
+
+        write_atomically(path, download)
+
+    def delete(self, uri: str) -> None:
+        """Remove the object; nothing there is no error."""
+        with _translated(uri, "write"):
+            _filesystem().rm_file(_path(uri))
+
+
+def _path(uri: str) -> str:
+    return uri.removeprefix(S3_SCHEME)
+
+
+def _info(info: dict[str, Any], path: str) -> ObjectInfo:
+    name = str(info["name"])
+    relative = name.removeprefix(path).lstrip("/") or name.rpartition("/")[2]
+    modified = info.get("LastModified")
+    etag = str(info.get("ETag", "")).strip('"')
+    return ObjectInfo(S3_SCHEME + name, relative, int(info["size"]), etag, modified.timestamp() if modified else 0.0)
+
+
+def _filesystem() -> Any:
+    # The environment that botocore reads is part of the key: fsspec's own cache would hand out a client of another
+    # endpoint, and one made before a fork.
+    settings = tuple(sorted(item for item in os.environ.items() if item[0].startswith("AWS_")))
+    return _connected(os.getpid(), settings)
+
+
+@lru_cache(maxsize=4)
+def _connected(_process: int, _settings: tuple[tuple[str, str], ...]) -> Any:
+    try:
+        s3fs = importlib.import_module("s3fs")
+    except ImportError as error:
+        raise UnusableArgument('s3:// needs the extra "aws": pip install "flood-extent[aws]"') from error
+    config = {"max_pool_connections": CONNECTIONS}
+    return s3fs.S3FileSystem(use_listings_cache=False, skip_instance_cache=True, config_kwargs=config)
+
+
+@contextmanager
+def _translated(uri: str, purpose: Purpose, disk: str | None = None) -> Iterator[None]:
+    """As ``storage_errors.translated``, for S3; a full disk while downloading is reported for ``disk``."""
+    try:
+        yield
+    except FloodExtentError:
+        raise
+    except Exception as error:
+        if disk and isinstance(error, OSError) and error.errno in FULL:
+            raise local_error(error, disk, "write") from error
+        translated = _s3_error(error, uri, purpose)
+        if translated is None:
+            raise
+        raise translated from error
+
+
+def _s3_error(error: Exception, uri: str, purpose: Purpose) -> FloodExtentError | None:
+    status, code = _status(error), _response(error).get("Error", {}).get("Code", "")
+    if status >= 500 or code in THROTTLED or _is_connection(error):  # noqa: PLR2004 - HTTP's server errors
+        return StorageUnavailable(f"{uri}: S3 does not answer just now ({_words(error)})")
+    if isinstance(error, FileNotFoundError):
+        return missing(uri, "read") if purpose == "read" else no_bucket(uri)
+    if isinstance(error, PermissionError):
+        return refused(uri, purpose, _words(error))
+    if isinstance(error, OSError | ValueError | importlib.import_module("botocore.exceptions").BotoCoreError):
+        return UnusableArgument(f"{uri}: S3 refuses this ({_words(error)}). Check bucket, key, region and credentials")
+    return None
+
+
+def _is_connection(error: Exception) -> bool:
+    exceptions = importlib.import_module("botocore.exceptions")
+    broken = importlib.import_module("aiohttp").ClientError
+    return isinstance(error, ConnectionError | TimeoutError | exceptions.HTTPClientError | broken)
+
+
+def _response(error: BaseException) -> dict[str, Any]:
+    for one in (error, error.__cause__):
+        response = getattr(one, "response", None)
+        if isinstance(response, dict):
+            return response
+    return {}
+
+
+def _status(error: BaseException) -> int:
+    return int(_response(error).get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+
+
+def _words(error: Exception) -> str:
+    return str(error) or type(error).__name__
