@@ -1,0 +1,81 @@
+"""From a tile's labels to what is flooded, observed and not assessed on the ground."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Self
+
+import shapely
+from shapely import GeometryCollection, MultiPolygon, Point
+
+from tasks.core import labels as label_masks
+from tasks.core.labels import BoolMask, LabelArray
+from tasks.core.polygons import mask_polygons, to_crs
+from tasks.core.records import Grid
+
+
+@dataclass(frozen=True, slots=True)
+class TileExtent:
+    """What one answered tile says, in units of its CRS.
+
+    Attributes:
+        flood: Flooded ground, exact to the pixel's edge.
+        observed: Ground that the model answered for, flooded or not; contains ``flood``.
+        unassessed: Valid ground labelled flood under cloud where that does not count as flood; disjoint from both.
+        flood_px: Pixels in ``flood``.
+        removed_px: Pixels labelled flood that were outside the valid mask.
+    """
+
+    flood: MultiPolygon
+    observed: MultiPolygon
+    unassessed: MultiPolygon
+    flood_px: int
+    removed_px: int
+
+    def __post_init__(self) -> None:
+        if not all(isinstance(area, MultiPolygon) for area in self.areas):
+            raise ValueError("a tile's extent is made of multipolygons")
+        if min(self.flood_px, self.removed_px) < 0:
+            raise ValueError(f"a tile cannot have {self.flood_px} flooded and {self.removed_px} removed pixels")
+
+    @property
+    def areas(self) -> tuple[MultiPolygon, MultiPolygon, MultiPolygon]:
+        """Flood, observed and unassessed, in that order."""
+        return self.flood, self.observed, self.unassessed
+
+    def to_bytes(self) -> bytes:
+        """One WKB geometry collection: the three areas, then a point that carries the two pixel counts."""
+        return bytes(shapely.to_wkb(GeometryCollection([*self.areas, Point(self.flood_px, self.removed_px)])))
+
+    @classmethod
+    def from_bytes(cls, content: bytes) -> Self:
+        """Rebuild from ``to_bytes``.
+
+        Raises:
+            ValueError: The content is damaged, or is something else.
+        """
+        try:
+            collection = shapely.from_wkb(content)
+            *areas, counts = collection.geoms
+            flood, observed, unassessed = areas
+            extent = cls(flood, observed, unassessed, int(counts.x), int(counts.y))
+        except (shapely.errors.ShapelyError, AttributeError, TypeError, ValueError) as error:
+            raise ValueError(f"not a tile's extent ({len(content)} bytes): {error}") from error
+        if not shapely.is_valid(extent.areas).all():
+            raise ValueError(f"a tile's extent of {len(content)} bytes holds invalid polygons")
+        return extent
+
+
+def extract(labels: LabelArray, valid: BoolMask, grid: Grid, flood_labels: Collection[int]) -> TileExtent:
+    """Turn a label mask into polygons.
+
+    Args:
+        labels: (height, width) uint8, on ``grid``.
+        valid: (height, width) bool, True where the tile holds imagery.
+        grid: The resized grid that both lie on.
+        flood_labels: Labels that count as flood.
+    """
+    masks = label_masks.split(labels, valid, flood_labels)
+    flood, observed, unassessed = (
+        to_crs(mask_polygons(mask), grid) for mask in (masks.flood, masks.observed, masks.unassessed)
+    )
+    return TileExtent(flood, observed, unassessed, int(masks.flood.sum()), masks.removed_px)
