@@ -89,7 +89,9 @@ def split(labels: LabelArray, valid: BoolMask, flood_labels: Collection[int]) ->
 
 def _judge_header(png: bytes, width_px: int, height_px: int, name: str) -> None:
     if len(png) < _HEADER_BYTES or not png.startswith(_SIGNATURE) or png[12:16] != b"IHDR":
-        raise WrongMask(f"{name}: the answer is not a PNG (it starts with {png[:8]!r}): check the endpoint's accept type")
+        raise WrongMask(
+            f"{name}: the answer is not a PNG (it starts with {png[:8]!r}): check the endpoint's accept type"
+        )
     width, height = int.from_bytes(png[16:20], "big"), int.from_bytes(png[20:24], "big")
     if (width, height) != (width_px, height_px):
         raise WrongMask(
