@@ -1,0 +1,257 @@
+"""The structure of a JPEG2000 file, read without decoding a pixel: boxes, image size, tile parts, where it ends.
+
+Source: ISO/IEC 15444-1, annex A (codestream syntax) and annex I (the box file format). It is read here, before GDAL
+sees the file, to find files that were cut (a decoder may leave its output unwritten without an error) and files that
+declare more pixels than anybody has memory for.
+"""
+
+import math
+import struct
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from tasks.core.errors import CutShort, NotJpeg2000, UnreadableImage
+
+ReadRange = Callable[[int, int], bytes]
+"""(start, length) -> bytes of the file."""
+
+SIGNATURE = bytes.fromhex("0000000c6a5020200d0a870a")
+CODESTREAM_START = bytes.fromhex("ff4fff51")  # SOC, then SIZ
+CODESTREAM_END = bytes.fromhex("ffd9")  # EOC
+JPEG_START = bytes.fromhex("ffd8ff")
+MARKERS_FROM = 0xFF00
+START_OF_TILE_PART = 0xFF90
+TILE_PART_HEADER = struct.Struct(">HHHIBB")  # SOT, Lsot, Isot, Psot, TPsot, TNsot
+IMAGE_SIZE = struct.Struct(">HH8IH")  # Lsiz, Rsiz, Xsiz … YTOsiz, Csiz
+
+FIRST_READ_BYTES = 1 << 16  # one request gets the boxes and the main header of nearly every file
+AFTER_MAIN_HEADER_BYTES = 1 << 12  # a decoder looks past the main header for the first tile part
+MAX_MAIN_HEADER_BYTES = 4 << 20
+MAX_METADATA_BYTES = 8 << 20  # GMLJP2 of a frame has kilobytes; a larger box is a thumbnail or an attack
+MAX_BOXES = 1000
+MAX_COMPONENTS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class ImageSize:
+    """The SIZ marker segment.
+
+    Attributes:
+        width_px: Columns of the image.
+        height_px: Rows of the image.
+        origin: Column and row of the image's first pixel on the reference grid, nearly always (0, 0).
+        tiles: Number of codestream tiles.
+        depths: Bits a component.
+        signed: Whether any component has signed samples.
+        subsampled: Whether any component has fewer samples than the image has pixels.
+    """
+
+    width_px: int
+    height_px: int
+    origin: tuple[int, int]
+    tiles: int
+    depths: tuple[int, ...]
+    signed: bool
+    subsampled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Structure:
+    """Where things are in a file whose structure holds.
+
+    Attributes:
+        size: What the codestream declares.
+        codestream_start: Offset of the codestream in bytes.
+        codestream_end: Offset behind its EOC marker.
+        tile_parts_start: Offset of the first tile part, behind the main header.
+        header_file: A small JPEG2000 file with all metadata and no image data, for GDAL to read the georeference from.
+    """
+
+    size: ImageSize
+    codestream_start: int
+    codestream_end: int
+    tile_parts_start: int
+    header_file: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class _Box:
+    kind: bytes
+    start: int
+    content: int
+    end: int
+
+
+class _Reader:
+    """Bounded reads that remember the file's first bytes, so that a header costs one request."""
+
+    def __init__(self, read_range: ReadRange, size_bytes: int, name: str) -> None:
+        self.size_bytes, self.name = size_bytes, name
+        self._read_range = read_range
+        self._first = read_range(0, min(FIRST_READ_BYTES, size_bytes)) if size_bytes else b""
+
+    def read(self, start: int, length: int) -> bytes:
+        """Exactly `length` bytes, or CutShort."""
+        if start + length > self.size_bytes:
+            raise CutShort(
+                f"{self.name}: cut short: {self.size_bytes} of at least {start + length} bytes. Copy it again"
+            )
+        inside = start + length <= len(self._first)
+        data = self._first[start : start + length] if inside else self._read_range(start, length)
+        if len(data) != length:
+            raise CutShort(f"{self.name}: cut short: it ends before byte {start + length}. Copy it again")
+        return data
+
+
+def read_structure(read_range: ReadRange, size_bytes: int, name: str) -> Structure:
+    """Walk the boxes and the main header of a JP2 file or a bare codestream.
+
+    Args:
+        read_range: Reads a range of the file; asked for a few ranges, never for the image data.
+        size_bytes: The file's size.
+        name: The file's name, for messages.
+
+    Raises:
+        NotJpeg2000: The content is something else.
+        CutShort: A box reaches beyond the end of the file, or the codestream does not end as it must.
+        UnreadableImage: The structure is damaged.
+    """
+    reader = _Reader(read_range, size_bytes, name)
+    boxes = list(_boxes(reader))
+    codestream = next((box for box in boxes if box.kind == b"jp2c"), None)
+    if codestream is None:
+        raise UnreadableImage(f"{name}: holds no JPEG2000 codestream, only metadata. Export the image again")
+    size = _image_size(reader, codestream.content)
+    if reader.read(codestream.end - len(CODESTREAM_END), len(CODESTREAM_END)) != CODESTREAM_END:
+        raise CutShort(
+            f"{name}: cut short: its {size_bytes} bytes do not end with the end-of-codestream marker. Copy it again"
+        )
+    tile_parts_start = _main_header_end(reader, codestream)
+    header_file = _header_file(reader, boxes, codestream, tile_parts_start)
+    return Structure(size, codestream.content, codestream.end, tile_parts_start, header_file)
+
+
+def check_tile_parts(read_range: ReadRange, structure: Structure, name: str) -> None:
+    """Follow the chain of tile parts: each must fit the codestream, and every tile must be there.
+
+    Takes one small read a tile part, so it is for local files.
+
+    Raises:
+        CutShort: A tile part reaches beyond the end, or tiles are missing.
+        UnreadableImage: The chain is broken.
+    """
+    position, seen = structure.tile_parts_start, set()
+    end = structure.codestream_end - len(CODESTREAM_END)
+    while position < end:
+        header = read_range(position, TILE_PART_HEADER.size)
+        if len(header) < TILE_PART_HEADER.size:
+            raise CutShort(f"{name}: cut short: the tile part at byte {position} is incomplete. Copy it again")
+        marker, _, tile, length, _, _ = TILE_PART_HEADER.unpack(header)
+        if marker != START_OF_TILE_PART or 0 < length < TILE_PART_HEADER.size:
+            raise UnreadableImage(f"{name}: damaged: no tile part begins at byte {position}. Copy it again")
+        seen.add(tile)
+        position = position + length if length else end
+    if position > end:
+        raise CutShort(f"{name}: cut short: its last tile part lacks {position - end} bytes. Copy it again")
+    if len(seen) < structure.size.tiles:
+        missing = structure.size.tiles - len(seen)
+        raise CutShort(f"{name}: cut short: {missing} of {structure.size.tiles} codestream tiles are missing")
+
+
+def _boxes(reader: _Reader) -> Iterator[_Box]:
+    """The top-level boxes; a bare codestream looks like one box without a header."""
+    start = reader.read(0, min(len(SIGNATURE), reader.size_bytes))
+    if start.startswith(CODESTREAM_START):
+        yield _Box(b"jp2c", 0, 0, reader.size_bytes)
+        return
+    if start != SIGNATURE:
+        raise NotJpeg2000(f"{reader.name}: {_what_it_is(start)}, not JPEG2000. Export it as JPEG2000 (.jp2)")
+    position = 0
+    for _ in range(MAX_BOXES):
+        box = _box(reader, position)
+        yield box
+        position = box.end
+        if position >= reader.size_bytes:
+            return
+    raise UnreadableImage(f"{reader.name}: damaged: more than {MAX_BOXES} boxes")
+
+
+def _what_it_is(start: bytes) -> str:
+    if not start:
+        return "empty (0 bytes)"
+    if start.startswith(JPEG_START):
+        return "a plain JPEG"
+    return f"it begins with the bytes {start[:4].hex(' ')}"
+
+
+def _box(reader: _Reader, start: int) -> _Box:
+    length, kind = struct.unpack(">I4s", reader.read(start, 8))
+    header = 8
+    if length == 1:
+        (length,), header = struct.unpack(">Q", reader.read(start + 8, 8)), 16
+    elif length == 0:
+        length = reader.size_bytes - start
+    if length < header:
+        raise UnreadableImage(f"{reader.name}: damaged: a box of {length} bytes at byte {start}. Copy it again")
+    if start + length > reader.size_bytes:
+        raise CutShort(f"{reader.name}: cut short: {reader.size_bytes} of {start + length} bytes. Copy it again")
+    return _Box(kind, start, start + header, start + length)
+
+
+def _image_size(reader: _Reader, start: int) -> ImageSize:
+    if reader.read(start, len(CODESTREAM_START)) != CODESTREAM_START:
+        raise UnreadableImage(
+            f"{reader.name}: damaged: its codestream does not begin with an image size. Copy it again"
+        )
+    fixed = reader.read(start + len(CODESTREAM_START), IMAGE_SIZE.size)
+    _, _, x1, y1, x0, y0, tile_width, tile_height, tile_x0, tile_y0, bands = IMAGE_SIZE.unpack(fixed)
+    if x1 <= x0 or y1 <= y0 or not tile_width or not tile_height or not 0 < bands <= MAX_COMPONENTS:
+        raise UnreadableImage(
+            f"{reader.name}: damaged: declares {x1 - x0} x {y1 - y0} px, {bands} bands, "
+            f"codestream tiles of {tile_width} x {tile_height}. Copy it again"
+        )
+    components = reader.read(start + len(CODESTREAM_START) + IMAGE_SIZE.size, 3 * bands)
+    return ImageSize(
+        width_px=x1 - x0,
+        height_px=y1 - y0,
+        origin=(x0, y0),
+        tiles=math.ceil((x1 - tile_x0) / tile_width) * math.ceil((y1 - tile_y0) / tile_height),
+        depths=tuple((depth & 0x7F) + 1 for depth in components[::3]),
+        signed=any(depth & 0x80 for depth in components[::3]),
+        subsampled=any(step != 1 for at, step in enumerate(components) if at % 3),
+    )
+
+
+def _main_header_end(reader: _Reader, codestream: _Box) -> int:
+    """Offset of the first tile part: marker segments follow each other up to it."""
+    position = codestream.content + 2
+    while position < min(codestream.end, codestream.content + MAX_MAIN_HEADER_BYTES):
+        marker, length = struct.unpack(">HH", reader.read(position, 4))
+        if marker == START_OF_TILE_PART:
+            return position
+        if marker < MARKERS_FROM or length < 2:  # noqa: PLR2004 - a segment's length counts itself
+            break
+        position += 2 + length
+    raise UnreadableImage(f"{reader.name}: damaged: its main header is broken at byte {position}. Copy it again")
+
+
+def _header_file(reader: _Reader, boxes: list[_Box], codestream: _Box, tile_parts_start: int) -> bytes:
+    """All small boxes as they are, and the codestream cut behind its main header with its length adjusted."""
+    stop = min(codestream.end, tile_parts_start + AFTER_MAIN_HEADER_BYTES)
+    main_header = reader.read(codestream.content, stop - codestream.content)
+    if codestream.content == 0:
+        return main_header
+    parts, spent = [], 0
+    for box in boxes:
+        if box is codestream:
+            parts.append(struct.pack(">I4s", 8 + len(main_header), b"jp2c") + main_header)
+        elif box.kind != b"jp2c" and spent + box.end - box.start <= MAX_METADATA_BYTES:
+            parts.append(_whole(reader, box))
+            spent += box.end - box.start
+    return b"".join(parts)
+
+
+def _whole(reader: _Reader, box: _Box) -> bytes:
+    """A box with its length spelled out: a last box of length 0 may not be the last one in the header file."""
+    content = reader.read(box.content, box.end - box.content)
+    return struct.pack(">I4s", 8 + len(content), box.kind) + content

@@ -1,0 +1,105 @@
+"""From a JPEG2000 tile to what the model needs (a small JPEG) and what the extent needs (a valid mask, a grid)."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from tasks.core.errors import FinalError, UnreadableImage
+from tasks.core.jpeg2000 import DecodedImage, decode
+from tasks.core.padding import find_padding
+from tasks.core.records import Grid
+
+VALID_FROM = 0.99  # share of a resized pixel that alpha must cover
+PADDING_WORTH_A_WARNING = 0.01  # share of the tile
+JPEG_QUALITIES = (95, 92, 90)  # below 90 the model's input suffers: quality 75 with 4:2:0 costs 2.4 points of IoU
+MAX_JPEG_BYTES = 6_000_000  # SageMaker refuses a body above 6 MB
+NEIGHBOURS = np.ones((3, 3), np.uint8)
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedImage:
+    """A tile ready to be predicted.
+
+    Attributes:
+        jpeg: 3-band JPEG (NRG in the places of red, green, blue), quality >= 90, 4:4:4, below 6 MB.
+        valid: bool (height, width), True where observed.
+        grid: Of the resized image: the same outer corners as the tile.
+        warnings: For the run's record, naming the tile's file.
+    """
+
+    jpeg: bytes
+    valid: NDArray[np.bool_]
+    grid: Grid
+    warnings: tuple[str, ...]
+
+
+def target_size(grid: Grid, scale: float) -> tuple[int, int]:
+    """Width and height in px of a tile's resized image; a scale above 1 does not enlarge."""
+    if not scale > 0:
+        raise ValueError(f"a scale is above 0, not {scale}")
+    factor = min(scale, 1.0)
+    return max(1, round(grid.width_px * factor)), max(1, round(grid.height_px * factor))
+
+
+def prepare_image(path: Path, grid: Grid, width_px: int, height_px: int, *, max_pixels: int) -> PreparedImage:
+    """Decode a tile small, find its valid pixels and encode it for the model.
+
+    Args:
+        path: A local JP2 file.
+        grid: Its full-resolution grid, as settled from its header.
+        width_px: Columns wanted, at most the tile's own.
+        height_px: Rows wanted, at most the tile's own.
+        max_pixels: The most pixels that the tile may declare.
+
+    Raises:
+        UnreadableImage: The tile cannot be decoded whole, is not NRG, or is not the one that `grid` describes.
+        FinalError: The JPEG cannot be made small enough.
+    """
+    image = decode(path, width_px, height_px, max_pixels)
+    if (image.full_width_px, image.full_height_px) != (grid.width_px, grid.height_px):
+        raise UnreadableImage(
+            f"{path.name}: {image.full_width_px} x {image.full_height_px} px now, "
+            f"{grid.width_px} x {grid.height_px} px when it was listed. Run again when nobody writes it"
+        )
+    valid, warnings = _valid_pixels(image, path.name)
+    jpeg = encode_jpeg(image.nrg, path.name)
+    return PreparedImage(jpeg, erode(valid), grid.resized(width_px, height_px), warnings)
+
+
+def encode_jpeg(nrg: NDArray[np.uint8], name: str = "image") -> bytes:
+    """Encode uint8 (height, width, 3) as JPEG at the best quality (>= 90, 4:4:4) that stays below 6 MB.
+
+    Raises:
+        FinalError: Even the lowest quality is too large.
+    """
+    for quality in JPEG_QUALITIES:
+        settings = [cv2.IMWRITE_JPEG_QUALITY, quality, cv2.IMWRITE_JPEG_SAMPLING_FACTOR]
+        bgr = cv2.cvtColor(nrg, cv2.COLOR_RGB2BGR)  # OpenCV writes BGR: near infrared goes where red goes
+        written, jpeg = cv2.imencode(".jpg", bgr, [*settings, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444])
+        if written and jpeg.size < MAX_JPEG_BYTES:
+            return bytes(jpeg)
+    raise FinalError(
+        f"{name}: {nrg.shape[1]} x {nrg.shape[0]} px do not fit a JPEG of {MAX_JPEG_BYTES // 1_000_000} MB at quality "
+        f"{JPEG_QUALITIES[-1]}. Run with a smaller width"
+    )
+
+
+def erode(valid: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Shrink a valid mask by one pixel, never at the tile's own border: neighbouring tiles must still join there."""
+    shrunk = cv2.erode(valid.astype(np.uint8), NEIGHBOURS, borderType=cv2.BORDER_CONSTANT, borderValue=1)
+    return shrunk.astype(bool)
+
+
+def _valid_pixels(image: DecodedImage, name: str) -> tuple[NDArray[np.bool_], tuple[str, ...]]:
+    """Alpha decides where there is one; else padding is sought, and said where it was found."""
+    if image.coverage is not None:
+        valid = image.coverage >= VALID_FROM
+        return valid, () if valid.any() else (f"{name}: alpha leaves no pixel of it valid",)
+    padding = find_padding(image.nrg)
+    share = float(padding.mean())
+    if share <= PADDING_WORTH_A_WARNING:
+        return ~padding, ()
+    return ~padding, (f"{name}: no alpha band: {share:.1%} of it was taken for padding (black up to the border)",)
