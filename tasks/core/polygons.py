@@ -6,6 +6,7 @@ each coordinate to the pixel corner beside it. The polygons equal those of ``ras
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -20,8 +21,24 @@ from tasks.core.records import Grid
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
 
-_PARENT = 3  # column of OpenCV's hierarchy
-_FRAME = 0  # the contour around everything that is not the shape: there always is one, because of the padding
+
+@dataclass(frozen=True, slots=True)
+class _Rings:
+    """Points of closed rings, one ring after the other.
+
+    Attributes:
+        columns: x of each point, a pixel-corner coordinate.
+        rows: y of each point.
+        ring_of: Number of the ring that each point belongs to; a ring's points are a run of equal numbers.
+    """
+
+    columns: IntArray
+    rows: IntArray
+    ring_of: IntArray
+
+    def take(self, which: IntArray | BoolMask) -> "_Rings":
+        """Some of the points, in the given order."""
+        return _Rings(self.columns[which], self.rows[which], self.ring_of[which])
 
 
 def mask_polygons(mask: BoolMask) -> list[Polygon]:
@@ -35,20 +52,16 @@ def mask_polygons(mask: BoolMask) -> list[Polygon]:
 
     Returns:
         Polygons in pixel-corner coordinates (column, row) of integer value, (0, 0) the outer corner of the first pixel,
-        with vertices only where the outline turns.
+        with vertices only where the outline turns; in no particular order.
     """
-    contours, hierarchy = _contours(mask)
-    if len(contours) == 1:
+    outline = _turns_only(_outlines(mask))
+    if not outline.ring_of.size:
         return []
-    sizes = np.fromiter(map(len, contours), np.int64, len(contours))[1:]
-    points = (np.concatenate(contours[1:])[:, 0, :].astype(np.int64) + 1) // 2 - 1
-    contour_of = np.repeat(np.arange(sizes.size), sizes)
-    points, contour_of = _turns_only(points, contour_of)
-    ring_of = _split_at_touching_points(points, contour_of)
-    order = np.argsort(ring_of, kind="stable")
-    points, ring_of, contour_of = points[order], ring_of[order], contour_of[order]
-    starts = np.flatnonzero(np.diff(ring_of, prepend=-1))
-    return _assemble(points, starts, contour_of[starts], hierarchy[1:, _PARENT] - 1)
+    outline = _split_at_touching_points(outline)
+    starts = np.flatnonzero(_is_first(outline.ring_of))
+    components = cv2.connectedComponents(mask.astype(np.uint8), connectivity=4)[1]
+    owners = components[_pixels_beside(outline, starts)] - 1
+    return _assemble(outline, starts, owners)
 
 
 def to_crs(polygons: list[Polygon], grid: Grid) -> MultiPolygon:
@@ -73,82 +86,86 @@ def ground(grid: Grid) -> Callable[[FloatArray], FloatArray]:
     return to_ground
 
 
-def _contours(mask: BoolMask) -> tuple[tuple[npt.NDArray[np.int32], ...], npt.NDArray[np.int32]]:
-    """Contours of all that is not the mask, on a canvas padded by one pixel and enlarged twice."""
+def _outlines(mask: BoolMask) -> _Rings:
+    """Contours of all that is not the mask, on a canvas padded by one pixel and enlarged twice, as pixel corners.
+
+    OpenCV's own hierarchy is left alone: finding parents takes it time quadratic in the number of contours.
+    """
     background = cv2.copyMakeBorder((~mask).astype(np.uint8), 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=1)
     enlarged = cv2.resize(background, None, fx=2, fy=2, interpolation=cv2.INTER_NEAREST)
-    contours, hierarchy = cv2.findContours(enlarged, cv2.RETR_TREE, cv2.CHAIN_APPROX_SIMPLE)
-    return contours, hierarchy[0]
+    contours, _ = cv2.findContours(enlarged, cv2.RETR_LIST, cv2.CHAIN_APPROX_SIMPLE)
+    sizes = np.fromiter(map(len, contours), np.int64, len(contours))
+    columns, rows = (np.concatenate(contours)[:, 0, :].T.astype(np.int64) + 1) // 2 - 1
+    inside = (columns >= 0) & (columns <= mask.shape[1])  # all but the contour around the canvas, which padding adds
+    return _Rings(columns, rows, np.repeat(np.arange(sizes.size), sizes)).take(inside)
 
 
-def _turns_only(points: IntArray, ring_of: IntArray) -> tuple[IntArray, IntArray]:
-    """Drop repeated points, then points where the outline runs straight on. Rings are runs of equal ``ring_of``."""
-    keep = (points != points[_previous(ring_of)]).any(axis=1)
-    points, ring_of = points[keep], ring_of[keep]
-    before, after = _previous(ring_of), _next(ring_of)
-    straight = (points[before] == points) & (points == points[after])
-    return points[~straight.any(axis=1)], ring_of[~straight.any(axis=1)]
+def _turns_only(rings: _Rings) -> _Rings:
+    """Drop repeated points, then points where the outline runs straight on."""
+    before = _previous(rings.ring_of)
+    rings = rings.take((rings.columns != rings.columns[before]) | (rings.rows != rings.rows[before]))
+    before = _previous(rings.ring_of)
+    moves_across = rings.columns != rings.columns[before]
+    after = np.empty_like(before)
+    after[before] = np.arange(before.size)
+    return rings.take(moves_across != moves_across[after])
+
+
+def _is_first(ring_of: IntArray) -> BoolMask:
+    """Whether each point is the first of its run of equal ring numbers."""
+    first = np.ones(ring_of.size, np.bool_)
+    np.not_equal(ring_of[1:], ring_of[:-1], out=first[1:])
+    return first
 
 
 def _previous(ring_of: IntArray) -> IntArray:
     """Index of the point before each in its ring."""
-    first = np.diff(ring_of, prepend=-1) != 0
+    starts = np.flatnonzero(_is_first(ring_of))
     before = np.arange(ring_of.size) - 1
-    before[first] = np.append(np.flatnonzero(first)[1:], ring_of.size) - 1
+    before[starts] = np.append(starts[1:], ring_of.size) - 1
     return before
 
 
-def _next(ring_of: IntArray) -> IntArray:
-    """Index of the point after each in its ring."""
-    after = np.empty(ring_of.size, np.int64)
-    after[_previous(ring_of)] = np.arange(ring_of.size)
-    return after
+def _split_at_touching_points(rings: _Rings) -> _Rings:
+    """Split outlines that touch themselves into simple rings.
 
-
-def _split_at_touching_points(points: IntArray, contour_of: IntArray) -> IntArray:
-    """Give each point the number of the simple ring that it belongs to.
-
-    A contour passes a pixel corner at most twice, and two such visits never alternate with those of another corner (the
-    shape would fall apart there). So the visits nest like brackets: the points after the first visit up to the second
-    form a ring of their own, less the rings nested within, in their old order.
+    An outline passes a pixel corner at most twice, and two such visits never alternate with those of another corner
+    (the shape would fall apart there). So the visits nest like brackets: the points after the first visit up to the
+    second form a ring of their own, less the rings nested within, in their old order.
     """
-    width = int(points[:, 0].max()) + 1
-    height = int(points[:, 1].max()) + 1
-    corner = (contour_of * height + points[:, 1]) * width + points[:, 0]
+    width, height = int(rings.columns.max()) + 1, int(rings.rows.max()) + 1
+    corner = (rings.ring_of * height + rings.rows) * width + rings.columns
     order = np.argsort(corner, kind="stable")
     twice = np.flatnonzero(corner[order[1:]] == corner[order[:-1]])
-    first, second = order[twice], order[twice + 1]
-    opens, closes = np.zeros(len(points) + 1, np.int64), np.zeros(len(points) + 1, np.int64)
-    opens[first + 1] = 1
-    closes[second + 1] = 1
-    return _innermost(contour_of, opens[:-1].astype(bool), np.cumsum(opens - closes)[:-1])
-
-
-def _innermost(contour_of: IntArray, opens: npt.NDArray[np.bool_], depth: IntArray) -> IntArray:
-    """Number the innermost bracket around each point: at its depth, the last one opened; at depth 0, its contour."""
+    opens, closes = np.zeros(corner.size + 1, np.int64), np.zeros(corner.size + 1, np.int64)
+    opens[order[twice] + 1] = 1
+    closes[order[twice + 1] + 1] = 1
+    depth = np.cumsum(opens - closes)[:-1]
     order = np.argsort(depth, kind="stable")
-    starts = opens[order] | ((depth[order] == 0) & (np.diff(contour_of[order], prepend=-1) != 0))
-    ring_of = np.empty(depth.size, np.int64)
-    ring_of[order] = np.cumsum(starts) - 1
-    return ring_of
+    # The bracket around a point is, at its depth, the last one opened; at depth 0 the outline itself.
+    starts = opens[order].astype(np.bool_) | ((depth[order] == 0) & _is_first(rings.ring_of[order]))
+    split = rings.take(order)
+    ring_of = np.cumsum(starts) - 1
+    return _Rings(split.columns, split.rows, ring_of)
 
 
-def _assemble(points: IntArray, starts: IntArray, contour_of: IntArray, parent_of: IntArray) -> list[Polygon]:
+def _pixels_beside(rings: _Rings, starts: IntArray) -> tuple[IntArray, IntArray]:
+    """(rows, columns) of the mask's pixel beside each ring's first edge: on the right, as seen with rows downwards."""
+    column, row = rings.columns[starts], rings.rows[starts]
+    across, down = rings.columns[starts + 1] - column, rings.rows[starts + 1] - row
+    return row - ((across < 0) | (down < 0)), column - ((across < 0) | (down > 0))
+
+
+def _assemble(rings: _Rings, starts: IntArray, owners: IntArray) -> list[Polygon]:
     """Make polygons of simple rings: OpenCV runs around shapes and around their holes in opposite senses."""
-    sizes = np.diff(np.append(starts, len(points)))
-    rings = shapely.linearrings(points.astype(np.float64), indices=np.repeat(np.arange(starts.size), sizes))
-    is_shell = _doubled_areas(points, starts, sizes) > 0
-    polygon_of = np.full(parent_of.size, -1)
-    polygon_of[contour_of[is_shell]] = np.arange(np.count_nonzero(is_shell))
-    own = polygon_of[contour_of]
-    owners = np.where(own >= 0, own, polygon_of[parent_of[contour_of]])
-    order = np.lexsort((~is_shell, owners))  # each polygon's shell, then its holes
-    return list(shapely.polygons(rings[order], indices=owners[order]))
+    corners = np.stack([rings.columns, rings.rows], axis=1).astype(np.float64)
+    linear_rings = shapely.linearrings(corners, indices=rings.ring_of)
+    is_hole = _doubled_areas(rings, starts) < 0
+    order = np.lexsort((is_hole, owners))  # each polygon's shell, then its holes
+    return list(shapely.polygons(linear_rings[order], indices=owners[order]))
 
 
-def _doubled_areas(points: IntArray, starts: IntArray, sizes: IntArray) -> IntArray:
-    """Twice each ring's signed area: the shoelace formula, without a term for runs along a row."""
-    after = np.arange(1, len(points) + 1)
-    after[starts + sizes - 1] = starts
-    rises = points[after, 1] - points[:, 1]
-    return np.asarray(np.add.reduceat(2 * points[:, 0] * rises, starts), np.int64)
+def _doubled_areas(rings: _Rings, starts: IntArray) -> IntArray:
+    """Twice each ring's signed area: the shoelace formula for edges along rows and columns."""
+    rises = rings.rows - rings.rows[_previous(rings.ring_of)]
+    return np.asarray(np.add.reduceat(2 * rings.columns * rises, starts), np.int64)

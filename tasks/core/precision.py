@@ -1,8 +1,7 @@
 """How finely coordinates are kept: 0.1 mm on the ground in a projected CRS, 1e-9 degrees in a geographic one."""
 
-from functools import lru_cache
-
 import math
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
