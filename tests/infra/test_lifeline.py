@@ -96,7 +96,7 @@ def test_a_process_started_by_hand_watches_nothing() -> None:
 
 def test_a_command_that_does_not_exist_is_an_error_and_leaks_no_pipe(tmp_path: Path) -> None:
     """A failed start closes both ends of its pipe."""
-    before = set(os.listdir("/proc/self/fd"))
+    before = set(Path("/proc/self/fd").iterdir())
     with pytest.raises(FileNotFoundError):
         lifeline.start([str(tmp_path / "nothing")])
-    assert set(os.listdir("/proc/self/fd")) <= before
+    assert set(Path("/proc/self/fd").iterdir()) <= before

@@ -1,0 +1,88 @@
+"""``python -m infra.model_server``: serve one model on loopback, or in a container on every interface.
+
+It ends by itself when the process that started it through ``infra.lifeline`` is gone.
+"""
+
+import argparse
+import socket
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from infra import lifeline
+
+LOOPBACK = "127.0.0.1"
+MODEL_REFUSED = 64
+# More requests at once than this are answered 503 rather than queued without end.
+MAX_REQUESTS = 256
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Load the model, listen, announce the port and serve until SIGTERM.
+
+    Returns:
+        Exit status: 64 where the model cannot be used; what is wrong is on standard error.
+    """
+    # Before the slow imports: a parent may die during them.
+    lifeline.watch_inherited()
+    options = _parse(arguments)
+
+    import cv2  # noqa: PLC0415
+    import uvicorn  # noqa: PLC0415
+
+    from infra.model_server import app, models  # noqa: PLC0415
+    from tasks.core.errors import EndpointRefused  # noqa: PLC0415
+
+    cv2.setNumThreads(1)  # requests are what runs in parallel
+    limits = app.Limits(max_bytes=options.max_bytes, max_pixels=options.max_pixels, concurrency=options.concurrency)
+    try:
+        application = app.create_app(models.load(options.model), limits)
+    except EndpointRefused as error:
+        sys.stderr.write(f"{error}\n")
+        return MODEL_REFUSED
+    config = uvicorn.Config(
+        application,
+        lifespan="off",
+        access_log=False,
+        log_level="warning",
+        limit_concurrency=MAX_REQUESTS,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=5,
+    )
+    listener = _listen(options.host, options.port)
+    _announce(listener, options.announce)
+    uvicorn.Server(config).run(sockets=[listener])
+    return 0
+
+
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m infra.model_server", description=main.__doc__)
+    parser.add_argument("--model", default="water-index", help="water-index, or the path of an ONNX model")
+    parser.add_argument("--host", default=LOOPBACK, help="address to listen on (a container: 0.0.0.0)")
+    parser.add_argument("--port", type=int, default=8080, help="0: a free one")
+    parser.add_argument("--announce", type=Path, help="file that the port is written to once it is open")
+    parser.add_argument("--max-bytes", type=int, default=6 * 1024 * 1024, help="largest request body")
+    parser.add_argument("--max-pixels", type=int, default=100_000_000, help="largest image")
+    parser.add_argument("--concurrency", type=int, default=2, help="predictions at a time")
+    return parser.parse_args(arguments)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    listener = socket.create_server((host, port), backlog=MAX_REQUESTS)
+    listener.set_inheritable(False)
+    return listener
+
+
+def _announce(listener: socket.socket, announce: Path | None) -> None:
+    port = listener.getsockname()[1]
+    if announce is not None:
+        # Renamed into place: a reader sees the whole number or no file.
+        partial = announce.with_name(announce.name + ".partial")
+        partial.write_text(str(port))
+        partial.replace(announce)
+    sys.stdout.write(f"listening on port {port}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

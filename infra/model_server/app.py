@@ -1,0 +1,100 @@
+"""The SageMaker container contract over HTTP: ``GET /ping`` and ``POST /invocations``.
+
+https://docs.aws.amazon.com/sagemaker/latest/dg/your-algorithms-inference-code.html
+
+One answer a request and never a hang: 200 with a PNG label mask (8 bit, one channel, the size of the image); 400 not a
+whole three-band JPEG, or not one that the model takes; 408 the body did not arrive in time; 413 too many bytes or
+pixels; 415 not ``image/jpeg``; 500 the model failed.
+"""
+
+import asyncio
+import os
+from dataclasses import dataclass
+
+import cv2
+from anyio import CapacityLimiter, to_thread
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from infra.model_server import jpeg
+from infra.model_server.models import Predict
+from tasks.core.errors import EndpointRefused
+
+JPEG_TYPE, PNG_TYPE = "image/jpeg", "image/png"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What the server accepts.
+
+    Attributes:
+        max_bytes: Of a request's body; SageMaker's own limit is 6 MB.
+        max_pixels: Of an image.
+        body_seconds: In which a body must have arrived.
+        concurrency: Predictions at a time; further requests wait.
+    """
+
+    max_bytes: int = 6 * 1024 * 1024
+    max_pixels: int = 100_000_000
+    body_seconds: float = 30.0
+    concurrency: int = os.cpu_count() or 1
+
+
+def create_app(predict: Predict, limits: Limits) -> Starlette:
+    """The application that answers with ``predict``, already loaded: it is ready as soon as it listens."""
+    limiter = CapacityLimiter(limits.concurrency)
+
+    async def ping(_: Request) -> Response:
+        return Response()
+
+    async def invocations(request: Request) -> Response:
+        _check_type(request)
+        body = await _body(request, limits)
+        png = await to_thread.run_sync(_answer, predict, body, limits.max_pixels, limiter=limiter)
+        return Response(png, media_type=PNG_TYPE)
+
+    return Starlette(
+        routes=[Route("/ping", ping, methods=["GET"]), Route("/invocations", invocations, methods=["POST"])]
+    )
+
+
+def _check_type(request: Request) -> None:
+    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if content_type != JPEG_TYPE:
+        raise HTTPException(415, f"send {JPEG_TYPE}, not {content_type or 'a body without a content type'}")
+
+
+async def _body(request: Request, limits: Limits) -> bytes:
+    too_large = HTTPException(413, f"the body is larger than {limits.max_bytes} bytes")
+    if int(request.headers.get("content-length", 0)) > limits.max_bytes:
+        raise too_large
+    body = bytearray()
+    try:
+        async with asyncio.timeout(limits.body_seconds):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > limits.max_bytes:
+                    raise too_large
+    except TimeoutError as error:
+        raise HTTPException(408, f"the body did not arrive within {limits.body_seconds:g} s") from error
+    return bytes(body)
+
+
+def _answer(predict: Predict, body: bytes, max_pixels: int) -> bytes:
+    try:
+        image = jpeg.decode(body, max_pixels)
+    except jpeg.NotNrgJpeg as error:
+        raise HTTPException(400, str(error)) from error
+    except jpeg.TooManyPixels as error:
+        raise HTTPException(413, str(error)) from error
+    try:
+        labels = predict(image)
+    except EndpointRefused as error:
+        raise HTTPException(400, str(error)) from error
+    done, png = cv2.imencode(".png", labels)
+    if not done:
+        raise RuntimeError("OpenCV could not encode the mask")
+    return png.tobytes()
