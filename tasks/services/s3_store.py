@@ -122,8 +122,11 @@ def _connected(_process: int, _settings: tuple[tuple[str, str], ...]) -> Any:
         s3fs = importlib.import_module("s3fs")
     except ImportError as error:
         raise UnusableArgument('s3:// needs the extra "aws": pip install "flood-extent[aws]"') from error
-    config = {"max_pool_connections": CONNECTIONS}
-    return s3fs.S3FileSystem(use_listings_cache=False, skip_instance_cache=True, config_kwargs=config)
+    # Two layers retry below ours (botocore requests, s3fs bodies); the tasks' own policy does the patient waiting.
+    config = {"max_pool_connections": CONNECTIONS, "retries": {"mode": "standard", "max_attempts": 3}}
+    filesystem = s3fs.S3FileSystem(use_listings_cache=False, skip_instance_cache=True, config_kwargs=config)
+    filesystem.retries = 2
+    return filesystem
 
 
 @contextmanager
@@ -157,8 +160,8 @@ def _s3_error(error: Exception, uri: str, purpose: Purpose) -> FloodExtentError 
 
 def _is_connection(error: Exception) -> bool:
     exceptions = importlib.import_module("botocore.exceptions")
-    broken = importlib.import_module("aiohttp").ClientError
-    return isinstance(error, ConnectionError | TimeoutError | exceptions.HTTPClientError | broken)
+    broken = exceptions.HTTPClientError | exceptions.ConnectionError | importlib.import_module("aiohttp").ClientError
+    return isinstance(error, ConnectionError | TimeoutError | broken)
 
 
 def _response(error: BaseException) -> dict[str, Any]:
