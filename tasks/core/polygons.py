@@ -59,7 +59,7 @@ def mask_polygons(mask: BoolMask) -> list[Polygon]:
         return []
     outline = _split_at_touching_points(outline)
     starts = np.flatnonzero(_is_first(outline.ring_of))
-    components = cv2.connectedComponents(mask.astype(np.uint8), connectivity=4)[1]
+    components = np.asarray(cv2.connectedComponents(mask.astype(np.uint8), connectivity=4)[1], np.int64)
     owners = components[_pixels_beside(outline, starts)] - 1
     return _assemble(outline, starts, owners)
 
