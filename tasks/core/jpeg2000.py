@@ -1,52 +1,39 @@
 """JPEG2000 images: judge the header, then decode at a reduced resolution.
 
-Two facts shape this module. A reduced-resolution decode is shifted: its samples sit at full-resolution pixels 2^r * k,
-not at block centres. And a damaged file can decode without an error and leave the output unwritten, so structure is
-checked first and the output is read into a buffer filled with a value that no sample has.
+Two facts shape this. A reduced-resolution decode is shifted (`resampling`). And a damaged file can decode without an
+error and leave the output unwritten: so its structure is checked first (`jp2_structure`) and its pixels are read into a
+buffer filled with a value that no sample has (`jp2_gdal`).
 """
 
-import logging
 import math
-import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-from uuid import uuid4
 
-import cv2
 import numpy as np
-import rasterio
 from numpy.typing import NDArray
 from pyproj.exceptions import CRSError
 from rasterio.enums import ColorInterp
-from rasterio.errors import NotGeoreferencedWarning, RasterioError
-from rasterio.io import DatasetReader, MemoryFile
-from rasterio.windows import Window
+from rasterio.errors import RasterioError
+from rasterio.io import DatasetReader
 
 from tasks.core.crs import crs_name
 from tasks.core.errors import NotNrg, TooLarge, UnreadableImage
+from tasks.core.jp2_gdal import opened_header, read_coarse, reason
 from tasks.core.jp2_structure import ReadRange, Structure, check_tile_parts, read_structure
+from tasks.core.resampling import align, area_average
 
 Transform = tuple[float, float, float, float, float, float]
 
-DRIVER = "JP2OpenJPEG"
 MAX_PIXELS = 1 << 29  # 23,000 px squared; a full-resolution copy of it has 2 GB
 COLOURS = 3  # NRG
 WITH_ALPHA = 4
 BITS = 8
-UNWRITTEN = -1  # no 8-bit sample has this value
 OPAQUE_FROM = 128
 NEAR = 8  # lossy compression moves 0 and 255 by a little
 ALPHA_SHARE = 0.99  # of samples near 0 or 255: this is alpha though nobody says so
 FLAGGED_ALPHA_SHARE = 0.5  # a flag alone proves nothing: near infrared can carry it too
-
-# GDAL's own complaints reach people as our errors, once, and not as log lines of their own as well.
-logging.getLogger("rasterio").addHandler(logging.NullHandler())
-logging.getLogger("rasterio").propagate = False
-# Set once: `warnings.catch_warnings` is not safe in threads, and a missing georeference is a finding here.
-warnings.filterwarnings("ignore", category=NotGeoreferencedWarning)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,17 +100,17 @@ def probe(
     structure = read_structure(read_range, size_bytes, name)
     _judge(structure, name, max_pixels)
     try:
-        with _opened_header(structure.header_file, sidecars) as dataset:
+        with opened_header(structure.header_file, sidecars) as dataset:
             return _header(dataset, structure, name)
     except RasterioError as error:
-        raise UnreadableImage(f"{name}: its header cannot be read: {_reason(error)}") from error
+        raise UnreadableImage(f"{name}: its header cannot be read: {reason(error)}") from error
 
 
 def decode(path: Path, width_px: int, height_px: int, max_pixels: int) -> DecodedImage:
     """Decode an image into `width_px` x `height_px` pixels that cover exactly its ground.
 
-    Takes the lowest wavelet resolution that is still at least as fine, moves its samples to where they belong (one
-    linear resampling) and averages over pixel areas. Registers within 0.1 px of averaging the full resolution.
+    Takes the lowest wavelet resolution that is still at least as fine, moves its samples to where they belong and
+    averages over pixel areas. Registers within 0.1 px of averaging the full resolution.
 
     Args:
         path: A local JP2 file. Sidecars are not looked at.
@@ -140,9 +127,9 @@ def decode(path: Path, width_px: int, height_px: int, max_pixels: int) -> Decode
     if not (0 < width_px <= size.width_px and 0 < height_px <= size.height_px):
         raise ValueError(f"{path.name}: {width_px} x {height_px} px asked of {size.width_px} x {size.height_px}")
     try:
-        coarse, step, flagged = _read_coarse(path, structure, min(size.width_px / width_px, size.height_px / height_px))
+        coarse, step, flagged = read_coarse(path, size.origin, width_px, height_px)
     except (RasterioError, MemoryError) as error:
-        raise UnreadableImage(f"{path.name}: cannot be decoded: {_reason(error)}. Copy or export it again") from error
+        raise UnreadableImage(f"{path.name}: cannot be decoded: {reason(error)}. Copy or export it again") from error
     if coarse.shape[2] == WITH_ALPHA:
         _check_alpha(coarse[..., COLOURS], path.name, flagged=flagged)
     aligned = align(coarse, size.width_px, size.height_px, step)
@@ -150,33 +137,9 @@ def decode(path: Path, width_px: int, height_px: int, max_pixels: int) -> Decode
     coverage = None
     if coarse.shape[2] == WITH_ALPHA:
         opaque = (aligned[..., COLOURS] >= OPAQUE_FROM).astype(np.float32)
-        coverage = _area_average(opaque, target)
-    nrg = _area_average(np.ascontiguousarray(aligned[..., :COLOURS]), target)
+        coverage = area_average(opaque, target)
+    nrg = area_average(np.ascontiguousarray(aligned[..., :COLOURS]), target)
     return DecodedImage(nrg, coverage, size.width_px, size.height_px)
-
-
-def align(coarse: NDArray[np.uint8], width_px: int, height_px: int, step: int) -> NDArray[np.uint8]:
-    """Resample a reduced-resolution decode onto pixels that cover exactly the full-resolution image.
-
-    Args:
-        coarse: (ceil(height / step), ceil(width / step), bands): sample k is the full-resolution pixel step * k.
-        width_px: Columns at full resolution.
-        height_px: Rows at full resolution.
-        step: 2^r for r discarded resolutions.
-
-    Returns:
-        An array of the same shape whose outer edges are the image's.
-    """
-    if step == 1:
-        return coarse
-    rows, columns = coarse.shape[:2]
-    across, down = width_px / columns, height_px / rows  # of an aligned pixel, in full-resolution pixels
-    inverse = np.array(
-        [[across / step, 0, (across - 1) / 2 / step], [0, down / step, (down - 1) / 2 / step]], dtype=np.float64
-    )
-    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    aligned = cv2.warpAffine(coarse, inverse, (columns, rows), flags=flags, borderMode=cv2.BORDER_REPLICATE)
-    return np.asarray(aligned, dtype=np.uint8)
 
 
 def _judged(path: Path, max_pixels: int) -> Structure:
@@ -210,39 +173,6 @@ def _judge(structure: Structure, name: str, max_pixels: int) -> None:
         raise NotNrg(f"{name}: its bands have different resolutions. Export it without chroma subsampling")
 
 
-def _options(**more: str) -> rasterio.Env:
-    """GDAL's settings while we read.
-
-    One decoding thread: tiles are decoded in parallel already; and errors raised in GDAL's own threads are lost to the
-    caller (the output stays unwritten) and written to the terminal.
-    """
-    return rasterio.Env(GDAL_NUM_THREADS="1", **more)
-
-
-@contextmanager
-def _opened_header(header_file: bytes, sidecars: Mapping[str, bytes]) -> Iterator[DatasetReader]:
-    """The header file open in GDAL, with its sidecars beside it, in memory.
-
-    All get plain names, because names of real files may hold anything.
-    """
-    folder, files = uuid4().hex, []
-    try:
-        for name in sorted(sidecars, key=len):
-            suffix = next((end for end in (".aux.xml", ".j2w", ".wld") if name.lower().endswith(end)), None)
-            if suffix is not None:
-                suffix = ".jp2.aux.xml" if suffix == ".aux.xml" else suffix
-                files.append(MemoryFile(sidecars[name], dirname=folder, filename=f"tile{suffix}"))
-        files.append(MemoryFile(header_file, dirname=folder, filename="tile.jp2"))
-        with (
-            _options(GDAL_PAM_ENABLED="YES", GDAL_DISABLE_READDIR_ON_OPEN="FALSE"),
-            files[-1].open(driver=DRIVER) as dataset,
-        ):
-            yield dataset
-    finally:
-        for file in files:
-            file.close()
-
-
 def _header(dataset: DatasetReader, structure: Structure, name: str) -> Header:
     size = structure.size
     alpha = [at for at, meaning in enumerate(dataset.colorinterp) if meaning == ColorInterp.alpha]
@@ -256,33 +186,6 @@ def _header(dataset: DatasetReader, structure: Structure, name: str) -> Header:
     return Header(size.width_px, size.height_px, len(size.depths), bool(alpha), transform if usable else None, crs)
 
 
-def _read_coarse(path: Path, structure: Structure, factor: float) -> tuple[NDArray[np.uint8], int, bool]:
-    """Pixels (height, width, bands) at the best resolution, its step 2^r, whether the last band is flagged alpha."""
-    with _options(GDAL_PAM_ENABLED="NO", GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR"):
-        with rasterio.open(path, driver=DRIVER) as dataset:
-            steps = [1, *dataset.overviews(1)]
-            flagged = dataset.colorinterp[-1] == ColorInterp.alpha
-        # The samples of a coarse level are at multiples of 2^r from the reference grid's origin, not the image's.
-        usable = [step for step in steps if step <= factor and not any(at % step for at in structure.size.origin)]
-        level = len(usable) - 1
-        with rasterio.open(path, driver=DRIVER, **({"overview_level": level - 1} if level else {})) as dataset:
-            return _read_strips(dataset, path.name), usable[-1], flagged
-
-
-def _read_strips(dataset: DatasetReader, name: str) -> NDArray[np.uint8]:
-    """All pixels, a row of blocks at a time: the wide buffer that shows unwritten samples stays small."""
-    pixels = np.empty((dataset.height, dataset.width, dataset.count), np.uint8)
-    rows = dataset.block_shapes[0][0]
-    for top in range(0, dataset.height, rows):
-        height = min(rows, dataset.height - top)
-        strip = np.full((dataset.count, height, dataset.width), UNWRITTEN, np.int16)
-        dataset.read(out=strip, window=Window(0, top, dataset.width, height))
-        if (strip == UNWRITTEN).any():
-            raise UnreadableImage(f"{name}: damaged: rows {top} to {top + height} cannot be decoded. Copy it again")
-        pixels[top : top + height] = np.moveaxis(strip, 0, 2)
-    return pixels
-
-
 def _check_alpha(band: NDArray[np.uint8], name: str, *, flagged: bool) -> None:
     share = float(np.mean((band <= NEAR) | (band >= 255 - NEAR)))
     if share < (FLAGGED_ALPHA_SHARE if flagged else ALPHA_SHARE):
@@ -290,16 +193,3 @@ def _check_alpha(band: NDArray[np.uint8], name: str, *, flagged: bool) -> None:
             f"{name}: fourth band is not alpha: RGBN? expected NRG ({share:.0%} of it is near 0 or 255). "
             "Export near infrared, red, green, with or without alpha"
         )
-
-
-def _area_average(pixels: NDArray[Any], size: tuple[int, int]) -> NDArray[Any]:
-    if pixels.shape[1::-1] == size:
-        return pixels
-    return cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
-
-
-def _reason(error: BaseException) -> str:
-    """What GDAL said last, on one line."""
-    while error.__cause__ is not None:
-        error = error.__cause__
-    return " ".join(str(error).split()) or type(error).__name__

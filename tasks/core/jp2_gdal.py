@@ -1,0 +1,104 @@
+"""GDAL at work on JPEG2000, kept quiet, in one thread and away from files that are none of its business."""
+
+import logging
+import math
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import uuid4
+
+import numpy as np
+import rasterio
+from numpy.typing import NDArray
+from rasterio.enums import ColorInterp
+from rasterio.errors import NotGeoreferencedWarning
+from rasterio.io import DatasetReader, MemoryFile
+from rasterio.windows import Window
+
+from tasks.core.errors import UnreadableImage
+
+DRIVER = "JP2OpenJPEG"
+UNWRITTEN = -1  # no 8-bit sample has this value
+
+# GDAL's own complaints reach people as our errors, once, and not as log lines of their own as well.
+logging.getLogger("rasterio").addHandler(logging.NullHandler())
+logging.getLogger("rasterio").propagate = False
+# Set once: `warnings.catch_warnings` is not safe in threads, and a missing georeference is a finding here.
+warnings.filterwarnings("ignore", category=NotGeoreferencedWarning)
+
+
+def _options(**more: str) -> rasterio.Env:
+    """GDAL's settings while we read.
+
+    One decoding thread: tiles are decoded in parallel already; and errors raised in GDAL's own threads are lost to the
+    caller (the output stays unwritten) and written to the terminal.
+    """
+    return rasterio.Env(GDAL_NUM_THREADS="1", **more)
+
+
+@contextmanager
+def opened_header(header_file: bytes, sidecars: Mapping[str, bytes]) -> Iterator[DatasetReader]:
+    """The header file open in GDAL, with its sidecars beside it, in memory.
+
+    All get plain names, because names of real files may hold anything.
+    """
+    folder, files = uuid4().hex, []
+    try:
+        for name in sorted(sidecars, key=len):
+            suffix = next((end for end in (".aux.xml", ".j2w", ".wld") if name.lower().endswith(end)), None)
+            if suffix is not None:
+                suffix = ".jp2.aux.xml" if suffix == ".aux.xml" else suffix
+                files.append(MemoryFile(sidecars[name], dirname=folder, filename=f"tile{suffix}"))
+        files.append(MemoryFile(header_file, dirname=folder, filename="tile.jp2"))
+        with (
+            _options(GDAL_PAM_ENABLED="YES", GDAL_DISABLE_READDIR_ON_OPEN="FALSE"),
+            files[-1].open(driver=DRIVER) as dataset,
+        ):
+            yield dataset
+    finally:
+        for file in files:
+            file.close()
+
+
+def read_coarse(
+    path: Path, origin: tuple[int, int], width_px: int, height_px: int
+) -> tuple[NDArray[np.uint8], int, bool]:
+    """Pixels (height, width, bands) at the best resolution, its step 2^r, whether the last band is flagged alpha."""
+    with _options(GDAL_PAM_ENABLED="NO", GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR"):
+        with rasterio.open(path, driver=DRIVER) as dataset:
+            steps = [1, *dataset.overviews(1)]
+            shape = dataset.shape
+            flagged = dataset.colorinterp[-1] == ColorInterp.alpha
+        # The samples of a coarse level are at multiples of 2^r from the reference grid's origin, not the image's.
+        usable = [
+            step
+            for step in steps
+            if math.ceil(shape[1] / step) >= width_px
+            and math.ceil(shape[0] / step) >= height_px
+            and not any(at % step for at in origin)
+        ]
+        level = len(usable) - 1
+        with rasterio.open(path, driver=DRIVER, **({"overview_level": level - 1} if level else {})) as dataset:
+            return _read_strips(dataset, path.name), usable[-1], flagged
+
+
+def _read_strips(dataset: DatasetReader, name: str) -> NDArray[np.uint8]:
+    """All pixels, a row of blocks at a time: the wide buffer that shows unwritten samples stays small."""
+    pixels = np.empty((dataset.height, dataset.width, dataset.count), np.uint8)
+    rows = dataset.block_shapes[0][0]
+    for top in range(0, dataset.height, rows):
+        height = min(rows, dataset.height - top)
+        strip = np.full((dataset.count, height, dataset.width), UNWRITTEN, np.int16)
+        dataset.read(out=strip, window=Window(0, top, dataset.width, height))
+        if (strip == UNWRITTEN).any():
+            raise UnreadableImage(f"{name}: damaged: rows {top} to {top + height} cannot be decoded. Copy it again")
+        pixels[top : top + height] = np.moveaxis(strip, 0, 2)
+    return pixels
+
+
+def reason(error: BaseException) -> str:
+    """What GDAL said last, on one line."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return " ".join(str(error).split()) or type(error).__name__
