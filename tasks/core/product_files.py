@@ -1,0 +1,139 @@
+"""The product's vector files: one GeoPackage with all layers, and the shapefiles.
+
+The same layers give the same bytes: dates inside the files are fixed, for when they were made is in ``run.json``.
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pyogrio
+
+from tasks.core.layers import Layer
+from tasks.core.shapefiles import LIMIT_BYTES, tile_stems, write_shapefile
+from tasks.core.vector_files import gdal_options, incomplete, write_vector
+
+GEOPACKAGE = "flood_extent.gpkg"
+CLOUD = (
+    "Plain cloud has no label of its own: what counts as observed may include ground under cloud, "
+    "where a flood would not have been seen."
+)
+
+
+class About(NamedTuple):
+    """What GIS programs show of a layer."""
+
+    title: str
+    description: str
+
+
+# Longer names first: a layer's name starts with one of these.
+LAYERS = {
+    "flood_extent_by_tile": About(
+        "Flood extent by tile",
+        "The joined flood extent cut back to the valid area of each tile; flood_id is that of the layer flood_extent.",
+    ),
+    "flood_extent": About(
+        "Flood extent",
+        "Flooded ground, joined across tile edges; area_m2 is on the ellipsoid. "
+        "Beside the polygons no flood was found only inside area_observed.",
+    ),
+    "area_observed": About("Area observed", f"Ground that the model answered for. {CLOUD}"),
+    "not_assessed": About(
+        "Area not assessed",
+        "Ground without an answer: tiles that failed, and labels left out as flood with cloud. "
+        "observed_elsewhere is the share (0 to 1) that an overlapping tile saw.",
+    ),
+    "tiles": About("Tiles", "Every tile with its state; without geometry where its place is not known."),
+}
+SHAPEFILES = ("flood_extent", "area_observed", "not_assessed")
+FIXED = {"OGR_CURRENT_DATE": "2000-01-01T00:00:00Z", "OGR_SQLITE_SYNCHRONOUS": "OFF"}
+
+
+def write_layers(
+    layers: Sequence[Layer], folder: Path, *, title: str = "Flood extent", limit_bytes: int = LIMIT_BYTES
+) -> tuple[str, ...]:
+    """Write ``flood_extent.gpkg``, the shapefiles of the whole, and ``tiles/<tile>.shp`` for every answered tile.
+
+    Args:
+        layers: As ``layers.assemble`` gives them; their order is the order in the GeoPackage.
+        folder: The product's folder; made where it is not there.
+        title: Of the GeoPackage, as GIS programs show it.
+        limit_bytes: Largest shapefile; one that would be larger is left out with a warning that says so.
+
+    Returns:
+        Warnings for a person, one for each shapefile left out.
+
+    Raises:
+        StorageFull: No space left.
+        FinalError: GDAL could not write a file.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with gdal_options(FIXED):
+        write_geopackage(layers, folder / GEOPACKAGE, title=title)
+        left_out = [
+            write_shapefile(layer, folder / path, limit_bytes=limit_bytes) for path, layer in shapefiles(layers)
+        ]
+    return tuple(warning for warning in left_out if warning)
+
+
+def write_geopackage(layers: Sequence[Layer], path: Path, *, title: str) -> None:
+    """Write all layers, empty ones too, into one new GeoPackage."""
+    path.unlink(missing_ok=True)
+    for number, layer in enumerate(layers):
+        # The metadata is of the whole file: written once, with the first layer.
+        about = {} if number else {"dataset_metadata": {"TITLE": title, "DESCRIPTION": CLOUD}}
+        write_vector(layer, path, driver="GPKG", append=number > 0, layer_options=_shown_as(layer), **about)
+    for layer in layers:
+        if pyogrio.read_info(path, layer=layer.name, force_feature_count=True)["features"] != len(layer):
+            raise incomplete(path)
+
+
+def _shown_as(layer: Layer) -> dict[str, str]:
+    base, suffix = split_name(layer.name)
+    about = LAYERS.get(base, About(layer.name, ""))
+    in_crs = f" ({suffix.strip('_')})" if suffix else ""
+    return {"IDENTIFIER": about.title + in_crs, "DESCRIPTION": about.description, "SPATIAL_INDEX": "YES"}
+
+
+def split_name(name: str) -> tuple[str, str]:
+    """A layer's base name and its CRS suffix, ``("flood_extent", "_epsg7855")``."""
+    base = next((base for base in LAYERS if name == base or name.startswith(f"{base}_")), name)
+    return base, name.removeprefix(base)
+
+
+def shapefiles(layers: Sequence[Layer]) -> Iterator[tuple[Path, Layer]]:
+    """Path below the product's folder and content of every shapefile, in a fixed order."""
+    for layer in layers:
+        if split_name(layer.name)[0] in SHAPEFILES:
+            yield Path(f"{layer.name}.shp"), layer
+    yield from _tile_shapefiles({layer.name: layer for layer in layers})
+
+
+def _tile_shapefiles(layers: dict[str, Layer]) -> Iterator[tuple[Path, Layer]]:
+    answered = {name: sorted(_answered(layer)) for name, layer in layers.items() if split_name(name)[0] == "tiles"}
+    stems = tile_stems([tile for tiles in answered.values() for tile in tiles])
+    for name, tiles in answered.items():
+        extents = layers[f"flood_extent_by_tile{split_name(name)[1]}"]
+        rows_of = _rows_by_tile(extents)
+        for tile in tiles:
+            yield Path("tiles", f"{stems[tile]}.shp"), _rows(extents, rows_of.get(tile, []))
+
+
+def _answered(tiles: Layer) -> list[str]:
+    states = zip(tiles.columns["tile"], tiles.columns["state"], strict=True)
+    return [str(tile) for tile, state in states if state != "failed"]
+
+
+def _rows_by_tile(layer: Layer) -> dict[str, list[int]]:
+    rows: dict[str, list[int]] = {}
+    for row, tile in enumerate(layer.columns["tile"]):
+        rows.setdefault(str(tile), []).append(row)
+    return rows
+
+
+def _rows(layer: Layer, rows: list[int]) -> Layer:
+    chosen = np.array(rows, dtype=np.intp)
+    columns = {name: values[chosen] for name, values in layer.columns.items()}
+    return Layer(layer.name, layer.geometry_type, layer.crs, layer.geometries[chosen], columns)
