@@ -1,0 +1,67 @@
+"""The flow's parameters as command-line options: names, defaults and bounds from the parameters, words from the flow."""
+
+import argparse
+import ast
+import inspect
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from flows.parameters import RunParameters
+from tasks.core.errors import UnusableArgument
+
+FLOW_FILE = Path(__file__).with_name("flood_extent.py")
+ALIASES = {"output_directory": ["--output"]}
+
+
+def descriptions() -> dict[str, str]:
+    """What each parameter means, as the flow's docstring says; read as text, for importing Prefect takes seconds."""
+    module = ast.parse(FLOW_FILE.read_text(encoding="utf-8"))
+    functions = (node for node in module.body if isinstance(node, ast.FunctionDef) and node.name == "flood_extent")
+    docstring = inspect.cleandoc(ast.get_docstring(next(functions)) or "")
+    lines = docstring.partition("Args:\n")[2].splitlines()
+    pairs = (line.strip().partition(": ") for line in lines if line.startswith("    "))
+    return {name: text for name, _, text in pairs}
+
+
+def add_options(parser: argparse.ArgumentParser, *, leave_out: frozenset[str] = frozenset()) -> None:
+    """Add an option for every parameter of a run."""
+    words = descriptions()
+    for name, field in RunParameters.model_fields.items():
+        if name in leave_out:
+            continue
+        flags = [f"--{name.replace('_', '-')}", *ALIASES.get(name, [])]
+        default = "" if field.default is None else f" (default: {_shown(field.default)})"
+        parser.add_argument(*flags, **_kind(name, field.annotation), help=words[name].replace("%", "%%") + default)
+
+
+def _shown(default: Any) -> str:
+    return " ".join(map(str, default)) if isinstance(default, list) else str(default)
+
+
+def _kind(name: str, annotation: Any) -> dict[str, Any]:
+    """How argparse takes it; values stay text, for pydantic checks and converts them."""
+    if annotation is bool:
+        return {"action": argparse.BooleanOptionalAction, "default": argparse.SUPPRESS, "dest": name}
+    many = {"nargs": "+"} if annotation == list[int] else {}
+    return {"default": argparse.SUPPRESS, "dest": name, "metavar": name.upper(), **many}
+
+
+def parameters_of(arguments: argparse.Namespace) -> RunParameters:
+    """The parameters that were given, checked.
+
+    Raises:
+        UnusableArgument: A value is out of bounds; the message names the option.
+    """
+    given = {name: value for name, value in vars(arguments).items() if name in RunParameters.model_fields}
+    try:
+        return RunParameters(**given)
+    except ValidationError as error:
+        raise UnusableArgument("\n".join(_explained(problem) for problem in error.errors())) from error
+
+
+def _explained(problem: Any) -> str:
+    option = "--" + str(problem["loc"][0]).replace("_", "-") if problem["loc"] else "arguments"
+    reason = problem["msg"].removeprefix("Value error, ")
+    return f"{option}: {reason}" + (f", not {problem['input']!r}" if problem["loc"] else "")

@@ -1,0 +1,59 @@
+"""Stage list: what the dataset holds, and what each of its tiles still needs."""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from prefect.logging import get_run_logger
+
+from tasks.core.crs import given_crs
+from tasks.core.jobs import TileJob
+from tasks.core.records import Tile
+from tasks.policies import run_task
+from tasks.prediction import is_predicted
+from tasks.services import datasets, storage
+
+CHECKS_AT_ONCE = 16
+MEGA = 1_000_000
+
+
+@run_task(name="list-tiles", task_run_name="list {dataset}")
+def list_tiles(dataset: str, crs: str | None, max_tile_megapixels: int) -> list[Tile]:
+    """Every image of the dataset with its header judged; a bad header costs its own tile only."""
+    assigned = None if crs is None else given_crs(crs)
+    tiles = datasets.list_tiles(dataset, crs=assigned, max_pixels=max_tile_megapixels * MEGA)
+    bad = sum(tile.problem is not None for tile in tiles)
+    get_run_logger().info("%d tiles in %s, %d of them unusable", len(tiles), dataset, bad)
+    return tiles
+
+
+@dataclass(frozen=True)
+class Remembered:
+    """Which tiles have usable files in the work directory from an earlier run.
+
+    Attributes:
+        prepared: Ids of tiles with all that ``prepare`` makes and later stages of this run need.
+        predicted: Ids of tiles with a usable label mask.
+        extracted: Ids of tiles with polygons.
+    """
+
+    prepared: frozenset[str]
+    predicted: frozenset[str]
+    extracted: frozenset[str]
+
+    @classmethod
+    def look_up(cls, jobs: Sequence[TileJob]) -> "Remembered":
+        """Ask the work directory, in parallel: a remembered URI does not prove that the file is still there."""
+        predicted = _which(jobs, is_predicted)
+        prepared = _which(jobs, lambda job: _is_prepared(job, needs_jpeg=job.tile.id not in predicted))
+        return cls(prepared, predicted, _which(jobs, lambda job: storage.exists(job.extent_uri)))
+
+
+def _which(jobs: Sequence[TileJob], is_there: Callable[[TileJob], bool]) -> frozenset[str]:
+    with ThreadPoolExecutor(CHECKS_AT_ONCE) as pool:
+        return frozenset(job.tile.id for job, there in zip(jobs, pool.map(is_there, jobs), strict=True) if there)
+
+
+def _is_prepared(job: TileJob, *, needs_jpeg: bool) -> bool:
+    needed = [job.valid_uri, job.preview_uri, *([job.jpeg_uri] if needs_jpeg else [])]
+    return all(storage.exists(uri) for uri in needed)

@@ -1,0 +1,94 @@
+"""Stage extract: label masks become polygons; then all tiles' polygons become the product's layers."""
+
+from typing import Any
+
+import cv2
+import numpy as np
+import shapely
+from prefect.logging import get_run_logger
+from shapely import MultiPolygon
+
+from tasks.core.errors import FloodExtentError, UnreadableImage
+from tasks.core.extraction import TileExtent, extract
+from tasks.core.jobs import TileJob
+from tasks.core.labels import BoolMask, decode_mask
+from tasks.core.layers import AnsweredTile, FailedTile, Layer, assemble
+from tasks.core.ledger import Account, Ledger
+from tasks.core.polygons import mask_polygons, to_crs
+from tasks.policies import run_task, tile_task
+from tasks.services import storage
+from tasks.timing import timed
+
+
+@tile_task("extract")
+def extract_tile(job: dict[str, Any]) -> dict[str, Any]:
+    """Turn one tile's label mask into polygons in its CRS."""
+    with timed() as timing:
+        tile = TileJob.from_dict(job)
+        extent = extract_extent(tile)
+        storage.write_bytes(tile.extent_uri, extent.to_bytes())
+    get_run_logger().info("%s px of flood, %s px removed in the padding", extent.flood_px, extent.removed_px)
+    return {"seconds": timing.seconds, "flood_px": extent.flood_px, "removed_px": extent.removed_px}
+
+
+def extract_extent(job: TileJob) -> TileExtent:
+    """The tile's polygons, from the label mask and the valid mask in the work directory."""
+    grid = job.resized
+    png = storage.read_bytes(job.labels_uri)
+    labels = decode_mask(png, grid.width_px, grid.height_px, f"{job.tile.id} ({job.labels_uri})")
+    return extract(labels, read_valid_mask(job), grid, job.flood_labels)
+
+
+def read_valid_mask(job: TileJob) -> BoolMask:
+    """The tile's valid mask, (height, width) bool, as ``prepare`` wrote it.
+
+    Raises:
+        UnreadableImage: The file in the work directory is damaged.
+    """
+    mask = cv2.imdecode(np.frombuffer(storage.read_bytes(job.valid_uri), np.uint8), cv2.IMREAD_GRAYSCALE)
+    if mask is None or mask.shape != (job.resized.height_px, job.resized.width_px):
+        raise UnreadableImage(f"{job.valid_uri}: the valid mask is damaged. Remove the file and run again")
+    return np.asarray(mask > 127)  # noqa: PLR2004 - written as 0 and 255
+
+
+@run_task(name="assemble")
+def assemble_layers(ledger: Ledger, min_contour_size: float) -> list[Layer]:
+    """Join all tiles' polygons and make the product's layers; a tile whose polygons cannot be read fails."""
+    answered = [tile for account in ledger.accounts if (tile := _answered(account, ledger)) is not None]
+    failed = [_failed(account) for account in ledger.failed]
+    layers = assemble(answered, failed, min_contour_size)
+    for layer in layers:
+        get_run_logger().info("%s: %d features", layer.name, len(layer))
+    return layers
+
+
+def _answered(account: Account, ledger: Ledger) -> AnsweredTile | None:
+    if account.error is not None:
+        return None
+    job = account.job
+    try:
+        extent = TileExtent.from_bytes(storage.read_bytes(job.extent_uri))
+    except (FloodExtentError, ValueError) as error:
+        ledger.fail(job, "extract", f"{job.extent_uri}: {error}. Remove the file and run again")
+        return None
+    return AnsweredTile(job.tile.id, job.resized, extent, sum(account.seconds.values()))
+
+
+def _failed(account: Account) -> FailedTile:
+    area, job = unanswered_area(account), account.job
+    crs = None if job.grid is None else job.grid.crs
+    seconds = sum(account.seconds.values())
+    return FailedTile(job.tile.id, account.stage, account.error or "", seconds, crs, area)
+
+
+def unanswered_area(account: Account) -> MultiPolygon | None:
+    """The ground that a failed tile leaves unanswered: its valid mask, else its header's footprint; None if unknown."""
+    job = account.job
+    if job.grid is None:
+        return None
+    if account.stage != "prepare":
+        try:
+            return to_crs(mask_polygons(read_valid_mask(job)), job.grid)
+        except FloodExtentError:
+            get_run_logger().warning("%s: its valid mask is gone; the whole tile counts as not assessed", job.tile.id)
+    return to_crs([shapely.box(0, 0, job.grid.width_px, job.grid.height_px)], job.grid)

@@ -1,0 +1,49 @@
+"""Stage predict: the endpoint labels every pixel of a tile."""
+
+from typing import Any
+
+from tasks.core.errors import EndpointRefused, WrongMask
+from tasks.core.jobs import TileJob
+from tasks.core.labels import decode_mask
+from tasks.policies import tile_task
+from tasks.services import storage
+from tasks.services.endpoint_kinds import endpoint_service
+from tasks.services.endpoints import Deployment, EndpointService
+from tasks.timing import timed
+
+
+@tile_task("predict")
+def predict_tile(job: dict[str, Any], deployment: dict[str, Any] | None) -> dict[str, Any]:
+    """Ask the endpoint for one tile's label mask, unless it lies in the work directory already."""
+    with timed() as timing:
+        tile = TileJob.from_dict(job)
+        if not is_predicted(tile):
+            if deployment is None:
+                raise EndpointRefused(f"{tile.tile.id} needs a prediction, but the run has no endpoint. Run again")
+            endpoint = Deployment.from_dict(deployment)
+            predict(tile, endpoint_service(endpoint.kind, model=""), endpoint)
+    return {"seconds": timing.seconds}
+
+
+def predict(job: TileJob, service: EndpointService, endpoint: Deployment) -> None:
+    """Write the tile's label mask, checked.
+
+    Raises:
+        WrongMask: The answer is not a label mask of this image.
+        EndpointUnavailable: A retry may help.
+        EndpointRefused: It will not.
+    """
+    png = service.invoke(endpoint, storage.read_bytes(job.jpeg_uri))
+    decode_mask(png, job.resized.width_px, job.resized.height_px, job.tile.id)
+    storage.write_bytes(job.labels_uri, png)
+
+
+def is_predicted(job: TileJob) -> bool:
+    """Whether the work directory holds a usable label mask for this content, size and model."""
+    if job.tile.problem is not None or not storage.exists(job.labels_uri):
+        return False
+    try:
+        decode_mask(storage.read_bytes(job.labels_uri), job.resized.width_px, job.resized.height_px, job.tile.id)
+    except WrongMask:
+        return False
+    return True

@@ -1,0 +1,54 @@
+"""The run's log file: everything that flow and tasks log, kept beside the product's path for later questions."""
+
+import logging
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tasks.services import storage
+
+FORMAT = "%(asctime)s %(levelname)-7s %(message)s"
+LOGGERS = ("prefect.flow_runs", "prefect.task_runs")
+
+
+@contextmanager
+def log_file(directory: str, prefix: str, run: str) -> Iterator[str]:
+    """Copy the log of flow and tasks into ``<directory>/<prefix>_<run>.log`` while the block runs.
+
+    Args:
+        directory: Local folder or ``s3://`` prefix; S3 gets the file when the block ends.
+        prefix: Start of the file's name.
+        run: What tells this run's file from others'.
+
+    Yields:
+        The URI of the log file.
+
+    Raises:
+        OutputRefused: The directory cannot be written.
+    """
+    uri = storage.join(storage.resolve(directory), f"{prefix}_{run}.log")
+    storage.write_bytes(uri, b"")
+    with tempfile.TemporaryDirectory(prefix="flood-extent-log-") as folder:
+        path = Path(folder) / "run.log" if storage.is_s3(uri) else Path(uri)
+        try:
+            with _copying_to(path):
+                yield uri
+        finally:
+            if storage.is_s3(uri):
+                storage.write_bytes(uri, path.read_bytes())
+
+
+@contextmanager
+def _copying_to(path: Path) -> Iterator[None]:
+    handler = logging.FileHandler(path, encoding="utf-8")
+    handler.setFormatter(logging.Formatter(FORMAT))
+    loggers = [logging.getLogger(name) for name in LOGGERS]
+    for logger in loggers:
+        logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        for logger in loggers:
+            logger.removeHandler(handler)
+        handler.close()

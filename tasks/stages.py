@@ -1,0 +1,75 @@
+"""Runs one stage over many tiles: submits a task a tile, waits for every one, and notes what became of each."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from prefect import Task
+from prefect.futures import PrefectFuture, as_completed
+from prefect.states import State
+
+from tasks import progress
+from tasks.core.errors import FloodExtentError
+from tasks.core.jobs import TileJob
+from tasks.core.ledger import Ledger
+from tasks.policies import remembering
+from tasks.timing import seconds_of
+
+CACHED = "Cached"
+
+
+def run_stage(
+    stage: Task[..., Any],
+    jobs: Sequence[TileJob],
+    ledger: Ledger,
+    *,
+    is_missing: Callable[[TileJob], bool],
+    **parameters: Any,
+) -> None:
+    """Submit the stage for every job and return when all have ended: a failure is noted, not raised.
+
+    Nothing is chained: a task whose upstream failed would stay pending for ever. So each stage gets only the tiles that
+    the one before answered.
+
+    Args:
+        stage: A tile task.
+        jobs: Tiles to do.
+        ledger: Where the outcomes go.
+        is_missing: Whether a tile's files are not in the work directory: what is remembered of it is then not used.
+        parameters: Further arguments of the task, the same for all.
+    """
+    if not jobs:
+        return
+    remember, renew = (remembering(stage, jobs[0].work_directory, refresh=refresh) for refresh in (False, True))
+    futures = {
+        (renew if is_missing(job) else remember).submit(job.to_dict(), **parameters): job for job in jobs
+    }
+    _settle(stage.name, futures, ledger)
+
+
+def _settle(stage: str, futures: dict[PrefectFuture[Any], TileJob], ledger: Ledger) -> None:
+    failed = 0
+    progress.report(stage, 0, 0, len(futures))
+    for ended, future in enumerate(as_completed(list(futures)), start=1):
+        future.wait()  # completed is not yet final: this fetches the state that the task ended in
+        failed += not note(ledger, futures[future], stage, future.state)
+        progress.report(stage, ended, failed, len(futures))
+
+
+def note(ledger: Ledger, job: TileJob, stage: str, state: State[Any]) -> bool:
+    """Enter a task's final state into the ledger; whether it was a good one."""
+    outcome = state.result(raise_on_failure=False)
+    if state.is_completed() and isinstance(outcome, dict):
+        cached = state.name == CACHED
+        ledger.done(job, stage, seconds=outcome["seconds"], cached=cached, warnings=outcome.get("warnings", ()))
+        return True
+    error = outcome if isinstance(outcome, BaseException) else None
+    ledger.fail(job, stage, explain(error, state, job), seconds=seconds_of(error))
+    return False
+
+
+def explain(error: BaseException | None, state: State[Any], job: TileJob) -> str:
+    """What was wrong, for a person: our own errors say it; of others, their kind and where to look."""
+    if isinstance(error, FloodExtentError):
+        return str(error)
+    reason = f"{type(error).__name__}: {error}" if error else (state.message or state.name or "no answer")
+    return f"{job.tile.uri}: unexpected: {reason}. The run's log has the details"
