@@ -85,8 +85,8 @@ class _Box:
 class _Reader:
     """Bounded reads that remember the file's first bytes, so that a header costs one request."""
 
-    def __init__(self, read_range: ReadRange, size_bytes: int, name: str) -> None:
-        self.size_bytes, self.name = size_bytes, name
+    def __init__(self, read_range: ReadRange, size_bytes: int, name: str, *, whole: bool) -> None:
+        self.size_bytes, self.name, self.whole = size_bytes, name, whole
         self._read_range = read_range
         self._first = read_range(0, min(FIRST_READ_BYTES, size_bytes)) if size_bytes else b""
 
@@ -103,26 +103,27 @@ class _Reader:
         return data
 
 
-def read_structure(read_range: ReadRange, size_bytes: int, name: str) -> Structure:
+def read_structure(read_range: ReadRange, size_bytes: int, name: str, *, whole: bool = True) -> Structure:
     """Walk the boxes and the main header of a JP2 file or a bare codestream.
 
     Args:
         read_range: Reads a range of the file; asked for a few ranges, never for the image data.
         size_bytes: The file's size.
         name: The file's name, for messages.
+        whole: Whether the file must be whole; if not, its header is enough.
 
     Raises:
         NotJpeg2000: The content is something else.
         CutShort: A box reaches beyond the end of the file, or the codestream does not end as it must.
         UnreadableImage: The structure is damaged.
     """
-    reader = _Reader(read_range, size_bytes, name)
+    reader = _Reader(read_range, size_bytes, name, whole=whole)
     boxes = list(_boxes(reader))
     codestream = next((box for box in boxes if box.kind == b"jp2c"), None)
     if codestream is None:
         raise UnreadableImage(f"{name}: holds no JPEG2000 codestream, only metadata. Export the image again")
     size = _image_size(reader, codestream.content)
-    if reader.read(codestream.end - len(CODESTREAM_END), len(CODESTREAM_END)) != CODESTREAM_END:
+    if whole and reader.read(codestream.end - len(CODESTREAM_END), len(CODESTREAM_END)) != CODESTREAM_END:
         raise CutShort(
             f"{name}: cut short: its {size_bytes} bytes do not end with the end-of-codestream marker. Copy it again"
         )
@@ -193,9 +194,9 @@ def _box(reader: _Reader, start: int) -> _Box:
         length = reader.size_bytes - start
     if length < header:
         raise UnreadableImage(f"{reader.name}: damaged: a box of {length} bytes at byte {start}. Copy it again")
-    if start + length > reader.size_bytes:
+    if start + length > reader.size_bytes and reader.whole:
         raise CutShort(f"{reader.name}: cut short: {reader.size_bytes} of {start + length} bytes. Copy it again")
-    return _Box(kind, start, start + header, start + length)
+    return _Box(kind, start, start + header, min(start + length, reader.size_bytes))
 
 
 def _image_size(reader: _Reader, start: int) -> ImageSize:

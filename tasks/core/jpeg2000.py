@@ -99,6 +99,30 @@ def probe(
     """
     structure = read_structure(read_range, size_bytes, name)
     _judge(structure, name, max_pixels)
+    return _read_header(structure, sidecars, name)
+
+
+def peek(
+    read_range: ReadRange,
+    size_bytes: int,
+    name: str,
+    sidecars: Mapping[str, bytes],
+    *,
+    max_pixels: int = MAX_PIXELS,
+) -> Header:
+    """Read the header of an image that cannot be used, as `probe` would: where it lies is still worth knowing.
+
+    Only the declared size is judged; the file may be cut behind its header, and its bands may be anything.
+
+    Raises:
+        UnreadableImage: Not even the header can be read, or it declares too many pixels.
+    """
+    structure = read_structure(read_range, size_bytes, name, whole=False)
+    _judge_size(structure, name, max_pixels)
+    return _read_header(structure, sidecars, name)
+
+
+def _read_header(structure: Structure, sidecars: Mapping[str, bytes], name: str) -> Header:
     try:
         with opened_header(structure.header_file, sidecars) as dataset:
             return _header(dataset, structure, name)
@@ -156,13 +180,18 @@ def _judged(path: Path, max_pixels: int) -> Structure:
     return structure
 
 
-def _judge(structure: Structure, name: str, max_pixels: int) -> None:
+def _judge_size(structure: Structure, name: str, max_pixels: int) -> None:
     size = structure.size
     if size.width_px * size.height_px > max_pixels:
         raise TooLarge(
             f"{name}: declares {size.width_px} x {size.height_px} px, more than the limit of {max_pixels} px. "
             "Cut the image, or raise the limit if it is real"
         )
+
+
+def _judge(structure: Structure, name: str, max_pixels: int) -> None:
+    _judge_size(structure, name, max_pixels)
+    size = structure.size
     if len(size.depths) not in (COLOURS, WITH_ALPHA):
         raise NotNrg(f"{name}: {len(size.depths)} band(s): expected 3 (NRG) or 4 (NRG and alpha). Export it as NRG")
     one_bit_alpha = size.depths[COLOURS:] == (1,)

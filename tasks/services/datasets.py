@@ -6,13 +6,21 @@ Listing never fails because of an image: what is wrong with one is written into 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from pathlib import PurePosixPath
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
 from tasks.core import georeference, jpeg2000
-from tasks.core.errors import DatasetNotFound, EmptyDataset, FloodExtentError, ObjectMissing, TransientError
+from tasks.core.errors import (
+    DatasetNotFound,
+    EmptyDataset,
+    FloodExtentError,
+    ObjectMissing,
+    TransientError,
+    UnreadableImage,
+)
 from tasks.core.jobs import content_key
 from tasks.core.records import Tile
 from tasks.services import storage
@@ -73,9 +81,7 @@ def probe_tile(entry: Entry, *, crs: str | None, max_pixels: int) -> Tile:
         image, sidecars = _with_patience(entry.find)
         known |= {"size_bytes": image.size_bytes, "sidecars": tuple(info.uri for info in sidecars)}
         known["content_hash"] = _with_patience(lambda: _content_hash(image, sidecars))
-        header = _with_patience(lambda: _header(image, sidecars, max_pixels))
-        known["bands"] = header.bands
-        return Tile(**known, grid=georeference.settle(header, crs, image.uri))
+        return _judged(known, image, sidecars, crs, max_pixels)
     except FloodExtentError as error:
         return Tile(**known, problem=str(error))
     except Exception as error:  # noqa: BLE001 - a hostile header costs its own tile, never the listing
@@ -97,10 +103,21 @@ def _content_hash(image: ObjectInfo, sidecars: Iterable[ObjectInfo]) -> str:
     return content_key("tile", parts)
 
 
-def _header(image: ObjectInfo, sidecars: Sequence[ObjectInfo], max_pixels: int) -> jpeg2000.Header:
+def _judged(
+    known: Mapping[str, Any], image: ObjectInfo, sidecars: Sequence[ObjectInfo], crs: str | None, max_pixels: int
+) -> Tile:
     beside = {storage.name(info.uri): storage.read_bytes(info.uri) for info in sidecars}
-    read_range = partial(storage.read_range, image.uri)
-    return jpeg2000.probe(read_range, image.size_bytes, image.uri, beside, max_pixels=max_pixels)
+    asked = (partial(storage.read_range, image.uri), image.size_bytes, image.uri, beside)
+    try:
+        header = _with_patience(lambda: jpeg2000.probe(*asked, max_pixels=max_pixels))
+        return Tile(**known, bands=header.bands, grid=georeference.settle(header, crs, image.uri))
+    except UnreadableImage as error:
+        told: dict[str, Any] = {}
+        with suppress(UnreadableImage):  # what its header still tells: the ground that will not be assessed
+            header = jpeg2000.peek(*asked, max_pixels=max_pixels)
+            told["bands"] = header.bands
+            told["grid"] = georeference.settle(header, crs, image.uri)
+        return Tile(**known, **told, problem=str(error))
 
 
 def _entries(dataset: str) -> list[Entry]:
