@@ -35,7 +35,7 @@ def align(coarse: NDArray[np.uint8], width_px: int, height_px: int, step: int) -
     if width_px % step or height_px % step:
         across, down = width_px / columns / step, height_px / rows / step
         inverse = np.array([[across, 0, (across - 1) / 2], [0, down, (down - 1) / 2]])
-        flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
+        flags = cv2.INTER_LANCZOS4 | cv2.WARP_INVERSE_MAP
         aligned = cv2.warpAffine(aligned, inverse, (columns, rows), flags=flags, borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(aligned, dtype=np.uint8)
 
