@@ -13,6 +13,10 @@ from tasks.core.errors import UnusableArgument
 
 S3_SCHEME = "s3://"
 FILE_SCHEME = "file://"
+LIST_SUFFIX = ".txt"
+FORBIDDEN = '/\\:*?"<>|'
+# Of 255: the locks and partial folders beside a product add to its name.
+NAME_BYTES = 180
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,3 +85,14 @@ def parent(uri: str) -> str:
 def name(uri: str) -> str:
     """The last component: the file name, or the bucket's where the key is empty."""
     return uri.rstrip("/").rpartition("/")[2]
+
+
+def dataset_name(dataset: str) -> str:
+    """What the product's folder is called: the last component of folder or prefix, or the stem of a ``.txt`` list.
+
+    Safe as a file name everywhere: characters that some system forbids become ``_``, dots and spaces at the ends go.
+    """
+    last = name(resolve(dataset))
+    stem = last[: -len(LIST_SUFFIX)] if last.lower().endswith(LIST_SUFFIX) else last
+    safe = "".join("_" if character in FORBIDDEN or not character.isprintable() else character for character in stem)
+    return safe.encode(errors="replace")[:NAME_BYTES].decode(errors="ignore").strip(". ") or "dataset"
