@@ -3,6 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 import shapely
+from shapely import MultiPolygon
 
 IntArray = npt.NDArray[np.int64]
 ObjectArray = npt.NDArray[np.object_]
@@ -30,9 +31,30 @@ def unite(polygons: ObjectArray, tile_of: IntArray) -> ObjectArray:
 
 def polygon_parts(geometries: ObjectArray) -> ObjectArray:
     """The polygons in geometries of any kind; lines and points are left out."""
-    parts = shapely.get_parts(shapely.get_parts(geometries))  # a collection may hold multipolygons
+    return _polygon_parts(geometries)[0]
+
+
+def as_multipolygons(geometries: ObjectArray, sliver: float = 0.0) -> ObjectArray:
+    """(n,) multipolygons of the polygons in (n,) geometries of any kind, empty where there are none.
+
+    Args:
+        geometries: None counts as empty.
+        sliver: Polygons no wider than this, in units of the CRS, are left out: where edges run aslant, rounding their
+            vertices leaves such slivers between neighbours.
+    """
+    parts, owner = _polygon_parts(geometries)
+    solid = shapely.area(parts) > sliver * shapely.length(parts) / 2
+    multipolygons = np.full(len(geometries), MultiPolygon(), np.object_)
+    shapely.multipolygons(parts[solid], indices=owner[solid], out=multipolygons)
+    return multipolygons
+
+
+def _polygon_parts(geometries: ObjectArray) -> tuple[ObjectArray, IntArray]:
+    """Polygons, and the number of the geometry that each is part of."""
+    parts, owner = shapely.get_parts(geometries, return_index=True)
+    parts, part = shapely.get_parts(parts, return_index=True)  # a collection may hold multipolygons
     is_area = (shapely.get_type_id(parts) == shapely.GeometryType.POLYGON) & ~shapely.is_empty(parts)
-    return np.asarray(parts[is_area], np.object_)
+    return parts[is_area], owner[part[is_area]]
 
 
 def valid_polygons(polygons: ObjectArray) -> ObjectArray:
