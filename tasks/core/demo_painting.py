@@ -33,6 +33,8 @@ BANK_M = 0.16
 CLOUD = np.array((236, 234, 236), np.float32)
 SUN_EAST, SUN_SOUTH = 0.62, 0.78
 SUBPIXEL_BITS = 4
+# Trees are drawn beyond the tile by as much as blurring and ruffling can carry inwards.
+MARGIN_PX = 24
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,11 @@ class View:
         how = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
         size = (self.size_px, self.size_px)
         return np.asarray(cv2.warpAffine(cells, move, size, flags=how, borderMode=cv2.BORDER_REPLICATE), np.float32)
+
+    def grown(self, margin_px: int) -> "View":
+        """The same with a margin all around."""
+        margin_m = margin_px * self.pixel_m
+        return View(self.x_m - margin_m, self.y_m - margin_m, self.pixel_m, self.size_px + 2 * margin_px)
 
     def points(self, places: Floats) -> NDArray[np.int32]:
         """Places in metres as OpenCV's fixed-point pixel coordinates."""
@@ -129,24 +136,27 @@ def _water(bed: Floats, depth_m: Floats, turbidity: Floats, grain: Floats) -> Fl
 
 def _trees(image: Floats, landscape: Landscape, view: View) -> NDArray[np.bool_]:
     """Draw shadows, then crowns lit from the north-west; returns the crowns' pixels."""
-    shade, crowns = (np.zeros((view.size_px, view.size_px), np.uint8) for _ in range(2))
-    light = np.zeros_like(crowns)
+    wide = view.grown(MARGIN_PX)
+    shade, crowns, light = (np.zeros((wide.size_px, wide.size_px), np.uint8) for _ in range(3))
     sun = np.array([SUN_EAST, SUN_SOUTH], np.float32)
     for x, y, radius_m, tone in landscape.crowns.tolist():
         place = np.array([x, y], np.float32)
-        _disc(shade, view, place + sun * radius_m * 1.1, radius_m, 255)
-        _disc(crowns, view, place, radius_m, 255)
+        _disc(shade, wide, place + sun * radius_m * 1.1, radius_m, 255)
+        _disc(crowns, wide, place, radius_m, 255)
         for step in range(4):
-            lit = place - sun * radius_m * 0.13 * step
-            _disc(light, view, lit, radius_m * (1 - 0.22 * step), round(88 + 45 * tone + 17 * step))
-    shade, crowns, light = (_ruffled(layer, landscape, view) for layer in (shade, crowns, light))
-    image *= (1 - 0.42 * cv2.GaussianBlur(shade, (0, 0), 2).astype(np.float32) / 255)[..., np.newaxis]
-    inside = crowns > 127  # noqa: PLR2004 - half covered
-    foliage = (
-        cv2.GaussianBlur(np.maximum(light, 84), (0, 0), 1.2).astype(np.float32)
-        / 150
-        * (1 + 0.2 * view.raster(landscape.grain))
-    )
+            _disc(
+                light,
+                wide,
+                place - sun * radius_m * 0.13 * step,
+                radius_m * (1 - 0.22 * step),
+                round(88 + 45 * tone + 17 * step),
+            )
+    shade, crowns, light = (_ruffled(layer, landscape, wide) for layer in (shade, crowns, light))
+    tile = slice(MARGIN_PX, -MARGIN_PX), slice(MARGIN_PX, -MARGIN_PX)
+    image *= (1 - 0.42 * cv2.GaussianBlur(shade, (0, 0), 2)[tile].astype(np.float32) / 255)[..., np.newaxis]
+    inside = crowns[tile] > 127  # noqa: PLR2004 - half covered
+    lit = cv2.GaussianBlur(np.maximum(light, 84), (0, 0), 1.2)[tile]
+    foliage = lit.astype(np.float32) / 150 * (1 + 0.2 * view.raster(landscape.grain))
     image[inside] = (foliage[..., np.newaxis] * np.array((150, 46, 56), np.float32))[inside]
     return inside
 

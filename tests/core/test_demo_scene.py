@@ -120,13 +120,13 @@ def test_a_scene_is_made_anew_over_an_older_one(tmp_path: Path) -> None:
 
 
 def test_tiles_continue_each_other() -> None:
-    """Two tiles beside each other show what one of twice the width shows: there are no seams to find."""
-    landscape = make_landscape(600, 600, 3)
-    whole = paint(landscape, View(0, 0, 1.5, 400), seed=1)
-    parts = [paint(landscape, View(x, y, 1.5, 200), seed=1) for y in (0, 300) for x in (0, 300)]
+    """Four tiles show what one of twice the size shows, along their edges too, where trees stand on them."""
+    landscape = make_landscape(900, 600, 2026)
+    whole = paint(landscape, View(150, 150, 0.3, 1000), seed=1)
+    parts = [paint(landscape, View(x, y, 0.3, 500), seed=1) for y in (150, 300) for x in (150, 300)]
     water = np.vstack([np.hstack([one.water for one in parts[:2]]), np.hstack([one.water for one in parts[2:]])])
     nrg = np.vstack([np.hstack([one.nrg for one in parts[:2]]), np.hstack([one.nrg for one in parts[2:]])])
-    assert float((water != whole.water).mean()) < 0.001
+    assert int((water != whole.water).sum()) < 50
     assert float(np.percentile(np.abs(nrg.astype(int) - whole.nrg), 99)) < 14
 
 
