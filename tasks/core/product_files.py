@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import pyogrio
 
-from tasks.core.layers import Layer
+from tasks.core.layer_records import Layer
 from tasks.core.shapefiles import LIMIT_BYTES, tile_stems, write_shapefile
 from tasks.core.vector_files import gdal_options, incomplete, write_vector
 

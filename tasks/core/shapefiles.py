@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import shapely
 
-from tasks.core.layers import Layer
+from tasks.core.layer_records import Layer
 from tasks.core.vector_files import incomplete, write_vector
 
 # Field names longer than dBASE's 10 characters, by their name in the GeoPackage.

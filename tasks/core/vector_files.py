@@ -12,7 +12,7 @@ import shapely
 from pyogrio import errors, raw
 
 from tasks.core.errors import FinalError, StorageFull
-from tasks.core.layers import Layer
+from tasks.core.layer_records import Layer
 
 GDAL_ERRORS = (
     errors.DataSourceError,

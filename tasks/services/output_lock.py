@@ -15,7 +15,7 @@ from tasks.services.storage_errors import translated
 
 
 @contextmanager
-def output_lock(destination: str) -> Iterator[None]:
+def locked(destination: str) -> Iterator[None]:
     """Hold the output for the block, from wherever on this machine; death of the process releases it.
 
     A local output is locked by a file beside it (so also against other machines where the file system's ``flock``

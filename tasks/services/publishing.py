@@ -11,11 +11,11 @@ from typing import Any
 from tasks.core.errors import ObjectMissing, OutputRefused
 from tasks.services import storage
 from tasks.services.objects import dataset_name
-from tasks.services.output_lock import output_lock
+from tasks.services.output_lock import locked
 from tasks.services.storage_errors import translated
 from tasks.services.swapping import clear_leftovers, partial_name, swap_in
 
-__all__ = ["check_owner", "check_writable", "dataset_name", "output_lock", "publish", "zip_folder"]
+__all__ = ["check_owner", "check_writable", "dataset_name", "locked", "publish", "zip_folder"]
 
 RECORD = "run.json"
 # In S3, where nothing can be renamed: whose half-uploaded product this is, until its run.json is there.
@@ -77,7 +77,7 @@ def _dataset_at(destination: str) -> str | None:
 
 
 def publish(folder: Path, destination: str) -> str:
-    """Put a finished product in its place; the caller holds ``output_lock(destination)``.
+    """Put a finished product in its place; the caller holds ``locked(destination)``.
 
     Locally it is copied beside and exchanged with a former one, so that readers and a kill find the old or the new.
     S3 cannot rename: the former ``run.json`` is removed first and the new one uploaded last, so that a prefix with a

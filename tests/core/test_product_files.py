@@ -18,7 +18,7 @@ from pyogrio import raw
 from shapely import MultiPolygon, Polygon, box
 
 from tasks.core import product_files, shapefiles
-from tasks.core.layers import Layer
+from tasks.core.layer_records import Layer
 
 CRS = "EPSG:7855"
 # Counterclockwise outer ring, clockwise hole: the wrong way round for a shapefile.
@@ -276,7 +276,7 @@ import numpy as np, shapely
 from pathlib import Path
 from tasks.core import product_files, shapefiles
 from tasks.core.errors import StorageFull
-from tasks.core.layers import Layer
+from tasks.core.layer_records import Layer
 geometries = shapely.box(*[np.arange(20_000.0)] * 2, *[np.arange(20_000.0) + 1] * 2)
 layer = Layer("flood_extent", "Polygon", "EPSG:7855", geometries, {"flood_id": np.arange(20_000)})
 try:

@@ -222,19 +222,19 @@ def test_an_output_that_cannot_be_written_is_refused_at_once(tmp_path: Path, s3_
 
 def test_a_second_run_into_the_same_output_is_refused(output: str) -> None:
     """The second says who holds it; another output is free; after the first it may."""
-    with publishing.output_lock(f"{output}/x"):
-        with pytest.raises(OutputRefused, match=f"process {os.getpid()}"), publishing.output_lock(f"{output}/x/"):
+    with publishing.locked(f"{output}/x"):
+        with pytest.raises(OutputRefused, match=f"process {os.getpid()}"), publishing.locked(f"{output}/x/"):
             pass
-        with publishing.output_lock(f"{output}/y"):
+        with publishing.locked(f"{output}/y"):
             pass
-    with publishing.output_lock(f"{output}/x"):
+    with publishing.locked(f"{output}/x"):
         pass
 
 
 HOLDER = """
 import sys
 from tasks.services import publishing
-with publishing.output_lock(sys.argv[1]):
+with publishing.locked(sys.argv[1]):
     print("held", flush=True)
     sys.stdin.read()
 """
@@ -247,10 +247,10 @@ def test_a_dead_runs_lock_is_free(tmp_path: Path) -> None:
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=REPOSITORY) as child:
         assert child.stdout is not None
         child.stdout.readline()
-        with pytest.raises(OutputRefused, match=f"process {child.pid}"), publishing.output_lock(target):
+        with pytest.raises(OutputRefused, match=f"process {child.pid}"), publishing.locked(target):
             pass
         child.kill()
-    with publishing.output_lock(target):
+    with publishing.locked(target):
         pass
     assert list(tmp_path.iterdir()) == []
 

@@ -1,0 +1,239 @@
+"""``run.json``: what a run was asked, what became of every tile, and what the product is.
+
+Keys are stable: programs read them. Times are ISO 8601 in UTC, areas in hectares or square metres on the ellipsoid.
+"""
+
+import hashlib
+import json
+import math
+import platform
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any, TypedDict, cast
+
+import numpy as np
+import rasterio
+import shapely
+
+from tasks.core.areas import ellipsoidal_area_m2
+from tasks.core.layer_records import Layer
+from tasks.core.layers import content_hash
+from tasks.core.ledger import Account
+from tasks.core.product_files import split_name
+from tasks.core.redaction import redact
+
+M2_PER_HECTARE = 10_000
+PACKAGES = ("flood-extent", "prefect", "numpy", "opencv-python-headless", "rasterio", "shapely", "pyproj", "pyogrio")
+
+
+class TileRow(TypedDict):
+    """One tile.
+
+    ``seconds_by_stage`` is 0 for a stage whose answer was remembered, and such stages are in ``cached``. ``pad_px`` are
+    pixels that the model called flood and that lie in padding. ``error`` is None unless ``state`` is ``failed``.
+    """
+
+    tile: str
+    state: str
+    stage: str
+    seconds: float
+    seconds_by_stage: dict[str, float]
+    cached: list[str]
+    error: str | None
+    flood_m2: float
+    observed_m2: float
+    overlap_m2: float
+    pad_px: int
+    warnings: list[str]
+
+
+class Counts(TypedDict):
+    """Numbers of tiles; ``unplaced`` are failed ones whose ground is not known and in no area."""
+
+    tiles: int
+    done: int
+    failed: int
+    unplaced: int
+
+
+class Totals(TypedDict):
+    """Areas over all CRSs; ``not_assessed_ha`` is without what another tile observed."""
+
+    flooded_ha: float
+    observed_ha: float
+    not_assessed_ha: float
+
+
+class RunRecord(TypedDict):
+    """The whole of ``run.json``.
+
+    ``content_hash`` is ``layers.content_hash``; ``files`` are SHA-256 of the product's other files by relative path;
+    ``endpoint`` holds kind, name, model, created, in_service, deleted and what else is known of its life, or None
+    where no endpoint was needed.
+    """
+
+    dataset: str
+    flow_run_id: str
+    state: str
+    started: str
+    finished: str
+    parameters: dict[str, Any]
+    counts: Counts
+    totals: Totals
+    warnings: list[str]
+    tiles: list[TileRow]
+    endpoint: dict[str, Any] | None
+    versions: dict[str, str]
+    content_hash: str
+    files: dict[str, str]
+
+
+def run_record(
+    *,
+    dataset: str,
+    flow_run_id: str,
+    state: str,
+    parameters: Mapping[str, Any],
+    accounts: Iterable[Account],
+    layers: Sequence[Layer],
+    started: datetime,
+    finished: datetime,
+    endpoint: Mapping[str, Any] | None = None,
+    files: Mapping[str, str] | None = None,
+    warnings: Sequence[str] = (),
+) -> RunRecord:
+    """Gather the record, without credentials.
+
+    Args:
+        dataset: Resolved URI: whose product this is.
+        flow_run_id: Of the flow run.
+        state: Name of its final state.
+        parameters: The flow's parameters as JSON holds them.
+        accounts: What became of each tile.
+        layers: The product's layers.
+        started: When the run began, with time zone.
+        finished: When the product was written, with time zone.
+        endpoint: The endpoint's life; None where none was needed.
+        files: SHA-256 by relative path (``file_hashes``).
+        warnings: About the product as a whole.
+    """
+    tiles = tile_rows(accounts, layers)
+    record: RunRecord = {
+        "dataset": dataset,
+        "flow_run_id": flow_run_id,
+        "state": state,
+        "started": started.astimezone(UTC).isoformat(timespec="seconds"),
+        "finished": finished.astimezone(UTC).isoformat(timespec="seconds"),
+        "parameters": dict(parameters),
+        "counts": _counts(tiles, layers),
+        "totals": totals(layers),
+        "warnings": list(warnings),
+        "tiles": tiles,
+        "endpoint": None if endpoint is None else dict(endpoint),
+        "versions": software_versions(),
+        "content_hash": content_hash(layers),
+        "files": dict(files or {}),
+    }
+    return cast("RunRecord", redact(record))
+
+
+def to_json(record: RunRecord) -> bytes:
+    """The bytes of ``run.json``: ASCII only, as a name on disk need not be valid text; no NaN, which is no JSON."""
+    return json.dumps(_finite(record), indent=2, allow_nan=False).encode() + b"\n"
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(key): _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return value if isinstance(value, str | int | None) else str(value)
+
+
+def tile_rows(accounts: Iterable[Account], layers: Sequence[Layer]) -> list[TileRow]:
+    """A row a tile, with its areas from the ``tiles`` layers."""
+    measured = {tile: row for layer in _of(layers, "tiles") for tile, row in _rows(layer)}
+    return [_tile_row(account, measured.get(account.job.tile.id, {})) for account in accounts]
+
+
+def _tile_row(account: Account, measured: Mapping[str, Any]) -> TileRow:
+    return {
+        "tile": account.job.tile.id,
+        "state": account.state,
+        "stage": account.stage,
+        "seconds": round(sum(account.seconds.values()), 3),
+        "seconds_by_stage": {stage: round(seconds, 3) for stage, seconds in account.seconds.items()},
+        "cached": list(account.cached),
+        "error": account.error,
+        "flood_m2": round(float(measured.get("flood_m2", 0.0)), 2),
+        "observed_m2": round(float(measured.get("observed_m2", 0.0)), 2),
+        "overlap_m2": round(float(measured.get("overlap_m2", 0.0)), 2),
+        "pad_px": int(measured.get("pad_px", 0)),
+        "warnings": list(account.warnings),
+    }
+
+
+def _rows(layer: Layer) -> list[tuple[str, dict[str, Any]]]:
+    names = list(layer.columns)
+    values = zip(*layer.columns.values(), strict=True)
+    rows = [dict(zip(names, row, strict=True)) for row in values]
+    return [(str(row["tile"]), row) for row in rows]
+
+
+def _counts(tiles: Sequence[TileRow], layers: Sequence[Layer]) -> Counts:
+    failed = sum(tile["state"] == "failed" for tile in tiles)
+    unplaced = sum(int(shapely.is_missing(layer.geometries).sum()) for layer in _of(layers, "tiles"))
+    return {"tiles": len(tiles), "done": len(tiles) - failed, "failed": failed, "unplaced": unplaced}
+
+
+def totals(layers: Sequence[Layer]) -> Totals:
+    """Flooded, observed and not assessed ground; what a failed tile covers and another saw is observed."""
+    flooded, observed = (
+        sum(float(layer.columns["area_m2"].sum()) for layer in _of(layers, name))
+        for name in ("flood_extent", "area_observed")
+    )
+    return {
+        "flooded_ha": round(flooded / M2_PER_HECTARE, 4),
+        "observed_ha": round(observed / M2_PER_HECTARE, 4),
+        "not_assessed_ha": round(_not_assessed_m2(layers) / M2_PER_HECTARE, 4),
+    }
+
+
+def _not_assessed_m2(layers: Sequence[Layer]) -> float:
+    observed = {layer.crs: layer.geometries for layer in _of(layers, "area_observed")}
+    area_m2 = 0.0
+    for layer in _of(layers, "not_assessed"):
+        if layer.crs and len(layer):
+            seen = shapely.union_all(observed.get(layer.crs, np.empty(0, dtype=object)))
+            unseen = shapely.difference(shapely.union_all(layer.geometries), seen)
+            area_m2 += float(ellipsoidal_area_m2(np.array([unseen], dtype=object), layer.crs)[0])
+    return area_m2
+
+
+def _of(layers: Sequence[Layer], base: str) -> list[Layer]:
+    return [layer for layer in layers if split_name(layer.name)[0] == base]
+
+
+def software_versions() -> dict[str, str]:
+    """What made the product: Python, GDAL and the packages whose version can show in it."""
+    versions = {"python": platform.python_version(), "gdal": str(rasterio.__gdal_version__)}
+    for package in PACKAGES:
+        try:
+            versions[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:  # a checkout that was never installed
+            versions[package] = "not installed"
+    return versions
+
+
+def file_hashes(folder: Path) -> dict[str, str]:
+    """SHA-256 of every file below a folder, by relative path, sorted."""
+    hashes = {}
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            with path.open("rb") as file:
+                hashes[path.relative_to(folder).as_posix()] = hashlib.file_digest(file, "sha256").hexdigest()
+    return hashes
