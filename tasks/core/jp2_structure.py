@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from tasks.core.errors import CutShort, NotJpeg2000, UnreadableImage
+from tasks.core.jp2_metadata import may_be_seen
 
 ReadRange = Callable[[int, int], bytes]
 """(start, length) -> bytes of the file."""
@@ -237,22 +238,19 @@ def _main_header_end(reader: _Reader, codestream: _Box) -> int:
 
 
 def _header_file(reader: _Reader, boxes: list[_Box], codestream: _Box, tile_parts_start: int) -> bytes:
-    """All small boxes as they are, and the codestream cut behind its main header with its length adjusted."""
+    """The boxes that place the image, their lengths spelled out, and the codestream cut behind its main header."""
     stop = min(codestream.end, tile_parts_start + AFTER_MAIN_HEADER_BYTES)
     main_header = reader.read(codestream.content, stop - codestream.content)
     if codestream.content == 0:
         return main_header
     parts, spent = [], 0
     for box in boxes:
+        length = box.end - box.content
         if box is codestream:
             parts.append(struct.pack(">I4s", 8 + len(main_header), b"jp2c") + main_header)
-        elif box.kind != b"jp2c" and spent + box.end - box.start <= MAX_METADATA_BYTES:
-            parts.append(_whole(reader, box))
-            spent += box.end - box.start
+        elif box.kind != b"jp2c" and spent + length <= MAX_METADATA_BYTES:
+            content = reader.read(box.content, length)
+            spent += length
+            if may_be_seen(box.kind, content):
+                parts.append(struct.pack(">I4s", 8 + length, box.kind) + content)
     return b"".join(parts)
-
-
-def _whole(reader: _Reader, box: _Box) -> bytes:
-    """A box with its length spelled out: a last box of length 0 may not be the last one in the header file."""
-    content = reader.read(box.content, box.end - box.content)
-    return struct.pack(">I4s", 8 + len(content), box.kind) + content

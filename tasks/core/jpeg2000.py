@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from pyproj.exceptions import CRSError
@@ -160,9 +161,9 @@ def decode(path: Path, width_px: int, height_px: int, max_pixels: int) -> Decode
     target = (width_px, height_px)
     coverage = None
     if coarse.shape[2] == WITH_ALPHA:
-        opaque = (aligned[..., COLOURS] >= OPAQUE_FROM).astype(np.float32)
-        coverage = area_average(opaque, target)
-    nrg = area_average(np.ascontiguousarray(aligned[..., :COLOURS]), target)
+        coverage = area_average((aligned[..., COLOURS] >= OPAQUE_FROM).astype(np.float32), target)
+        aligned = np.asarray(cv2.cvtColor(aligned, cv2.COLOR_BGRA2BGR), np.uint8)  # drops alpha, faster than slicing
+    nrg = area_average(aligned, target)
     return DecodedImage(nrg, coverage, size.width_px, size.height_px)
 
 
@@ -185,7 +186,7 @@ def _judge_size(structure: Structure, name: str, max_pixels: int) -> None:
     if size.width_px * size.height_px > max_pixels:
         raise TooLarge(
             f"{name}: declares {size.width_px} x {size.height_px} px, more than the limit of {max_pixels} px. "
-            "Cut the image, or raise the limit if it is real"
+            "Cut the image, or raise max_tile_megapixels if it is real"
         )
 
 
