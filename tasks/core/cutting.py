@@ -75,7 +75,8 @@ def _pieces(polygon: object, reached: IntArray, tiles: ObjectArray) -> Iterator[
     order = np.argsort(centres[:, axis], kind="stable")
     for half in np.array_split(order, 2):
         around = shapely.box(*bounds[half, :2].min(axis=0), *bounds[half, 2:].max(axis=0))
-        yield from _pieces(shapely.intersection(polygon, around), reached[half], tiles)
+        near = as_multipolygons(shapely.intersection([polygon], around))  # edges along the box also give lines
+        yield from _pieces(near[0], reached[half], tiles)
 
 
 def _solid(pieces: list[tuple[object, int, int]], crs: str) -> Pieces:

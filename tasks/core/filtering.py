@@ -68,7 +68,10 @@ def _covered(shapes: ObjectArray, observed: ObjectArray, crs: str) -> BoolMask:
 
 def _inside(polygons: ObjectArray, shapes: ObjectArray) -> BoolMask:
     """Whether each polygon lies in one of the shapes: none of them crosses an outline of another."""
-    shape, polygon = shapely.STRtree(polygons).query(shapes, predicate="intersects")
+    shape, polygon = shapely.STRtree(polygons).query(shapes)
+    outer, inner = shapely.bounds(shapes).reshape(-1, 4)[shape], shapely.bounds(polygons)[polygon]
+    fits = (outer[:, :2] <= inner[:, :2]).all(axis=1) & (outer[:, 2:] >= inner[:, 2:]).all(axis=1)
+    shape, polygon = shape[fits], polygon[fits]
     contained = shapely.contains(shapes[shape], shapely.point_on_surface(polygons[polygon]))
     inside = np.zeros(len(polygons), np.bool_)
     inside[polygon[contained]] = True
