@@ -3,6 +3,7 @@
 import argparse
 import ast
 import inspect
+import re
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,8 @@ def parameters_of(arguments: argparse.Namespace) -> RunParameters:
         UnusableArgument: A value is out of bounds; the message names the option.
     """
     given = {name: value for name, value in vars(arguments).items() if name in RunParameters.model_fields}
+    if "flood_labels" in given:
+        given["flood_labels"] = re.findall(r"[^\s,\[\]]+", " ".join(given["flood_labels"]))
     try:
         return RunParameters(**given)
     except ValidationError as error:

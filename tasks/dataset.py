@@ -32,14 +32,14 @@ class Remembered:
     """Which tiles have usable files in the work directory from an earlier run.
 
     Attributes:
-        prepared: Ids of tiles with all that ``prepare`` makes and later stages of this run need.
-        predicted: Ids of tiles with a usable label mask.
-        extracted: Ids of tiles with polygons.
+        prepare: Ids of tiles with all that ``prepare`` makes and later stages of this run need.
+        predict: Ids of tiles with a usable label mask.
+        extract: Ids of tiles with polygons.
     """
 
-    prepared: frozenset[str]
-    predicted: frozenset[str]
-    extracted: frozenset[str]
+    prepare: frozenset[str] = frozenset()
+    predict: frozenset[str] = frozenset()
+    extract: frozenset[str] = frozenset()
 
     @classmethod
     def look_up(cls, jobs: Sequence[TileJob]) -> "Remembered":
@@ -47,6 +47,10 @@ class Remembered:
         predicted = _which(jobs, is_predicted)
         prepared = _which(jobs, lambda job: _is_prepared(job, needs_jpeg=job.tile.id not in predicted))
         return cls(prepared, predicted, _which(jobs, lambda job: storage.exists(job.extent_uri)))
+
+    def lacks(self, stage: str, job: TileJob) -> bool:
+        """Whether the files of a tile's stage were not there."""
+        return job.tile.id not in {"prepare": self.prepare, "predict": self.predict, "extract": self.extract}[stage]
 
 
 def _which(jobs: Sequence[TileJob], is_there: Callable[[TileJob], bool]) -> frozenset[str]:

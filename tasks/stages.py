@@ -7,7 +7,7 @@ from prefect import Task
 from prefect.futures import PrefectFuture, as_completed
 from prefect.states import State
 
-from tasks import progress
+from tasks.progress import watcher
 from tasks.core.errors import FloodExtentError
 from tasks.core.jobs import TileJob
 from tasks.core.ledger import Ledger
@@ -40,19 +40,17 @@ def run_stage(
     if not jobs:
         return
     remember, renew = (remembering(stage, jobs[0].work_directory, refresh=refresh) for refresh in (False, True))
-    futures = {
-        (renew if is_missing(job) else remember).submit(job.to_dict(), **parameters): job for job in jobs
-    }
+    futures = {(renew if is_missing(job) else remember).submit(job.to_dict(), **parameters): job for job in jobs}
     _settle(stage.name, futures, ledger)
 
 
 def _settle(stage: str, futures: dict[PrefectFuture[Any], TileJob], ledger: Ledger) -> None:
     failed = 0
-    progress.report(stage, 0, 0, len(futures))
+    watcher().stage(stage, 0, 0, len(futures))
     for ended, future in enumerate(as_completed(list(futures)), start=1):
         future.wait()  # completed is not yet final: this fetches the state that the task ended in
         failed += not note(ledger, futures[future], stage, future.state)
-        progress.report(stage, ended, failed, len(futures))
+        watcher().stage(stage, ended, failed, len(futures))
 
 
 def note(ledger: Ledger, job: TileJob, stage: str, state: State[Any]) -> bool:

@@ -35,7 +35,7 @@ class Account:
 class Ledger:
     """The accounts of a run's tiles, in the order of their ids."""
 
-    def __init__(self, jobs: Iterable[TileJob]) -> None:
+    def __init__(self, jobs: Iterable[TileJob] = ()) -> None:
         self._accounts = {job.tile.id: Account(job) for job in jobs}
 
     @property

@@ -1,0 +1,36 @@
+"""What can be refused before anything is started, and so within a second."""
+
+from flows.parameters import RunParameters
+from tasks.core.crs import given_crs
+from tasks.core.errors import DatasetNotFound, EndpointRefused, UnusableArgument
+from tasks.services import publishing, storage
+from tasks.services.endpoint_kinds import endpoint_service
+
+
+def check(parameters: RunParameters, *, writing: bool = True) -> None:
+    """Refuse parameters with which a run could not end well.
+
+    Args:
+        parameters: What is asked.
+        writing: Whether to try the output, work and log directories by writing to them.
+
+    Raises:
+        UnusableArgument: With the reason.
+    """
+    if parameters.crs is not None:
+        given_crs(parameters.crs)
+    if not (storage.exists(parameters.dataset) or storage.is_folder(parameters.dataset)):
+        raise DatasetNotFound(f"dataset {parameters.dataset!r} does not exist. Check the name")
+    try:
+        endpoint_service(parameters.endpoint, parameters.model).model_identity()
+    except EndpointRefused as error:
+        raise UnusableArgument(f"model {parameters.model!r}: {error}") from error
+    publishing.check_owner(product_uri(parameters), storage.resolve(parameters.dataset))
+    if writing:
+        for directory in (parameters.output_directory, parameters.work_directory, parameters.log_storage_directory):
+            publishing.check_writable(directory)
+
+
+def product_uri(parameters: RunParameters) -> str:
+    """Where the product goes: a folder named after the dataset."""
+    return storage.join(storage.resolve(parameters.output_directory), publishing.dataset_name(parameters.dataset))

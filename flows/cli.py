@@ -1,0 +1,84 @@
+"""The command line, ``flood-extent`` or ``python -m flows``.
+
+Exit status: 0 all tiles done; 1 no product; 2 the product is written but some tiles failed; 64 unusable arguments; 130
+interrupted. Whatever takes seconds to import is imported by the command that needs it.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from flows.options import add_options
+from tasks.core.errors import FloodExtentError, UnusableArgument
+
+NO_PRODUCT = 1
+UNUSABLE = 64
+INTERRUPTED = 130
+NOT_FOR_DEMO = frozenset({"dataset"})
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose complaint about arguments ends with this project's exit status for that."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong and how it should be."""
+        self.print_usage(sys.stderr)
+        self.exit(UNUSABLE, f"{self.prog}: {message}\n")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; what goes wrong is said in one line, never in a traceback."""
+    options = build_parser().parse_args(arguments)
+    try:
+        from flows import commands  # noqa: PLC0415
+
+        return int(getattr(commands, options.command)(options))
+    except UnusableArgument as error:
+        return _complain(error, UNUSABLE)
+    except FloodExtentError as error:
+        return _complain(error, NO_PRODUCT)
+    except KeyboardInterrupt:
+        return _complain("interrupted: what was computed is kept, the same command goes on from there", INTERRUPTED)
+
+
+def _complain(reason: object, status: int) -> int:
+    print(f"flood-extent: {reason}", file=sys.stderr)
+    return status
+
+
+def build_parser() -> Parser:
+    """All commands with their options."""
+    parser = Parser(prog="flood-extent", description="Flood extent from aerial NRG frames.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _add_run(commands.add_parser("run", help="map the flooded ground of a dataset"))
+    _add_demo(commands.add_parser("demo", help="make a small flood scene, run on it, and score the result"))
+    _add_run(commands.add_parser("plan", help="what a run would do, without doing it"))
+    _add_score(commands.add_parser("score", help="compare a product with reference polygons"))
+    _add_clean(commands.add_parser("clean", help="remove old files from the work directory's cache"))
+    return parser
+
+
+def _add_run(parser: argparse.ArgumentParser) -> None:
+    words = "s3://bucket/prefix, a folder, or a .txt file with one image URI a line"
+    parser.add_argument("dataset", metavar="DATASET", help=words)
+    add_options(parser, leave_out=frozenset({"dataset"}))
+
+
+def _add_demo(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--seed", type=int, default=1, help="another seed, another scene (default: 1)")
+    add_options(parser, leave_out=NOT_FOR_DEMO)
+
+
+def _add_score(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("product", metavar="PRODUCT", help="a product's folder, or its flood_extent.gpkg")
+    parser.add_argument("reference", metavar="REFERENCE", help="a vector file with reference polygons, first layer")
+
+
+def _add_clean(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--older-than", metavar="DAYS", type=float, required=True, dest="days", help="age to go from")
+    parser.add_argument("--work-directory", default="work", help="local folder or s3:// prefix (default: work)")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,54 @@
+"""What a run would do, found out without doing it: headers are read, nothing is written."""
+
+from dataclasses import dataclass
+
+from flows.checks import check, product_uri
+from flows.parameters import RunParameters
+from flows.run import plan_tiles
+from tasks.core.crs import given_crs
+from tasks.core.jobs import TileJob
+from tasks.core.records import Tile
+from tasks.dataset import MEGA, Remembered
+from tasks.services import datasets
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run would find and do.
+
+    Attributes:
+        jobs: A job a tile, also for those that would fail.
+        remembered: What earlier runs left in the work directory.
+        product: Where the product would go.
+    """
+
+    jobs: list[TileJob]
+    remembered: Remembered
+    product: str
+
+    @property
+    def unusable(self) -> list[Tile]:
+        """Tiles that would fail because of their header."""
+        return [job.tile for job in self.jobs if job.tile.problem is not None]
+
+    @property
+    def usable(self) -> list[TileJob]:
+        """Jobs of the tiles whose header is in order."""
+        return [job for job in self.jobs if job.tile.problem is None]
+
+    def waiting(self, stage: str) -> int:
+        """How many usable tiles the stage would have to compute."""
+        return sum(self.remembered.lacks(stage, job) for job in self.usable)
+
+
+def plan_run(parameters: RunParameters) -> Plan:
+    """Find out what a run would do.
+
+    Raises:
+        UnusableArgument: It would be refused.
+    """
+    check(parameters, writing=False)
+    crs = None if parameters.crs is None else given_crs(parameters.crs)
+    tiles = datasets.list_tiles(parameters.dataset, crs=crs, max_pixels=parameters.max_tile_megapixels * MEGA)
+    jobs = plan_tiles(parameters, tiles)
+    return Plan(jobs, Remembered.look_up(jobs), product_uri(parameters))

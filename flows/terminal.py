@@ -1,0 +1,119 @@
+"""What a person sees of a run in the terminal: a progress bar a stage or plain lines, and the closing tables."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from tasks.progress import is_step, watched_by
+
+if TYPE_CHECKING:  # both import Prefect, which takes seconds and reads the environment for good
+    from flows.planning import Plan
+    from tasks.core.scoring import Score
+
+FAILURES_SHOWN = 20
+
+
+@dataclass
+class Watcher:
+    """Watches a run of this process and shows how far each stage is.
+
+    Attributes:
+        console: Where to.
+        record: The run's record, once the product is published.
+        product: The product's URI.
+        log: URI of the run's log file.
+        task_runs: How many task runs were started.
+    """
+
+    console: Console
+    record: Mapping[str, Any] | None = None
+    product: str = ""
+    log: str = ""
+    task_runs: int = 0
+    _bars: Progress | None = None
+    _known: dict[str, TaskID] = field(default_factory=dict)
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Watch what runs in the block."""
+        columns = (TextColumn("{task.description:>8}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        failed = TextColumn("{task.fields[failed]}", style="red")
+        self._bars = Progress(*columns, failed, console=self.console) if self.console.is_terminal else None
+        with watched_by(self), self._bars or nullcontext():
+            yield
+
+    def stage(self, stage: str, ended: int, failed: int, total: int) -> None:
+        """Show how far a stage is."""
+        words = f"{failed} failed" if failed else ""
+        if self._bars is not None:
+            if stage not in self._known:
+                self._known[stage] = self._bars.add_task(stage, total=total, failed="")
+            self._bars.update(self._known[stage], completed=ended, failed=words)
+        elif is_step(ended, total):
+            self.console.print(f"{stage}: {ended} of {total} tiles" + (f", {words}" if words else ""))
+
+    def started(self, log: str) -> None:
+        """The run has begun; its log is there."""
+        self.log = log
+
+    def finished(self, task_runs: int, record: Mapping[str, Any] | None, product: str) -> None:
+        """The run has ended; without a record there is no product."""
+        self.task_runs, self.record, self.product = task_runs, record, product
+
+
+def show_product(console: Console, record: Mapping[str, Any], product: str) -> None:
+    """The closing table: tiles, hectares, seconds a stage, where the product lies; then what failed."""
+    counts, totals = record["counts"], record["totals"]
+    table = Table(show_header=False)
+    table.add_row("tiles", f"{counts['done']} done, {counts['failed']} failed")
+    table.add_row("flooded", f"{totals['flooded_ha']:,.2f} ha of {totals['observed_ha']:,.2f} ha observed")
+    table.add_row("not assessed", f"{totals['not_assessed_ha']:,.2f} ha")
+    table.add_row("seconds", ", ".join(f"{stage} {seconds:.1f}" for stage, seconds in _stage_seconds(record).items()))
+    table.add_row("product", escape(product))
+    console.print(table)
+    show_failures(console, [(tile["tile"], tile["error"]) for tile in record["tiles"] if tile["error"]])
+
+
+def _stage_seconds(record: Mapping[str, Any]) -> dict[str, float]:
+    totals: dict[str, float] = {}
+    for tile in record["tiles"]:
+        for stage, seconds in tile["seconds_by_stage"].items():
+            totals[stage] = totals.get(stage, 0.0) + seconds
+    return totals
+
+
+def show_failures(console: Console, failures: list[tuple[str, str]]) -> None:
+    """A line a failed tile, up to a screenful."""
+    for tile, error in failures[:FAILURES_SHOWN]:
+        console.print(f"[red]failed[/red] {escape(tile)}: {escape(error)}", soft_wrap=True)
+    if len(failures) > FAILURES_SHOWN:
+        console.print(f"... and {len(failures) - FAILURES_SHOWN} more; run.json and report.md have all")
+
+
+def show_plan(console: Console, plan: "Plan") -> None:
+    """What a run would do: tiles, sizes, what is remembered, what would be predicted, and what is wrong."""
+    grids = [job.resized for job in plan.usable]
+    sizes = sorted({(grid.width_px, grid.height_px) for grid in grids})
+    table = Table(show_header=False)
+    table.add_row("tiles", f"{len(plan.jobs)}, of which {len(plan.unusable)} would fail")
+    table.add_row("bytes", f"{sum(job.tile.size_bytes for job in plan.jobs):,}")
+    table.add_row("CRS", ", ".join(sorted({grid.crs for grid in grids})) or "none")
+    table.add_row("resized to", ", ".join(f"{width} x {height} px" for width, height in sizes[:3]) or "nothing")
+    for stage in ("prepare", "predict", "extract"):
+        waiting = plan.waiting(stage)
+        table.add_row(stage, f"{waiting} to do, {len(plan.usable) - waiting} remembered")
+    table.add_row("endpoint", "deployed" if plan.waiting("predict") else "not needed")
+    table.add_row("product", escape(plan.product))
+    console.print(table)
+    show_failures(console, [(tile.id, str(tile.problem)) for tile in plan.unusable])
+
+
+def show_score(console: Console, score: "Score") -> None:
+    """IoU, F1, precision, recall; and how much of the reference could not be compared."""
+    console.print(f"IoU {score.iou:.4f}  F1 {score.f1:.4f}  precision {score.precision:.4f}  recall {score.recall:.4f}")

@@ -1,0 +1,45 @@
+"""Stages write, package, publish, clean up: the layers become the product under its final name."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from prefect.logging import get_run_logger
+
+from tasks.core.jobs import TileJob
+from tasks.core.layers import Layer
+from tasks.core.product_files import write_layers
+from tasks.policies import run_task
+from tasks.services import publishing, storage
+
+
+@run_task(name="write-product")
+def write_product(layers: Sequence[Layer], folder: Path) -> tuple[str, ...]:
+    """Write GeoPackage and shapefiles; the warnings say what could not be written as a shapefile."""
+    warnings = write_layers(layers, folder)
+    for warning in warnings:
+        get_run_logger().warning(warning)
+    return warnings
+
+
+@run_task(name="package")
+def package(folder: Path, name: str) -> None:
+    """Zip the product into itself, as ``<name>.zip``."""
+    publishing.zip_folder(folder, folder / f"{name}.zip")
+
+
+@run_task(name="publish")
+def publish(folder: Path, destination: str) -> str:
+    """Put the product in its place; its URI."""
+    uri = publishing.publish(folder, destination)
+    get_run_logger().info("product: %s", uri)
+    return uri
+
+
+@run_task(name="clean-up")
+def clean_up(jobs: Sequence[TileJob]) -> int:
+    """Remove the JPEGs that only the endpoint needed; the cache stays. How many there were."""
+    there = [job.jpeg_uri for job in jobs if storage.exists(job.jpeg_uri)]
+    for uri in there:
+        storage.delete(uri)
+    get_run_logger().info("%d intermediate images removed", len(there))
+    return len(there)

@@ -1,0 +1,32 @@
+"""Stage report: run.json for programs, report.md for people."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from prefect.logging import get_run_logger
+
+from tasks.core.layers import Layer
+from tasks.core.ledger import Ledger
+from tasks.core.report import RunRecord, file_hashes, markdown, run_record, to_json
+from tasks.policies import run_task
+
+
+@run_task(name="report")
+def write_report(
+    folder: Path, ledger: Ledger, layers: Sequence[Layer], warnings: Sequence[str], **facts: Any
+) -> RunRecord:
+    """Write ``run.json`` and ``report.md`` beside the layers.
+
+    Args:
+        folder: The product, with all its other files.
+        ledger: What became of each tile.
+        layers: The product's layers.
+        warnings: About the product as a whole.
+        facts: The other arguments of ``run_record.run_record``.
+    """
+    record = run_record(accounts=ledger.accounts, layers=layers, warnings=warnings, files=file_hashes(folder), **facts)
+    (folder / "report.md").write_text(markdown(record), encoding="utf-8")
+    (folder / "run.json").write_bytes(to_json(record))
+    get_run_logger().info("content hash %s", record["content_hash"])
+    return record
