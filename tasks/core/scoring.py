@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +13,7 @@ from tasks.core.areas import ellipsoidal_area_m2
 from tasks.core.uniting import as_multipolygons
 
 ObjectArray = npt.NDArray[np.object_]
-Areas = BaseGeometry | Sequence[BaseGeometry] | ObjectArray
+Areas: TypeAlias = BaseGeometry | Sequence[BaseGeometry] | ObjectArray
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import TypeVar
 
 import cv2
@@ -23,8 +24,8 @@ def run() -> None:
     """Print the ratio of CPU times, and check that the geometry is the same, for masks of three kinds."""
     print(f"polygons of a {SIZE_PX} x {SIZE_PX} px mask: rasterio.features.shapes / ours, CPU s (aim: >= {AIM}x)")
     for name, mask in _masks().items():
-        ours_s, ours = _cpu_seconds(lambda mask=mask: mask_polygons(mask))
-        theirs_s, theirs = _cpu_seconds(lambda mask=mask: _shapes(mask))
+        ours_s, ours = _cpu_seconds(partial(mask_polygons, mask))
+        theirs_s, theirs = _cpu_seconds(partial(_shapes, mask))
         if _content(ours) != _content([shape(geometry) for geometry in theirs]):
             raise AssertionError(f"{name}: the geometry differs")
         print(
