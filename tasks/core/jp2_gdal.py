@@ -11,12 +11,12 @@ from uuid import uuid4
 import numpy as np
 import rasterio
 from numpy.typing import NDArray
-from rasterio.enums import ColorInterp
 from rasterio.errors import NotGeoreferencedWarning
 from rasterio.io import DatasetReader, MemoryFile
 from rasterio.windows import Window
 
 from tasks.core.errors import UnreadableImage
+from tasks.core.jp2_structure import Structure
 
 DRIVER = "JP2OpenJPEG"
 UNWRITTEN = -1  # no 8-bit sample has this value
@@ -61,26 +61,28 @@ def opened_header(header_file: bytes, sidecars: Mapping[str, bytes]) -> Iterator
             file.close()
 
 
-def read_coarse(
-    path: Path, origin: tuple[int, int], width_px: int, height_px: int
-) -> tuple[NDArray[np.uint8], int, bool]:
-    """Pixels (height, width, bands) at the best resolution, its step 2^r, whether the last band is flagged alpha."""
+def read_coarse(path: Path, structure: Structure, width_px: int, height_px: int) -> tuple[NDArray[np.uint8], int]:
+    """Pixels (height, width, bands) at the coarsest resolution of at least the size wanted, and its step 2^r.
+
+    GDAL gets the bare codestream: damaged metadata cannot disturb it, nor files that lie beside the image.
+    """
+    length = structure.codestream_end - structure.codestream_start
+    codestream = f"/vsisubfile/{structure.codestream_start}_{length},{path}"
     with _options(GDAL_PAM_ENABLED="NO", GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR"):
-        with rasterio.open(path, driver=DRIVER) as dataset:
+        with rasterio.open(codestream, driver=DRIVER) as dataset:
             steps = [1, *dataset.overviews(1)]
-            shape = dataset.shape
-            flagged = dataset.colorinterp[-1] == ColorInterp.alpha
-        # The samples of a coarse level are at multiples of 2^r from the reference grid's origin, not the image's.
+        size = structure.size
         usable = [
             step
             for step in steps
-            if math.ceil(shape[1] / step) >= width_px
-            and math.ceil(shape[0] / step) >= height_px
-            and not any(at % step for at in origin)
+            if math.ceil(size.width_px / step) >= width_px
+            and math.ceil(size.height_px / step) >= height_px
+            # A coarse level's samples are at multiples of 2^r from the reference grid's origin, not the image's.
+            and not any(at % step for at in size.origin)
         ]
-        level = len(usable) - 1
-        with rasterio.open(path, driver=DRIVER, **({"overview_level": level - 1} if level else {})) as dataset:
-            return _read_strips(dataset, path.name), usable[-1], flagged
+        level = {"overview_level": len(usable) - 2} if len(usable) > 1 else {}
+        with rasterio.open(codestream, driver=DRIVER, **level) as dataset:
+            return _read_strips(dataset, path.name), usable[-1]
 
 
 def _read_strips(dataset: DatasetReader, name: str) -> NDArray[np.uint8]:

@@ -29,7 +29,7 @@ def may_be_seen(kind: bytes, content: bytes) -> bool:
         if kind == b"uuid" and content[:UUID_BYTES] == GEOTIFF_BOX:
             return _keys_hold(content[UUID_BYTES:])
         if kind == b"asoc":
-            return all(_text_holds(*child) for child in _children(content))
+            return all(_text_holds(*child) for child in children(content))
     except (struct.error, IndexError, ValueError):
         return False
     return kind == b"uuid" and content[:UUID_BYTES] == WORLD_FILE_BOX
@@ -73,11 +73,17 @@ def _text_holds(kind: bytes, content: bytes, depth: int = 0) -> bool:
     if kind in {b"lbl ", b"xml "}:
         content.decode()
     if kind == b"asoc":
-        return depth < MAX_DEPTH and all(_text_holds(*child, depth + 1) for child in _children(content))
+        return depth < MAX_DEPTH and all(_text_holds(*child, depth + 1) for child in children(content))
     return True
 
 
-def _children(content: bytes) -> Iterator[tuple[bytes, bytes]]:
+def children(content: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Kind and content of the boxes inside a box.
+
+    Raises:
+        ValueError: One does not fit.
+        struct.error: The last one is cut.
+    """
     position = 0
     while position < len(content):
         length, kind = struct.unpack_from(">I4s", content, position)

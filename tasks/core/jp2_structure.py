@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from tasks.core.errors import CutShort, NotJpeg2000, UnreadableImage
-from tasks.core.jp2_metadata import may_be_seen
+from tasks.core.jp2_metadata import children, may_be_seen
 
 ReadRange = Callable[[int, int], bytes]
 """(start, length) -> bytes of the file."""
@@ -31,6 +31,7 @@ MAX_MAIN_HEADER_BYTES = 4 << 20
 MAX_METADATA_BYTES = 8 << 20  # GMLJP2 of a frame has kilobytes; a larger box is a thumbnail or an attack
 MAX_BOXES = 1000
 MAX_COMPONENTS = 64
+OPACITY = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,7 @@ class Structure:
 
     Attributes:
         size: What the codestream declares.
+        alpha: Component (from 0) that is declared alpha; None where none is.
         codestream_start: Offset of the codestream in bytes.
         codestream_end: Offset behind its EOC marker.
         tile_parts_start: Offset of the first tile part, behind the main header.
@@ -69,6 +71,7 @@ class Structure:
     """
 
     size: ImageSize
+    alpha: int | None
     codestream_start: int
     codestream_end: int
     tile_parts_start: int
@@ -130,7 +133,9 @@ def read_structure(read_range: ReadRange, size_bytes: int, name: str, *, whole: 
         )
     tile_parts_start = _main_header_end(reader, codestream)
     header_file = _header_file(reader, boxes, codestream, tile_parts_start)
-    return Structure(size, codestream.content, codestream.end, tile_parts_start, header_file)
+    return Structure(
+        size, _declared_alpha(reader, boxes), codestream.content, codestream.end, tile_parts_start, header_file
+    )
 
 
 def check_tile_parts(read_range: ReadRange, structure: Structure, name: str) -> None:
@@ -222,6 +227,19 @@ def _image_size(reader: _Reader, start: int) -> ImageSize:
         signed=any(depth & 0x80 for depth in components[::3]),
         subsampled=any(step != 1 for at, step in enumerate(components) if at % 3),
     )
+
+
+def _declared_alpha(reader: _Reader, boxes: list[_Box]) -> int | None:
+    """From the channel definitions (cdef) in the JP2 header: the component of type opacity."""
+    header = next((box for box in boxes if box.kind == b"jp2h"), None)
+    if header is None or header.end - header.content > MAX_METADATA_BYTES:
+        return None
+    try:
+        parts = dict(children(reader.read(header.content, header.end - header.content)))
+        channels = list(struct.iter_unpack(">HHH", parts.get(b"cdef", bytes(2))[2:]))
+    except (struct.error, ValueError) as error:
+        raise UnreadableImage(f"{reader.name}: damaged: {error}. Copy it again") from error
+    return next((component for component, kind, _ in channels if kind == OPACITY), None)
 
 
 def _main_header_end(reader: _Reader, codestream: _Box) -> int:

@@ -15,7 +15,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 from pyproj.exceptions import CRSError
-from rasterio.enums import ColorInterp
 from rasterio.errors import RasterioError
 from rasterio.io import DatasetReader
 
@@ -31,6 +30,7 @@ MAX_PIXELS = 1 << 29  # 23,000 px squared; a full-resolution copy of it has 2 GB
 COLOURS = 3  # NRG
 WITH_ALPHA = 4
 BITS = 8
+ALPHA_FACTORS = {1: 255, BITS: 1}  # by depth: alpha may have one bit
 OPAQUE_FROM = 128
 NEAR = 8  # lossy compression moves 0 and 255 by a little
 ALPHA_SHARE = 0.99  # of samples near 0 or 255: this is alpha though nobody says so
@@ -126,8 +126,8 @@ def peek(
 def _read_header(structure: Structure, sidecars: Mapping[str, bytes], name: str) -> Header:
     try:
         with opened_header(structure.header_file, sidecars) as dataset:
-            return _header(dataset, structure, name)
-    except RasterioError as error:
+            return _header(dataset, structure)
+    except (RasterioError, ValueError) as error:  # rasterio raises either for a CRS that is none
         raise UnreadableImage(f"{name}: its header cannot be read: {reason(error)}") from error
 
 
@@ -147,16 +147,17 @@ def decode(path: Path, width_px: int, height_px: int, max_pixels: int) -> Decode
         UnreadableImage: It cannot be decoded whole; judged by its structure first (see the subclasses).
         NotNrg: The fourth band is not alpha.
     """
-    structure = _judged(path, max_pixels)
+    structure = judge_file(path, max_pixels)
     size = structure.size
     if not (0 < width_px <= size.width_px and 0 < height_px <= size.height_px):
         raise ValueError(f"{path.name}: {width_px} x {height_px} px asked of {size.width_px} x {size.height_px}")
     try:
-        coarse, step, flagged = read_coarse(path, size.origin, width_px, height_px)
+        coarse, step = read_coarse(path, structure, width_px, height_px)
     except (RasterioError, MemoryError) as error:
         raise UnreadableImage(f"{path.name}: cannot be decoded: {reason(error)}. Copy or export it again") from error
     if coarse.shape[2] == WITH_ALPHA:
-        _check_alpha(coarse[..., COLOURS], path.name, flagged=flagged)
+        coarse[..., COLOURS] *= ALPHA_FACTORS[size.depths[COLOURS]]
+        _check_alpha(coarse[..., COLOURS], path.name, flagged=structure.alpha == COLOURS)
     aligned = align(coarse, size.width_px, size.height_px, step)
     target = (width_px, height_px)
     coverage = None
@@ -167,8 +168,8 @@ def decode(path: Path, width_px: int, height_px: int, max_pixels: int) -> Decode
     return DecodedImage(nrg, coverage, size.width_px, size.height_px)
 
 
-def _judged(path: Path, max_pixels: int) -> Structure:
-    """The structure of a local file, every tile part checked."""
+def judge_file(path: Path, max_pixels: int) -> Structure:
+    """The structure of a local file, judged and every tile part checked; raises as `decode`."""
     with path.open("rb") as file:
 
         def read_range(start: int, length: int) -> bytes:
@@ -195,6 +196,8 @@ def _judge(structure: Structure, name: str, max_pixels: int) -> None:
     size = structure.size
     if len(size.depths) not in (COLOURS, WITH_ALPHA):
         raise NotNrg(f"{name}: {len(size.depths)} band(s): expected 3 (NRG) or 4 (NRG and alpha). Export it as NRG")
+    if structure.alpha not in {None, COLOURS}:
+        raise NotNrg(f"{name}: band {(structure.alpha or 0) + 1} is declared alpha: expected NRG, then alpha")
     one_bit_alpha = size.depths[COLOURS:] == (1,)
     if set(size.depths[:COLOURS]) != {BITS} or not (set(size.depths) == {BITS} or one_bit_alpha) or size.signed:
         sign = "signed" if size.signed else "unsigned"
@@ -203,17 +206,16 @@ def _judge(structure: Structure, name: str, max_pixels: int) -> None:
         raise NotNrg(f"{name}: its bands have different resolutions. Export it without chroma subsampling")
 
 
-def _header(dataset: DatasetReader, structure: Structure, name: str) -> Header:
+def _header(dataset: DatasetReader, structure: Structure) -> Header:
     size = structure.size
-    alpha = [at for at, meaning in enumerate(dataset.colorinterp) if meaning == ColorInterp.alpha]
-    if alpha not in ([], [COLOURS]):
-        raise NotNrg(f"{name}: band {alpha[0] + 1} is declared alpha: expected near infrared, red, green, then alpha")
     transform: Transform = tuple(dataset.transform)[:6]
     crs = None
     with suppress(CRSError):
         crs = crs_name(dataset.crs.to_wkt()) if dataset.crs else None
     usable = all(map(math.isfinite, transform)) and not dataset.transform.is_identity
-    return Header(size.width_px, size.height_px, len(size.depths), bool(alpha), transform if usable else None, crs)
+    return Header(
+        size.width_px, size.height_px, len(size.depths), structure.alpha is not None, transform if usable else None, crs
+    )
 
 
 def _check_alpha(band: NDArray[np.uint8], name: str, *, flagged: bool) -> None:

@@ -31,7 +31,7 @@ def test_slanted_compressed_padding_is_found(quality: int, write_jp2: Make, make
     assert not (found & (columns + 0.3 * rows > 303)).any()
 
 
-@pytest.mark.parametrize(("mean", "noise"), [(3, 2), (6, 3), (8, 0.4), (0, 2)])
+@pytest.mark.parametrize(("mean", "noise"), [(3, 2), (6, 3), (8, 0.4), (0, 2), (0, 1.5)])
 def test_black_lake_at_the_border_stays(mean: float, noise: float, write_jp2: Make, make_scene: Make) -> None:
     """Water that is nearly black up to the tile's border has noise or a little light: it is not padding."""
     pixels = make_scene(600, 800, 3)

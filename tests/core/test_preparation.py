@@ -62,7 +62,7 @@ def test_found_padding_is_warned_of(write_jp2: Make, make_scene: Make) -> None:
     prepared = prepare_image(write_jp2(pixels), _grid(400, 400), 200, 200, max_pixels=LIMIT)
     assert float(prepared.valid.mean()) == pytest.approx(0.745, abs=0.01)
     assert len(prepared.warnings) == 1
-    assert "tile.jp2: no alpha band: 25" in prepared.warnings[0]
+    assert "tile.jp2: no alpha band: 24.7%" in prepared.warnings[0]
 
 
 def test_transparent_tile_is_warned_of(write_jp2: Make, make_scene: Make) -> None:
