@@ -23,7 +23,7 @@ def decimals(crs: str) -> int:
     axis = pyproj.CRS.from_user_input(crs).axis_info[0]
     step_si = math.radians(STEP_DEGREES) if is_geographic(crs) else STEP_M
     # A degree is pi / 180 by its definition, not by the digits stored: 1e-9 must stay 1e-9.
-    return math.floor(-math.log10(step_si / axis.unit_conversion_factor) + 1e-6)
+    return math.ceil(-math.log10(step_si / axis.unit_conversion_factor) - 1e-6)
 
 
 @lru_cache(maxsize=64)
