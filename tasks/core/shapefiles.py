@@ -3,6 +3,7 @@
 Source: ESRI Shapefile Technical Description (1998); limits as in GDAL's manual of the driver.
 """
 
+import os
 import struct
 import tempfile
 from collections import Counter
@@ -89,9 +90,10 @@ def _fitting(path: str) -> str:
 
 
 def _short_name(name: str) -> str:
-    if len(name.encode()) <= STEM_BYTES:
+    encoded = os.fsencode(name)
+    if len(encoded) <= STEM_BYTES:
         return name
-    return f"{_cut(name, STEM_BYTES - 17)}-{sha256(name.encode()).hexdigest()[:16]}"
+    return f"{_cut(name, STEM_BYTES - 17)}-{sha256(encoded).hexdigest()[:16]}"
 
 
 def shp_bytes(geometries: npt.NDArray[np.object_]) -> int:
@@ -112,7 +114,7 @@ def _dbf_bytes(layer: Layer) -> int:
 def _width(values: npt.NDArray[Any]) -> int:
     if values.dtype.kind in NUMBER_BYTES:
         return NUMBER_BYTES[values.dtype.kind]
-    longest = max((len(str(value).encode()) for value in values), default=0)
+    longest = max((len(str(value).encode(errors="replace")) for value in values), default=0)
     return min(TEXT_BYTES, max(longest, LEAST_TEXT_BYTES))
 
 
@@ -135,7 +137,7 @@ def _cut_texts(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 
 def _cut(text: str, most_bytes: int) -> str:
-    return text.encode()[:most_bytes].decode(errors="ignore")
+    return text.encode(errors="replace")[:most_bytes].decode(errors="ignore")
 
 
 def _check_complete(path: Path, features: int, expected_bytes: int, final: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyogrio
 import shapely
 from pyogrio import errors, raw
@@ -44,7 +45,7 @@ def write_vector(layer: Layer, path: Path, *, driver: str, **options: Any) -> No
         raw.write(
             str(path),
             shapely.to_wkb(layer.geometries) if len(layer) else np.empty(0, dtype=object),
-            list(layer.columns.values()),
+            [encodable(values) for values in layer.columns.values()],
             list(layer.columns),
             layer=layer.name,
             driver=driver,
@@ -53,6 +54,14 @@ def write_vector(layer: Layer, path: Path, *, driver: str, **options: Any) -> No
             encoding="UTF-8",
             **options,
         )
+
+
+def encodable(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """A column whose texts are valid: a file's name on Linux need not be, and GDAL takes nothing else."""
+    if values.dtype.kind != "O":
+        return values
+    texts = [None if value is None else str(value).encode(errors="replace").decode() for value in values]
+    return np.array(texts, dtype=object)
 
 
 def incomplete(path: Path) -> FinalError:
