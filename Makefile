@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-all lint bench serve lock clean
+.PHONY: demo test test-slow test-all lint bench lock
 
 # Installing with the lock as constraints pins everything and installs only what the extras ask for.
 $(VENV)/core.stamp: pyproject.toml requirements.lock
@@ -22,6 +22,9 @@ demo: $(VENV)/core.stamp
 test: $(VENV)/dev.stamp
 	$(BIN)/python -m pytest -m "not slow"
 
+test-slow: $(VENV)/dev.stamp
+	$(BIN)/python -m pytest -m slow
+
 test-all: $(VENV)/dev.stamp
 	$(BIN)/python -m pytest
 
@@ -32,7 +35,7 @@ lint: $(VENV)/dev.stamp
 	$(BIN)/lint-imports
 
 bench: $(VENV)/dev.stamp
-	$(BIN)/python -m tests.benchmarks
+	$(BIN)/python tests/benchmarks
 
 lock: $(VENV)/dev.stamp
 	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --all-extras --no-emit-index-url \

@@ -6,6 +6,8 @@ interrupted. Whatever takes seconds to import is imported by the command that ne
 
 import argparse
 import sys
+import tempfile
+import traceback
 from collections.abc import Sequence
 from typing import NoReturn
 
@@ -40,6 +42,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _complain(error, NO_PRODUCT)
     except KeyboardInterrupt:
         return _complain("interrupted: what was computed is kept, the same command goes on from there", INTERRUPTED)
+    except Exception as error:  # noqa: BLE001 - a traceback is for whoever mends the program, not for who runs it
+        return _complain(f"a fault of the program: {error!r}. Report it with {_trace_file()}", NO_PRODUCT)
+
+
+def _trace_file() -> str:
+    """The current exception's traceback, in a file that stays."""
+    with tempfile.NamedTemporaryFile("w", prefix="flood-extent-", suffix=".trace", delete=False) as file:
+        file.write(traceback.format_exc())
+    return file.name
 
 
 def _complain(reason: object, status: int) -> int:
@@ -66,7 +77,7 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_demo(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--seed", type=int, default=1, help="another seed, another scene (default: 1)")
+    parser.add_argument("--seed", type=int, help="another seed, another scene")
     add_options(parser, leave_out=NOT_FOR_DEMO)
 
 

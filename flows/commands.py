@@ -3,6 +3,8 @@
 import argparse
 import os
 import tempfile
+from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +26,7 @@ def run(options: argparse.Namespace) -> int:
     return run_flow(parameters_of(options), Console())[0]
 
 
-def run_flow(parameters: RunParameters, console: Console) -> tuple[int, dict[str, Any]]:
+def run_flow(parameters: RunParameters, console: Console) -> tuple[int, Mapping[str, Any]]:
     """Run the flow here, with a Prefect server of its own where there is none.
 
     Returns:
@@ -36,22 +38,23 @@ def run_flow(parameters: RunParameters, console: Console) -> tuple[int, dict[str
 
     check(parameters)
     watcher = Watcher(console)
-    with tempfile.TemporaryDirectory(prefix="flood-extent-server-") as folder:
-        with prefect_api(os.environ, Path(folder) / "server.log") as server:
-            from flows.flood_extent import flood_extent  # noqa: PLC0415 - imported while the server starts
+    with ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="flood-extent-server-"))
+        server = stack.enter_context(prefect_api(os.environ, Path(folder) / "server.log"))
+        from flows.flood_extent import flood_extent  # noqa: PLC0415 - imported while the server starts
 
-            if server is not None:
-                server.wait_until_up()
-            with watcher.watching():
-                state = flood_extent(**parameters.model_dump(), return_state=True)
-            if server is not None and (flow_run_id := state.state_details.flow_run_id):
-                missing = server.wait_until_recorded(flow_run_id, watcher.task_runs)
-                if missing:
-                    console.print(f"{missing} task runs are not yet in the dashboard's database; the product has all")
-    return _judge(state, watcher)
+        if server is not None:
+            server.wait_until_up()
+        with watcher.watching():
+            state = flood_extent(**parameters.model_dump(), return_state=True)
+        if server is not None and state.state_details.flow_run_id is not None:
+            unrecorded = server.wait_until_recorded(state.state_details.flow_run_id, watcher.task_runs)
+            if unrecorded:
+                console.print(f"{unrecorded} task runs are not recorded for the dashboard; the product has all tiles")
+    return _judged(state, watcher)
 
 
-def _judge(state: Any, watcher: Watcher) -> tuple[int, dict[str, Any]]:
+def _judged(state: Any, watcher: Watcher) -> tuple[int, Mapping[str, Any]]:
     if watcher.record:
         show_product(watcher.console, watcher.record, watcher.product)
         return (SOME_FAILED if watcher.record["counts"]["failed"] else DONE), watcher.record
@@ -63,25 +66,37 @@ def _judge(state: Any, watcher: Watcher) -> tuple[int, dict[str, Any]]:
 
 def demo(options: argparse.Namespace) -> int:
     """Make a scene, run on it, and score the extent against what the scene knows."""
-    from tasks.core.demo_scene import make_scene  # noqa: PLC0415
+    from flows.checks import product_uri  # noqa: PLC0415
+    from tasks.core.demo_scene import DATASET, SEED, make_scene  # noqa: PLC0415
+    from tasks.core.score_files import score_product  # noqa: PLC0415
 
     console = Console()
     folder = Path(getattr(options, "output_directory", DEMO_DIRECTORY))
     console.print(f"making a flood scene in {folder / 'scene'}")
-    truth = make_scene(folder / "scene", seed=options.seed)
-    options.dataset = str(truth.parent / "tiles")
+    truth = make_scene(folder / "scene", seed=SEED if options.seed is None else options.seed)
+    options.dataset = str(folder / "scene" / DATASET)
     for name, place in (("output_directory", "."), ("work_directory", "work"), ("log_storage_directory", "logs")):
         setattr(options, name, getattr(options, name, str(folder / place)))
-    status, _ = run_flow(parameters_of(options), console)
+    parameters = parameters_of(options)
+    status = run_flow(parameters, console)[0]
+    show_score(console, score_product(Path(product_uri(parameters)), truth))
     return status
 
 
 def plan(options: argparse.Namespace) -> int:
     """Show what a run would do; nothing is created."""
     parameters = parameters_of(options)
-    from tasks.planning import plan_run  # noqa: PLC0415
+    from flows.planning import plan_run  # noqa: PLC0415
 
     show_plan(Console(), plan_run(parameters))
+    return DONE
+
+
+def score(options: argparse.Namespace) -> int:
+    """Compare a product with reference polygons."""
+    from tasks.core.score_files import score_product  # noqa: PLC0415
+
+    show_score(Console(), score_product(Path(options.product), Path(options.reference)))
     return DONE
 
 
@@ -89,6 +104,8 @@ def clean(options: argparse.Namespace) -> int:
     """Remove old files from the cache."""
     from tasks.services import storage  # noqa: PLC0415
 
-    removed = storage.prune(options.work_directory, options.days)
+    # Only what runs have put there: the directory may hold other things, or be named by mistake.
+    parts = (storage.join(options.work_directory, name) for name in ("cache", "results", "scratch"))
+    removed = sum(storage.prune(part, options.days) for part in parts)
     Console().print(f"{removed} files older than {options.days:g} days removed from {options.work_directory}")
     return DONE

@@ -8,10 +8,8 @@ run DATASET --output DIR``; from a deployment with ``prefect deployment run``, o
 import os
 from typing import Any
 
-from prefect import flow
-from prefect.states import State
+from prefect import State, flow
 from prefect.task_runners import ThreadPoolTaskRunner
-from prefect.utilities.annotations import quote
 
 from flows.parameters import (
     Endpoint,
@@ -29,14 +27,19 @@ from flows.run import Run
 from tasks.dataset import list_tiles
 from tasks.extent import assemble_layers, extract_tile
 from tasks.imagery import prepare_tile
+from tasks.policies import as_it_is
 from tasks.prediction import predict_tile
 from tasks.product import clean_up, package, publish, write_product
-from tasks.report import write_report
+from tasks.report import draw_overview, write_report
 
 TILES_AT_ONCE = max(2, os.cpu_count() or 2)
 
 
-@flow(name="flood-extent", task_runner=ThreadPoolTaskRunner(max_workers=TILES_AT_ONCE), persist_result=False)
+@flow(
+    name="flood-extent",
+    task_runner=ThreadPoolTaskRunner[Any](max_workers=TILES_AT_ONCE),  # type: ignore[arg-type] # invariant in its future
+    persist_result=False,
+)
 def flood_extent(
     dataset: Text,
     output_directory: Text = "out",
@@ -85,7 +88,7 @@ def flood_extent(
     with Run.begin(RunParameters(**locals())) as run:
         run.plan(list_tiles(dataset, crs, max_tile_megapixels))
         # Deploying happens in this process, whatever runner the tiles use: only the flow's process may own an endpoint.
-        with ThreadPoolTaskRunner(max_workers=1) as in_this_process:
+        with ThreadPoolTaskRunner[Any](max_workers=1) as in_this_process:
             try:
                 if run.needs_endpoint:
                     run.endpoint.start(in_this_process)
@@ -96,12 +99,13 @@ def flood_extent(
         run.stage(extract_tile)
         if run.has_answers:
             with run.staging() as folder:
-                layers = assemble_layers(quote(run.ledger), min_contour_size)
-                warnings = write_product(quote(layers), folder)
-                record = write_report(folder, quote(run.ledger), quote(layers), warnings, **run.facts())
+                layers = assemble_layers(run.ledger, min_contour_size)
+                warnings = write_product(layers, folder)
+                draw_overview(folder, run.ledger, layers, run.dataset_name)
+                record = write_report(folder, run.ledger, layers, warnings, **run.facts())
                 package(folder, run.dataset_name)
                 product = publish(folder, run.destination)
             if not run.keeps_work:
-                clean_up(quote(run.jobs))
+                clean_up(as_it_is(run.jobs))
             run.finished(record, product)
         return run.final_state()

@@ -1,4 +1,4 @@
-"""The flow's parameters as command-line options: names, defaults and bounds from the parameters, words from the flow."""
+"""The flow's parameters as command-line options: names, defaults and bounds of the parameters, words of the flow."""
 
 import argparse
 import ast

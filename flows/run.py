@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from prefect import Task
+from prefect import State, Task
 from prefect.runtime import flow_run
-from prefect.states import Completed, Failed, State
+from prefect.states import Completed, Failed
 
 from flows.checks import check, product_uri
 from flows.parameters import RunParameters
@@ -28,8 +28,8 @@ from tasks.services import publishing, storage
 from tasks.services.endpoint_kinds import endpoint_service
 from tasks.stages import run_stage
 
-# assemble, write-product, report, package, publish: what a run with a product starts after its stages.
-PRODUCT_TASKS = 5
+# What a run with a product starts after its stages: assemble, write-product, draw-overview, report, package, publish.
+PRODUCT_TASKS = 6
 
 
 def plan_tiles(parameters: RunParameters, tiles: Sequence[Tile]) -> list[TileJob]:

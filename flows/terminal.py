@@ -17,6 +17,7 @@ if TYPE_CHECKING:  # both import Prefect, which takes seconds and reads the envi
     from tasks.core.scoring import Score
 
 FAILURES_SHOWN = 20
+M2_PER_HECTARE = 10_000
 
 
 @dataclass
@@ -115,5 +116,9 @@ def show_plan(console: Console, plan: "Plan") -> None:
 
 
 def show_score(console: Console, score: "Score") -> None:
-    """IoU, F1, precision, recall; and how much of the reference could not be compared."""
-    console.print(f"IoU {score.iou:.4f}  F1 {score.f1:.4f}  precision {score.precision:.4f}  recall {score.recall:.4f}")
+    """IoU, F1, precision, recall; and how much of the reference lies where nothing was observed."""
+    words = {"IoU": score.iou, "F1": score.f1, "precision": score.precision, "recall": score.recall}
+    console.print("  ".join(f"{name} {value:.4f}" for name, value in words.items()))
+    if score.reference_outside_m2:
+        share, hectares = score.reference_outside_share, score.reference_outside_m2 / M2_PER_HECTARE
+        console.print(f"{share:.1%} of the reference ({hectares:,.2f} ha) lies outside the observed area: not scored")

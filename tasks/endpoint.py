@@ -66,7 +66,7 @@ class EndpointLife:
         return None
 
     def end(self) -> None:
-        """Delete the endpoint, whatever state it is in: plain code, no task, so that nothing can keep it from running."""
+        """Delete the endpoint, whatever state it is in: plain code, no task, so nothing can keep it from running."""
         if self.times:
             endpoint_service(self.kind, self.model).delete(self.name)
             self.times["deleted"] = datetime.now(UTC)

@@ -1,20 +1,24 @@
 """How tile-level tasks retry and where they remember their answers, by name."""
 
 import json
-from collections.abc import Mapping
-from functools import partial
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, ParamSpec, TypeVar, cast
 
-from prefect import Task, task
+from prefect import State, Task
 from prefect.cache_policies import NO_CACHE, CacheKeyFnPolicy
-from prefect.client.schemas.objects import State, TaskRun
+from prefect.client.schemas.objects import TaskRun
 from prefect.context import TaskRunContext
 from prefect.filesystems import WritableFileSystem
 from prefect.serializers import JSONSerializer
 from prefect.tasks import exponential_backoff
+from prefect.utilities.annotations import quote
 
 from tasks.core.errors import TransientError
 from tasks.services import storage
+
+P = ParamSpec("P")
+R = TypeVar("R")
+T = TypeVar("T")
 
 # Prefect's default JSON decoder, like pickle, imports and calls what the file names; plain JSON does not.
 PLAIN_JSON = JSONSerializer(object_decoder=None)
@@ -35,23 +39,38 @@ def by_content(stage: str) -> CacheKeyFnPolicy:
     return CacheKeyFnPolicy(cache_key_fn=key)
 
 
-def tile_task(stage: str) -> Any:
+def tile_task(stage: str) -> Callable[[Callable[P, R]], Task[P, R]]:
     """Decorator of a tile-level task: named after stage and tile, retried on transient errors, cached by content."""
-    return task(
-        name=stage,
-        task_run_name=f"{stage} {{job[name]}}",
-        cache_policy=by_content(stage),
-        persist_result=True,
-        result_serializer=PLAIN_JSON,
-        retries=3,
-        retry_delay_seconds=exponential_backoff(2),
-        retry_jitter_factor=0.5,
-        retry_condition_fn=is_transient,
-    )
+
+    def decorate(function: Callable[P, R]) -> Task[P, R]:
+        return Task(
+            function,
+            name=stage,
+            task_run_name=f"{stage} {{job[name]}}",
+            cache_policy=by_content(stage),
+            persist_result=True,
+            result_serializer=PLAIN_JSON,
+            retries=3,
+            retry_delay_seconds=exponential_backoff(2),
+            retry_jitter_factor=0.5,
+            retry_condition_fn=is_transient,
+        )
+
+    return decorate
 
 
-# A task of the run itself: what it does is cheap, or must happen every time.
-run_task = partial(task, cache_policy=NO_CACHE, persist_result=False)
+def run_task(name: str, task_run_name: str | None = None) -> Callable[[Callable[P, R]], Task[P, R]]:
+    """Decorator of a task of the run itself: never cached, for what it does must happen every time."""
+
+    def decorate(function: Callable[P, R]) -> Task[P, R]:
+        return Task(function, name=name, task_run_name=task_run_name, cache_policy=NO_CACHE, persist_result=False)
+
+    return decorate
+
+
+def as_it_is(value: T) -> T:
+    """Hand a large value to a task untouched: Prefect would search all of it for futures."""
+    return cast("T", quote(value))
 
 
 class WorkResults(WritableFileSystem):
@@ -65,7 +84,7 @@ class WorkResults(WritableFileSystem):
 
     folder: str
 
-    def _resolve_path(self, path: str) -> None:  # noqa: ARG002
+    def _resolve_path(self, path: str) -> None:
         """Keys stay as they are: Prefect would otherwise take them for paths below the current folder."""
 
     def read_path(self, path: str, _sync: bool = True) -> bytes:  # type: ignore[override] # tasks here are synchronous

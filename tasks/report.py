@@ -1,6 +1,6 @@
-"""Stage report: run.json for programs, report.md for people."""
+"""Stage report: the overview map, run.json for programs, report.md for people."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +8,25 @@ from prefect.logging import get_run_logger
 
 from tasks.core.layers import Layer
 from tasks.core.ledger import Ledger
+from tasks.core.overview import draw
+from tasks.core.records import Grid
 from tasks.core.report import RunRecord, file_hashes, markdown, run_record, to_json
 from tasks.policies import run_task
+from tasks.services import storage
+
+
+@run_task(name="draw-overview")
+def draw_overview(folder: Path, ledger: Ledger, layers: Sequence[Layer], title: str) -> None:
+    """Draw ``overview.png``: the imagery in small with the extent on it and what was not assessed."""
+    (folder / "overview.png").write_bytes(draw(layers, _previews(ledger), title=title))
+
+
+def _previews(ledger: Ledger) -> Iterator[tuple[Grid, bytes]]:
+    """Grid and small JPEG of every tile that was prepared, one at a time."""
+    for account in ledger.accounts:
+        job = account.job
+        if job.grid is not None and job.tile.problem is None and storage.exists(job.preview_uri):
+            yield job.grid, storage.read_bytes(job.preview_uri)
 
 
 @run_task(name="report")

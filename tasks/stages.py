@@ -3,15 +3,14 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from prefect import Task
+from prefect import State, Task
 from prefect.futures import PrefectFuture, as_completed
-from prefect.states import State
 
-from tasks.progress import watcher
 from tasks.core.errors import FloodExtentError
 from tasks.core.jobs import TileJob
 from tasks.core.ledger import Ledger
 from tasks.policies import remembering
+from tasks.progress import watcher
 from tasks.timing import seconds_of
 
 CACHED = "Cached"

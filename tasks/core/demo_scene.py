@@ -31,6 +31,7 @@ TILE_M = 300.0
 # The flight edge, as shares of the scene's width at its upper and lower rim.
 EDGE_ABOVE, EDGE_BELOW = 0.985, 0.89
 TRUTH_LAYER = "reference"
+DATASET = "demo_flood"
 # Lossy, about 1.6 bit a pixel and band; six resolutions, so that a reader can decode a small image only.
 JPEG2000_OPTIONS = {
     "QUALITY": "20",
@@ -82,7 +83,7 @@ class _Scene:
 
 
 def make_scene(folder: Path, *, seed: int = SEED, rows: int = 2, columns: int = 3, tile_px: int = 2000) -> Path:
-    """Write the tiles to ``folder/tiles`` and the truth beside them.
+    """Write the tiles to ``folder/demo_flood`` and the truth beside them.
 
     The truth is every pixel of water that can be seen, under thin cloud too, and within the observed area, as exact
     pixel-edge polygons at full resolution.
@@ -98,7 +99,7 @@ def make_scene(folder: Path, *, seed: int = SEED, rows: int = 2, columns: int = 
         The truth: a GeoPackage with the polygon layer ``reference`` in EPSG:7855.
     """
     scene = _Scene(make_landscape(columns * TILE_M, rows * TILE_M, seed), seed, rows, columns, tile_px)
-    tiles = folder / "tiles"
+    tiles = folder / DATASET
     tiles.mkdir(parents=True, exist_ok=True)
     water = np.zeros((rows * tile_px, columns * tile_px), np.bool_)
 

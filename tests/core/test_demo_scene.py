@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from infra.model_server import water_index
 from tasks.core.demo_landscape import make_landscape
 from tasks.core.demo_painting import View, paint
-from tasks.core.demo_scene import make_scene
+from tasks.core.demo_scene import DATASET, make_scene
 
 TILE_PX = 400
 ROWS, COLUMNS = 2, 3
@@ -31,7 +31,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def tiles(folder: Path) -> list[Path]:
     """The tiles by number."""
-    return sorted((folder / "tiles").iterdir())
+    return sorted((folder / DATASET).iterdir())
 
 
 def truth(folder: Path) -> NDArray[np.object_]:

@@ -1,5 +1,6 @@
 """Results in the work directory: only plain JSON is ever read back."""
 
+import json
 import pickle
 from pathlib import Path
 from typing import Any
@@ -61,11 +62,9 @@ def _stored(store: WorkResults, content: bytes) -> str:
 def test_a_result_that_names_another_decoder_is_not_read(tmp_path: Path, serializer: Serializer) -> None:
     """JSON too runs code where the record names a decoder or another library."""
     store = WorkResults(folder=str(tmp_path))
-    plain = record({"x": 1}, PLAIN_JSON)
-    metadata = ResultRecordMetadata(storage_key="k", serializer=PLAIN_JSON).model_dump_json()
-    hostile = plain.replace(
-        metadata.encode(), metadata.replace(PLAIN_JSON.model_dump_json(), serializer.model_dump_json()).encode()
-    )
+    content = json.loads(record({"x": 1}, PLAIN_JSON))
+    content["metadata"]["serializer"] = serializer.model_dump()
+    hostile = json.dumps(content).encode()
     with pytest.raises(ValueError, match="not plain JSON"):
         store.read_path(_stored(store, hostile))
 

@@ -1,0 +1,69 @@
+"""Scoring a written product against a vector file of reference polygons."""
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyogrio
+import pyogrio.raw
+import shapely
+from pyogrio.errors import DataLayerError, DataSourceError
+
+from tasks.core.crs import crs_name
+from tasks.core.errors import UnusableArgument
+from tasks.core.product_files import GEOPACKAGE, split_name
+from tasks.core.scoring import Score, score
+
+ObjectArray = npt.NDArray[np.object_]
+
+
+def score_product(product: Path, reference: Path) -> Score:
+    """Compare a product's joined extent with reference polygons, within the area that the product observed.
+
+    Args:
+        product: Its folder, or its ``flood_extent.gpkg``. Of several CRSs the layers in the reference's are compared.
+        reference: Any vector file that GDAL reads; its first layer counts.
+
+    Raises:
+        UnusableArgument: A file cannot be read, or no layer of the product has the reference's CRS.
+    """
+    package = product / GEOPACKAGE if product.is_dir() else product
+    expected, crs = read_polygons(reference)
+    suffix = _suffix_with(package, crs, reference)
+    extent, observed = (read_polygons(package, base + suffix)[0] for base in ("flood_extent", "area_observed"))
+    return score(extent, expected, observed, crs)
+
+
+def read_polygons(path: Path, layer: str | None = None) -> tuple[ObjectArray, str]:
+    """The geometries and the CRS of a layer, the first where none is named.
+
+    Raises:
+        UnusableArgument: It cannot be read, or has no CRS.
+    """
+    try:
+        meta, _, geometries, _ = pyogrio.raw.read(path, layer=layer, columns=[])
+    except (DataSourceError, DataLayerError) as error:
+        raise UnusableArgument(f"{path}: cannot be read as a vector file: {error}") from error
+    name = crs_name(meta["crs"]) if meta["crs"] else None
+    if name is None:
+        raise UnusableArgument(f"{path}: has no CRS. Assign the one that its coordinates are in")
+    return np.asarray(shapely.from_wkb(geometries), np.object_), name
+
+
+def _suffix_with(package: Path, crs: str, reference: Path) -> str:
+    """What follows the layer names of the product's part that is in this CRS."""
+    try:
+        layers = [str(name) for name, _ in pyogrio.list_layers(package)]
+    except DataSourceError as error:
+        raise UnusableArgument(f"{package}: is no product of ours: {error}") from error
+    found = {}
+    for name in layers:
+        base, suffix = split_name(name)
+        if base == "flood_extent":
+            found[read_polygons(package, name)[1]] = suffix
+    if crs not in found:
+        raise UnusableArgument(
+            f"{reference}: is in {crs}, the product in {', '.join(found) or 'none'}. Nothing is reprojected silently: "
+            "reproject the reference"
+        )
+    return found[crs]
