@@ -44,6 +44,8 @@ def join(multipolygons: Sequence[MultiPolygon], crs: str, grids: Sequence[Grid] 
         grid = None if grids is None else grids[number]
         by_frame.setdefault(frame_of(grid), []).append(on_lattice(shapely.get_parts(tile), grid))
     joined = [_join_in_frame(by_frame[frame], frame, crs) for frame in sorted(by_frame)]
+    if not joined:
+        return []
     polygons = joined[0] if len(joined) == 1 else _join_aslant(joined, crs)
     return list(_in_order(valid_polygons(polygons)))
 
