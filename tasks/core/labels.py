@@ -20,6 +20,7 @@ LabelArray = npt.NDArray[np.uint8]
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _HEADER_BYTES = 26  # signature, length and type of IHDR, width, height, bit depth, colour type
+_END = b"IEND\xaeB`\x82"
 _COLOUR_TYPES = {0: "grey", 2: "RGB", 3: "palette", 4: "grey with alpha", 6: "RGB with alpha"}
 
 
@@ -61,7 +62,7 @@ def decode_mask(png: bytes, width_px: int, height_px: int, name: str) -> LabelAr
     """
     _judge_header(png, width_px, height_px, name)
     labels = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_UNCHANGED)
-    if labels is None or not png.rstrip(b"\0").endswith(b"IEND\xaeB`\x82"):
+    if labels is None or _END not in png[-_HEADER_BYTES:]:
         raise WrongMask(f"{name}: the mask of {len(png)} bytes is damaged or cut short: predict it again")
     if labels.shape != (height_px, width_px) or labels.dtype != np.uint8:
         raise WrongMask(f"{name}: the mask decodes to {labels.shape} {labels.dtype}, not 8-bit rows and columns")

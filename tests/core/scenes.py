@@ -2,9 +2,11 @@
 
 import math
 from collections.abc import Iterator
+from typing import Any
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from tasks.core.extraction import extract
 from tasks.core.labels import BoolMask, LabelArray
@@ -43,10 +45,10 @@ def noise(seed: int, share: float, shape: tuple[int, int] = (33, 41)) -> BoolMas
 def blobs(seed: int, shape: tuple[int, int] = (60, 70), sigma: float = 2.0) -> BoolMask:
     """Smooth shapes with holes and islands, about half of the scene."""
     random = np.random.default_rng(seed).random(shape).astype(np.float32)
-    return cv2.GaussianBlur(random, (0, 0), sigma) > random.mean()
+    return np.asarray(cv2.GaussianBlur(random, (0, 0), sigma) > random.mean(), np.bool_)
 
 
-def answered(name: str, labels: LabelArray, grid: Grid, valid: BoolMask | None = None) -> AnsweredTile:
+def answered(name: str, labels: npt.NDArray[Any], grid: Grid, valid: BoolMask | None = None) -> AnsweredTile:
     """A tile that was answered with these labels, of which 1 is flood."""
     seen = np.ones(labels.shape, np.bool_) if valid is None else valid
     return AnsweredTile(name, grid, extract(labels.astype(np.uint8), seen, grid, [1]), 1.0)

@@ -100,7 +100,7 @@ def test_joining_comes_before_filtering() -> None:
 
 def test_a_hole_over_a_failed_tile_is_not_filled() -> None:
     """Ground that nobody saw is not flooded by filling holes."""
-    mask = np.ones((60, 60), np.uint8)
+    mask = np.ones((60, 60), bool)
     tiles = _scene(mask)
     valid = np.ones((20, 20), bool)
     valid[5:8, 5:8] = False

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import shapely
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from shapely import MultiPolygon, Polygon
 
@@ -27,11 +27,12 @@ def test_known_areas_give_known_scores() -> None:
 
 
 @given(st.integers(0, 1000), st.sampled_from([0.1, 0.5, 0.9]))
+@example(393, 0.1)
 def test_scores_equal_those_of_pixels(seed: int, share: float) -> None:
     """Polygons of masks score as their pixels do, within the observed pixels."""
     mapped, expected, observed = (noise(seed + number, share, (12, 12)) for number in range(3))
-    areas = [to_crs(mask_polygons(mask), grid_of(mask)) for mask in (mapped, expected, observed)]
-    found = score(*areas, MGA)
+    extent, reference, limit = (to_crs(mask_polygons(mask), grid_of(mask)) for mask in (mapped, expected, observed))
+    found = score(extent, reference, limit, MGA)
     union = ((mapped | expected) & observed).sum()
     assert found.iou == pytest.approx((mapped & expected & observed).sum() / union if union else 1.0, abs=1e-4)
     assert found.reference_outside_share == pytest.approx(
