@@ -111,8 +111,13 @@ class Server:
         self.url = url
 
     @classmethod
-    def start(cls, log: Path) -> "Server":
-        """Start it and return at once: it takes seconds, the first time up to half a minute."""
+    def start(cls, log: Path, settings: Mapping[str, str] | None = None) -> "Server":
+        """Start it and return at once: it takes seconds, the first time up to half a minute.
+
+        Args:
+            log: Where its output goes.
+            settings: Environment variables on top of this process's and of ours.
+        """
         port = _free_port()
         app = [
             "uvicorn",
@@ -124,7 +129,7 @@ class Server:
             str(port),
         ]
         command = [sys.executable, "-m", "infra.lifeline", *app, "--log-level", "warning"]
-        child = lifeline.start(command, env=BATCH_SETTINGS | QUIET_SETTINGS, log=log)
+        child = lifeline.start(command, env={**BATCH_SETTINGS, **QUIET_SETTINGS, **(settings or {})}, log=log)
         return cls(child, f"http://127.0.0.1:{port}/api")
 
     def wait_until_up(self) -> None:

@@ -1,0 +1,49 @@
+"""The real command line against a real Prefect server on loopback."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from command_line import ROOT, CommandLine, Scene
+
+from flows.local_server import Server
+from tasks.core.demo_scene import DATASET, make_scene
+
+SHARED_DATA = ROOT.parent / "shared" / "data"
+QUIET = {"PREFECT_SERVER_ANALYTICS_ENABLED": "false", "DO_NOT_TRACK": "1", "AWS_EC2_METADATA_DISABLED": "true"}
+
+
+@pytest.fixture(scope="session")
+def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The API of a Prefect server with a database of its own, for the session."""
+    home = tmp_path_factory.mktemp("prefect")
+    settings = {"PREFECT_HOME": str(home), **QUIET}
+    server = Server.start(home / "server.log", settings)
+    try:
+        server.wait_until_up()
+        yield server.url
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def command(prefect_server: str, tmp_path: Path) -> CommandLine:
+    """The command line, reporting to the session's server."""
+    home = tmp_path / "home"
+    return CommandLine(tmp_path, {"PREFECT_API_URL": prefect_server, "PREFECT_HOME": str(home), **QUIET})
+
+
+@pytest.fixture(scope="session")
+def scene(tmp_path_factory: pytest.TempPathFactory) -> Scene:
+    """A demo scene of 2 x 3 tiles with pixels of 75 cm."""
+    folder = tmp_path_factory.mktemp("scene")
+    truth = make_scene(folder, tile_px=400)
+    return Scene(folder / DATASET, truth)
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Real imagery and hostile files beside the checkout; skips where they are not."""
+    if not SHARED_DATA.is_dir():
+        pytest.skip("the real imagery (../shared/data) is not on this machine")
+    return SHARED_DATA

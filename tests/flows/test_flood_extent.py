@@ -1,0 +1,211 @@
+"""The whole flow from the command line, on imagery, against a real Prefect server."""
+
+import csv
+import json
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pyogrio
+import pytest
+import shapely
+from command_line import CommandLine, Scene
+
+RECORD_SECONDS = 60
+ENDED = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
+LAYERS = ["flood_extent", "flood_extent_by_tile", "area_observed", "not_assessed", "tiles"]
+
+
+def stages(record: dict[str, Any], key: str) -> list[list[str]]:
+    return [tile[key] for tile in record["tiles"]]
+
+
+def ask(api: str, path: str, body: dict[str, Any]) -> Any:
+    return httpx.post(f"{api}/{path}", json=body, timeout=30, trust_env=False).raise_for_status().json()
+
+
+def task_runs(api: str, flow_run_id: str, at_least: int) -> dict[str, str]:
+    """Task run names of a flow run with the names of their states, once so many are recorded and all have ended."""
+    deadline = time.monotonic() + RECORD_SECONDS
+    while True:
+        runs = ask(api, "task_runs/filter", {"flow_runs": {"id": {"any_": [flow_run_id]}}})
+        ended = len(runs) >= at_least and all(run["state_type"] in ENDED for run in runs)
+        if ended or time.monotonic() > deadline:
+            return {run["name"]: run["state_name"] for run in runs}
+        time.sleep(0.2)
+
+
+def test_a_folder_becomes_a_product(command: CommandLine, scene: Scene, prefect_server: str) -> None:
+    """One command makes every part of the product, and a task run a tile and stage shows in the dashboard."""
+    status, said = command("run", scene.dataset, "--output", "out")
+    assert status == 0, said
+    product, record = command.folder / "out" / "demo_flood", command.record()
+    names = [f"Demo_Flood_2026_01_75cm_NRG_{number}" for number in range(1, 7)]
+    expected = {"flood_extent.gpkg", "flood_extent.shp", "overview.png", "run.json", "report.md", "demo_flood.zip"}
+    assert expected <= {path.name for path in product.iterdir()}
+    assert {path.stem for path in (product / "tiles").glob("*.shp")} == set(names)
+    assert [name for name, _ in pyogrio.list_layers(product / "flood_extent.gpkg")] == LAYERS
+    assert record["counts"] == {"tiles": 6, "done": 6, "failed": 0, "unplaced": 0}
+    assert record["endpoint"]["deleted"]
+    runs = task_runs(prefect_server, record["flow_run_id"], at_least=27)
+    assert {f"{stage} {name}" for stage in ("prepare", "predict", "extract") for name in names} <= set(runs)
+    assert set(runs.values()) == {"Completed"}
+
+
+def test_the_product_scores_against_the_truth(command: CommandLine, scene: Scene) -> None:
+    """The extent is the demo's flood, and the score command says so."""
+    assert command("run", scene.dataset)[0] == 0
+    status, said = command("score", "out/demo_flood", scene.truth)
+    assert status == 0, said
+    assert float(said.split()[1]) >= 0.95
+
+
+@pytest.mark.parametrize("year", [2009, 2016, 2020])
+def test_real_imagery_is_mapped(command: CommandLine, shared_data: Path, year: int) -> None:
+    """One set of constants maps low and high water alike, with IoU of 0.90 and more."""
+    assert command("run", shared_data / f"prairie_{year}")[0] == 0
+    said = command("score", f"out/prairie_{year}", shared_data / f"prairie_{year}" / "reference.gpkg")[1]
+    assert float(said.split()[1]) >= 0.90
+
+
+def test_a_second_run_computes_nothing(command: CommandLine, scene: Scene, prefect_server: str) -> None:
+    """What is remembered is not computed again, starts no endpoint, shows as Cached, and gives the same extent."""
+    assert command("run", scene.dataset)[0] == 0
+    first = command.record()
+    assert command("run", scene.dataset)[0] == 0
+    second = command.record()
+    assert stages(second, "cached") == [["prepare", "predict", "extract"]] * 6
+    assert second["endpoint"]["name"] is None
+    assert second["content_hash"] == first["content_hash"]
+    runs = task_runs(prefect_server, second["flow_run_id"], at_least=26)
+    assert not any(name.startswith("deploy") for name in runs)
+    assert runs["predict Demo_Flood_2026_01_75cm_NRG_1"] == "Cached"
+
+
+def test_a_change_recomputes_what_depends_on_it(command: CommandLine, scene: Scene) -> None:
+    """A changed frame recomputes that frame; another label set only the polygons; a lost mask only that mask."""
+    dataset = command.folder / "frames"
+    shutil.copytree(scene.dataset, dataset)
+    assert command("run", dataset)[0] == 0
+    frames = sorted(dataset.iterdir())
+    shutil.copyfile(frames[1], frames[0])
+    assert command("run", dataset, "--flood-labels", "1")[0] == 0
+    cached = stages(command.record("frames"), "cached")
+    assert cached == [["prepare", "predict"]] * 6  # frame 1 now has the content of frame 2, which is remembered
+    masks = sorted((command.folder / "work" / "cache" / "predict").iterdir())
+    masks[0].unlink()
+    masks[1].write_bytes(b"damaged")
+    assert command("run", dataset, "--flood-labels", "1")[0] == 0
+    again = [tile for tile in command.record("frames")["tiles"] if "predict" not in tile["cached"]]
+    assert len(again) <= 3
+    assert again
+
+
+def test_hostile_files_cost_themselves_alone(command: CommandLine, shared_data: Path) -> None:
+    """Every odd file ends as expected in one run over all, with words instead of tracebacks."""
+    status, said = command("run", shared_data / "edge")
+    assert status == 2, said
+    assert "Traceback" not in said
+    with (shared_data / "edge" / "EXPECTED.csv").open(encoding="utf-8") as file:
+        expected = {row["file"]: row["verdict"] for row in csv.DictReader(file)}
+    record = command.record("edge")
+    state_of = {"ok": "done", "error": "failed"}
+    ended = {tile["tile"]: tile["state"] for tile in record["tiles"]}
+    assert ended.keys() == expected.keys()
+    judged = {name: state_of[verdict] for name, verdict in expected.items() if verdict != "any"}
+    assert {name: ended[name] for name in judged} == judged
+    assert all(tile["error"] for tile in record["tiles"] if tile["state"] == "failed")
+    areas = {tile["tile"]: (tile["flood_m2"], tile["observed_m2"]) for tile in record["tiles"]}
+    assert areas["all_padding.jp2"] == (0, 0)
+    assert areas["all_water.jp2"][0] == pytest.approx(areas["all_water.jp2"][1])
+
+
+def test_a_failed_tile_is_not_assessed(command: CommandLine, scene: Scene, prefect_server: str) -> None:
+    """A cut frame keeps its footprint in not_assessed, its row in tiles and its red task run; the rest is a product."""
+    dataset = command.folder / "frames"
+    shutil.copytree(scene.dataset, dataset)
+    victim = sorted(dataset.iterdir())[2]
+    victim.write_bytes(victim.read_bytes()[:-1000])
+    status, said = command("run", dataset, "--failure-tolerance", "0.2")
+    assert status == 2
+    assert "cut short" in said
+    package = command.folder / "out" / "frames" / "flood_extent.gpkg"
+    meta, _, geometries, columns = pyogrio.raw.read(package, layer="not_assessed")
+    lost = dict(zip(meta["fields"], columns, strict=True))
+    assert lost["tile"].tolist() == [victim.name]
+    assert np.round(shapely.area(shapely.from_wkb(geometries))).tolist() == [90000]
+    record = command.record("frames")
+    assert record["state"] == "CompletedWithFailures"
+    assert task_runs(prefect_server, record["flow_run_id"], at_least=24)[f"prepare {victim.stem}"] == "Failed"
+    assert (command.folder / "work" / "scratch").is_dir()  # intermediates stay for people to look into
+
+
+def test_too_many_failures_fail_the_run_but_not_the_product(
+    command: CommandLine, scene: Scene, prefect_server: str
+) -> None:
+    """With no tolerance one failed tile makes the run red; what the others answered is there all the same."""
+    listing = command.folder / "images.txt"
+    frames = sorted(scene.dataset.iterdir())
+    listing.write_text(f"{frames[0]}\n{scene.dataset}/gone.jp2\n")
+    status, said = command("run", listing)
+    assert status == 2
+    assert "gone.jp2: does not exist" in said
+    record = command.record("images")
+    run = httpx.get(f"{prefect_server}/flow_runs/{record['flow_run_id']}", trust_env=False).json()
+    assert (run["state_type"], run["state_name"]) == ("FAILED", "TooManyTileFailures")
+
+
+def test_without_an_answer_there_is_no_product(command: CommandLine) -> None:
+    """A dataset of broken frames ends with status 1 and says why; nothing appears in the output."""
+    (command.folder / "frames").mkdir()
+    (command.folder / "frames" / "a.jp2").write_text("text")
+    status, said = command("run", "frames")
+    assert status == 1
+    assert "not JPEG2000" in said
+    assert not (command.folder / "out" / "frames").exists()
+
+
+def test_another_datasets_product_is_not_overwritten(command: CommandLine, scene: Scene) -> None:
+    """Two datasets of the same name do not share an output: the second is refused before it starts."""
+    for place in ("one", "two"):
+        shutil.copytree(scene.dataset, command.folder / place / "frames")
+    assert command("run", "one/frames")[0] == 0
+    status, said = command("run", "two/frames")
+    assert status == 64
+    assert "another dataset" in said
+
+
+def test_a_plan_writes_nothing(command: CommandLine, scene: Scene) -> None:
+    """What a run would do is found out from headers alone."""
+    status, said = command("plan", scene.dataset)
+    assert status == 0, said
+    assert "6 to do" in said
+    assert {path.name for path in command.folder.iterdir()} <= {"home"}
+
+
+def test_the_cache_can_be_pruned(command: CommandLine, scene: Scene) -> None:
+    """Old files of the cache go, other files in the work directory stay, and the next run computes again."""
+    assert command("run", scene.dataset)[0] == 0
+    note = command.folder / "work" / "note.txt"
+    note.write_text("mine")
+    assert command("clean", "--older-than", "0")[0] == 0
+    assert note.exists()
+    assert not list((command.folder / "work" / "cache").rglob("*.png"))
+    assert command("run", scene.dataset)[0] == 0
+    assert stages(command.record(), "cached") == [[]] * 6
+
+
+def test_a_hostile_cached_result_is_not_executed(command: CommandLine, scene: Scene) -> None:
+    """A result file that names pickle is computed anew instead of being read."""
+    assert command("run", scene.dataset)[0] == 0
+    results = [path for path in (command.folder / "work" / "results").iterdir() if path.name.startswith("extract-")]
+    for path in results:
+        content = json.loads(path.read_text())
+        content["metadata"]["serializer"] = {"type": "pickle", "picklelib": "pickle"}
+        path.write_text(json.dumps(content))
+    assert len(results) == 6
+    assert command("run", scene.dataset)[0] == 0
+    assert stages(command.record(), "cached") == [["prepare", "predict"]] * 6

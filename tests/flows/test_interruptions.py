@@ -1,0 +1,140 @@
+"""What ends a run from outside: kills, interrupts, a full disk, a second run."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from command_line import CommandLine, Scene
+
+from tasks.services.publishing import locked
+
+KILL_SECONDS = 120
+POLL_SECONDS = 0.02
+
+
+def answers(folder: Path) -> set[str]:
+    """Names of the label masks in the cache."""
+    return {path.name for path in (folder / "work" / "cache" / "predict").glob("*.png")}
+
+
+def kept(folder: Path, stage: str) -> int:
+    return sum(path.name.startswith(stage) for path in (folder / "work" / "results").glob("*"))
+
+
+def finish(process: "subprocess.Popen[str]") -> str:
+    return process.communicate(timeout=KILL_SECONDS)[0]
+
+
+@pytest.fixture
+def uninterrupted(command: CommandLine, scene: Scene) -> dict[str, Any]:
+    """The record of a run that nothing disturbed, with the seconds that it took."""
+    start = time.monotonic()
+    assert command("run", scene.dataset, "--work-directory", "calm/work", "--output", "calm")[0] == 0
+    return {**command.record(output="calm"), "elapsed": time.monotonic() - start}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("share", [0.30, 0.60, 0.85])
+def test_a_killed_run_goes_on_where_it_was(
+    command: CommandLine, scene: Scene, uninterrupted: dict[str, Any], share: float
+) -> None:
+    """After SIGKILL at any time the same command gives the same extent, and predicts only what was missing."""
+    process = command.start("run", scene.dataset)
+    time.sleep(share * uninterrupted["elapsed"])
+    process.kill()
+    finish(process)
+    there = answers(command.folder)
+    assert command("run", scene.dataset)[0] == 0
+    record = command.record()
+    predicted = [tile for tile in record["tiles"] if tile["seconds_by_stage"]["predict"] > 0.02]
+    assert record["content_hash"] == uninterrupted["content_hash"]
+    assert len(predicted) <= 6 - len(there)
+
+
+@pytest.mark.parametrize(("stage", "count"), [("prepare", 3), ("predict", 2), ("extract", 3)])
+def test_a_run_killed_within_a_stage_repeats_only_what_was_missing(
+    command: CommandLine, scene: Scene, stage: str, count: int
+) -> None:
+    """A kill in the middle of each stage leaves whole files only; what they hold is not computed again."""
+    process = command.start("run", scene.dataset)
+    deadline = time.monotonic() + KILL_SECONDS
+    while kept(command.folder, stage) < count and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(POLL_SECONDS)
+    process.kill()
+    finish(process)
+    there, remembered = answers(command.folder), kept(command.folder, stage)
+    assert command("run", scene.dataset)[0] == 0
+    record = command.record()
+    assert sum(stage in tile["cached"] for tile in record["tiles"]) >= min(count, remembered)
+    assert (record["endpoint"]["name"] is None) == (len(there) == 6)
+
+
+def test_an_interrupt_ends_a_run_with_all_that_it_started(command: CommandLine, scene: Scene) -> None:
+    """Ctrl-C gives one line and status 130; neither the model server nor anything else is left running."""
+    process = command.start("run", scene.dataset, FLOOD_EXTENT_TEST_MARK=str(command.folder))
+    deadline = time.monotonic() + KILL_SECONDS
+    while not (command.folder / "work" / "results").exists() and time.monotonic() < deadline:
+        time.sleep(POLL_SECONDS)
+    process.send_signal(signal.SIGINT)
+    said = finish(process)
+    assert process.returncode == 130, said
+    assert "Traceback" not in said
+    assert not _processes_with(str(command.folder))
+
+
+def _processes_with(mark: str) -> list[str]:
+    """Command lines of running processes that carry the mark in their environment."""
+    found = []
+    for place in Path("/proc").glob("[0-9]*"):
+        try:
+            environment = (place / "environ").read_bytes()
+            line = (place / "cmdline").read_bytes()
+        except OSError:
+            continue
+        if f"FLOOD_EXTENT_TEST_MARK={mark}".encode() in environment and int(place.name) != os.getpid() and line:
+            found.append(line.replace(b"\0", b" ").decode())
+    return found
+
+
+def test_two_runs_do_not_write_one_output(command: CommandLine, scene: Scene) -> None:
+    """While one run has the output, another is refused at once; when it has ended, the next is not."""
+    with locked(str(command.folder / "out" / "demo_flood")):
+        status, said = command("run", scene.dataset)
+    assert status == 64, said
+    assert "another run" in said
+    assert command("run", scene.dataset)[0] == 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs a small file system: tmpfs")
+def test_a_full_disk_is_said_and_leaves_no_half_product(command: CommandLine, scene: Scene) -> None:
+    """Where the output has no room the run ends with status 1, names the place, and no product appears."""
+    small = command.folder / "small"
+    small.mkdir()
+    mount = shutil.which("mount")
+    if mount is None or subprocess.run([mount, "-t", "tmpfs", "-o", "size=64k", "none", small], check=False).returncode:
+        pytest.skip("may not mount a small file system here")
+    try:
+        status, said = command("run", scene.dataset, "--output", "small")
+        left = [path.name for path in small.iterdir() if path.suffix != ".lock"]
+    finally:
+        subprocess.run(["umount", str(small)], check=True)
+    assert status == 1, said
+    assert "small" in said
+    assert "space" in said
+    assert "Traceback" not in said
+    assert not left
+
+
+def test_an_output_that_cannot_be_written_is_refused(command: CommandLine, scene: Scene) -> None:
+    """A file where the output folder should be is said before anything starts."""
+    (command.folder / "out").write_text("a file")
+    status, said = command("run", scene.dataset)
+    assert status == 64, said
+    assert "out" in said
+    assert not (command.folder / "work").exists()
