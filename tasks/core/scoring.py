@@ -76,10 +76,10 @@ def score(extent: Areas, reference: Areas, observed: Areas | None, crs: str) -> 
     if observed is not None:
         limit = _dissolved(observed)
         outside = shapely.difference(expected, limit)
-        mapped, expected = shapely.intersection(mapped, limit), shapely.intersection(expected, limit)
-    regions = as_multipolygons(
-        np.array([mapped, expected, shapely.intersection(mapped, expected), outside], np.object_)
-    )
+        # As areas: where outlines meet, an intersection also holds lines, and GEOS cannot intersect such mixtures.
+        mapped, expected = as_multipolygons(shapely.intersection([mapped, expected], limit))
+    both = shapely.intersection(mapped, expected)
+    regions = np.array([mapped, expected, both, outside], np.object_)
     return Score(*ellipsoidal_area_m2(regions, crs).tolist())
 
 

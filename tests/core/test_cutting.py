@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 import shapely
+from cut_scenes import MGA, blobs, grid_of, windows
 from hypothesis import given
 from hypothesis import strategies as st
 from shapely import MultiPolygon
@@ -12,7 +13,6 @@ from shapely import MultiPolygon
 from tasks.core.cutting import cut
 from tasks.core.joining import join
 from tasks.core.polygons import mask_polygons, to_crs
-from tests.core.scenes import MGA, blobs, grid_of, windows
 
 
 @given(st.integers(0, 1000), st.sampled_from([0.0, 0.3]), st.sampled_from([0, 2]))

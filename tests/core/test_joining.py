@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import rasterio.features
 import shapely
+from cut_scenes import MGA, blobs, grid_of, noise, window, windows
 from hypothesis import given
 from hypothesis import strategies as st
 from rasterio import Affine
@@ -16,7 +17,6 @@ from tasks.core.joining import join
 from tasks.core.labels import BoolMask
 from tasks.core.polygons import mask_polygons, to_crs
 from tasks.core.records import Grid
-from tests.core.scenes import MGA, blobs, grid_of, noise, window, windows
 
 ANGLES = st.sampled_from([0.0, math.pi / 2, 0.3, -2.0])
 PIXELS = st.sampled_from([0.15, 1.5, 375 / 256, 5.0])

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 import shapely
+from cut_scenes import MGA, answered, blobs, grid_of, window, windows
 from hypothesis import given
 from hypothesis import strategies as st
 from shapely import MultiPolygon
@@ -12,7 +13,6 @@ from shapely import MultiPolygon
 from tasks.core.labels import BoolMask
 from tasks.core.layers import AnsweredTile, FailedTile, Layer, assemble, content_hash
 from tasks.core.polygons import mask_polygons, to_crs
-from tests.core.scenes import MGA, answered, blobs, grid_of, window, windows
 
 ALL = np.ones((40, 50), bool)
 COLUMNS = {

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 import shapely
+from cut_scenes import MGA, grid_of, noise
 from hypothesis import example, given
 from hypothesis import strategies as st
 from shapely import MultiPolygon, Polygon
 
 from tasks.core.polygons import mask_polygons, to_crs
 from tasks.core.scoring import score
-from tests.core.scenes import MGA, grid_of, noise
 
 ALBERS = "EPSG:3577"
 X, Y = 1_200_000.0, -4_000_000.0
