@@ -33,10 +33,17 @@ BATCH_SETTINGS = {
         "SERVICES_TRIGGERS_READ_BATCH_SIZE",
     )
 }
+# A task run is written when a batch is full or so many seconds have passed (Prefect's default: 5; 1 is its least).
+BATCH_SETTINGS["PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_FLUSH_INTERVAL"] = "1"
 QUIET_SETTINGS = {
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "DO_NOT_TRACK": "1",
     "PREFECT_SERVER_UI_ENABLED": "false",
+}
+# A server that serves one run has nothing to schedule and nobody else's runs to judge.
+ONE_RUN_SETTINGS = {
+    f"PREFECT_SERVER_SERVICES_{name}_ENABLED": "false"
+    for name in ("SCHEDULER", "LATE_RUNS", "CANCELLATION_CLEANUP", "PAUSE_EXPIRATIONS", "FOREMAN")
 }
 
 
@@ -129,7 +136,9 @@ class Server:
             str(port),
         ]
         command = [sys.executable, "-m", "infra.lifeline", *app, "--log-level", "warning"]
-        child = lifeline.start(command, env={**BATCH_SETTINGS, **QUIET_SETTINGS, **(settings or {})}, log=log)
+        child = lifeline.start(
+            command, env={**BATCH_SETTINGS, **QUIET_SETTINGS, **ONE_RUN_SETTINGS, **(settings or {})}, log=log
+        )
         return cls(child, f"http://127.0.0.1:{port}/api")
 
     def wait_until_up(self) -> None:
@@ -150,6 +159,12 @@ class Server:
         Returns:
             How many are not.
         """
+        from prefect.events.worker import EventsWorker  # noqa: PLC0415 - takes a second, and the run has imported it
+        from prefect.logging.handlers import APILogWorker  # noqa: PLC0415
+
+        # What this process has not sent yet it would try to send at its end, for minutes, to a server that is gone.
+        for worker in (EventsWorker, APILogWorker):
+            worker.drain_all(timeout=RECORD_SECONDS)
         deadline = time.monotonic() + RECORD_SECONDS
         while (missing := task_runs - self._final_task_runs(flow_run_id)) > 0 and time.monotonic() < deadline:
             time.sleep(POLL_SECONDS)
