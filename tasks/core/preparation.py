@@ -36,14 +36,6 @@ class PreparedImage:
     warnings: tuple[str, ...]
 
 
-def target_size(grid: Grid, scale: float) -> tuple[int, int]:
-    """Width and height in px of a tile's resized image; a scale above 1 does not enlarge."""
-    if not scale > 0:
-        raise ValueError(f"a scale is above 0, not {scale}")
-    factor = min(scale, 1.0)
-    return max(1, round(grid.width_px * factor)), max(1, round(grid.height_px * factor))
-
-
 def prepare_image(path: Path, grid: Grid, width_px: int, height_px: int, *, max_pixels: int) -> PreparedImage:
     """Decode a tile small, find its valid pixels and encode it for the model.
 

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from tasks.core.errors import FinalError, UnreadableImage
-from tasks.core.preparation import encode_jpeg, erode, prepare_image, target_size
+from tasks.core.jobs import target_size
+from tasks.core.preparation import encode_jpeg, erode, prepare_image
 from tasks.core.records import Grid
 
 Make = Callable[..., Any]
