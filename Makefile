@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-slow test-all lint bench lock
+.PHONY: demo test test-slow test-all lint bench serve lock
 
 # Installing with the lock as constraints pins everything and installs only what the extras ask for.
 $(VENV)/core.stamp: pyproject.toml requirements.lock
@@ -36,6 +36,9 @@ lint: $(VENV)/dev.stamp
 
 bench: $(VENV)/dev.stamp
 	$(BIN)/python tests/benchmarks
+
+serve: $(VENV)/core.stamp
+	$(BIN)/flood-extent serve
 
 lock: $(VENV)/dev.stamp
 	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --all-extras --no-emit-index-url \

@@ -11,6 +11,7 @@ import traceback
 from collections.abc import Sequence
 from typing import NoReturn
 
+from flows.local_server import SERVE_PORT
 from flows.options import add_options
 from tasks.core.errors import FloodExtentError, UnusableArgument
 
@@ -66,6 +67,7 @@ def build_parser() -> Parser:
     _add_demo(commands.add_parser("demo", help="make a small flood scene, run on it, and score the result"))
     _add_run(commands.add_parser("plan", help="what a run would do, without doing it"))
     _add_score(commands.add_parser("score", help="compare a product with reference polygons"))
+    _add_serve(commands.add_parser("serve", help="the dashboard on this machine, and the runs started from it"))
     _add_clean(commands.add_parser("clean", help="remove old files from the work directory's cache"))
     return parser
 
@@ -84,6 +86,10 @@ def _add_demo(parser: argparse.ArgumentParser) -> None:
 def _add_score(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("product", metavar="PRODUCT", help="a product's folder, or its flood_extent.gpkg")
     parser.add_argument("reference", metavar="REFERENCE", help="a vector file with reference polygons, first layer")
+
+
+def _add_serve(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--port", type=int, default=SERVE_PORT, help=f"on loopback (default: {SERVE_PORT})")
 
 
 def _add_clean(parser: argparse.ArgumentParser) -> None:

@@ -92,6 +92,20 @@ def plan(options: argparse.Namespace) -> int:
     return DONE
 
 
+def serve(options: argparse.Namespace) -> int:
+    """Show the dashboard, and execute the runs that are started from it, until interrupted."""
+    os.environ.update({name: value for name, value in QUIET.items() if name not in os.environ})
+    from flows.serving import DEPLOYMENT, dashboard, serve_runs  # noqa: PLC0415
+
+    console = Console(soft_wrap=True)
+    with dashboard(options.port) as address:
+        console.print(f"dashboard: {address}")
+        console.print(f"start a run there, or: prefect deployment run flood-extent/{DEPLOYMENT} -p dataset=DATASET")
+        console.print("Ctrl-C ends the dashboard and the runs started from it")
+        serve_runs()
+    return DONE
+
+
 def score(options: argparse.Namespace) -> int:
     """Compare a product with reference polygons."""
     from tasks.core.score_files import score_product  # noqa: PLC0415

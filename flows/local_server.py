@@ -19,7 +19,8 @@ import httpx
 from infra import lifeline
 from tasks.core.errors import FloodExtentError
 
-SERVE_URL = "http://127.0.0.1:4200/api"
+SERVE_PORT = 4200
+SERVE_URL = f"http://127.0.0.1:{SERVE_PORT}/api"
 START_SECONDS = 120.0
 RECORD_SECONDS = 60.0
 POLL_SECONDS = 0.1
@@ -35,16 +36,12 @@ BATCH_SETTINGS = {
 }
 # A task run is written when a batch is full or so many seconds have passed (Prefect's default: 5; 1 is its least).
 BATCH_SETTINGS["PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_FLUSH_INTERVAL"] = "1"
-QUIET_SETTINGS = {
-    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-    "DO_NOT_TRACK": "1",
-    "PREFECT_SERVER_UI_ENABLED": "false",
-}
-# A server that serves one run has nothing to schedule and nobody else's runs to judge.
+QUIET_SETTINGS = {"PREFECT_SERVER_ANALYTICS_ENABLED": "false", "DO_NOT_TRACK": "1"}
+# A server that serves one run has nothing to schedule, nobody else's runs to judge, and no page to show.
 ONE_RUN_SETTINGS = {
     f"PREFECT_SERVER_SERVICES_{name}_ENABLED": "false"
     for name in ("SCHEDULER", "LATE_RUNS", "CANCELLATION_CLEANUP", "PAUSE_EXPIRATIONS", "FOREMAN")
-}
+} | {"PREFECT_SERVER_UI_ENABLED": "false"}
 
 
 class ServerNotStarted(FloodExtentError):
@@ -66,12 +63,12 @@ def prefect_api(environment: Mapping[str, str], log: Path) -> Iterator["Server |
     if environment.get("PREFECT_API_URL") or _is_configured():
         yield None
     elif is_healthy(SERVE_URL):
-        with _using(SERVE_URL):
+        with using(SERVE_URL):
             yield None
     else:
         server = Server.start(log)
         try:
-            with _using(server.url):
+            with using(server.url):
                 yield server
         finally:
             server.stop()
@@ -85,7 +82,7 @@ def _is_configured() -> bool:
 
 
 @contextmanager
-def _using(url: str) -> Iterator[None]:
+def using(url: str) -> Iterator[None]:
     """Let this process's Prefect, which has read the environment already, report there."""
     from prefect.context import refresh_global_settings_context  # noqa: PLC0415 - takes a second
 
@@ -118,27 +115,18 @@ class Server:
         self.url = url
 
     @classmethod
-    def start(cls, log: Path, settings: Mapping[str, str] | None = None) -> "Server":
+    def start(cls, log: Path, settings: Mapping[str, str] = ONE_RUN_SETTINGS, port: int | None = None) -> "Server":
         """Start it and return at once: it takes seconds, the first time up to half a minute.
 
         Args:
             log: Where its output goes.
-            settings: Environment variables on top of this process's and of ours.
+            settings: Environment variables on top of this process's and of those that every server of ours has.
+            port: On loopback; a free one where None.
         """
-        port = _free_port()
-        app = [
-            "uvicorn",
-            "--factory",
-            "prefect.server.api.server:create_app",
-            "--host",
-            "127.0.0.1",
-            "--port",
-            str(port),
-        ]
-        command = [sys.executable, "-m", "infra.lifeline", *app, "--log-level", "warning"]
-        child = lifeline.start(
-            command, env={**BATCH_SETTINGS, **QUIET_SETTINGS, **ONE_RUN_SETTINGS, **(settings or {})}, log=log
-        )
+        port = _free_port() if port is None else port
+        app = ("uvicorn", "--factory", "prefect.server.api.server:create_app", "--host", "127.0.0.1")
+        command = [sys.executable, "-m", "infra.lifeline", *app, "--port", str(port), "--log-level", "warning"]
+        child = lifeline.start(command, env={**BATCH_SETTINGS, **QUIET_SETTINGS, **settings}, log=log)
         return cls(child, f"http://127.0.0.1:{port}/api")
 
     def wait_until_up(self) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from command_line import ROOT, CommandLine, Scene
 
-from flows.local_server import Server
+from flows.local_server import ONE_RUN_SETTINGS, Server
 from tasks.core.demo_scene import DATASET, make_scene
 
 SHARED_DATA = ROOT.parent / "shared" / "data"
@@ -17,7 +17,7 @@ QUIET = {"PREFECT_SERVER_ANALYTICS_ENABLED": "false", "DO_NOT_TRACK": "1", "AWS_
 def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The API of a Prefect server with a database of its own, for the session."""
     home = tmp_path_factory.mktemp("prefect")
-    settings = {"PREFECT_HOME": str(home), **QUIET}
+    settings = {"PREFECT_HOME": str(home), **ONE_RUN_SETTINGS, **QUIET}
     server = Server.start(home / "server.log", settings)
     try:
         server.wait_until_up()

@@ -1,6 +1,5 @@
 """What ends a run from outside: kills, interrupts, a full disk, a second run."""
 
-import os
 import shutil
 import signal
 import subprocess
@@ -10,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from command_line import CommandLine, Scene
+from command_line import CommandLine, Scene, processes_marked
 
 from tasks.services.publishing import locked
 
@@ -85,21 +84,7 @@ def test_an_interrupt_ends_a_run_with_all_that_it_started(command: CommandLine, 
     said = finish(process)
     assert process.returncode == 130, said
     assert "Traceback" not in said
-    assert not _processes_with(str(command.folder))
-
-
-def _processes_with(mark: str) -> list[str]:
-    """Command lines of running processes that carry the mark in their environment."""
-    found = []
-    for place in Path("/proc").glob("[0-9]*"):
-        try:
-            environment = (place / "environ").read_bytes()
-            line = (place / "cmdline").read_bytes()
-        except OSError:
-            continue
-        if f"FLOOD_EXTENT_TEST_MARK={mark}".encode() in environment and int(place.name) != os.getpid() and line:
-            found.append(line.replace(b"\0", b" ").decode())
-    return found
+    assert not processes_marked(str(command.folder))
 
 
 def test_two_runs_do_not_write_one_output(command: CommandLine, scene: Scene) -> None:
