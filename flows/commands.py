@@ -44,7 +44,8 @@ def run_flow(parameters: RunParameters, console: Console) -> tuple[int, Mapping[
         from flows.flood_extent import flood_extent  # noqa: PLC0415 - imported while the server starts
 
         if server is not None:
-            server.wait_until_up()
+            with console.status("starting a Prefect server for this run"):
+                server.wait_until_up()
         with watcher.watching():
             state = flood_extent(**parameters.model_dump(), return_state=True)
         if server is not None and state.state_details.flow_run_id is not None:

@@ -126,8 +126,11 @@ class Server:
         port = _free_port() if port is None else port
         app = ("uvicorn", "--factory", "prefect.server.api.server:create_app", "--host", "127.0.0.1")
         command = [sys.executable, "-m", "infra.lifeline", *app, "--port", str(port), "--log-level", "warning"]
-        child = lifeline.start(command, env={**BATCH_SETTINGS, **QUIET_SETTINGS, **settings}, log=log)
-        return cls(child, f"http://127.0.0.1:{port}/api")
+        url = f"http://127.0.0.1:{port}/api"
+        # The pages ask the API where the server says that it is: Prefect's default port unless told.
+        place = {"PREFECT_SERVER_UI_API_URL": url, "PREFECT_SERVER_API_PORT": str(port)}
+        child = lifeline.start(command, env={**BATCH_SETTINGS, **QUIET_SETTINGS, **place, **settings}, log=log)
+        return cls(child, url)
 
     def wait_until_up(self) -> None:
         """Return when it answers.

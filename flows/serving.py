@@ -1,6 +1,7 @@
 """``flood-extent serve``: the dashboard on this machine, and runs that are started from it."""
 
 import tempfile
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -35,6 +36,8 @@ def dashboard(port: int) -> Iterator[str]:
 
 def serve_runs() -> None:
     """Register the deployment ``flood-extent/local`` and execute what is started from it, until interrupted."""
+    # Prefect's runner forgets to await its own end when it is interrupted.
+    warnings.filterwarnings("ignore", message="coroutine 'Runner.astop' was never awaited")
     flood_extent.serve(
         name=DEPLOYMENT,
         tags=["flood-extent"],

@@ -56,9 +56,11 @@ def test_a_run_is_started_from_the_dashboard(command: CommandLine, scene: Scene)
         assert command.record()["parameters"]["width"] == 200
         page = httpx.get(f"http://127.0.0.1:{port}/", follow_redirects=True, trust_env=False)
         assert "html" in page.headers["content-type"]
+        assert httpx.get(f"http://127.0.0.1:{port}/ui-settings", trust_env=False).json()["api_url"] == api
     finally:
         process.send_signal(signal.SIGINT)
         said, _ = process.communicate(timeout=SECONDS)
     assert f"dashboard: http://127.0.0.1:{port}" in said
     assert "Traceback" not in said
+    assert "Warning" not in said
     assert not processes_marked(mark)
