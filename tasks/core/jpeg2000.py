@@ -46,7 +46,7 @@ class Header:
         height_px: Rows at full resolution.
         bands: 3, or 4 with what may be alpha.
         alpha_flagged: Whether the fourth band is declared to be alpha.
-        transform: Affine terms as in `Grid`, in CRS units; None where absent (an identity counts as absent).
+        transform: Affine terms as in `Grid`, in CRS units; None where absent, or an identity: mere pixel positions.
         crs: ``EPSG:n`` or WKT2; None where absent.
     """
 
@@ -212,10 +212,16 @@ def _header(dataset: DatasetReader, structure: Structure) -> Header:
     crs = None
     with suppress(CRSError):
         crs = crs_name(dataset.crs.to_wkt()) if dataset.crs else None
-    usable = all(map(math.isfinite, transform)) and not dataset.transform.is_identity
+    usable = all(map(math.isfinite, transform)) and not _places_nothing(transform)
     return Header(
         size.width_px, size.height_px, len(size.depths), structure.alpha is not None, transform if usable else None, crs
     )
+
+
+def _places_nothing(transform: Transform) -> bool:
+    """Whether these are the image's own pixels: rows down or up, counted from a corner or from a pixel's centre."""
+    a, b, c, d, e, f = transform
+    return np.allclose((a, b, d, abs(e)), (1, 0, 0, 1), atol=1e-5) and max(abs(c), abs(f)) <= 0.5  # noqa: PLR2004
 
 
 def _check_alpha(band: NDArray[np.uint8], name: str, *, flagged: bool) -> None:

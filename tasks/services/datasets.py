@@ -4,6 +4,7 @@ Listing never fails because of an image: what is wrong with one is written into 
 """
 
 import os
+import posixpath
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -134,22 +135,27 @@ def _entries(dataset: str) -> list[Entry]:
             f"dataset {dataset!r} holds no {IMAGE_SUFFIX} image ({len(found)} other files). Name a folder or prefix "
             "with JPEG2000 frames, or a .txt file that lists them"
         )
-    by_uri = {info.uri.lower(): info for info in found}
-    return [Entry(info.relative_path, info.uri, partial(_pick, info, by_uri)) for info in images]
+    by_uri = {info.uri.lower(): info for info in found} | {info.uri: info for info in found}
+    return [Entry(_safe_id(info.relative_path), info.uri, partial(_pick, info, by_uri)) for info in images]
 
 
 def _pick(image: ObjectInfo, by_uri: Mapping[str, ObjectInfo]) -> Found:
-    names = (name.lower() for name in _sidecar_uris(image.uri))
-    return image, tuple(by_uri[name] for name in names if name in by_uri)
+    """The sidecars as `_look_up` finds them, else under a name that differs in case."""
+    spellings = ((*names, names[0].lower()) for names in _sidecar_uris(image.uri))
+    picked = (next((by_uri[name] for name in names if name in by_uri), None) for names in spellings)
+    return image, tuple(info for info in picked if info is not None)
 
 
 def _look_up(uri: str) -> Found:
-    return storage.info(uri), tuple(storage.info(name) for name in _sidecar_uris(uri) if storage.exists(name))
+    looked_up = (next(filter(storage.exists, names), None) for names in _sidecar_uris(uri))
+    return storage.info(uri), tuple(storage.info(name) for name in looked_up if name is not None)
 
 
-def _sidecar_uris(uri: str) -> list[str]:
+def _sidecar_uris(uri: str) -> list[tuple[str, str]]:
+    """Where each sidecar may be: its ending in small letters, then in capitals, as GDAL looks for world files."""
     stem = uri.removesuffix(PurePosixPath(uri).suffix)
-    return [f"{stem}.j2w", f"{stem}.wld", f"{uri}.aux.xml"]
+    ends = ((stem, ".j2w"), (stem, ".wld"), (uri, ".aux.xml"))
+    return [(start + end, start + end.upper()) for start, end in ends]
 
 
 def _listed_uris(dataset: str) -> list[str]:
@@ -169,28 +175,36 @@ def _listed_uris(dataset: str) -> list[str]:
 
 def _listed_uri(line: str, base: str) -> str:
     is_relative = not urlsplit(line).scheme and not line.startswith(("/", "~"))
+    if is_relative and storage.is_s3(base):  # of "..", S3 knows nothing
+        bucket = _root(base)
+        return storage.join(bucket, posixpath.normpath(storage.join(base, line).removeprefix(bucket)))
     return storage.resolve(storage.join(base, line) if is_relative else line)
 
 
 def listed_ids(uris: Sequence[str]) -> list[str]:
     """Tile ids of listed images: paths below the common parent of their bucket; other buckets than the first prefixed.
 
+    The first is prefixed too where a folder in it is named like another bucket.
+
     Args:
         uris: Distinct absolute local paths or ``s3://`` URIs.
     """
     roots = list(dict.fromkeys(_root(uri) for uri in uris))
     common = {root: _common_parent([uri for uri in uris if _root(uri) == root]) for root in roots}
-    return [_listed_id(uri, common[_root(uri)], prefix=_root(uri) if _root(uri) != roots[0] else "") for uri in uris]
+    relative = [_safe_id(uri[len(common[_root(uri)]) :]) for uri in uris]
+    prefixed = [f"{storage.name(_root(uri))}/{path}" for uri, path in zip(uris, relative, strict=True)]
+    ids = [path if _root(uri) == roots[0] else full for uri, path, full in zip(uris, relative, prefixed, strict=True)]
+    return ids if len(set(ids)) == len(ids) else prefixed
 
 
-def _listed_id(uri: str, parent: str, *, prefix: str) -> str:
-    relative = uri[len(parent) :].lstrip("/")
-    return f"{prefix}/{relative}" if prefix else relative
+def _safe_id(path: str) -> str:
+    """A path below the dataset as tile ids have it; a key in S3 may hold ``..``, where it is but a name."""
+    return "/".join("_" if part == ".." else part for part in path.lstrip("/").split("/"))
 
 
 def _root(uri: str) -> str:
-    """The bucket of an S3 object; ``local`` for a file."""
-    return urlsplit(uri).netloc if storage.is_s3(uri) else "local"
+    """``s3://bucket`` of an S3 object; ``local`` for a file."""
+    return "/".join(uri.split("/")[:3]) if storage.is_s3(uri) else "local"
 
 
 def _common_parent(uris: Sequence[str]) -> str:

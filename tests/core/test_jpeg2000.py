@@ -245,10 +245,14 @@ def test_damaged_georeference_is_missing_and_says_nothing(
     assert capfd.readouterr() == ("", "")
 
 
-def test_identity_transform_is_missing(write_jp2: Make, make_scene: Make) -> None:
-    """A world file of ones and zeros places nothing."""
+@pytest.mark.parametrize(
+    "world_file",
+    [b"1\n0\n0\n1\n0.5\n0.5\n", b"1\n0\n0\n1\n0\n0\n", b"1\n0\n0\n-1\n0\n0\n", b"1\n0\n0\n-1\n0.5\n-0.5\n"],
+)
+def test_identity_transform_is_missing(world_file: bytes, write_jp2: Make, make_scene: Make) -> None:
+    """A world file of ones and zeros places nothing, with its origin at a corner or a centre, rows down or up."""
     bare = write_jp2(make_scene(64, 80, 3), GeoJP2="NO", GMLJP2="NO").read_bytes()
-    assert _probe(bare, j2w=b"1\n0\n0\n1\n0.5\n0.5\n").transform is None
+    assert _probe(bare, j2w=world_file).transform is None
 
 
 def test_bare_codestream_is_read(write_jp2: Make, make_scene: Make, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import boto3
 import numpy as np
 import pytest
 import rasterio
@@ -9,6 +10,7 @@ from rasterio.transform import from_origin
 
 from tasks.core.errors import DatasetNotFound, EmptyDataset
 from tasks.core.records import Tile
+from tasks.services import storage
 from tasks.services.datasets import list_tiles, listed_ids
 
 WORLD_FILE = "0.15\n0\n0\n-0.15\n300000.075\n6599999.925\n"
@@ -62,6 +64,28 @@ def test_a_world_file_belongs_to_its_tile(tmp_path: Path) -> None:
     assert before.content_hash != after.content_hash
 
 
+@pytest.mark.parametrize("sidecar", ["FRAME.j2w", "FRAME.J2W", "FRAME.wld", "FRAME.WLD"])
+def test_a_list_finds_the_sidecars_that_a_folder_has(tmp_path: Path, sidecar: str) -> None:
+    """A frame is the same tile, with the same content hash, whether its folder or a list names it."""
+    image = write_jp2(tmp_path / "FRAME.JP2", crs=None)
+    (tmp_path / sidecar).write_text(WORLD_FILE)
+    listing = tmp_path / "images.txt"
+    listing.write_text("FRAME.JP2\n")
+    assert listed(listing, crs="EPSG:7855") == listed(tmp_path, crs="EPSG:7855")
+    assert listed(image.parent, crs="EPSG:7855")[0].problem is None
+
+
+def test_a_sidecar_of_the_very_name_comes_first(tmp_path: Path) -> None:
+    """Frames whose names differ in case alone keep their own world files."""
+    for name, east in (("a", 300000), ("A", 400000)):
+        write_jp2(tmp_path / f"{name}.jp2", crs=None)
+        (tmp_path / f"{name}.j2w").write_text(WORLD_FILE.replace("300000", str(east)))
+    if len(list(tmp_path.iterdir())) < 4:
+        pytest.skip("file names ignore case here")
+    places = {tile.id: tile.grid and round(tile.grid.transform[2]) for tile in listed(tmp_path, crs="EPSG:7855")}
+    assert places == {"a.jp2": 300000, "A.jp2": 400000}
+
+
 def test_a_bad_image_is_listed_with_its_problem(tmp_path: Path) -> None:
     """A probe never raises: the tile carries what is wrong, in words, and the others are listed."""
     write_jp2(tmp_path / "good.jp2")
@@ -107,6 +131,23 @@ def test_ids_of_a_list_are_below_the_common_parent() -> None:
     assert listed_ids(["/d/b1/x.jp2", "/d/b2/x.jp2"]) == ["b1/x.jp2", "b2/x.jp2"]
     assert listed_ids(["s3://one/p/x.jp2", "s3://one/p/y.jp2", "s3://two/q/x.jp2"]) == ["x.jp2", "y.jp2", "two/x.jp2"]
     assert listed_ids(["/d/only.jp2"]) == ["only.jp2"]
+
+
+def test_images_of_several_buckets_never_share_an_id() -> None:
+    """Where a folder of the first bucket is named like another bucket, all are prefixed: no tile is lost."""
+    ids = listed_ids(["s3://one/two/x.jp2", "s3://one/y.jp2", "s3://two/q/x.jp2"])
+    assert ids == ["one/two/x.jp2", "one/y.jp2", "two/x.jp2"]
+    assert listed_ids(["/d/x.jp2", "s3://local/x.jp2"]) == ["x.jp2", "local/x.jp2"]
+
+
+def test_a_list_in_s3_names_images_above_itself(s3_bucket: str, tmp_path: Path) -> None:
+    """``..`` in a line is the folder above, as in a local list; in a key it is but a name, and harms no run."""
+    image = write_jp2(tmp_path / "a.jp2").read_bytes()
+    for key in ("set/a.jp2", "set/x/../b.jp2"):
+        boto3.client("s3").put_object(Bucket=storage.name(s3_bucket), Key=key, Body=image)
+    storage.write_bytes(f"{s3_bucket}/lists/images.txt", b"../set/a.jp2\n")
+    assert [tile.problem for tile in listed(f"{s3_bucket}/lists/images.txt")] == [None]
+    assert [tile.id for tile in listed(f"{s3_bucket}/set")] == ["a.jp2", "x/_/b.jp2"]
 
 
 @pytest.mark.parametrize("name", ["missing", "missing.txt"])
