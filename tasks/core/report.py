@@ -73,7 +73,8 @@ def _not_assessed(record: RunRecord) -> list[str]:
     unplaced = record["counts"]["unplaced"]
     lines = [f"{_ha(area)} that no tile observed: there, no flood on the map means nothing."]
     if unplaced:
-        lines.append(f"{unplaced:,} failed tiles have no known place: their ground is in no figure and on no map.")
+        have = "tile has" if unplaced == 1 else "tiles have"
+        lines.append(f"{unplaced:,} failed {have} no known place: that ground is in no figure and on no map.")
     rows = [(tile["tile"], tile["stage"], tile["error"]) for tile in failed]
     return [*lines, "", *_table(("tile", "failed in", "why"), rows)] if rows else lines
 

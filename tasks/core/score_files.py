@@ -13,8 +13,12 @@ from tasks.core.crs import crs_name
 from tasks.core.errors import UnusableArgument
 from tasks.core.product_files import GEOPACKAGE, split_name
 from tasks.core.scoring import Score, score
+from tasks.core.vector_files import gdal_options
 
 ObjectArray = npt.NDArray[np.object_]
+
+# GDAL would leave an .aux.xml beside what it reads.
+ONLY_READ = {"GDAL_PAM_ENABLED": "NO"}
 
 
 def score_product(product: Path, reference: Path) -> Score:
@@ -28,9 +32,10 @@ def score_product(product: Path, reference: Path) -> Score:
         UnusableArgument: A file cannot be read, or no layer of the product has the reference's CRS.
     """
     package = product / GEOPACKAGE if product.is_dir() else product
-    expected, crs = read_polygons(reference)
-    suffix = _suffix_with(package, crs, reference)
-    extent, observed = (read_polygons(package, base + suffix)[0] for base in ("flood_extent", "area_observed"))
+    with gdal_options(ONLY_READ):
+        expected, crs = read_polygons(reference)
+        suffix = _suffix_with(package, crs, reference)
+        extent, observed = (read_polygons(package, base + suffix)[0] for base in ("flood_extent", "area_observed"))
     return score(extent, expected, observed, crs)
 
 
@@ -41,6 +46,7 @@ def read_polygons(path: Path, layer: str | None = None) -> tuple[ObjectArray, st
         UnusableArgument: It cannot be read, or has no CRS.
     """
     try:
+        layer = str(pyogrio.list_layers(path)[0][0]) if layer is None else layer
         meta, _, geometries, _ = pyogrio.raw.read(path, layer=layer, columns=[])
     except (DataSourceError, DataLayerError) as error:
         raise UnusableArgument(f"{path}: cannot be read as a vector file: {error}") from error
