@@ -50,27 +50,19 @@ class Entry(NamedTuple):
     find: Callable[[], Found]
 
 
-def list_tiles(
-    dataset: str, *, crs: str | None, max_pixels: int, done: Callable[[], None] = lambda: None
-) -> list[Tile]:
+def list_tiles(dataset: str, *, crs: str | None, max_pixels: int) -> list[Tile]:
     """Every image of the dataset with its header judged, sorted by id.
 
     Args:
         dataset: ``s3://bucket/prefix``, a folder, one image, or a ``.txt`` file with one image URI a line.
         crs: The CRS to settle the tiles' own with (``georeference.settle``).
         max_pixels: Pixels that an image may declare.
-        done: Called after each probe.
 
     Raises:
         DatasetNotFound: There is nothing at that address.
         EmptyDataset: It holds no ``.jp2``.
     """
-
-    def probe(entry: Entry) -> Tile:
-        tile = probe_tile(entry, crs=crs, max_pixels=max_pixels)
-        done()
-        return tile
-
+    probe = partial(probe_tile, crs=crs, max_pixels=max_pixels)
     with ThreadPoolExecutor(PROBES_AT_ONCE) as pool:
         return sorted(pool.map(probe, _entries(dataset)), key=lambda tile: tile.id)
 
