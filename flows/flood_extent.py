@@ -78,7 +78,7 @@ def flood_extent(
         flood_labels: Labels that count as flood: 1 is flood, 2 flood with cloud.
         failure_tolerance: Share of tiles that may fail before the run counts as failed; the product is written anyway.
         crs: Assigned to tiles without a CRS; corrects one that differs in datum alone. EPSG:7855 or WKT.
-        max_endpoint_minutes: Hard cap on the endpoint's age.
+        max_endpoint_minutes: Hard cap on the age of a SageMaker endpoint.
         work_directory: Intermediates and cache: local or s3://.
         log_storage_directory: Where the run's log file goes: local or s3://.
         log_file_prefix: Start of the log file's name.
