@@ -13,6 +13,7 @@ import rasterio
 from numpy.typing import NDArray
 from rasterio.errors import NotGeoreferencedWarning
 from rasterio.io import DatasetReader, MemoryFile
+from rasterio.session import DummySession
 from rasterio.windows import Window
 
 from tasks.core.errors import UnreadableImage
@@ -32,9 +33,10 @@ def _options(**more: str) -> rasterio.Env:
     """GDAL's settings while we read.
 
     One decoding thread: tiles are decoded in parallel already; and errors raised in GDAL's own threads are lost to the
-    caller (the output stays unwritten) and written to the terminal.
+    caller (the output stays unwritten) and written to the terminal. No session: rasterio would make one of boto3's, 20
+    ms each, wherever the environment holds AWS credentials, and fail where they are unusable.
     """
-    return rasterio.Env(GDAL_NUM_THREADS="1", **more)
+    return rasterio.Env(DummySession(), GDAL_NUM_THREADS="1", **more)
 
 
 @contextmanager

@@ -395,3 +395,14 @@ def test_flipped_bytes_never_hang_crash_or_reach_the_terminal(
     command = [sys.executable, "-c", FLIPS, str(path), str(tmp_path / "flips.jp2"), "200"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert (done.returncode, done.stdout.strip(), done.stderr) == (0, "finished", "")
+
+
+def test_cloud_credentials_are_of_no_account(
+    write_jp2: Make, make_scene: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Keys and an unknown profile in the environment, which a cloud client would stumble over, disturb no reading."""
+    path = write_jp2(make_scene(64, 64))
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.setenv(name, "unknown")
+    assert _probe(path.read_bytes()).crs == "EPSG:7855"
+    assert decode(path, 64, 64, LIMIT).nrg.shape == (64, 64, 3)
