@@ -13,6 +13,7 @@ import pytest
 import uvicorn
 from numpy.typing import NDArray
 
+from infra.model_server.__main__ import listen
 from infra.model_server.app import Limits, create_app
 from infra.model_server.models import Predict
 from tasks.core.errors import EndpointRefused
@@ -184,3 +185,11 @@ def test_predictions_at_a_time_are_bounded() -> None:
             thread.join()
     assert statuses == [200] * 6
     assert most == LIMITS.concurrency
+
+
+def test_answers_are_not_held_back() -> None:
+    """What the server writes leaves at once, not with the client's next acknowledgement 40 ms later."""
+    with listen("127.0.0.1", 0) as listener, socket.create_connection(listener.getsockname()):
+        connection, _ = listener.accept()
+        with connection:
+            assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
