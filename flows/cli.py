@@ -1,7 +1,8 @@
 """The command line, ``flood-extent`` or ``python -m flows``.
 
 Exit status: 0 all tiles done; 1 no product; 2 the product is written but some tiles failed; 64 unusable arguments; 130
-interrupted. Whatever takes seconds to import is imported by the command that needs it.
+interrupted by Ctrl-C, 143 and 129 by SIGTERM and SIGHUP. Whatever takes seconds to import is imported by the command
+that needs it.
 """
 
 import argparse
@@ -11,6 +12,7 @@ import traceback
 from collections.abc import Sequence
 from typing import NoReturn
 
+from flows.interrupts import Interrupted, interruptible
 from flows.local_server import SERVE_PORT
 from flows.options import add_options
 from tasks.core.errors import FloodExtentError, UnusableArgument
@@ -36,13 +38,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         from flows import commands  # noqa: PLC0415
 
-        return int(getattr(commands, options.command)(options))
+        with interruptible():
+            return int(getattr(commands, options.command)(options))
     except UnusableArgument as error:
         return _complain(error, UNUSABLE)
     except FloodExtentError as error:
         return _complain(error, NO_PRODUCT)
-    except KeyboardInterrupt:
-        return _complain("interrupted: what was computed is kept, the same command goes on from there", INTERRUPTED)
+    except KeyboardInterrupt as error:
+        status = error.status if isinstance(error, Interrupted) else INTERRUPTED
+        return _complain("interrupted: what was computed is kept, the same command goes on from there", status)
     except Exception as error:  # noqa: BLE001 - a traceback is for whoever mends the program, not for who runs it
         return _complain(f"a fault of the program: {error!r}. Report it with {_trace_file()}", NO_PRODUCT)
 

@@ -35,6 +35,7 @@ def run_flow(parameters: RunParameters, console: Console) -> tuple[int, Mapping[
     os.environ.update({name: value for name, value in QUIET.items() if name not in os.environ})
     from flows.checks import check  # noqa: PLC0415 - imports what a wrong argument should not wait for
     from flows.local_server import prefect_api  # noqa: PLC0415
+    from flows.unsent import sent_at_the_end  # noqa: PLC0415
 
     check(parameters)
     watcher = Watcher(console)
@@ -46,7 +47,7 @@ def run_flow(parameters: RunParameters, console: Console) -> tuple[int, Mapping[
         if server is not None:
             with console.status("starting a Prefect server for this run"):
                 server.wait_until_up()
-        with watcher.watching():
+        with sent_at_the_end(), watcher.watching():
             state = flood_extent(**parameters.model_dump(), return_state=True)
         if server is not None and state.state_details.flow_run_id is not None:
             unrecorded = server.wait_until_recorded(state.state_details.flow_run_id, watcher.task_runs)

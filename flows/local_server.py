@@ -48,6 +48,10 @@ class ServerNotStarted(FloodExtentError):
     """The Prefect server of this run did not come up."""
 
 
+class ApiUnreachable(FloodExtentError):
+    """The Prefect API that this machine's settings name does not answer."""
+
+
 @contextmanager
 def prefect_api(environment: Mapping[str, str], log: Path) -> Iterator["Server | None"]:
     """Make sure that there is a Prefect API while the block runs.
@@ -59,8 +63,12 @@ def prefect_api(environment: Mapping[str, str], log: Path) -> Iterator["Server |
     Args:
         environment: Of the process.
         log: Where the server's output goes.
+
+    Raises:
+        ApiUnreachable: The API that is set does not answer.
     """
     if environment.get("PREFECT_API_URL") or _is_configured():
+        _check_configured()
         yield None
     elif is_healthy(SERVE_URL):
         with using(SERVE_URL):
@@ -79,6 +87,19 @@ def _is_configured() -> bool:
     from prefect.settings import get_current_settings  # noqa: PLC0415 - takes a second
 
     return get_current_settings().api.url is not None
+
+
+def _check_configured() -> None:
+    """Ask as the flow will, with the same address, credentials and certificates."""
+    from prefect.client.orchestration import get_client  # noqa: PLC0415 - takes a second
+
+    with get_client(sync_client=True) as client:
+        error = client.api_healthcheck()
+        if error is not None:
+            raise ApiUnreachable(
+                f"the Prefect API at {client.api_url} does not answer ({error}). Start it, correct PREFECT_API_URL, or "
+                "unset it (also: prefect config unset PREFECT_API_URL) to let the run start a server of its own"
+            )
 
 
 @contextmanager
@@ -150,12 +171,6 @@ class Server:
         Returns:
             How many are not.
         """
-        from prefect.events.worker import EventsWorker  # noqa: PLC0415 - takes a second, and the run has imported it
-        from prefect.logging.handlers import APILogWorker  # noqa: PLC0415
-
-        # What this process has not sent yet it would try to send at its end, for minutes, to a server that is gone.
-        for worker in (EventsWorker, APILogWorker):
-            worker.drain_all(timeout=RECORD_SECONDS)
         deadline = time.monotonic() + RECORD_SECONDS
         while (missing := task_runs - self._final_task_runs(flow_run_id)) > 0 and time.monotonic() < deadline:
             time.sleep(POLL_SECONDS)

@@ -74,15 +74,19 @@ def test_a_run_killed_within_a_stage_repeats_only_what_was_missing(
     assert (record["endpoint"]["name"] is None) == (len(there) == 6)
 
 
-def test_an_interrupt_ends_a_run_with_all_that_it_started(command: CommandLine, scene: Scene) -> None:
-    """Ctrl-C gives one line and status 130; neither the model server nor anything else is left running."""
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupt_ends_a_run_with_all_that_it_started(
+    command: CommandLine, scene: Scene, number: signal.Signals, status: int
+) -> None:
+    """Ctrl-C and a plain kill give one line and the signal's status; nothing that the run started is left running."""
     process = command.start("run", scene.dataset, FLOOD_EXTENT_TEST_MARK=str(command.folder))
     deadline = time.monotonic() + KILL_SECONDS
     while not (command.folder / "work" / "results").exists() and time.monotonic() < deadline:
         time.sleep(POLL_SECONDS)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     said = finish(process)
-    assert process.returncode == 130, said
+    assert process.returncode == status, said
+    assert said.splitlines()[-1].startswith("flood-extent: interrupted")
     assert "Traceback" not in said
     assert not processes_marked(str(command.folder))
 
@@ -123,3 +127,11 @@ def test_an_output_that_cannot_be_written_is_refused(command: CommandLine, scene
     assert status == 64, said
     assert "out" in said
     assert not (command.folder / "work").exists()
+
+
+def test_a_prefect_api_that_does_not_answer_is_said(command: CommandLine, scene: Scene) -> None:
+    """A server that is set and down ends the run before it starts, with its address and the way out."""
+    status, said = command("run", scene.dataset, PREFECT_API_URL="http://127.0.0.1:9/api")
+    assert status == 1
+    assert "the Prefect API at http://127.0.0.1:9/api/ does not answer" in said
+    assert not (command.folder / "out" / "demo_flood").exists()
