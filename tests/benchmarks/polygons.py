@@ -15,7 +15,7 @@ from tasks.core.labels import BoolMask
 from tasks.core.polygons import mask_polygons
 
 SIZE_PX = 1000
-ROUNDS = 3
+ROUNDS = 10
 AIM = 1.5
 Result = TypeVar("Result")
 
