@@ -1,7 +1,22 @@
 """What all tests share."""
 
+from collections.abc import Iterator
+
+import pytest
 from hypothesis import settings
 
 # A loaded machine is not a fault: time is measured by the benchmarks, never asserted by tests.
 settings.register_profile("flood-extent", deadline=None)
 settings.load_profile("flood-extent")
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[str]:
+    """The URL of a simulated S3 on a free loopback port."""
+    from moto.server import ThreadedMotoServer  # noqa: PLC0415 - takes a second, and few tests need it
+
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()

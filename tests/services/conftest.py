@@ -1,21 +1,9 @@
-"""A simulated S3 on loopback for the tests of this folder."""
+"""A bucket in the simulated S3 for the tests of this folder."""
 
-from collections.abc import Iterator
 from uuid import uuid4
 
 import boto3
 import pytest
-from moto.server import ThreadedMotoServer
-
-
-@pytest.fixture(scope="session")
-def s3_server() -> Iterator[str]:
-    """The URL of an S3 on a free loopback port."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
 
 
 @pytest.fixture

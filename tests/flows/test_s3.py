@@ -1,0 +1,70 @@
+"""The whole flow with everything in S3: frames, work, log and product."""
+
+import json
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import boto3
+import pytest
+from command_line import CommandLine, Scene
+
+
+@pytest.fixture
+def bucket(s3_server: str) -> Any:
+    """A fresh bucket of the simulated S3."""
+    session = boto3.Session("testing", "testing", region_name="us-east-1")
+    bucket = session.resource("s3", endpoint_url=s3_server).Bucket(f"flood-{uuid4().hex}")
+    bucket.create()
+    return bucket
+
+
+@pytest.fixture
+def in_s3(command: CommandLine, s3_server: str) -> CommandLine:
+    """The command line with the simulated S3 as the environment names it."""
+    settings = {
+        "AWS_ENDPOINT_URL": s3_server,
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }
+    return CommandLine(command.folder, {**command.environment, **settings})
+
+
+def upload(folder: Path, bucket: Any, prefix: str) -> None:
+    for path in sorted(folder.iterdir()):
+        bucket.upload_file(str(path), f"{prefix}/{path.name}")
+
+
+def record(bucket: Any, product: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(bucket.Object(f"{product}/run.json").get()["Body"].read())
+    return found
+
+
+def test_a_run_from_s3_to_s3(in_s3: CommandLine, scene: Scene, bucket: Any) -> None:
+    """Frames, work, log and product may all be in S3; a second run finds its answers there; the extent is the same."""
+    upload(scene.dataset, bucket, "flights/Überflutung 2026")
+    where = f"s3://{bucket.name}"
+    places = ["--output", f"{where}/maps", "--work-directory", f"{where}/work"]
+    run = ["run", f"{where}/flights/Überflutung 2026", *places, "--log-storage-directory", f"{where}/logs"]
+    status, said = in_s3(*run)
+    assert status == 0, said
+    first = record(bucket, "maps/Überflutung 2026")
+    keys = {item.key for item in bucket.objects.all()}
+    assert "maps/Überflutung 2026/flood_extent.gpkg" in keys
+    assert any(key.startswith("logs/flood_extent_") for key in keys)
+    assert not any(key.startswith("work/scratch/") for key in keys)
+    assert not [path.name for path in in_s3.folder.iterdir() if path.name != "home"]
+    assert in_s3(*run)[0] == 0
+    second = record(bucket, "maps/Überflutung 2026")
+    assert [tile["cached"] for tile in second["tiles"]] == [["prepare", "predict", "extract"]] * 6
+    assert in_s3("run", scene.dataset)[0] == 0
+    assert first["content_hash"] == second["content_hash"] == in_s3.record()["content_hash"]
+
+
+def test_a_bucket_that_is_not_there_is_refused(in_s3: CommandLine) -> None:
+    """A wrong bucket is named in one line."""
+    status, said = in_s3("run", "s3://no-such-bucket/frames")
+    assert status == 64, said
+    assert "no-such-bucket" in said
+    assert "Traceback" not in said
