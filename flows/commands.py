@@ -1,6 +1,7 @@
 """What the commands do; each returns the exit status."""
 
 import argparse
+import logging
 import os
 import tempfile
 from collections.abc import Mapping
@@ -8,8 +9,10 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import httpx
 from rich.console import Console
 
+from flows.local_server import ApiUnreachable
 from flows.options import parameters_of
 from flows.parameters import RunParameters
 from flows.terminal import Watcher, show_plan, show_product, show_score
@@ -18,7 +21,13 @@ from tasks.core.errors import FloodExtentError
 DONE, NO_PRODUCT, SOME_FAILED = 0, 1, 2
 DEMO_DIRECTORY = "demo"
 # The terminal has its own words for what happens; the log file and the dashboard have Prefect's.
-QUIET = {"PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL", "DO_NOT_TRACK": "1"}
+QUIET = {
+    "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
+    "PREFECT_LOGGING_INTERNAL_LEVEL": "CRITICAL",
+    "DO_NOT_TRACK": "1",
+    # Twice these attempts end a run whose API has gone: in half a minute, with Prefect's default of 5 in three minutes.
+    "PREFECT_CLIENT_MAX_RETRIES": "2",
+}
 
 
 def run(options: argparse.Namespace) -> int:
@@ -42,18 +51,36 @@ def run_flow(parameters: RunParameters, console: Console) -> tuple[int, Mapping[
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="flood-extent-server-"))
         server = stack.enter_context(prefect_api(os.environ, Path(folder) / "server.log"))
-        from flows.flood_extent import flood_extent  # noqa: PLC0415 - imported while the server starts
+        import flows.flood_extent  # noqa: F401, PLC0415 - while the server starts
 
         if server is not None:
             with console.status("starting a Prefect server for this run"):
                 server.wait_until_up()
         with sent_at_the_end(), watcher.watching():
-            state = flood_extent(**parameters.model_dump(), return_state=True)
-        if server is not None and state.state_details.flow_run_id is not None:
+            state = _final_state(parameters, watcher)
+        if server is not None and state is not None and state.state_details.flow_run_id is not None:
             unrecorded = server.wait_until_recorded(state.state_details.flow_run_id, watcher.task_runs)
             if unrecorded:
                 console.print(f"{unrecorded} task runs are not recorded for the dashboard; the product has all tiles")
     return _judged(state, watcher)
+
+
+def _final_state(parameters: RunParameters, watcher: Watcher) -> Any:
+    """Run the flow; None where its product is there but the Prefect API went away before it could be told."""
+    from flows.flood_extent import flood_extent  # noqa: PLC0415
+
+    logging.raiseExceptions = False  # a log line that the API does not take is not worth a line here
+    try:
+        return flood_extent(**parameters.model_dump(), return_state=True)
+    except httpx.HTTPError as error:
+        if not watcher.record:
+            raise ApiUnreachable(
+                f"no product: the Prefect API stopped answering ({error}). "
+                "What was computed is kept: run again when it is back"
+            ) from error
+        words = "the Prefect API stopped answering: the dashboard does not show how this run ended"
+        watcher.console.print(words, soft_wrap=True)
+        return None
 
 
 def _judged(state: Any, watcher: Watcher) -> tuple[int, Mapping[str, Any]]:

@@ -11,8 +11,9 @@ from contextlib import contextmanager
 from typing import Any
 
 SEND_SECONDS = 60.0
-# An API that takes nothing for so long is taken to be gone.
-STALLED_SECONDS = 5.0
+# An API that takes so few in so long is taken to be gone: one that answers takes hundreds, and what nobody takes goes
+# from the queue, too, when its attempts are used up.
+STALLED_SECONDS, STALLED_ITEMS = 5.0, 10
 
 
 @contextmanager
@@ -33,7 +34,7 @@ def send_or_drop(senders: Sequence[Any], stalled_seconds: float = STALLED_SECOND
 
     Args:
         senders: Prefect's queue services, running.
-        stalled_seconds: How long nothing may be taken.
+        stalled_seconds: After how long it is looked whether enough was taken.
     """
     try:
         _send(senders, stalled_seconds)
@@ -44,9 +45,11 @@ def send_or_drop(senders: Sequence[Any], stalled_seconds: float = STALLED_SECOND
 
 def _send(senders: Sequence[Any], stalled_seconds: float) -> None:
     sending: set[Future[bool]] = {sender._drain(at_exit=True) for sender in senders}  # noqa: SLF001
-    deadline, left = time.monotonic() + SEND_SECONDS, -1
-    while sending and time.monotonic() < deadline and left != (left := _waiting(senders)):
+    deadline, taken = time.monotonic() + SEND_SECONDS, STALLED_ITEMS
+    while sending and time.monotonic() < deadline and taken >= STALLED_ITEMS:
+        left = _waiting(senders)
         sending = wait(sending, timeout=stalled_seconds).not_done
+        taken = left - _waiting(senders)
 
 
 def _waiting(senders: Sequence[Any]) -> int:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from command_line import CommandLine, Scene, processes_marked
 
+from flows.local_server import ONE_RUN_SETTINGS, Server
 from tasks.services.publishing import locked
 
 KILL_SECONDS = 120
@@ -135,3 +136,23 @@ def test_a_prefect_api_that_does_not_answer_is_said(command: CommandLine, scene:
     assert status == 1
     assert "the Prefect API at http://127.0.0.1:9/api/ does not answer" in said
     assert not (command.folder / "out" / "demo_flood").exists()
+
+
+@pytest.mark.slow
+def test_a_prefect_server_that_goes_away_costs_only_the_record(command: CommandLine, scene: Scene) -> None:
+    """A run whose server dies in the middle finishes its product, says what is missing, and ends."""
+    settings = {"PREFECT_HOME": str(command.folder / "gone"), **ONE_RUN_SETTINGS}
+    server = Server.start(command.folder / "server.log", settings)
+    try:
+        server.wait_until_up()
+        process = command.start("run", scene.dataset, PREFECT_API_URL=server.url)
+        deadline = time.monotonic() + KILL_SECONDS
+        while not kept(command.folder, "prepare") and time.monotonic() < deadline:
+            time.sleep(POLL_SECONDS)
+    finally:
+        server.stop()
+    said = finish(process)
+    assert process.returncode == 0, said
+    assert "the Prefect API stopped answering" in said
+    assert "Traceback" not in said
+    assert command.record()["counts"]["done"] == 6
