@@ -8,7 +8,8 @@ from pathlib import Path
 
 from tasks.services import storage
 
-FORMAT = "%(asctime)s %(levelname)-7s %(message)s"
+# Prefect gives a task's lines the name of its run, which carries stage and tile; the flow's own have none.
+FORMAT, NO_TASK = "%(asctime)s %(levelname)-7s %(task_run_name)s: %(message)s", {"task_run_name": "flood-extent"}
 LOGGERS = ("prefect.flow_runs", "prefect.task_runs")
 
 
@@ -42,7 +43,7 @@ def log_file(directory: str, prefix: str, run: str) -> Iterator[str]:
 @contextmanager
 def _copying_to(path: Path) -> Iterator[None]:
     handler = logging.FileHandler(path, encoding="utf-8")
-    handler.setFormatter(logging.Formatter(FORMAT))
+    handler.setFormatter(logging.Formatter(FORMAT, defaults=NO_TASK))
     loggers = [logging.getLogger(name) for name in LOGGERS]
     for logger in loggers:
         logger.addHandler(handler)

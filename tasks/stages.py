@@ -5,6 +5,7 @@ from typing import Any
 
 from prefect import State, Task
 from prefect.futures import PrefectFuture, as_completed
+from prefect.logging import get_run_logger
 
 from tasks.core.errors import FloodExtentError
 from tasks.core.jobs import TileJob
@@ -60,6 +61,9 @@ def note(ledger: Ledger, job: TileJob, stage: str, state: State[Any]) -> bool:
         ledger.done(job, stage, seconds=outcome["seconds"], cached=cached, warnings=outcome.get("warnings", ()))
         return True
     error = outcome if isinstance(outcome, BaseException) else None
+    if error is not None and not isinstance(error, FloodExtentError):
+        # Prefect logs the traceback of an error only where it would have retried it.
+        get_run_logger().error("%s %s: unexpected error", stage, job.tile.id, exc_info=error)
     ledger.fail(job, stage, explain(error, state, job), seconds=seconds_of(error))
     return False
 

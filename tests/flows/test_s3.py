@@ -68,3 +68,27 @@ def test_a_bucket_that_is_not_there_is_refused(in_s3: CommandLine) -> None:
     assert status == 64, said
     assert "no-such-bucket" in said
     assert "Traceback" not in said
+
+
+def test_a_list_may_name_several_buckets(in_s3: CommandLine, scene: Scene, bucket: Any, s3_server: str) -> None:
+    """A list in S3 names frames of two buckets, however they are called; what is missing costs itself alone."""
+    other = boto3.Session("testing", "testing", region_name="us-east-1").resource("s3", endpoint_url=s3_server)
+    second = other.create_bucket(Bucket=f"other-{uuid4().hex}")
+    frames, awkward = sorted(scene.dataset.iterdir()), "deep/[1] *?#%20 plus+&=.JP2"
+    bucket.upload_file(str(frames[0]), f"a/{awkward}")
+    second.upload_file(str(frames[1]), "a/1.jp2")
+    wanted = [f"{bucket.name}/a/{awkward}", f"{second.name}/a/1.jp2", f"{second.name}/gone.jp2", "no-bucket-here/x.jp2"]
+    bucket.Object("lists/two.txt").put(Body="\n".join(f"s3://{name}" for name in wanted).encode())
+    output = f"s3://{bucket.name}/maps"
+    status, said = in_s3("run", f"s3://{bucket.name}/lists/two.txt", "--output", output)
+    assert status == 2, said
+    assert "gone.jp2: does not exist" in said
+    found = record(bucket, "maps/two")
+    assert [(tile["state"], tile["tile"].rpartition("/")[2]) for tile in found["tiles"]] == [
+        ("done", "[1] *?#%20 plus+&=.JP2"),
+        ("failed", "x.jp2"),
+        ("done", "1.jp2"),
+        ("failed", "gone.jp2"),
+    ]
+    keys = {item.key for item in bucket.objects.filter(Prefix="maps/two/tiles/")}
+    assert sum(key.endswith(".shp") for key in keys) == 2
