@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from prefect.logging import get_run_logger
 
 from tasks.core.crs import given_crs
+from tasks.core.errors import ObjectMissing
 from tasks.core.jobs import TileJob
 from tasks.core.records import Tile
+from tasks.extent import has_valid_mask, is_extracted
 from tasks.policies import run_task
 from tasks.prediction import is_predicted
 from tasks.services import datasets, storage
@@ -43,10 +45,10 @@ class Remembered:
 
     @classmethod
     def look_up(cls, jobs: Sequence[TileJob]) -> "Remembered":
-        """Ask the work directory, in parallel: a remembered URI does not prove that the file is still there."""
+        """Ask the work directory, in parallel: a remembered URI does not prove that the file is there, and whole."""
         predicted = _which(jobs, is_predicted)
         prepared = _which(jobs, lambda job: _is_prepared(job, needs_jpeg=job.tile.id not in predicted))
-        return cls(prepared, predicted, _which(jobs, lambda job: storage.exists(job.extent_uri)))
+        return cls(prepared, predicted, _which(jobs, is_extracted))
 
     def lacks(self, stage: str, job: TileJob) -> bool:
         """Whether the files of a tile's stage were not there."""
@@ -59,5 +61,13 @@ def _which(jobs: Sequence[TileJob], is_there: Callable[[TileJob], bool]) -> froz
 
 
 def _is_prepared(job: TileJob, *, needs_jpeg: bool) -> bool:
-    needed = [job.valid_uri, job.preview_uri, *([job.jpeg_uri] if needs_jpeg else [])]
-    return all(storage.exists(uri) for uri in needed)
+    needed = [job.preview_uri, *([job.jpeg_uri] if needs_jpeg else [])]
+    return all(_holds_something(uri) for uri in needed) and has_valid_mask(job)
+
+
+def _holds_something(uri: str) -> bool:
+    """A loss of power may leave a file under its final name without its content."""
+    try:
+        return storage.size(uri) > 0
+    except ObjectMissing:
+        return False

@@ -2,19 +2,18 @@
 
 from typing import Any
 
-import cv2
-import numpy as np
 import shapely
 from prefect.logging import get_run_logger
 from shapely import MultiPolygon
 
-from tasks.core.errors import FloodExtentError, UnreadableImage
+from tasks.core.errors import FinalError, FloodExtentError
 from tasks.core.extraction import TileExtent, extract
 from tasks.core.jobs import TileJob
 from tasks.core.labels import BoolMask, decode_mask
 from tasks.core.layers import AnsweredTile, FailedTile, Layer, assemble
 from tasks.core.ledger import Account, Ledger
 from tasks.core.polygons import mask_polygons, to_crs
+from tasks.core.valid_masks import decode_valid
 from tasks.policies import run_task, tile_task
 from tasks.services import storage
 from tasks.timing import timed
@@ -45,10 +44,25 @@ def read_valid_mask(job: TileJob) -> BoolMask:
     Raises:
         UnreadableImage: The file in the work directory is damaged.
     """
-    mask = cv2.imdecode(np.frombuffer(storage.read_bytes(job.valid_uri), np.uint8), cv2.IMREAD_GRAYSCALE)
-    if mask is None or mask.shape != (job.resized.height_px, job.resized.width_px):
-        raise UnreadableImage(f"{job.valid_uri}: the valid mask is damaged. Remove the file and run again")
-    return np.asarray(mask > 127)  # noqa: PLR2004 - written as 0 and 255
+    return decode_valid(storage.read_bytes(job.valid_uri), job.resized.width_px, job.resized.height_px, job.valid_uri)
+
+
+def has_valid_mask(job: TileJob) -> bool:
+    """Whether the work directory holds a usable valid mask for this content and size."""
+    try:
+        read_valid_mask(job)
+    except FinalError:
+        return False
+    return True
+
+
+def is_extracted(job: TileJob) -> bool:
+    """Whether the work directory holds usable polygons."""
+    try:
+        TileExtent.from_bytes(storage.read_bytes(job.extent_uri))
+    except (FinalError, ValueError):
+        return False
+    return True
 
 
 @run_task(name="assemble")

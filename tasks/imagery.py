@@ -12,8 +12,8 @@ from prefect.logging import get_run_logger
 
 from tasks.core.errors import UnreadableImage
 from tasks.core.jobs import TileJob
-from tasks.core.labels import encode_mask
 from tasks.core.preparation import PreparedImage, prepare_image
+from tasks.core.valid_masks import encode_valid
 from tasks.policies import tile_task
 from tasks.services import storage
 from tasks.timing import timed
@@ -45,7 +45,7 @@ def prepare(job: TileJob) -> PreparedImage:
         prepared = prepare_image(path, job.tile.grid, size.width_px, size.height_px, max_pixels=job.max_pixels)
     storage.write_bytes(job.jpeg_uri, prepared.jpeg)
     storage.write_bytes(job.preview_uri, _preview(prepared.jpeg))
-    storage.write_bytes(job.valid_uri, encode_mask(prepared.valid.astype(np.uint8) * 255))
+    storage.write_bytes(job.valid_uri, encode_valid(prepared.valid))
     return prepared
 
 

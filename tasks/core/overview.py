@@ -99,7 +99,8 @@ def _mosaic(frame: MapFrame, images: Iterable[tuple[Grid, bytes]], crs: str) -> 
     picture = np.full((frame.height_px, frame.width_px, 3), PAPER, dtype=np.uint8)
     drawn = np.zeros(picture.shape[:2], dtype=bool)
     for grid, encoded in images:
-        image = cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_COLOR) if grid.crs == crs else None
+        wanted = grid.crs == crs and encoded  # OpenCV raises where there is nothing to decode
+        image = cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_COLOR) if wanted else None
         if image is not None:
             _paste(picture, drawn, frame, grid, np.asarray(image, dtype=np.uint8))
     return picture

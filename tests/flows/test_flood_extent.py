@@ -209,3 +209,17 @@ def test_a_hostile_cached_result_is_not_executed(command: CommandLine, scene: Sc
     assert len(results) == 6
     assert command("run", scene.dataset)[0] == 0
     assert stages(command.record(), "cached") == [["prepare", "predict"]] * 6
+
+
+@pytest.mark.parametrize("content", [b"", b"damaged"])
+def test_damaged_files_in_the_cache_are_made_again(command: CommandLine, scene: Scene, content: bytes) -> None:
+    """Whatever a loss of power left in the work directory, the next run mends it and gives the same extent."""
+    assert command("run", scene.dataset, "--keep-work")[0] == 0
+    before = command.record()["content_hash"]
+    for kind in ("cache/prepare/*.valid.png", "cache/prepare/*.preview.jpg", "cache/predict/*", "cache/extract/*"):
+        next((command.folder / "work").glob(kind)).write_bytes(content)
+    for path in (command.folder / "work" / "scratch").glob("*.jpg"):
+        path.write_bytes(b"")
+    status, said = command("run", scene.dataset)
+    assert status == 0, said
+    assert command.record()["content_hash"] == before
