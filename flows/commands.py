@@ -4,8 +4,8 @@ import argparse
 import logging
 import os
 import tempfile
-from collections.abc import Mapping
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from flows.local_server import ApiUnreachable
 from flows.options import parameters_of
 from flows.parameters import RunParameters
 from flows.terminal import Watcher, show_plan, show_product, show_score
-from tasks.core.errors import FloodExtentError
+from tasks.core.errors import FloodExtentError, ObjectMissing, UnusableArgument
 
 DONE, NO_PRODUCT, SOME_FAILED = 0, 1, 2
 DEMO_DIRECTORY = "demo"
@@ -98,9 +98,11 @@ def demo(options: argparse.Namespace) -> int:
     from flows.checks import product_uri  # noqa: PLC0415
     from tasks.core.demo_scene import DATASET, SEED, make_scene  # noqa: PLC0415
     from tasks.core.score_files import score_product  # noqa: PLC0415
+    from tasks.services.objects import is_s3  # noqa: PLC0415
 
     console = Console()
-    folder = Path(getattr(options, "output_directory", DEMO_DIRECTORY))
+    output = getattr(options, "output_directory", DEMO_DIRECTORY)
+    folder = Path(DEMO_DIRECTORY if is_s3(output) else output)
     console.print(f"making a flood scene in {folder / 'scene'}")
     truth = make_scene(folder / "scene", seed=SEED if options.seed is None else options.seed)
     options.dataset = str(folder / "scene" / DATASET)
@@ -108,7 +110,8 @@ def demo(options: argparse.Namespace) -> int:
         setattr(options, name, getattr(options, name, str(folder / place)))
     parameters = parameters_of(options)
     status = run_flow(parameters, console)[0]
-    show_score(console, score_product(Path(product_uri(parameters)), truth))
+    with _at_hand(product_uri(parameters)) as product:
+        show_score(console, score_product(product, truth))
     return status
 
 
@@ -139,14 +142,36 @@ def score(options: argparse.Namespace) -> int:
     """Compare a product with reference polygons."""
     from tasks.core.score_files import score_product  # noqa: PLC0415
 
-    show_score(Console(), score_product(Path(options.product), Path(options.reference)))
+    with _at_hand(options.product) as product:
+        show_score(Console(), score_product(product, Path(options.reference)))
     return DONE
+
+
+@contextmanager
+def _at_hand(product: str) -> Iterator[Path]:
+    """A product as local files; of one in S3 the GeoPackage, which is all that scoring needs."""
+    from tasks.core.product_files import GEOPACKAGE  # noqa: PLC0415
+    from tasks.services import storage  # noqa: PLC0415
+
+    if not storage.is_s3(product):
+        yield Path(product)
+        return
+    uri = product if product.endswith(GEOPACKAGE) else storage.join(product, GEOPACKAGE)
+    with tempfile.TemporaryDirectory(prefix="flood-extent-score-") as folder:
+        package = Path(folder) / GEOPACKAGE
+        try:
+            storage.fetch(uri, package)
+        except ObjectMissing as error:
+            raise UnusableArgument(f"{product}: is no product of ours: {error}") from error
+        yield package
 
 
 def clean(options: argparse.Namespace) -> int:
     """Remove old files from the cache."""
     from tasks.services import storage  # noqa: PLC0415
 
+    if not options.days >= 0:  # nan too
+        raise UnusableArgument(f"--older-than: give a number of days from 0 on, not {options.days:g}")
     # Only what runs have put there: the directory may hold other things, or be named by mistake.
     parts = (storage.join(options.work_directory, name) for name in ("cache", "results", "scratch"))
     removed = sum(storage.prune(part, options.days) for part in parts)

@@ -74,7 +74,8 @@ def show_product(console: Console, record: Mapping[str, Any], product: str) -> N
     table = Table(show_header=False)
     table.add_row("tiles", f"{counts['done']} done, {counts['failed']} failed")
     table.add_row("flooded", f"{totals['flooded_ha']:,.2f} ha of {totals['observed_ha']:,.2f} ha observed")
-    table.add_row("not assessed", f"{totals['not_assessed_ha']:,.2f} ha")
+    unplaced = f", and {counts['unplaced']} tiles whose place is unknown" if counts["unplaced"] else ""
+    table.add_row("not assessed", f"{totals['not_assessed_ha']:,.2f} ha{unplaced}")
     table.add_row("seconds", ", ".join(f"{stage} {seconds:.1f}" for stage, seconds in _stage_seconds(record).items()))
     table.add_row("product", escape(product))
     console.print(table)

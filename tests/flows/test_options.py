@@ -72,7 +72,14 @@ def test_a_wrong_value_is_refused_by_name(arguments: list[str], words: str) -> N
 
 @pytest.mark.parametrize(
     "arguments",
-    [["run"], ["fly"], ["run", "x", "--colour", "red"], ["run", "/no/such/folder"], ["run", "x", "--width", "0"]],
+    [
+        ["run"],
+        ["fly"],
+        ["run", "x", "--colour", "red"],
+        ["run", "/no/such/folder"],
+        ["run", "x", "--width", "0"],
+        ["clean", "--older-than", "-1"],
+    ],
 )
 def test_unusable_arguments_end_with_64(arguments: list[str], capsys: Any) -> None:
     """A script can tell a wrong call from a failed run; a person gets one line, no traceback."""

@@ -58,6 +58,9 @@ def test_a_run_from_s3_to_s3(in_s3: CommandLine, scene: Scene, bucket: Any) -> N
     assert in_s3(*run)[0] == 0
     second = record(bucket, "maps/Überflutung 2026")
     assert [tile["cached"] for tile in second["tiles"]] == [["prepare", "predict", "extract"]] * 6
+    status, said = in_s3("score", f"{where}/maps/Überflutung 2026", scene.truth)
+    assert status == 0, said
+    assert float(said.split()[1]) >= 0.95
     assert in_s3("run", scene.dataset)[0] == 0
     assert first["content_hash"] == second["content_hash"] == in_s3.record()["content_hash"]
 
