@@ -107,7 +107,7 @@ class LocalEndpoint:
         """The server's answer, a PNG label mask, unchecked. Safe to call from several threads.
 
         Raises:
-            EndpointRefused: It lives on another host, or refused the image.
+            EndpointRefused: It lives on another host, has ended, or refused the image.
             EndpointUnavailable: It did not answer, or failed.
         """
         if deployment.host != socket.gethostname():
@@ -119,7 +119,7 @@ class LocalEndpoint:
             headers = {"content-type": "image/jpeg"}
             response = _client().post(f"{deployment.url}/invocations", content=jpeg, headers=headers)
         except httpx.TransportError as error:
-            raise EndpointUnavailable(f"endpoint {deployment.name} at {deployment.url}: {error!r}") from error
+            raise _unreachable(deployment, error) from error
         return _judged(response, deployment.name)
 
     def delete(self, name: str) -> None:
@@ -175,6 +175,18 @@ def _answers(url: str) -> bool:
         return _client().get(f"{url}/ping").status_code == httpx.codes.OK
     except httpx.TransportError:
         return False
+
+
+def _unreachable(deployment: Deployment, error: Exception) -> EndpointRefused | EndpointUnavailable:
+    with _lock:
+        server = _servers.get(deployment.name)
+    if server is None or server.child.alive:
+        return EndpointUnavailable(f"endpoint {deployment.name} at {deployment.url}: {error!r}")
+    # Nobody starts it again: each tile that is left would spend its retries in vain.
+    words = server.child.log_tail() or "nothing"
+    return EndpointRefused(
+        f"endpoint {deployment.name} has ended, short of memory perhaps; it said: {words}. Run again"
+    )
 
 
 def _judged(response: httpx.Response, name: str) -> bytes:

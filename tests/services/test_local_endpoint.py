@@ -204,3 +204,17 @@ def test_the_server_ends_with_a_killed_process() -> None:
     for left in Path(folder).iterdir():
         left.unlink()
     Path(folder).rmdir()
+
+
+def test_a_server_that_was_killed_is_not_asked_again() -> None:
+    """Where the server's own process is gone, no retry can help: the tiles that are left fail at once."""
+    service = LocalEndpoint("water-index")
+    killed = service.deploy("killed")
+    try:
+        child = local_endpoint._servers["killed"].child
+        os.kill(child.pid, signal.SIGKILL)
+        child.process.wait()
+        with pytest.raises(EndpointRefused, match=r"killed has ended.*Run again"):
+            service.invoke(killed, jpeg())
+    finally:
+        service.delete("killed")
