@@ -1,6 +1,5 @@
 """How tile-level tasks retry and where they remember their answers, by name."""
 
-import json
 from collections.abc import Callable, Mapping
 from typing import Any, ParamSpec, TypeVar, cast
 
@@ -9,20 +8,16 @@ from prefect.cache_policies import NO_CACHE, CacheKeyFnPolicy
 from prefect.client.schemas.objects import TaskRun
 from prefect.context import TaskRunContext
 from prefect.filesystems import WritableFileSystem
-from prefect.serializers import JSONSerializer
 from prefect.tasks import exponential_backoff
 from prefect.utilities.annotations import quote
 
-from tasks.core.errors import TransientError
+from tasks.core.errors import TransientError, UnusableArgument
+from tasks.results import PLAIN_JSON, WorkResults
 from tasks.services import storage
 
 P = ParamSpec("P")
 R = TypeVar("R")
 T = TypeVar("T")
-
-# Prefect's default JSON decoder, like pickle, imports and calls what the file names; plain JSON does not.
-PLAIN_JSON = JSONSerializer(object_decoder=None)
-PLAIN_SETTINGS = PLAIN_JSON.model_dump()
 
 
 def is_transient(task: Task[..., Any], task_run: TaskRun, state: State[Any]) -> bool:  # noqa: ARG001 - Prefect's names
@@ -73,45 +68,24 @@ def as_it_is(value: T) -> T:
     return cast("T", quote(value))
 
 
-class WorkResults(WritableFileSystem):
-    """Task results in the work directory, local or S3.
-
-    A result file names the serializer to read it with, and some of them execute what the file says. So a file that
-    names any but ours is not read at all: the task runs again.
-    """
-
-    _block_type_name = "Flood extent work directory"
-
-    folder: str
-
-    def _resolve_path(self, path: str) -> None:
-        """Keys stay as they are: Prefect would otherwise take them for paths below the current folder."""
-
-    def read_path(self, path: str, _sync: bool = True) -> bytes:  # type: ignore[override] # tasks here are synchronous
-        """The result record stored under a key."""
-        content = storage.read_bytes(storage.join(self.folder, path))
-        return checked_record(content, path)
-
-    def write_path(self, path: str, content: bytes, _sync: bool = True) -> None:  # type: ignore[override]
-        """Store a result record."""
-        storage.write_bytes(storage.join(self.folder, path), content)
-
-
-def checked_record(content: bytes, name: str) -> bytes:
-    """``content`` as it is, if it is a plain JSON result record.
-
-    Raises:
-        ValueError: It is something else.
-    """
-    record = json.loads(content)
-    if record["metadata"]["serializer"] != PLAIN_SETTINGS:
-        raise ValueError(f"the cached result {name} is not plain JSON: it is not read")
-    return content
-
-
 def remembering(stage: Task[..., Any], work_directory: str, *, refresh: bool = False) -> Task[..., Any]:
     """The task with its results in the work directory; ``refresh`` computes anew and replaces what is remembered."""
     bound = stage.with_options(refresh_cache=refresh)
     # Assigned, not passed: the constructor accepts only blocks saved on the server, which this one needs not be.
-    bound.result_storage = WorkResults(folder=storage.join(work_directory, "results"))
+    bound.result_storage = results_in(storage.join(work_directory, "results"))
     return bound
+
+
+def results_in(folder: str) -> WritableFileSystem:
+    """Storage of task results below a local folder or an ``s3://`` prefix, from which only plain JSON is read.
+
+    Raises:
+        UnusableArgument: S3 needs an extra that is not installed.
+    """
+    if not storage.is_s3(folder):
+        return WorkResults(folder=folder)
+    try:
+        from tasks.s3_results import S3Results  # noqa: PLC0415 - a third of a second, and in the extra "aws"
+    except ImportError as error:
+        raise UnusableArgument(f'{folder}: needs the extra "aws": pip install "flood-extent[aws]"') from error
+    return S3Results.at(folder)

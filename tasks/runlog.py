@@ -6,11 +6,23 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tasks.core.redaction import redact
 from tasks.services import storage
 
 # Prefect gives a task's lines the name of its run, which carries stage and tile; the flow's own have none.
 FORMAT, NO_TASK = "%(asctime)s %(levelname)-7s %(task_run_name)s: %(message)s", {"task_run_name": "flood-extent"}
 LOGGERS = ("prefect.flow_runs", "prefect.task_runs")
+
+
+class Redacting(logging.Filter):
+    """Takes credentials out of a record before any handler, of file, terminal or API, sees it."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Change the record; it is always logged."""
+        record.msg, record.args = redact(record.getMessage()), ()
+        if record.exc_info and record.exc_info[1] is not None:
+            record.exc_text = str(redact(logging.Formatter().formatException(record.exc_info)))
+        return True
 
 
 @contextmanager
@@ -44,12 +56,14 @@ def log_file(directory: str, prefix: str, run: str) -> Iterator[str]:
 def _copying_to(path: Path) -> Iterator[None]:
     handler = logging.FileHandler(path, encoding="utf-8")
     handler.setFormatter(logging.Formatter(FORMAT, defaults=NO_TASK))
-    loggers = [logging.getLogger(name) for name in LOGGERS]
+    loggers, redacting = [logging.getLogger(name) for name in LOGGERS], Redacting()
     for logger in loggers:
+        logger.addFilter(redacting)
         logger.addHandler(handler)
     try:
         yield
     finally:
         for logger in loggers:
             logger.removeHandler(handler)
+            logger.removeFilter(redacting)
         handler.close()

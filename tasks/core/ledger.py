@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from tasks.core.jobs import TileJob
+from tasks.core.redaction import redact
 
 
 @dataclass(slots=True)
@@ -65,7 +66,7 @@ class Ledger:
             account.cached.append(stage)
 
     def fail(self, job: TileJob, stage: str, error: str, *, seconds: float = 0.0) -> None:
-        """Note that the tile ends here."""
+        """Note that the tile ends here, without what no file may hold: its error goes into several."""
         account = self._accounts[job.tile.id]
-        account.stage, account.error = stage, error
+        account.stage, account.error = stage, str(redact(error))
         account.seconds[stage] = seconds

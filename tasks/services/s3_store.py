@@ -1,7 +1,9 @@
 """Objects in S3 behind the same few operations as local files, by fsspec's ``s3fs`` (extra ``aws``).
 
-``AWS_ENDPOINT_URL``, credentials and region come from where botocore finds them. Never through ``get``, ``put`` or
-``rm`` of fsspec: these take ``[`` and ``*`` in a name for patterns.
+``AWS_ENDPOINT_URL``, credentials and region come from where botocore finds them. It has no variable for the KMS key to
+encrypt with, so that comes from ``FLOOD_EXTENT_KMS_KEY``; without it no encryption is asked for: S3 encrypts all the
+same, and asking for AES256 would override a bucket's own default of KMS. Never through ``get``, ``put`` or ``rm`` of
+fsspec: these take ``[`` and ``*`` in a name for patterns.
 """
 
 import importlib
@@ -13,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.core.errors import FloodExtentError, ObjectMissing, StorageUnavailable, UnusableArgument
+from tasks.core.redaction import redact
 from tasks.services.local_store import write_atomically
 from tasks.services.objects import S3_SCHEME, ObjectInfo
 from tasks.services.storage_errors import FULL, Purpose, local_error, missing, no_bucket, refused
@@ -26,8 +29,9 @@ THROTTLED = {
     "RequestLimitExceeded",
     "OperationAborted",
 }
-# Threads of a run that talk to S3 at once; botocore's default of 10 connections would make them queue.
-CONNECTIONS = 32
+KMS_KEY = "FLOOD_EXTENT_KMS_KEY"
+
+Settings = tuple[tuple[str, str], ...]
 
 
 class S3Store:
@@ -36,7 +40,7 @@ class S3Store:
     def list(self, uri: str) -> list[ObjectInfo]:
         """Every object below the prefix, or the object itself; placeholders of folders are left out."""
         path = _path(uri)
-        with _translated(uri, "read"):
+        with translated(uri, "read"):
             found = _filesystem().find(path, detail=True)
         if not found and "/" in path:
             raise ObjectMissing(f"{uri}: no object has this prefix. Check bucket and prefix")
@@ -47,7 +51,7 @@ class S3Store:
     def stat(self, uri: str) -> ObjectInfo | None:
         """What is at the key; None where nothing is or where it is a prefix."""
         path = _path(uri)
-        with _translated(uri, "read"):
+        with translated(uri, "read"):
             try:
                 info = _filesystem().info(path)
             except FileNotFoundError:
@@ -56,7 +60,7 @@ class S3Store:
 
     def is_folder(self, uri: str) -> bool:
         """Whether objects lie below the prefix, or the bucket exists."""
-        with _translated(uri, "read"):
+        with translated(uri, "read"):
             try:
                 return bool(_filesystem().info(_path(uri))["type"] == "directory")
             except FileNotFoundError:
@@ -64,12 +68,12 @@ class S3Store:
 
     def read(self, uri: str) -> bytes:
         """The whole object."""
-        with _translated(uri, "read"):
+        with translated(uri, "read"):
             return bytes(_filesystem().cat_file(_path(uri)))
 
     def read_range(self, uri: str, start: int, length: int) -> bytes:
         """Bytes from ``start``; fewer than ``length`` where the object ends."""
-        with _translated(uri, "read"):
+        with translated(uri, "read"):
             try:
                 return bytes(_filesystem().cat_file(_path(uri), start=start, end=start + length))
             except OSError as error:
@@ -79,21 +83,21 @@ class S3Store:
 
     def write(self, uri: str, data: bytes) -> None:
         """Write whole or not at all: S3 shows an object only when it is complete."""
-        with _translated(uri, "write"):
+        with translated(uri, "write"):
             _filesystem().pipe_file(_path(uri), data)
 
     def fetch(self, uri: str, path: Path) -> None:
         """Download to ``path``, whole or not at all."""
 
         def download(partial: Path) -> None:
-            with _translated(uri, "read", str(path)):
+            with translated(uri, "read", str(path)):
                 _filesystem().get_file(_path(uri), str(partial))
 
         write_atomically(path, download)
 
     def delete(self, uri: str) -> None:
         """Remove the object; nothing there is no error."""
-        with _translated(uri, "write"):
+        with translated(uri, "write"):
             _filesystem().rm_file(_path(uri))
 
 
@@ -109,29 +113,50 @@ def _info(info: dict[str, Any], path: str) -> ObjectInfo:
     return ObjectInfo(S3_SCHEME + name, relative, int(info["size"]), etag, modified.timestamp() if modified else 0.0)
 
 
+def settings() -> Settings:
+    """The part of the environment that decides how S3 is reached: what a client of S3 is kept under.
+
+    fsspec's own cache, like that of prefect-aws, would hand out a client of another endpoint or other credentials.
+    """
+    return tuple(sorted(item for item in os.environ.items() if item[0].startswith("AWS_") or item[0] == KMS_KEY))
+
+
+def encryption() -> dict[str, str]:
+    """What a request that makes an object says of its encryption; nothing without a KMS key."""
+    key = os.environ.get(KMS_KEY)
+    return {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": key} if key else {}
+
+
+def connecting() -> dict[str, Any]:
+    """How clients of S3 connect, as botocore's ``Config`` takes it; a new one each time, for botocore changes it."""
+    # Threads of a run that talk to S3 at once: botocore's default of 10 connections would make them queue. Two layers
+    # retry below ours (botocore requests, s3fs bodies); the tasks' own policy does the patient waiting.
+    return {"max_pool_connections": 32, "retries": {"mode": "standard", "max_attempts": 3}}
+
+
 def _filesystem() -> Any:
-    # The environment that botocore reads is part of the key: fsspec's own cache would hand out a client of another
-    # endpoint, and one made before a fork.
-    settings = tuple(sorted(item for item in os.environ.items() if item[0].startswith("AWS_")))
-    return _connected(os.getpid(), settings)
+    return _connected(os.getpid(), settings())  # the process: a client made before a fork must not be used after it
 
 
 @lru_cache(maxsize=4)
-def _connected(_process: int, _settings: tuple[tuple[str, str], ...]) -> Any:
+def _connected(_process: int, _settings: Settings) -> Any:
     try:
         s3fs = importlib.import_module("s3fs")
     except ImportError as error:
         raise UnusableArgument('s3:// needs the extra "aws": pip install "flood-extent[aws]"') from error
-    # Two layers retry below ours (botocore requests, s3fs bodies); the tasks' own policy does the patient waiting.
-    config = {"max_pool_connections": CONNECTIONS, "retries": {"mode": "standard", "max_attempts": 3}}
-    filesystem = s3fs.S3FileSystem(use_listings_cache=False, skip_instance_cache=True, config_kwargs=config)
+    filesystem = s3fs.S3FileSystem(
+        use_listings_cache=False,
+        skip_instance_cache=True,
+        config_kwargs=connecting(),
+        s3_additional_kwargs=encryption(),
+    )
     filesystem.retries = 2
     return filesystem
 
 
 @contextmanager
-def _translated(uri: str, purpose: Purpose, disk: str | None = None) -> Iterator[None]:
-    """As ``storage_errors.translated``, for S3; a full disk while downloading is reported for ``disk``."""
+def translated(uri: str, purpose: Purpose, disk: str | None = None) -> Iterator[None]:
+    """As ``storage_errors.translated``, for s3fs and boto3; a full disk while downloading is reported for ``disk``."""
     try:
         yield
     except FloodExtentError:
@@ -139,15 +164,16 @@ def _translated(uri: str, purpose: Purpose, disk: str | None = None) -> Iterator
     except Exception as error:
         if disk and isinstance(error, OSError) and error.errno in FULL:
             raise local_error(error, disk, "write") from error
-        translated = _s3_error(error, uri, purpose)
-        if translated is None:
+        known = _s3_error(error, uri, purpose)
+        if known is None:
             raise
-        raise translated from error
+        raise known from error
 
 
 def _s3_error(error: Exception, uri: str, purpose: Purpose) -> FloodExtentError | None:
     status, code = _status(error), _response(error).get("Error", {}).get("Code", "")
-    if status >= 500 or code in THROTTLED or _is_connection(error):  # noqa: PLR2004 - HTTP's server errors
+    error = _as_s3fs(error)
+    if status >= 500 or code.removeprefix("KMS.") in THROTTLED or _is_connection(error):  # noqa: PLR2004 - HTTP's server errors
         return StorageUnavailable(f"{uri}: S3 does not answer just now ({_words(error)})")
     if isinstance(error, FileNotFoundError):
         return missing(uri, "read") if purpose == "read" else no_bucket(uri)
@@ -156,6 +182,14 @@ def _s3_error(error: Exception, uri: str, purpose: Purpose) -> FloodExtentError 
     if isinstance(error, OSError | ValueError | importlib.import_module("botocore.exceptions").BotoCoreError):
         return UnusableArgument(f"{uri}: S3 refuses this ({_words(error)}). Check bucket, key, region and credentials")
     return None
+
+
+def _as_s3fs(error: Exception) -> Exception:
+    """An error of boto3 as s3fs would have raised it: by kind, as Python's own."""
+    if not isinstance(error, importlib.import_module("botocore.exceptions").ClientError):
+        return error
+    kind: Exception = importlib.import_module("s3fs.errors").translate_boto_error(error)
+    return kind
 
 
 def _is_connection(error: Exception) -> bool:
@@ -177,4 +211,4 @@ def _status(error: BaseException) -> int:
 
 
 def _words(error: Exception) -> str:
-    return str(error) or type(error).__name__
+    return redact(str(error)) or type(error).__name__

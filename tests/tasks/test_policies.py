@@ -1,17 +1,32 @@
 """Results in the work directory: only plain JSON is ever read back."""
 
+import asyncio
 import json
+import os
 import pickle
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from command_line import ROOT
+from prefect import State, Task, flow
+from prefect._internal.compatibility.blocks import (
+    call_explicitly_async_block_method,
+    call_explicitly_sync_block_method,
+)
+from prefect.futures import wait
 from prefect.results import ResultRecord, ResultRecordMetadata
 from prefect.serializers import JSONSerializer, PickleSerializer, Serializer
 from prefect.states import Failed
+from prefect.task_runners import ThreadPoolTaskRunner
 
-from tasks.core.errors import CutShort, EndpointUnavailable, TransientError
-from tasks.policies import PLAIN_JSON, WorkResults, by_content, is_transient
+from tasks.core.errors import CutShort, EndpointUnavailable, TransientError, UnusableArgument
+from tasks.policies import by_content, is_transient, remembering, results_in, tile_task
+from tasks.results import PLAIN_JSON
+from tasks.services import storage
 
 
 class Touch:
@@ -29,28 +44,55 @@ def record(result: Any, serializer: Serializer) -> bytes:
     return ResultRecord(metadata=metadata, result=result).serialize()
 
 
-def test_a_result_comes_back(tmp_path: Path) -> None:
-    """What a task returned is what a later run reads."""
-    store = WorkResults(folder=str(tmp_path))
+@pytest.fixture(params=["local", "s3"])
+def folder(request: pytest.FixtureRequest) -> str:
+    """Where a work directory keeps its results: on this machine, and in S3."""
+    place = request.getfixturevalue("bucket" if request.param == "s3" else "tmp_path")
+    return f"{place}/work/results"
+
+
+def read_async(store: Any, key: str) -> bytes:
+    """As Prefect reads where it runs asynchronously."""
+    read = call_explicitly_async_block_method(store, "read_path", (key,), {})
+    return bytes(asyncio.run(read))
+
+
+def read_sync(store: Any, key: str) -> bytes:
+    """As Prefect reads in a synchronous task."""
+    return bytes(call_explicitly_sync_block_method(store, "read_path", (key,), {}))
+
+
+READERS = pytest.mark.parametrize("read", [read_sync, read_async])
+Reader = Callable[[Any, str], bytes]
+
+
+def stored(folder: str, content: bytes) -> Any:
+    """The storage, with a record that somebody else has put there under the key k."""
+    storage.write_bytes(f"{folder}/k", content)
+    return results_in(folder)
+
+
+@READERS
+def test_a_result_comes_back(folder: str, read: Reader) -> None:
+    """What a task returned is what a later run reads, and it lies below the work directory under its key."""
+    store: Any = results_in(folder)
     store.write_path("predict-1", record({"seconds": 1.5}, PLAIN_JSON))
-    assert ResultRecord.deserialize(store.read_path("predict-1")).result == {"seconds": 1.5}
+    assert ResultRecord.deserialize(read(store, "predict-1")).result == {"seconds": 1.5}
+    assert [info.relative_path for info in storage.list_objects(folder)] == ["predict-1"]
 
 
-def test_a_pickled_result_is_not_read(tmp_path: Path) -> None:
+@READERS
+def test_a_pickled_result_is_not_read(folder: str, tmp_path: Path, read: Reader) -> None:
     """A result file that names pickle would run code when it is read: it is refused before that."""
-    store, touched = WorkResults(folder=str(tmp_path)), tmp_path / "touched"
+    touched = tmp_path / "touched"
     hostile = record(Touch(touched), PickleSerializer(picklelib="pickle"))
     with pytest.raises(ValueError, match="not plain JSON"):
-        ResultRecord.deserialize(WorkResults(folder=str(tmp_path)).read_path(_stored(store, hostile)))
+        ResultRecord.deserialize(read(stored(folder, hostile), "k"))
     assert not touched.exists()
     assert pickle.dumps(Touch(touched))  # the file above did hold something that unpickling would have run
 
 
-def _stored(store: WorkResults, content: bytes) -> str:
-    store.write_path("predict-2", content)
-    return "predict-2"
-
-
+@READERS
 @pytest.mark.parametrize(
     "serializer",
     [
@@ -59,14 +101,96 @@ def _stored(store: WorkResults, content: bytes) -> str:
         JSONSerializer(jsonlib="pickle", object_decoder=None),
     ],
 )
-def test_a_result_that_names_another_decoder_is_not_read(tmp_path: Path, serializer: Serializer) -> None:
+def test_a_result_that_names_another_decoder_is_not_read(folder: str, serializer: Serializer, read: Reader) -> None:
     """JSON too runs code where the record names a decoder or another library."""
-    store = WorkResults(folder=str(tmp_path))
     content = json.loads(record({"x": 1}, PLAIN_JSON))
     content["metadata"]["serializer"] = serializer.model_dump()
-    hostile = json.dumps(content).encode()
     with pytest.raises(ValueError, match="not plain JSON"):
-        store.read_path(_stored(store, hostile))
+        read(stored(folder, json.dumps(content).encode()), "k")
+
+
+def test_results_in_s3_are_kept_by_prefect_aws(bucket: str) -> None:
+    """The storage of an AWS deployment is the bucket block that Prefect's own integration has."""
+    from prefect_aws.s3 import S3Bucket  # noqa: PLC0415 - the module is imported only where S3 is used
+
+    store = results_in(f"{bucket}/deep/work/results")
+    assert isinstance(store, S3Bucket)
+    assert (store.bucket_name, store.bucket_folder) == (storage.name(bucket), "deep/work/results")
+
+
+def test_a_local_work_directory_needs_no_aws(tmp_path: Path) -> None:
+    """The flow and results on this machine import nothing of the extra "aws": it takes time and may not be there."""
+    code = f"""if True:
+        import sys
+        import flows.flood_extent
+        from tasks.imagery import prepare_tile
+        from tasks.policies import remembering
+        remembering(prepare_tile, {str(tmp_path)!r})
+        print(*sorted({{"prefect_aws", "s3fs", "sagemaker"}} & set(sys.modules)))
+    """
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PREFECT_HOME": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""
+
+
+def test_what_s3_results_lack_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A core installation names the extra instead of a missing module."""
+    monkeypatch.delitem(sys.modules, "tasks.s3_results", raising=False)
+    monkeypatch.setitem(sys.modules, "prefect_aws.s3", None)
+    with pytest.raises(UnusableArgument, match=r"flood-extent\[aws\]"):
+        results_in("s3://bucket/work/results")
+
+
+def counting(counted: list[str]) -> Task[Any, dict[str, Any]]:
+    """A tile task that notes in the list when it really runs."""
+
+    @tile_task("predict")
+    def predict(job: dict[str, Any]) -> dict[str, Any]:
+        counted.append(job["name"])
+        return {"seconds": 1.5, "of": job["name"]}
+
+    return predict
+
+
+@flow(task_runner=ThreadPoolTaskRunner(max_workers=2), persist_result=False)
+def two_tiles(task: Any, work_directory: str) -> list[State[Any]]:
+    """Submit the task for two tiles, as a stage does, and wait."""
+    jobs = [{"name": name, "predict_key": f"key-{name}"} for name in "ab"]
+    futures = [remembering(task, work_directory).submit(job) for job in jobs]
+    wait(futures)
+    return [future.state for future in futures]
+
+
+def states(task: Any, work_directory: str) -> list[State[Any]]:
+    ended: list[State[Any]] = two_tiles(task, work_directory)
+    return ended
+
+
+@pytest.mark.usefixtures("prefect_api")
+def test_a_tiles_result_is_remembered_in_s3(bucket: str) -> None:
+    """A second run finds what the first computed, under the stage's own key, and computes nothing."""
+    ran: list[str] = []
+    first, second = states(counting(ran), f"{bucket}/work"), states(counting(ran), f"{bucket}/work")
+    assert sorted(ran) == ["a", "b"]
+    assert [state.name for state in (*first, *second)] == ["Completed", "Completed", "Cached", "Cached"]
+    assert [state.result() for state in first] == [state.result() for state in second]
+    assert [info.relative_path for info in storage.list_objects(f"{bucket}/work/results")] == [
+        "predict-key-a",
+        "predict-key-b",
+    ]
+
+
+@pytest.mark.usefixtures("prefect_api")
+def test_a_hostile_result_in_s3_costs_its_own_tile_a_second_computation(bucket: str, tmp_path: Path) -> None:
+    """Where somebody has put a pickle in place of a remembered result, the tile is computed and nothing is executed."""
+    ran: list[str] = []
+    states(counting(ran), f"{bucket}/work")
+    hostile = record(Touch(tmp_path / "touched"), PickleSerializer(picklelib="pickle"))
+    storage.write_bytes(f"{bucket}/work/results/predict-key-a", hostile)
+    again = states(counting(ran), f"{bucket}/work")
+    assert [state.name for state in again] == ["Completed", "Cached"]
+    assert sorted(ran) == ["a", "a", "b"]
+    assert not (tmp_path / "touched").exists()
 
 
 @pytest.mark.parametrize(
