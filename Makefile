@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-slow test-all lint bench serve lock
+.PHONY: demo demo-sagemaker test test-slow test-all lint bench serve lambda lock
 
 # Installing with the lock as constraints pins everything and installs only what the extras ask for.
 $(VENV)/core.stamp: pyproject.toml requirements.lock
@@ -11,13 +11,21 @@ $(VENV)/core.stamp: pyproject.toml requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock --editable .
 	touch $@
 
+$(VENV)/sandbox.stamp: pyproject.toml requirements.lock
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock --editable ".[sandbox]"
+	touch $@ $(VENV)/core.stamp
+
 $(VENV)/dev.stamp: pyproject.toml requirements.lock
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock --editable ".[dev]"
-	touch $@ $(VENV)/core.stamp
+	touch $@ $(VENV)/core.stamp $(VENV)/sandbox.stamp
 
 demo: $(VENV)/core.stamp
 	$(BIN)/flood-extent demo
+
+demo-sagemaker: $(VENV)/sandbox.stamp
+	$(BIN)/flood-extent demo --endpoint sagemaker
 
 test: $(VENV)/dev.stamp
 	$(BIN)/python -m pytest -m "not slow"
@@ -33,12 +41,16 @@ lint: $(VENV)/dev.stamp
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/cfn-lint infra/aws/template.yaml
 
 bench: $(VENV)/dev.stamp
 	$(BIN)/python tests/benchmarks
 
 serve: $(VENV)/core.stamp
 	$(BIN)/flood-extent serve
+
+lambda: $(VENV)/core.stamp
+	$(BIN)/python -m infra.aws.package_sweeper dist/sweeper.zip
 
 lock: $(VENV)/dev.stamp
 	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --all-extras --no-emit-index-url \

@@ -4,7 +4,7 @@ from flows.parameters import RunParameters
 from tasks.core.crs import given_crs
 from tasks.core.errors import DatasetNotFound, EndpointRefused, UnusableArgument
 from tasks.services import publishing, storage
-from tasks.services.endpoint_kinds import endpoint_service
+from tasks.services.endpoint_kinds import LOCAL, endpoint_service
 
 
 def check(parameters: RunParameters, *, writing: bool = True) -> None:
@@ -22,9 +22,10 @@ def check(parameters: RunParameters, *, writing: bool = True) -> None:
     if not (storage.exists(parameters.dataset) or storage.is_folder(parameters.dataset)):
         raise DatasetNotFound(f"dataset {parameters.dataset!r} does not exist. Check the name")
     try:
-        endpoint_service(parameters.endpoint, parameters.model).model_identity()
+        endpoint_service(parameters.endpoint_spec()).model_identity()
     except EndpointRefused as error:
-        raise UnusableArgument(f"model {parameters.model!r}: {error}") from error
+        asked = f"model {parameters.model!r}: " if parameters.endpoint == LOCAL else ""
+        raise UnusableArgument(f"{asked}{error}") from error
     publishing.check_owner(product_uri(parameters), storage.resolve(parameters.dataset))
     if writing:
         for directory in (parameters.output_directory, parameters.work_directory, parameters.log_storage_directory):

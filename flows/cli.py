@@ -72,6 +72,7 @@ def build_parser() -> Parser:
     _add_run(commands.add_parser("plan", help="what a run would do, without doing it"))
     _add_score(commands.add_parser("score", help="compare a product with reference polygons"))
     _add_serve(commands.add_parser("serve", help="the dashboard on this machine, and the runs started from it"))
+    _add_sweep(commands.add_parser("sweep", help="delete SageMaker endpoints whose run is over"))
     _add_clean(commands.add_parser("clean", help="remove old files from the work directory's cache"))
     return parser
 
@@ -94,6 +95,13 @@ def _add_score(parser: argparse.ArgumentParser) -> None:
 
 def _add_serve(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--port", type=int, default=SERVE_PORT, help=f"on loopback (default: {SERVE_PORT})")
+
+
+def _add_sweep(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--dry-run", action="store_true", help="say what would be deleted, and delete nothing")
+    words = "age from which an endpoint goes that carries no cap of its own (default: 240)"
+    parser.add_argument("--max-endpoint-minutes", metavar="MINUTES", type=float, default=240.0, help=words)
+    parser.add_argument("--aws-block", metavar="NAME", help="prefect-aws AwsCredentials block to use")
 
 
 def _add_clean(parser: argparse.ArgumentParser) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 from rich.console import Console
+from rich.markup import escape
 
 from flows.local_server import ApiUnreachable
 from flows.options import parameters_of
@@ -25,6 +26,8 @@ QUIET = {
     "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
     "PREFECT_LOGGING_INTERNAL_LEVEL": "CRITICAL",
     "DO_NOT_TRACK": "1",
+    # By which a server knows that a run lives (flows/automations.py).
+    "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
     # Twice these attempts end a run whose API has gone: in half a minute, with Prefect's default of 5 in three minutes.
     "PREFECT_CLIENT_MAX_RETRIES": "2",
 }
@@ -43,10 +46,12 @@ def run_flow(parameters: RunParameters, console: Console) -> tuple[int, Mapping[
     """
     os.environ.update({name: value for name, value in QUIET.items() if name not in os.environ})
     from flows.checks import check  # noqa: PLC0415 - imports what a wrong argument should not wait for
+    from flows.last_resort import endpoint_gone_at_the_end  # noqa: PLC0415
     from flows.local_server import prefect_api  # noqa: PLC0415
     from flows.unsent import sent_at_the_end  # noqa: PLC0415
 
-    check(parameters)
+    if parameters.aws_block is None:  # else the flow checks: who may ask AWS is known to the server alone
+        check(parameters)
     watcher = Watcher(console)
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="flood-extent-server-"))
@@ -56,7 +61,7 @@ def run_flow(parameters: RunParameters, console: Console) -> tuple[int, Mapping[
         if server is not None:
             with console.status("starting a Prefect server for this run"):
                 server.wait_until_up()
-        with sent_at_the_end(), watcher.watching():
+        with sent_at_the_end(), endpoint_gone_at_the_end(parameters, watcher), watcher.watching():
             state = _final_state(parameters, watcher)
         if server is not None and state is not None and state.state_details.flow_run_id is not None:
             unrecorded = server.wait_until_recorded(state.state_details.flow_run_id, watcher.task_runs)
@@ -86,7 +91,8 @@ def _final_state(parameters: RunParameters, watcher: Watcher) -> Any:
 def _judged(state: Any, watcher: Watcher) -> tuple[int, Mapping[str, Any]]:
     if watcher.record:
         show_product(watcher.console, watcher.record, watcher.product)
-        return (SOME_FAILED if watcher.record["counts"]["failed"] else DONE), watcher.record
+        incomplete = watcher.record["counts"]["failed"] or (watcher.record["endpoint"] or {}).get("left")
+        return (SOME_FAILED if incomplete else DONE), watcher.record
     outcome = state.result(raise_on_failure=False)
     if isinstance(outcome, FloodExtentError):
         raise outcome
@@ -95,23 +101,48 @@ def _judged(state: Any, watcher: Watcher) -> tuple[int, Mapping[str, Any]]:
 
 def demo(options: argparse.Namespace) -> int:
     """Make a scene, run on it, and score the extent against what the scene knows."""
-    from flows.checks import product_uri  # noqa: PLC0415
     from tasks.core.demo_scene import DATASET, SEED, make_scene  # noqa: PLC0415
-    from tasks.core.score_files import score_product  # noqa: PLC0415
-    from tasks.services.objects import is_s3  # noqa: PLC0415
+    from tasks.services.endpoint_kinds import SAGEMAKER  # noqa: PLC0415
 
-    console = Console()
-    output = getattr(options, "output_directory", DEMO_DIRECTORY)
-    folder = Path(DEMO_DIRECTORY if is_s3(output) else output)
+    console, on_sagemaker = Console(), getattr(options, "endpoint", "") == SAGEMAKER
+    default = f"{DEMO_DIRECTORY}-{SAGEMAKER}" if on_sagemaker else DEMO_DIRECTORY
+    output = getattr(options, "output_directory", default)
+    folder = Path(default if output.startswith("s3://") else output)
     console.print(f"making a flood scene in {folder / 'scene'}")
     truth = make_scene(folder / "scene", seed=SEED if options.seed is None else options.seed)
-    options.dataset = str(folder / "scene" / DATASET)
-    for name, place in (("output_directory", "."), ("work_directory", "work"), ("log_storage_directory", "logs")):
+    for name, place in (("work_directory", "work"), ("log_storage_directory", "logs")):
         setattr(options, name, getattr(options, name, str(folder / place)))
+    scene = folder / "scene" / DATASET
+    if on_sagemaker:
+        return _demo_on_sagemaker(options, scene, folder / DATASET, truth, console)
+    options.dataset, options.output_directory = str(scene), output
+    return _demo(options, truth, console)[0]
+
+
+def _demo(options: argparse.Namespace, truth: Path, console: Console) -> tuple[int, str]:
+    from flows.checks import product_uri  # noqa: PLC0415
+    from tasks.core.score_files import score_product  # noqa: PLC0415
+
     parameters = parameters_of(options)
     status = run_flow(parameters, console)[0]
     with _at_hand(product_uri(parameters)) as product:
         show_score(console, score_product(product, truth))
+    return status, product_uri(parameters)
+
+
+def _demo_on_sagemaker(options: argparse.Namespace, scene: Path, copy: Path, truth: Path, console: Console) -> int:
+    """The demo on a local AWS: frames from its S3, a model in its SageMaker, the product to its S3."""
+    from flows import sandboxed  # noqa: PLC0415
+
+    with sandboxed.sandbox_only() as sandbox:
+        console.print(f"a local AWS at {sandbox.url}: no real account is touched")
+        options.dataset = sandboxed.upload(scene, sandbox)
+        options.training_job = sandboxed.TRAINING_JOB
+        options.output_directory = f"s3://{sandboxed.BUCKET}/maps"
+        status, product = _demo(options, truth, console)
+        console.print(sandboxed.check_nothing_left(sandbox))
+        sandboxed.download(product, copy)
+    console.print(f"a copy of the product: {copy}", soft_wrap=True)
     return status
 
 
@@ -127,14 +158,17 @@ def plan(options: argparse.Namespace) -> int:
 def serve(options: argparse.Namespace) -> int:
     """Show the dashboard, and execute the runs that are started from it, until interrupted."""
     os.environ.update({name: value for name, value in QUIET.items() if name not in os.environ})
-    from flows.serving import DEPLOYMENT, dashboard, serve_runs  # noqa: PLC0415
+    from flows.serving import DEPLOYMENT, SWEEP_MINUTES, dashboard, may_sweep, serve_runs  # noqa: PLC0415
 
     console = Console(soft_wrap=True)
     with dashboard(options.port) as address:
         console.print(f"dashboard: {address}")
         console.print(f"start a run there, or: prefect deployment run flood-extent/{DEPLOYMENT} -p dataset=DATASET")
+        sweeping = may_sweep()
+        why = f"every {SWEEP_MINUTES} minutes" if sweeping else "not: there are no AWS credentials, or no extra aws"
+        console.print(f"SageMaker endpoints of dead runs are swept: {why}")
         console.print("Ctrl-C ends the dashboard and the runs started from it")
-        serve_runs()
+        serve_runs(sweeping=sweeping)
     return DONE
 
 
@@ -164,6 +198,30 @@ def _at_hand(product: str) -> Iterator[Path]:
         except ObjectMissing as error:
             raise UnusableArgument(f"{product}: is no product of ours: {error}") from error
         yield package
+
+
+def sweep(options: argparse.Namespace) -> int:
+    """Delete SageMaker endpoints whose run is over."""
+    os.environ.update({name: value for name, value in QUIET.items() if name not in os.environ})
+    from flows.local_server import prefect_api  # noqa: PLC0415
+    from flows.sweep_endpoints import summary, sweep_once  # noqa: PLC0415
+
+    console, limit = Console(soft_wrap=True), options.max_endpoint_minutes
+    if not limit >= 0:  # nan too
+        raise UnusableArgument(f"--max-endpoint-minutes: give a number of minutes from 0 on, not {limit:g}")
+    with ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="flood-extent-server-"))
+        try:
+            server = stack.enter_context(prefect_api(os.environ, Path(folder) / "server.log"))
+            if server is not None:
+                server.wait_until_up()
+        except ApiUnreachable as error:
+            console.print(f"leases and age alone decide, for {error}")
+        verdicts = sweep_once(dry_run=options.dry_run, max_minutes=limit, aws_block=options.aws_block)
+    for verdict in verdicts:
+        console.print(escape(str(verdict)))
+    console.print(summary(verdicts, dry_run=options.dry_run))
+    return SOME_FAILED if any(verdict.left for verdict in verdicts) else DONE
 
 
 def clean(options: argparse.Namespace) -> int:

@@ -12,12 +12,19 @@ from prefect import State, flow
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows.parameters import (
+    DeployMinutes,
     Endpoint,
     FloodLabels,
     InstanceCount,
+    InstanceType,
+    InstanceTypes,
+    LeaseMinutes,
     Megapixels,
     Minutes,
+    Price,
+    Requests,
     RunParameters,
+    Seconds,
     Share,
     SquareMetres,
     Text,
@@ -25,6 +32,7 @@ from flows.parameters import (
 )
 from flows.run import Run
 from tasks.dataset import list_tiles
+from tasks.endpoint import tear_down_endpoint
 from tasks.extent import assemble_layers, extract_tile
 from tasks.imagery import prepare_tile
 from tasks.policies import as_it_is
@@ -39,6 +47,9 @@ TILES_AT_ONCE = max(2, os.cpu_count() or 2)
     name="flood-extent",
     task_runner=ThreadPoolTaskRunner[Any](max_workers=TILES_AT_ONCE),  # type: ignore[arg-type] # invariant in its future
     persist_result=False,
+    on_failure=[tear_down_endpoint],
+    on_crashed=[tear_down_endpoint],
+    on_cancellation=[tear_down_endpoint],
 )
 def flood_extent(
     dataset: Text,
@@ -46,7 +57,7 @@ def flood_extent(
     endpoint: Endpoint = "local",
     training_job: Text | None = None,
     model: Text = "water-index",
-    instance_type: Text = "ml.c5.xlarge",
+    instance_type: InstanceType = "ml.c5.xlarge",
     instance_count: InstanceCount = 1,
     width: Width = 1000,
     min_contour_size: SquareMetres = 25.0,
@@ -59,6 +70,14 @@ def flood_extent(
     log_file_prefix: Text = "flood_extent",
     keep_work: bool = False,
     max_tile_megapixels: Megapixels = 400,
+    fallback_instance_types: InstanceTypes = ["ml.m5.xlarge", "ml.c5.2xlarge"],  # noqa: B006 - as above
+    requests_per_instance: Requests = 4,
+    predict_seconds: Seconds = 5.0,
+    instance_hour_price: Price | None = None,
+    deploy_minutes: DeployMinutes = 30.0,
+    lease_minutes: LeaseMinutes = 30.0,
+    aws_block: Text | None = None,
+    kms_key: Text | None = None,
 ) -> State[Any]:
     """Map the flooded ground of a dataset of aerial frames.
 
@@ -78,12 +97,20 @@ def flood_extent(
         flood_labels: Labels that count as flood: 1 is flood, 2 flood with cloud.
         failure_tolerance: Share of tiles that may fail before the run counts as failed; the product is written anyway.
         crs: Assigned to tiles without a CRS; corrects one that differs in datum alone. EPSG:7855 or WKT.
-        max_endpoint_minutes: Hard cap on the age of a SageMaker endpoint.
+        max_endpoint_minutes: Hard cap on the age of a SageMaker endpoint; a run estimated to need more is refused.
         work_directory: Intermediates and cache: local or s3://.
         log_storage_directory: Where the run's log file goes: local or s3://.
         log_file_prefix: Start of the log file's name.
         keep_work: Keep the intermediates of a good run.
         max_tile_megapixels: Largest image, in millions of pixels, that is decoded.
+        fallback_instance_types: SageMaker instances to try in turn where AWS is short of the first.
+        requests_per_instance: Images that one SageMaker instance is asked for at a time; one a vCPU serves well.
+        predict_seconds: What the SageMaker endpoint is expected to take for a tile; the report has what it took.
+        instance_hour_price: Price of an hour of instance_type, in any currency, for the cost in the report.
+        deploy_minutes: In which a SageMaker endpoint must be in service.
+        lease_minutes: After so long without a sign of life of its run, the sweep deletes a SageMaker endpoint.
+        aws_block: Name of a prefect-aws AwsCredentials block; without one, AWS's default chain is used.
+        kms_key: KMS key that everything written to S3 is encrypted with; without one, as each bucket says.
     """
     with Run.begin(RunParameters(**locals())) as run:
         run.plan(list_tiles(dataset, crs, max_tile_megapixels))
@@ -93,7 +120,7 @@ def flood_extent(
                 if run.needs_endpoint:
                     run.endpoint.start(in_this_process)
                 run.stage(prepare_tile)
-                run.stage(predict_tile, deployment=run.deployment())
+                run.predict(predict_tile)
             finally:
                 run.endpoint.end()
         run.stage(extract_tile)
@@ -102,6 +129,7 @@ def flood_extent(
                 layers = assemble_layers(run.ledger, min_contour_size)
                 warnings = write_product(layers, folder)
                 draw_overview(folder, run.ledger, layers, run.dataset_name)
+                run.endpoint.wait_until_gone()
                 record = write_report(folder, run.ledger, layers, warnings, **run.facts())
                 package(folder, run.dataset_name)
                 product = publish(folder, run.destination)

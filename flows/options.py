@@ -5,7 +5,7 @@ import ast
 import inspect
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, get_origin
 
 from pydantic import ValidationError
 
@@ -45,7 +45,7 @@ def _kind(name: str, annotation: Any) -> dict[str, Any]:
     """How argparse takes it; values stay text, for pydantic checks and converts them."""
     if annotation is bool:
         return {"action": argparse.BooleanOptionalAction, "default": argparse.SUPPRESS, "dest": name}
-    many = {"nargs": "+"} if annotation == list[int] else {}
+    many = {"nargs": "+"} if get_origin(annotation) is list else {}
     return {"default": argparse.SUPPRESS, "dest": name, "metavar": name.upper(), **many}
 
 
@@ -57,11 +57,18 @@ def parameters_of(arguments: argparse.Namespace) -> RunParameters:
     """
     given = {name: value for name, value in vars(arguments).items() if name in RunParameters.model_fields}
     if "flood_labels" in given:
-        given["flood_labels"] = re.findall(r"[^\s,\[\]]+", " ".join(given["flood_labels"]))
+        given["flood_labels"] = _parts(given["flood_labels"])
+    if "fallback_instance_types" in given:
+        given["fallback_instance_types"] = _parts(given["fallback_instance_types"])
     try:
         return RunParameters(**given)
     except ValidationError as error:
         raise UnusableArgument("\n".join(_explained(problem) for problem in error.errors())) from error
+
+
+def _parts(words: list[str]) -> list[str]:
+    """A list as people spell it: with spaces, commas or brackets."""
+    return re.findall(r"[^\s,\[\]]+", " ".join(words))
 
 
 def _explained(problem: Any) -> str:

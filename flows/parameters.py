@@ -4,6 +4,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from tasks.services.endpoints import EndpointSpec
+
 LABELS = frozenset({1, 2})
 
 
@@ -13,7 +15,13 @@ def _known_labels(labels: list[int]) -> list[int]:
     return sorted(set(labels))
 
 
+def _distinct(names: list[str]) -> list[str]:
+    return list(dict.fromkeys(names))
+
+
 Text = Annotated[str, Field(min_length=1)]
+InstanceType = Annotated[str, Field(pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9]+$")]
+InstanceTypes = Annotated[list[InstanceType], AfterValidator(_distinct)]
 Endpoint = Literal["local", "sagemaker"]
 InstanceCount = Annotated[int, Field(ge=1, le=20)]
 Width = Annotated[int, Field(ge=16, le=10_000)]
@@ -22,6 +30,11 @@ FloodLabels = Annotated[list[int], Field(min_length=1), AfterValidator(_known_la
 Share = Annotated[float, Field(ge=0, le=1)]
 Minutes = Annotated[int, Field(ge=10, le=1440)]
 Megapixels = Annotated[int, Field(ge=1, le=10_000)]
+Requests = Annotated[int, Field(ge=1, le=64)]
+Seconds = Annotated[float, Field(gt=0, le=60)]
+LeaseMinutes = Annotated[float, Field(ge=0.05, le=1440)]
+DeployMinutes = Annotated[float, Field(ge=0.05, le=120)]
+Price = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class RunParameters(BaseModel):
@@ -34,7 +47,7 @@ class RunParameters(BaseModel):
     endpoint: Endpoint = "local"
     training_job: Text | None = None
     model: Text = "water-index"
-    instance_type: Text = "ml.c5.xlarge"
+    instance_type: InstanceType = "ml.c5.xlarge"
     instance_count: InstanceCount = 1
     width: Width = 1000
     min_contour_size: SquareMetres = 25.0
@@ -47,9 +60,37 @@ class RunParameters(BaseModel):
     log_file_prefix: Text = "flood_extent"
     keep_work: bool = False
     max_tile_megapixels: Megapixels = 400
+    fallback_instance_types: InstanceTypes = ["ml.m5.xlarge", "ml.c5.2xlarge"]
+    requests_per_instance: Requests = 4
+    predict_seconds: Seconds = 5.0
+    instance_hour_price: Price | None = None
+    deploy_minutes: DeployMinutes = 30.0
+    lease_minutes: LeaseMinutes = 30.0
+    aws_block: Text | None = None
+    kms_key: Text | None = None
 
     @model_validator(mode="after")
     def _sagemaker_needs_a_training_job(self) -> Self:
         if self.endpoint == "sagemaker" and not self.training_job:
             raise ValueError("endpoint 'sagemaker' needs a training_job: the finished job whose model to deploy")
         return self
+
+    def endpoint_spec(self, owner: str = "") -> EndpointSpec:
+        """What is to be deployed, for the service that deploys it.
+
+        Args:
+            owner: Which Prefect server knows the run.
+        """
+        if self.endpoint == "local":
+            return EndpointSpec("local", model=self.model)
+        return EndpointSpec(
+            kind=self.endpoint,
+            training_job=self.training_job or "",
+            instance_types=tuple(dict.fromkeys([self.instance_type, *self.fallback_instance_types])),
+            instance_count=self.instance_count,
+            requests_per_instance=self.requests_per_instance,
+            deploy_minutes=self.deploy_minutes,
+            lease_minutes=self.lease_minutes,
+            max_minutes=self.max_endpoint_minutes,
+            owner=owner,
+        )

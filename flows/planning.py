@@ -1,15 +1,17 @@
 """What a run would do, found out without doing it: headers are read, nothing is written."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from flows.checks import check, product_uri
 from flows.parameters import RunParameters
-from flows.run import plan_tiles
+from flows.run import estimate, plan_tiles
+from tasks.aws_access import aws_access
 from tasks.core.crs import given_crs
 from tasks.core.jobs import TileJob
 from tasks.core.records import Tile
 from tasks.dataset import MEGA, Remembered
 from tasks.services import datasets
+from tasks.services.endpoint_kinds import SAGEMAKER
 
 
 @dataclass(frozen=True)
@@ -20,11 +22,13 @@ class Plan:
         jobs: A job a tile, also for those that would fail.
         remembered: What earlier runs left in the work directory.
         product: Where the product would go.
+        endpoint_minutes: For which a SageMaker endpoint would be needed; None where it would not.
     """
 
     jobs: list[TileJob]
     remembered: Remembered
     product: str
+    endpoint_minutes: float | None = None
 
     @property
     def unusable(self) -> list[Tile]:
@@ -47,8 +51,15 @@ def plan_run(parameters: RunParameters) -> Plan:
     Raises:
         UnusableArgument: It would be refused.
     """
-    check(parameters, writing=False)
-    crs = None if parameters.crs is None else given_crs(parameters.crs)
-    tiles = datasets.list_tiles(parameters.dataset, crs=crs, max_pixels=parameters.max_tile_megapixels * MEGA)
-    jobs = plan_tiles(parameters, tiles)
-    return Plan(jobs, Remembered.look_up(jobs), product_uri(parameters))
+    with aws_access(parameters.aws_block, parameters.kms_key):
+        check(parameters, writing=False)
+        crs = None if parameters.crs is None else given_crs(parameters.crs)
+        tiles = datasets.list_tiles(parameters.dataset, crs=crs, max_pixels=parameters.max_tile_megapixels * MEGA)
+        jobs = plan_tiles(parameters, tiles)
+        plan = Plan(jobs, Remembered.look_up(jobs), product_uri(parameters))
+    waiting = [job for job in plan.usable if plan.remembered.lacks("predict", job)]
+    if parameters.endpoint != SAGEMAKER or not waiting:
+        return plan
+    needed = estimate(parameters, waiting)
+    needed.check(parameters.max_endpoint_minutes)
+    return replace(plan, endpoint_minutes=needed.minutes)

@@ -1,17 +1,26 @@
 """``flood-extent serve``: the dashboard on this machine, and runs that are started from it."""
 
+import importlib.util
 import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
+from prefect import serve
+from prefect.deployments.runner import RunnerDeployment
 from prefect.types.entrypoint import EntrypointType
 
+from flows import automations
 from flows.flood_extent import flood_extent
 from flows.local_server import Server, using
+from flows.sweep_endpoints import sweep_endpoints
 
-DEPLOYMENT = "local"
+DEPLOYMENT, SWEEP = "local", "every-15-minutes"
+SWEEP_MINUTES = 15
+TAGS = ["flood-extent"]
 
 
 @contextmanager
@@ -34,13 +43,30 @@ def dashboard(port: int) -> Iterator[str]:
             server.stop()
 
 
-def serve_runs() -> None:
-    """Register the deployment ``flood-extent/local`` and execute what is started from it, until interrupted."""
+def may_sweep() -> bool:
+    """Whether the default chain of AWS credentials holds any: without, a sweep every quarter of an hour only fails."""
+    if importlib.util.find_spec("sagemaker") is None:
+        return False
+    import boto3  # noqa: PLC0415 - in the extra "aws"
+
+    return boto3.Session().get_credentials() is not None
+
+
+def serve_runs(*, sweeping: bool) -> None:
+    """Register the deployments, and execute what is started from them, until interrupted.
+
+    Args:
+        sweeping: Whether to sweep SageMaker on a schedule, too.
+    """
     # Prefect's runner forgets to await its own end when it is interrupted.
     warnings.filterwarnings("ignore", message="coroutine 'Runner.astop' was never awaited")
-    flood_extent.serve(
-        name=DEPLOYMENT,
-        tags=["flood-extent"],
-        entrypoint_type=EntrypointType.MODULE_PATH,
-        print_starting_message=False,
-    )
+    how: dict[str, Any] = {"tags": TAGS, "entrypoint_type": EntrypointType.MODULE_PATH}
+    deployments = [RunnerDeployment.from_flow(flood_extent, DEPLOYMENT, **how)]
+    swept_by = None
+    if sweeping:
+        every = timedelta(minutes=SWEEP_MINUTES)
+        sweep: Any = RunnerDeployment.from_flow(sweep_endpoints, SWEEP, interval=every, **how)
+        swept_by = sweep.apply()
+        deployments.append(sweep)
+    automations.apply(automations.heartbeat_lost(swept_by))
+    serve(*deployments, print_starting_message=False)

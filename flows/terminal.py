@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from rich.console import Console
 from rich.markup import escape
@@ -29,6 +30,7 @@ class Watcher:
         record: The run's record, once the product is published.
         product: The product's URI.
         log: URI of the run's log file.
+        flow_run_id: Of the run, once it has begun.
         task_runs: How many task runs were started.
     """
 
@@ -36,6 +38,7 @@ class Watcher:
     record: Mapping[str, Any] | None = None
     product: str = ""
     log: str = ""
+    flow_run_id: UUID | None = None
     task_runs: int = 0
     _bars: Progress | None = None
     _known: dict[str, TaskID] = field(default_factory=dict)
@@ -49,6 +52,10 @@ class Watcher:
         with watched_by(self), self._bars or nullcontext():
             yield
 
+    def said(self, line: str) -> None:
+        """Show it as it is."""
+        self.console.print(line, soft_wrap=True, markup=False, highlight=False)
+
     def stage(self, stage: str, ended: int, failed: int, total: int) -> None:
         """Show how far a stage is."""
         words = f"{failed} failed" if failed else ""
@@ -59,9 +66,9 @@ class Watcher:
         elif is_step(ended, total):
             self.console.print(f"{stage}: {ended} of {total} tiles" + (f", {words}" if words else ""))
 
-    def started(self, log: str) -> None:
+    def started(self, flow_run_id: UUID, log: str) -> None:
         """The run has begun; its log is there."""
-        self.log = log
+        self.flow_run_id, self.log = flow_run_id, log
 
     def finished(self, task_runs: int, record: Mapping[str, Any] | None, product: str) -> None:
         """The run has ended; without a record there is no product."""
@@ -77,9 +84,21 @@ def show_product(console: Console, record: Mapping[str, Any], product: str) -> N
     unplaced = f", and {counts['unplaced']} tiles whose place is unknown" if counts["unplaced"] else ""
     table.add_row("not assessed", f"{totals['not_assessed_ha']:,.2f} ha{unplaced}")
     table.add_row("seconds", ", ".join(f"{stage} {seconds:.1f}" for stage, seconds in _stage_seconds(record).items()))
+    if words := _endpoint_words(record["endpoint"] or {}):
+        table.add_row("endpoint", escape(words))
     table.add_row("product", escape(product))
     console.print(table)
     show_failures(console, [(tile["tile"], tile["error"]) for tile in record["tiles"] if tile["error"]])
+
+
+def _endpoint_words(endpoint: Mapping[str, Any]) -> str:
+    """What a SageMaker endpoint was, took and cost, and that it is gone; empty where there was none."""
+    if "minutes_billed" not in endpoint:
+        return ""
+    cost = f", cost {endpoint['cost']:.2f}" if "cost" in endpoint else ""
+    end = "gone" if "gone" in endpoint else "NOT GONE: " + "; ".join(endpoint.get("left", ()))
+    kind = f"{endpoint.get('instance_count', 0)} x {endpoint.get('instance_type', 'no instance')}"
+    return f"{kind}, {endpoint['minutes_billed']:.1f} minutes{cost}, {end}"
 
 
 def _stage_seconds(record: Mapping[str, Any]) -> dict[str, float]:
@@ -110,7 +129,8 @@ def show_plan(console: Console, plan: "Plan") -> None:
     for stage in ("prepare", "predict", "extract"):
         waiting = plan.waiting(stage)
         table.add_row(stage, f"{waiting} to do, {len(plan.usable) - waiting} remembered")
-    table.add_row("endpoint", "deployed" if plan.waiting("predict") else "not needed")
+    minutes = "" if plan.endpoint_minutes is None else f", for about {plan.endpoint_minutes:.0f} minutes"
+    table.add_row("endpoint", f"deployed{minutes}" if plan.waiting("predict") else "not needed")
     table.add_row("product", escape(plan.product))
     console.print(table)
     show_failures(console, [(tile.id, str(tile.problem)) for tile in plan.unusable])

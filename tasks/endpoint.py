@@ -1,18 +1,28 @@
 """The endpoint's life within a run: its name comes first, its end is certain."""
 
+import importlib
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+from prefect import Flow, State
+from prefect.client.schemas.objects import FlowRun
 from prefect.futures import PrefectFuture
 from prefect.logging import get_run_logger
+from prefect.logging.loggers import flow_run_logger
 from prefect.task_runners import TaskRunner
 
+from tasks.aws_access import aws_access
 from tasks.core.errors import FloodExtentError
 from tasks.policies import run_task
-from tasks.services.endpoint_kinds import endpoint_service
-from tasks.services.endpoints import Deployment
+from tasks.progress import watcher
+from tasks.services.endpoint_kinds import SAGEMAKER, endpoint_service
+from tasks.services.endpoints import Deployment, EndpointSpec
+
+# AWS takes a minute or two to end an endpoint; a run's report waits so long for it.
+GONE_SECONDS = 300.0
+SECONDS_A_MINUTE, MINUTES_AN_HOUR = 60, 60
 
 
 def endpoint_name(flow_run_id: UUID, attempt: int = 1) -> str:
@@ -21,10 +31,16 @@ def endpoint_name(flow_run_id: UUID, attempt: int = 1) -> str:
 
 
 @run_task(name="deploy-endpoint", task_run_name="deploy {name}")
-def deploy_endpoint(kind: str, model: str, name: str) -> dict[str, Any]:
+def deploy_endpoint(spec: dict[str, Any], name: str) -> dict[str, Any]:
     """Create the endpoint and wait until it answers."""
-    get_run_logger().info("deploying endpoint %s", name)
-    return endpoint_service(kind, model).deploy(name).to_dict()
+    logger = get_run_logger()
+
+    def say(line: str) -> None:
+        logger.info(line)
+        watcher().said(line)
+
+    say(f"deploying endpoint {name}")
+    return endpoint_service(EndpointSpec.from_dict(spec)).deploy(name, say).to_dict()
 
 
 @dataclass
@@ -32,25 +48,28 @@ class EndpointLife:
     """One endpoint of a run, from its name to its end.
 
     Attributes:
-        kind: ``local`` or ``sagemaker``.
-        model: What it serves.
+        spec: What is to be deployed.
         name: Fixed before anything is created.
-        times: When it was ``created``, ``in_service`` and ``deleted``, UTC; empty where none was needed.
+        instance_hour_price: Of the first instance type, in any currency; None where not given.
+        times: When it was ``created``, ``in_service``, ``deleted`` and ``gone``, UTC; empty where none was needed.
         error: Why it could not be deployed.
+        left: What of it could not be deleted, in words.
+        deployment: Once it answers.
     """
 
-    kind: str
-    model: str
+    spec: EndpointSpec
     name: str
+    instance_hour_price: float | None = None
     times: dict[str, datetime] = field(default_factory=dict)
     error: str | None = None
+    left: tuple[str, ...] = ()
+    deployment: Deployment | None = None
     _deploying: PrefectFuture[dict[str, Any]] | None = None
 
     def start(self, runner: TaskRunner[Any]) -> None:
         """Begin deploying, while tiles are being prepared; ``runner`` works in this process."""
         self.times["created"] = datetime.now(UTC)
-        parameters = {"kind": self.kind, "model": self.model, "name": self.name}
-        self._deploying = runner.submit(deploy_endpoint, parameters)
+        self._deploying = runner.submit(deploy_endpoint, {"spec": self.spec.to_dict(), "name": self.name})
 
     def deployed(self) -> Deployment | None:
         """Wait for the endpoint; None where none was started or it could not be deployed (``error`` says why)."""
@@ -59,7 +78,8 @@ class EndpointLife:
         outcome = self._deploying.result(raise_on_failure=False)
         if isinstance(outcome, dict):
             self.times["in_service"] = datetime.now(UTC)
-            return Deployment.from_dict(outcome)
+            self.deployment = Deployment.from_dict(outcome)
+            return self.deployment
         self.error = f"the endpoint could not be deployed: {outcome}"
         if not isinstance(outcome, FloodExtentError):
             self.error += ". The run's log has the details"
@@ -67,11 +87,60 @@ class EndpointLife:
 
     def end(self) -> None:
         """Delete the endpoint, whatever state it is in: plain code, no task, so nothing can keep it from running."""
-        if self.times:
-            endpoint_service(self.kind, self.model).delete(self.name)
-            self.times["deleted"] = datetime.now(UTC)
+        if not self.times:
+            return
+        self.left = endpoint_service(self.spec).delete(self.name)
+        self.times["deleted"] = datetime.now(UTC)
+        for words in self.left:
+            get_run_logger().error("not deleted yet: %s", words)
+        if not self.left:
+            get_run_logger().info("endpoint %s: deletion accepted", self.name)
+
+    def wait_until_gone(self) -> None:
+        """See that nothing of it is left, for the report; what is left counts against the run."""
+        if not self.times:
+            return
+        self.left = endpoint_service(self.spec).wait_until_gone(self.name, GONE_SECONDS)
+        if not self.left:
+            self.times["gone"] = datetime.now(UTC)
 
     def to_dict(self) -> dict[str, Any]:
         """For the run's record."""
+        if not self.times:
+            return {"kind": self.spec.kind, "name": None}
+        told = {"name": self.name, **({} if self.deployment is None else self._facts(self.deployment))}
         times = {name: moment.isoformat(timespec="seconds") for name, moment in self.times.items()}
-        return {"kind": self.kind, "model": self.model, "name": self.name if times else None, **times}
+        left = {"left": list(self.left)} if self.left else {}
+        return {"kind": self.spec.kind, **told, **times, **self._bill(), **left}
+
+    def _facts(self, deployment: Deployment) -> dict[str, Any]:
+        return {"name": deployment.name, **deployment.facts}
+
+    def _bill(self) -> dict[str, Any]:
+        """Minutes and, where the price is known, the cost: from creation to the verified end, so at most too much."""
+        end = self.times.get("gone", self.times.get("deleted"))
+        if self.spec.kind != SAGEMAKER or end is None:
+            return {}
+        minutes = (end - self.times["created"]).total_seconds() / SECONDS_A_MINUTE
+        bill: dict[str, Any] = {"minutes_billed": round(minutes, 2)}
+        used = None if self.deployment is None else self.deployment.facts.get("instance_type")
+        if self.instance_hour_price is not None and used == self.spec.instance_types[0]:
+            hours = minutes / MINUTES_AN_HOUR * self.spec.instance_count
+            bill["cost"] = round(hours * self.instance_hour_price, 4)
+        return bill
+
+
+def tear_down_endpoint(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> None:  # noqa: ARG001 - by keyword
+    """Hook of a run that failed, crashed or was cancelled: delete what is left of its endpoint.
+
+    It may run in another process than the flow did, so it knows the run's id and parameters and nothing else.
+    """
+    parameters = flow_run.parameters
+    if parameters.get("endpoint") != SAGEMAKER:
+        return
+    with aws_access(parameters.get("aws_block"), None):
+        teardown = importlib.import_module("tasks.services.teardown")
+        steps = teardown.delete_run(teardown.make_client(), flow_run.id, seconds=teardown.HOOK_SECONDS)
+    logger = flow_run_logger(flow_run)
+    for step in steps:
+        logger.log(20 if step.outcome in teardown.ACCEPTED else 40, "%s", step)

@@ -8,7 +8,7 @@ from tasks.core.labels import decode_mask
 from tasks.policies import tile_task
 from tasks.services import storage
 from tasks.services.endpoint_kinds import endpoint_service
-from tasks.services.endpoints import Deployment, EndpointService
+from tasks.services.endpoints import Deployment, EndpointService, EndpointSpec
 from tasks.timing import timed
 
 
@@ -21,7 +21,7 @@ def predict_tile(job: dict[str, Any], deployment: dict[str, Any] | None) -> dict
             if deployment is None:
                 raise EndpointRefused(f"{tile.tile.id} needs a prediction, but the run has no endpoint. Run again")
             endpoint = Deployment.from_dict(deployment)
-            predict(tile, endpoint_service(endpoint.kind, model=""), endpoint)
+            predict(tile, endpoint_service(EndpointSpec(endpoint.kind)), endpoint)
     return {"seconds": timing.seconds}
 
 

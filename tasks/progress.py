@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, Protocol
+from uuid import UUID
 
 STEPS = 10
 
@@ -11,8 +12,11 @@ STEPS = 10
 class Watcher(Protocol):
     """Is told how a run gets on."""
 
-    def started(self, log: str) -> None:
+    def started(self, flow_run_id: UUID, log: str) -> None:
         """The run has begun; ``log`` is the URI of its log file."""
+
+    def said(self, line: str) -> None:
+        """Something that takes long has got on; it is in the run's log already."""
 
     def stage(self, stage: str, ended: int, failed: int, total: int) -> None:
         """``ended`` of a stage's ``total`` tiles have ended, ``failed`` of them badly."""
@@ -29,9 +33,12 @@ def is_step(ended: int, total: int) -> bool:
 class ToLog:
     """Writes to the run's log."""
 
-    def started(self, log: str) -> None:
+    def started(self, flow_run_id: UUID, log: str) -> None:  # noqa: ARG002 - the log is this run's own
         """Say where the log file is."""
         _logger().info("log file: %s", log)
+
+    def said(self, line: str) -> None:
+        """It is in the log."""
 
     def stage(self, stage: str, ended: int, failed: int, total: int) -> None:
         """A line a tenth of the tiles."""

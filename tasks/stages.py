@@ -6,6 +6,7 @@ from typing import Any
 from prefect import State, Task
 from prefect.futures import PrefectFuture, as_completed
 from prefect.logging import get_run_logger
+from prefect.task_runners import ThreadPoolTaskRunner
 
 from tasks.core.errors import FloodExtentError
 from tasks.core.jobs import TileJob
@@ -23,6 +24,7 @@ def run_stage(
     ledger: Ledger,
     *,
     is_missing: Callable[[TileJob], bool],
+    at_once: int = 0,
     **parameters: Any,
 ) -> None:
     """Submit the stage for every job and return when all have ended: a failure is noted, not raised.
@@ -35,13 +37,20 @@ def run_stage(
         jobs: Tiles to do.
         ledger: Where the outcomes go.
         is_missing: Whether a tile's files are not in the work directory: what is remembered of it is then not used.
+        at_once: Tiles at a time, for a stage that mostly waits for somebody else; 0: as the flow's runner does.
         parameters: Further arguments of the task, the same for all.
     """
     if not jobs:
         return
     remember, renew = (remembering(stage, jobs[0].work_directory, refresh=refresh) for refresh in (False, True))
-    futures = {(renew if is_missing(job) else remember).submit(job.to_dict(), **parameters): job for job in jobs}
-    _settle(stage.name, futures, ledger)
+    tasks = ((renew if is_missing(job) else remember, job) for job in jobs)
+    if not at_once:
+        _settle(stage.name, {task.submit(job.to_dict(), **parameters): job for task, job in tasks}, ledger)
+        return
+    with ThreadPoolTaskRunner[Any](max_workers=at_once) as runner:
+        _settle(
+            stage.name, {runner.submit(task, {"job": job.to_dict(), **parameters}): job for task, job in tasks}, ledger
+        )
 
 
 def _settle(stage: str, futures: dict[PrefectFuture[Any], TileJob], ledger: Ledger) -> None:

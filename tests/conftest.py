@@ -5,6 +5,8 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
+from infra.sandbox.client import Sandbox
+
 # A loaded machine is not a fault: time is measured by the benchmarks, never asserted by tests.
 settings.register_profile("flood-extent", deadline=None)
 settings.load_profile("flood-extent")
@@ -20,3 +22,18 @@ def s3_server() -> Iterator[str]:
     host, port = server.get_host_and_port()
     yield f"http://{host}:{port}"
     server.stop()
+
+
+@pytest.fixture(scope="session")
+def sandbox_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    """A local AWS on a free loopback port, for the session."""
+    sandbox = Sandbox.start(tmp_path_factory.mktemp("sandbox") / "log")
+    yield sandbox
+    sandbox.stop()
+
+
+@pytest.fixture
+def sandbox(sandbox_process: Sandbox) -> Sandbox:
+    """The local AWS, emptied, with its own delays and no faults."""
+    sandbox_process.reset()
+    return sandbox_process

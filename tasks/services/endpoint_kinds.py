@@ -1,20 +1,38 @@
 """Which endpoint services there are, by the name that a run's parameters use."""
 
+import importlib
+
 from tasks.core.errors import UnusableArgument
-from tasks.services.endpoints import EndpointService
+from tasks.services.endpoints import EndpointService, EndpointSpec
 from tasks.services.local_endpoint import LocalEndpoint
 
+LOCAL, SAGEMAKER = "local", "sagemaker"
 
-def endpoint_service(kind: str, model: str) -> EndpointService:
+
+def endpoint_service(spec: EndpointSpec) -> EndpointService:
     """The service that a run's parameters ask for.
 
     Args:
-        kind: ``local``.
-        model: What it is to serve; of no account where a deployed endpoint is only asked.
+        spec: What is to be deployed; of an endpoint that is only to be asked or deleted, its kind alone counts.
 
     Raises:
-        UnusableArgument: There is no such kind of endpoint.
+        UnusableArgument: There is no such kind of endpoint, or what it needs is not installed.
     """
-    if kind == "local":
-        return LocalEndpoint(model)
-    raise UnusableArgument(f"endpoint {kind!r}: this version deploys only 'local' endpoints")
+    if spec.kind == LOCAL:
+        return LocalEndpoint(spec.model)
+    if spec.kind == SAGEMAKER:
+        return _sagemaker(spec)
+    raise UnusableArgument(f"endpoint {spec.kind!r}: there are only {LOCAL!r} and {SAGEMAKER!r}")
+
+
+def _sagemaker(spec: EndpointSpec) -> EndpointService:
+    try:
+        # Imported here: it needs the extra, and a local run should not wait for it.
+        module = importlib.import_module("tasks.services.sagemaker")
+        importlib.import_module("sagemaker.core")
+    except ImportError as error:
+        raise UnusableArgument(
+            f'endpoint {SAGEMAKER!r} needs the extra "aws" ({error}): pip install "flood-extent[aws]"'
+        ) from error
+    service: EndpointService = module.SageMakerEndpoint(spec)
+    return service

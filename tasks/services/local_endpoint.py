@@ -20,7 +20,7 @@ import httpx
 from infra import lifeline
 from infra.model_server import models
 from tasks.core.errors import EndpointRefused, EndpointUnavailable
-from tasks.services.endpoints import Deployment
+from tasks.services.endpoints import Deployment, Say
 
 KIND = "local"
 START_SECONDS = 60.0
@@ -86,7 +86,7 @@ class LocalEndpoint:
         """
         return models.identity(self.model)
 
-    def deploy(self, name: str) -> Deployment:
+    def deploy(self, name: str, say: Say = lambda _: None) -> Deployment:
         """Start a server and wait until it answers; whatever goes wrong, nothing is left running.
 
         Raises:
@@ -101,7 +101,8 @@ class LocalEndpoint:
         except BaseException:
             self.delete(name)
             raise
-        return Deployment(KIND, name, url, socket.gethostname())
+        say(f"endpoint {name} answers at {url}")
+        return Deployment(KIND, name, url, socket.gethostname(), facts={"model": self.model})
 
     def invoke(self, deployment: Deployment, jpeg: bytes) -> bytes:
         """The server's answer, a PNG label mask, unchecked. Safe to call from several threads.
@@ -122,12 +123,17 @@ class LocalEndpoint:
             raise _unreachable(deployment, error) from error
         return _judged(response, deployment.name)
 
-    def delete(self, name: str) -> None:
+    def delete(self, name: str) -> tuple[str, ...]:
         """Stop the server that this process started under ``name``, if any: safe to repeat, and while it starts."""
         with _lock:
             server = _servers.pop(name, None)
         if server is not None:
             server.stop()
+        return ()
+
+    def wait_until_gone(self, name: str, seconds: float) -> tuple[str, ...]:  # noqa: ARG002 - stopped is gone
+        """Nothing to wait for: ``delete`` returns when the server has ended."""
+        return ()
 
     def _check_model(self) -> None:
         """Refuse at once what the server could only refuse after it has started."""

@@ -4,13 +4,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from command_line import ROOT, CommandLine, Scene
+from cloud_runs import CloudRuns, make_cloud
+from command_line import QUIET, ROOT, CommandLine, Scene
 
 from flows.local_server import ONE_RUN_SETTINGS, Server
+from infra.sandbox.client import Sandbox
 from tasks.core.demo_scene import DATASET, make_scene
 
 SHARED_DATA = ROOT.parent / "shared" / "data"
-QUIET = {"PREFECT_SERVER_ANALYTICS_ENABLED": "false", "DO_NOT_TRACK": "1", "AWS_EC2_METADATA_DISABLED": "true"}
 
 
 @pytest.fixture(scope="session")
@@ -47,3 +48,9 @@ def shared_data() -> Path:
     if not SHARED_DATA.is_dir():
         pytest.skip("the real imagery (../shared/data) is not on this machine")
     return SHARED_DATA
+
+
+@pytest.fixture
+def cloud(command: CommandLine, sandbox: Sandbox, scene: Scene) -> CloudRuns:
+    """The command line on a local AWS, with a training job and somebody else's endpoints."""
+    return make_cloud(command, sandbox, scene)

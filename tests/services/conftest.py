@@ -1,9 +1,13 @@
-"""A bucket in the simulated S3 for the tests of this folder."""
+"""A bucket in the simulated S3, and the local AWS, for the tests of this folder."""
 
 from uuid import uuid4
 
 import boto3
 import pytest
+from cloud import TRAINING_JOB, Cloud
+
+from infra.sandbox.client import Sandbox
+from tasks.services.teardown import make_client
 
 
 @pytest.fixture
@@ -25,3 +29,12 @@ def s3_bucket(s3_server: str, aws_settings: pytest.MonkeyPatch) -> str:
     bucket = f"test-{uuid4().hex}"
     boto3.client("s3").create_bucket(Bucket=bucket)
     return f"s3://{bucket}"
+
+
+@pytest.fixture
+def cloud(sandbox: Sandbox, aws_settings: pytest.MonkeyPatch) -> Cloud:
+    """The local AWS, emptied, which the environment points at, with a finished training job."""
+    for name, value in sandbox.environment.items():
+        aws_settings.setenv(name, value)
+    sandbox.add_training_job(TRAINING_JOB)
+    return Cloud(sandbox, make_client())

@@ -13,6 +13,7 @@ from tasks.core.demo_scene import DATASET
 
 ROOT = Path(__file__).parents[2]
 TIMEOUT_SECONDS = 240
+QUIET = {"PREFECT_SERVER_ANALYTICS_ENABLED": "false", "DO_NOT_TRACK": "1", "AWS_EC2_METADATA_DISABLED": "true"}
 
 
 @dataclass(frozen=True)

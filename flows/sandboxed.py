@@ -1,0 +1,92 @@
+"""The demo with ``--endpoint sagemaker``: the whole cloud path on a local AWS, away from any real account."""
+
+import importlib.util
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from infra.sandbox.client import Sandbox
+from tasks.core.errors import FloodExtentError, UnusableArgument
+from tasks.services import publishing, storage
+
+BUCKET = "flood-extent-demo"
+TRAINING_JOB = "flood-extent-demo-training"
+# Short enough for a demo, long enough to be seen in the log.
+CREATING_SECONDS, DELETING_SECONDS = 3.0, 1.0
+
+
+class EndpointLeft(FloodExtentError):
+    """The demo's run has left something in SageMaker."""
+
+
+@contextmanager
+def sandbox_only() -> Iterator[Sandbox]:
+    """A local AWS, and nothing else that an AWS client of this process could reach, for the block.
+
+    Raises:
+        UnusableArgument: The extra ``sandbox`` is not installed.
+    """
+    if importlib.util.find_spec("moto") is None or importlib.util.find_spec("sagemaker") is None:
+        raise UnusableArgument(
+            'the demo on SageMaker needs the extra "sandbox": pip install -c requirements.lock -e ".[sandbox]"'
+        )
+    before = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
+    with tempfile.TemporaryDirectory(prefix="flood-extent-sandbox-") as folder:
+        try:
+            _replace_settings({})  # the sandbox itself must not have them either
+            log, delays = Path(folder) / "log", (CREATING_SECONDS, DELETING_SECONDS)
+            sandbox = Sandbox.start(log, creating_seconds=delays[0], deleting_seconds=delays[1])
+            try:
+                _replace_settings(sandbox.environment)
+                yield sandbox
+            finally:
+                sandbox.stop()
+        finally:
+            _replace_settings(before)
+
+
+def _replace_settings(settings: dict[str, str]) -> None:
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        del os.environ[name]
+    os.environ.update(settings)
+
+
+def upload(scene: Path, sandbox: Sandbox) -> str:
+    """Put the scene's frames into the sandbox's S3, and a finished training job into its SageMaker.
+
+    Returns:
+        The dataset's URI.
+    """
+    sandbox.add_training_job(TRAINING_JOB)
+    sandbox.create_bucket(BUCKET)
+    dataset = f"s3://{BUCKET}/flights/{scene.name}"
+    for path in sorted(scene.iterdir()):
+        storage.write_bytes(storage.join(dataset, path.name), path.read_bytes())
+    return dataset
+
+
+def download(product: str, destination: Path) -> None:
+    """Keep a copy of a product: the sandbox forgets all when it ends.
+
+    Raises:
+        OutputRefused: Another dataset's product is there.
+    """
+    with tempfile.TemporaryDirectory(prefix="flood-extent-copy-") as folder:
+        for info in storage.list_objects(product):
+            storage.fetch(info.uri, Path(folder) / info.relative_path)
+        publishing.publish(Path(folder), str(destination))
+
+
+def check_nothing_left(sandbox: Sandbox) -> str:
+    """A line that says so.
+
+    Raises:
+        EndpointLeft: Something is.
+    """
+    found = sandbox.resources()
+    left = [*found.endpoints, *found.configs, *found.models]
+    if left:
+        raise EndpointLeft(f"left in SageMaker: {', '.join(left)}. Please report this")
+    return "left in SageMaker: 0 endpoints, 0 endpoint configurations, 0 models"

@@ -1,0 +1,72 @@
+"""The sweep-endpoints flow: deletes SageMaker endpoints of runs that are over, however those runs ended.
+
+It belongs on a schedule, every quarter of an hour, beside the deployments of the flood-extent flow. Run it here with
+``flood-extent sweep``. Its rules are those of ``tasks.services.sweeping``; the Prefect server at hand is asked which
+runs have ended.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from prefect import State, flow
+from prefect.logging import get_run_logger
+from prefect.states import Completed, Failed
+
+from flows.ownership import has_ended
+from flows.parameters import Minutes, Text
+from tasks.aws_access import aws_access
+from tasks.core.errors import UnusableArgument
+
+if TYPE_CHECKING:  # it needs the extra "aws"
+    from tasks.services.sweeping import Verdict
+
+
+@flow(name="sweep-endpoints", persist_result=False)
+def sweep_endpoints(
+    dry_run: bool = False, max_endpoint_minutes: Minutes = 240, aws_block: Text | None = None
+) -> State[Any]:
+    """Delete endpoints, configurations and models of ours that no run needs any more.
+
+    A lease that lapsed, an age past the cap, or the word of the server that owns the run: nothing else is a reason.
+
+    Args:
+        dry_run: Say what would be deleted, and delete nothing.
+        max_endpoint_minutes: Age from which an endpoint goes that carries no cap of its own.
+        aws_block: Name of a prefect-aws AwsCredentials block; without one, AWS's default chain is used.
+    """
+    verdicts = sweep_once(dry_run=dry_run, max_minutes=max_endpoint_minutes, aws_block=aws_block)
+    for verdict in verdicts:
+        get_run_logger().log(40 if verdict.failed else 20, "%s", verdict)
+    message = summary(verdicts, dry_run=dry_run)
+    if any(verdict.failed for verdict in verdicts):
+        return Failed(name="NotSwept", message=message)
+    return Completed(message=message)
+
+
+def sweep_once(*, dry_run: bool, max_minutes: float, aws_block: str | None) -> "list[Verdict]":
+    """Sweep, asking the Prefect server at hand, and AWS with the given credentials.
+
+    Raises:
+        UnusableArgument: The extra ``aws`` is not installed, or the block cannot be used.
+        EndpointRefused: AWS refuses to list what there is.
+        EndpointUnavailable: AWS does not answer just now.
+    """
+    try:
+        sweeping, teardown, errors = (
+            importlib.import_module(f"tasks.services.{name}") for name in ("sweeping", "teardown", "aws_errors")
+        )
+    except ImportError as error:
+        raise UnusableArgument('sweeping needs the extra "aws": pip install "flood-extent[aws]"') from error
+    with aws_access(aws_block, None), errors.translated("sweep of endpoints"):
+        verdicts: list[Verdict] = sweeping.sweep(
+            teardown.make_client(), has_ended=has_ended, max_minutes=max_minutes, dry_run=dry_run
+        )
+    return verdicts
+
+
+def summary(verdicts: "list[Verdict]", *, dry_run: bool) -> str:
+    """What a sweep did, in one line."""
+    due = [verdict for verdict in verdicts if verdict.reason]
+    left = sum(bool(verdict.left) for verdict in due)
+    done = f"{len(due)} to delete" if dry_run else f"{len(due) - left} deleted, {left} left to the next sweep"
+    return f"{done}, {len(verdicts) - len(due)} kept"

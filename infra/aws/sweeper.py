@@ -1,0 +1,49 @@
+"""The sweep as a Lambda on a schedule: the last layer, which needs neither Prefect nor any machine of ours.
+
+It asks no Prefect server, so leases and age alone decide. Environment: ``MAX_ENDPOINT_MINUTES``, and ``DRY_RUN`` where
+it is to judge only. What it cannot delete for a reason that will not pass makes it fail, and its alarm ring.
+"""
+
+import logging
+import os
+from typing import Any
+
+from tasks.services.sweeping import MAX_ENDPOINT_MINUTES, sweep
+from tasks.services.teardown import make_client
+
+logger = logging.getLogger()
+logger.setLevel(logging.INFO)
+
+
+class NotSwept(RuntimeError):
+    """Something of ours should be gone and is not."""
+
+
+def handler(event: dict[str, Any], context: object) -> dict[str, list[str]]:  # noqa: ARG001 - AWS calls with both
+    """Sweep once.
+
+    Args:
+        event: Of the schedule; ``{"dry_run": true}`` judges only.
+        context: Of the invocation.
+
+    Returns:
+        ``kept``, ``deleted`` and ``left`` (to the next sweep), in words.
+
+    Raises:
+        NotSwept: AWS refused a deletion.
+    """
+    verdicts = sweep(
+        make_client(),
+        max_minutes=float(os.environ.get("MAX_ENDPOINT_MINUTES") or MAX_ENDPOINT_MINUTES),
+        dry_run=bool(event.get("dry_run")) or os.environ.get("DRY_RUN", "").lower() in ("1", "true", "yes"),
+    )
+    for verdict in verdicts:
+        logger.info("%s", verdict)
+    refused = [str(step) for verdict in verdicts for step in verdict.failed]
+    if refused:
+        raise NotSwept("; ".join(refused))
+    return {
+        "kept": [str(verdict) for verdict in verdicts if not verdict.reason],
+        "deleted": [str(verdict) for verdict in verdicts if verdict.reason and not verdict.left],
+        "left": [str(step) for verdict in verdicts for step in verdict.left],
+    }

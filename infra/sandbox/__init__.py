@@ -1,0 +1,1 @@
+"""A local AWS on one loopback port: moto's services, and the behaviour of SageMaker endpoints that moto lacks."""

@@ -1,0 +1,114 @@
+"""The sandbox's own controls, over HTTP below ``/_sandbox/``: JSON in, JSON out.
+
+| request | does |
+|---|---|
+| ``GET health`` | answers |
+| ``POST faults`` | orders one fault: the fields of ``faults.Rule`` |
+| ``DELETE faults`` | clears them |
+| ``POST settings`` | sets any of ``estate.Settings`` |
+| ``GET requests``, ``DELETE requests`` | calls by operation since the last DELETE; starts counting anew |
+| ``GET resources`` | models, endpoint configurations and endpoints of all regions, with their tags |
+| ``POST training-jobs`` | gives a training job (``name``, ``region``) a ``status`` |
+| ``POST reset`` | forgets everything: moto's records, the endpoints, faults, counts, settings |
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, fields, replace
+from typing import TYPE_CHECKING, Any
+
+from moto.moto_api._internal.models import moto_api_backend
+from werkzeug.wrappers import Request, Response
+
+from infra.sandbox import faults
+from infra.sandbox.estate import CONFIG, ENDPOINT, MODEL, Estate, Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+PREFIX = "/_sandbox/"
+Action = Callable[[Mapping[str, Any]], Any]
+
+
+class Control:
+    """The WSGI application of the controls."""
+
+    def __init__(self, estate: Estate, ordered: faults.Faults) -> None:
+        self._estate, self._faults = estate, ordered
+        self._initial = replace(estate.settings)
+        self._actions: Mapping[tuple[str, str], Action] = {
+            ("GET", "health"): lambda _: {"status": "ok"},
+            ("POST", "faults"): lambda body: ordered.order(faults.rule(body)),
+            ("DELETE", "faults"): lambda _: ordered.clear(),
+            ("POST", "settings"): self._set,
+            ("GET", "requests"): lambda _: ordered.counts(),
+            ("DELETE", "requests"): lambda _: ordered.forget(),
+            ("GET", "resources"): lambda _: self._resources(),
+            ("POST", "training-jobs"): self._training_job,
+            ("POST", "reset"): lambda _: self._reset(),
+        }
+
+    def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> "Iterable[bytes]":
+        """Answer one request."""
+        request = Request(environ)
+        body = request.get_data()
+        action = self._actions.get((request.method, request.path.removeprefix(PREFIX)))
+        if action is None:
+            return _json({"error": f"there is no {request.method} {request.path}"}, 404)(environ, start_response)
+        try:
+            answer = _json(action(json.loads(body or b"{}")), 200)
+        except (ValueError, KeyError) as error:
+            answer = _json({"error": str(error)}, 400)
+        return answer(environ, start_response)
+
+    def _set(self, changes: Mapping[str, Any]) -> dict[str, Any]:
+        if unknown := set(changes) - {one.name for one in fields(Settings)}:
+            raise ValueError(f"no such setting: {', '.join(sorted(unknown))}")
+        for name, value in changes.items():
+            setattr(self._estate.settings, name, value)
+        return asdict(self._estate.settings)
+
+    def _training_job(self, order: Mapping[str, Any]) -> None:
+        with self._estate.lock:
+            job: Any = self._estate.backend(order["region"]).training_jobs[order["name"]]
+            job.training_job_status = job.secondary_status = order["status"]
+            job.failure_reason = order.get("failure_reason")
+
+    def _reset(self) -> None:
+        with self._estate.lock:
+            moto_api_backend.reset()
+            self._estate.forget()
+            self._set(asdict(self._initial))
+        self._faults.clear()
+        self._faults.forget()
+
+    def _resources(self) -> dict[str, Any]:
+        with self._estate.lock:
+            regions = list(self._estate.regions())
+            return {
+                "endpoints": {
+                    name: {"status": one.endpoint_status, "config": one.endpoint_config_name, "tags": _tags(one)}
+                    for region in regions
+                    for name, one in self._estate.records(ENDPOINT, region).items()
+                },
+                "configs": {
+                    name: {"models": [variant["ModelName"] for variant in one.production_variants], "tags": _tags(one)}
+                    for region in regions
+                    for name, one in self._estate.records(CONFIG, region).items()
+                },
+                "models": {
+                    name: {"tags": _tags(one)}
+                    for region in regions
+                    for name, one in self._estate.records(MODEL, region).items()
+                },
+            }
+
+
+def _tags(record: Any) -> dict[str, str]:
+    return {tag["Key"]: tag["Value"] for tag in record.tags}
+
+
+def _json(answer: Any, status: int) -> Response:
+    return Response(json.dumps(answer), status, content_type="application/json")

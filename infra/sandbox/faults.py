@@ -1,0 +1,237 @@
+"""Faults on order: rules that say which of the coming calls go wrong, and how."""
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import cv2
+import numpy as np
+from werkzeug.wrappers import Response
+
+from infra.sandbox import invocations
+from infra.sandbox.estate import CONFIG, ENDPOINT, MODEL, Settings, arn
+from infra.sandbox.lifecycle import NEVER, Fate
+from infra.sandbox.wire import CALLER, RUNTIME, S3, SAGEMAKER, Call, Handler, Refused, drain, refusal
+
+ANY = "*"
+NO_CAPACITY = (
+    "Unable to provision requested ML compute capacity due to InsufficientInstanceCapacity error. "
+    "Please retry using a different ML instance type or after some time."
+)
+UNHEALTHY = (
+    "The primary container for production variant AllTraffic did not pass the ping health check. "
+    "Please check CloudWatch logs for this endpoint."
+)
+LIMIT = (
+    "The account-level service limit 'ml.c5.xlarge for endpoint usage' is 0 Instances, with current utilization of 0 "
+    "Instances and a request delta of 1 Instances. Please use AWS Service Quotas to request an increase for this "
+    "quota. If AWS Service Quotas is not available, contact AWS support to request an increase for this quota."
+)
+GARBAGE = b"neither a PNG nor anything else"
+# On InvokeEndpoint and on CreateEndpoint alone; the others are for every operation.
+OF_INVOCATIONS = frozenset(
+    {"model-error-400", "model-error-500", "model-timeout", "wrong-size", "garbage", "body-too-large"}
+)
+OF_CREATION = frozenset({"capacity", "goes-failed", "stays-creating", "resource-limit"})
+
+
+@dataclass
+class Rule:
+    """One ordered fault.
+
+    Attributes:
+        operation: Of SageMaker, its runtime or S3; ``*`` for all of SageMaker and its runtime.
+        error: A key of ``ERRORS``.
+        times: How many calls it hits; None for all that come.
+        after: How many matching calls it lets pass first.
+        seconds: How long ``hang`` waits before the call goes on; after which ``stays-creating`` ends in Failed (0:
+            never).
+        name_contains: Only calls about a name, an ARN or a ``bucket/key`` that contains this.
+    """
+
+    operation: str
+    error: str
+    times: int | None = 1
+    after: int = 0
+    seconds: float = 0.0
+    name_contains: str = ""
+    matched: int = field(default=0, init=False)
+
+    def __post_init__(self) -> None:
+        if self.error not in ERRORS:
+            raise ValueError(f"no error is called {self.error!r}; there are: {', '.join(sorted(ERRORS))}")
+        for errors, operation in ((OF_INVOCATIONS, "InvokeEndpoint"), (OF_CREATION, "CreateEndpoint")):
+            if self.error in errors and self.operation != operation:
+                raise ValueError(f"{self.error} can only happen to {operation}, not to {self.operation}")
+
+    def hits(self, call: Call, operation: str) -> bool:
+        """Whether the rule strikes this call, which is then counted; ``operation`` is what the call does."""
+        if operation != self.operation and not (self.operation == ANY and call.service in {SAGEMAKER, RUNTIME}):
+            return False
+        if self.name_contains not in call.name:
+            return False
+        self.matched += 1
+        return self.matched > self.after and (self.times is None or self.matched <= self.after + self.times)
+
+
+class Faults:
+    """The layer that counts calls and lets the ordered ones go wrong."""
+
+    def __init__(self, inner: Handler) -> None:
+        self._inner = inner
+        self._lock = threading.Lock()
+        self._rules: list[Rule] = []
+        self._counts: Counter[str] = Counter()
+
+    def __call__(self, call: Call) -> Response:
+        """Answer a call, wrongly where that has been ordered."""
+        with self._lock:
+            self._counts[call.operation or call.service] += 1
+            rule = self._striking(call)
+        if rule is None:
+            return self._inner(call)
+        if call.service == S3:
+            drain(call.environ)
+        return ERRORS[rule.error](call, rule, self._inner)
+
+    def _striking(self, call: Call) -> Rule | None:
+        for rule in self._rules:
+            if rule.hits(call, call.operation):
+                return rule
+            # Whoever may not tag may not create with tags.
+            tags = rule.error == "access-denied" and rule.operation == "AddTags" and call.parameters.get("Tags")
+            if tags and call.operation.startswith("Create") and rule.hits(call, "AddTags"):
+                return rule
+        return None
+
+    def order(self, rule: Rule) -> None:
+        """Let a rule hold from now on, after those that hold already."""
+        with self._lock:
+            self._rules.append(rule)
+
+    def clear(self) -> None:
+        """Let no rule hold any more."""
+        with self._lock:
+            self._rules.clear()
+
+    def counts(self) -> dict[str, int]:
+        """Calls by operation since the last ``forget``, the faulty ones too."""
+        with self._lock:
+            return dict(self._counts)
+
+    def forget(self) -> None:
+        """Start counting anew."""
+        with self._lock:
+            self._counts.clear()
+
+
+Effect = Callable[[Call, Rule, Handler], Response]
+
+
+def _refusing(build: Callable[[Call], Refused]) -> Effect:
+    return lambda call, _rule, _inner: refusal(call, build(call))
+
+
+def _throttled(call: Call) -> Refused:
+    if call.service == S3:
+        return Refused("Please reduce your request rate.", code="SlowDown", status=503)
+    return invocations.THROTTLED
+
+
+def _unavailable(_: Call) -> Refused:
+    return Refused("Service is unable to handle request.", code="ServiceUnavailable", status=503)
+
+
+def _internal(call: Call) -> Refused:
+    code = "InternalError" if call.service == S3 else "InternalFailure"
+    return Refused("We encountered an internal error. Please try again.", code=code, status=500)
+
+
+def _denied(call: Call, rule: Rule, _: Handler) -> Response:
+    operation = "AddTags" if rule.operation == "AddTags" else call.operation
+    service = S3 if call.service == S3 else SAGEMAKER
+    words = (
+        f"User: {CALLER} is not authorized to perform: {service}:{operation} on resource: {_resource(call)} "
+        f"because no identity-based policy allows the {service}:{operation} action"
+    )
+    code = "AccessDenied" if call.service == S3 else "AccessDeniedException"
+    status = 400 if call.service == SAGEMAKER else 403
+    return refusal(call, Refused(words, code=code, status=status))
+
+
+def _resource(call: Call) -> str:
+    if call.service == S3:
+        return f'"arn:aws:s3:::{call.name}"'
+    if not call.name or call.name.startswith("arn:"):
+        return call.name or "*"
+    kinds = {"EndpointConfig": CONFIG, "Endpoint": ENDPOINT, "Model": MODEL, "TrainingJob": "training-job"}
+    return arn(next(kind for part, kind in kinds.items() if part in call.operation), call.name, call.region)
+
+
+def _hang(call: Call, rule: Rule, inner: Handler) -> Response:
+    time.sleep(rule.seconds)
+    return inner(call)
+
+
+def _fated(fate: Callable[[Rule], Fate]) -> Effect:
+    def effect(call: Call, rule: Rule, inner: Handler) -> Response:
+        call.fate = fate(rule)
+        return inner(call)
+
+    return effect
+
+
+def _stays(rule: Rule) -> Fate:
+    return Fate(UNHEALTHY, rule.seconds) if rule.seconds else NEVER
+
+
+def _wrong_size(call: Call, _: Rule, inner: Handler) -> Response:
+    answer = inner(call)
+    mask: Any = cv2.imdecode(np.frombuffer(answer.get_data(), np.uint8), cv2.IMREAD_UNCHANGED)
+    if mask is not None:  # else it is an error already
+        answer.set_data(cv2.imencode(".png", np.pad(mask, ((0, 1), (0, 1)), mode="edge"))[1].tobytes())
+    return answer
+
+
+def _after_effect(call: Call, _: Rule, inner: Handler) -> Response:
+    inner(call)
+    return refusal(call, _internal(call))
+
+
+def _model_error(status: int, message: str) -> Effect:
+    return lambda call, _rule, _inner: invocations.model_error(call, status, message)
+
+
+ERRORS: Mapping[str, Effect] = {
+    "throttling": _refusing(_throttled),
+    "unavailable": _refusing(_unavailable),
+    "internal": _refusing(_internal),
+    "access-denied": _denied,
+    "resource-limit": _refusing(lambda _: Refused(LIMIT, code="ResourceLimitExceeded")),
+    "body-too-large": lambda _call, _rule, _inner: invocations.too_large(Settings.max_body_bytes),
+    "hang": _hang,
+    "after-effect-500": _after_effect,
+    "capacity": _fated(lambda _: Fate(NO_CAPACITY)),
+    "goes-failed": _fated(lambda _: Fate(UNHEALTHY)),
+    "stays-creating": _fated(_stays),
+    "model-error-400": _model_error(400, "unable to evaluate payload provided"),
+    "model-error-500": _model_error(500, "Internal Server Error"),
+    "model-timeout": _model_error(0, invocations.TIMED_OUT),
+    "wrong-size": _wrong_size,
+    "garbage": lambda _call, _rule, _inner: Response(GARBAGE, 200, content_type="image/png"),
+}
+
+
+def rule(order: Mapping[str, Any]) -> Rule:
+    """A rule from an order as it came over the wire.
+
+    Raises:
+        ValueError: It cannot be carried out.
+    """
+    try:
+        return Rule(**order)
+    except TypeError as error:
+        raise ValueError(str(error)) from error

@@ -1,0 +1,231 @@
+"""An endpoint in SageMaker: the model of a finished training job, hosted for one run and deleted with it.
+
+What a run deploys is named after the run before it is created, tagged, and leased (``leases``); whoever knows the run's
+id can delete it (``teardown``), and what nobody deletes the sweep does (``sweeping``).
+"""
+
+import os
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from tasks.core.errors import EndpointRefused, EndpointUnavailable, FinalError
+from tasks.services import aws_sessions, invoking
+from tasks.services.aws_errors import NoCapacity, translated
+from tasks.services.endpoints import Deployment, EndpointSpec, Say
+from tasks.services.hosting import Host, Waiting
+from tasks.services.leases import Lease
+from tasks.services.sagemaker_resources import AWS_ERRORS, attempt_of, resource_name, run_of, words_of
+from tasks.services.teardown import ACCEPTED, DONE, Outcome, delete_named, delete_run, make_client, names_of
+from tasks.services.training_jobs import TrainedModel
+
+KIND = "sagemaker"
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How a cancelled run's 30 seconds are spent.
+
+    Attributes:
+        notice_seconds: For the creation that is under way.
+        delete_seconds: For the deletion; a call that hangs at its end adds ``teardown.CONNECT_SECONDS`` and
+            ``READ_SECONDS``.
+        all_seconds: Should even that take longer, a name that is not resolved perhaps, the caller goes on after so
+            long; the deletion does, too.
+    """
+
+    notice_seconds: float = 4.0
+    delete_seconds: float = 15.0
+    all_seconds: float = 28.0
+
+
+@dataclass
+class _Held:
+    """What this process has under way for one run.
+
+    Attributes:
+        names: Under which something may exist.
+        ended: Set when the run is torn down: nothing may be created from then on.
+        idle: Clear while a thread is deploying.
+        lease: Once it is begun.
+    """
+
+    names: list[str] = field(default_factory=list)
+    ended: threading.Event = field(default_factory=threading.Event)
+    idle: threading.Event = field(default_factory=threading.Event)
+    lease: Lease | None = None
+
+    def __post_init__(self) -> None:
+        self.idle.set()
+
+    def go_on(self) -> None:
+        if self.ended.is_set():
+            raise EndpointRefused("the endpoint was not deployed: the run is being torn down")
+
+    def pause(self, seconds: float) -> None:
+        self.ended.wait(seconds)
+
+    def begin(self) -> None:
+        self.idle.clear()  # first: whoever ends the run from here on waits for this thread
+        self.go_on()
+
+    def end_lease(self) -> None:
+        if self.lease is not None:
+            self.lease.end()
+
+
+# As for the local endpoint: what is deployed belongs to the process, so that another thread's service can delete it.
+_held: dict[UUID, _Held] = {}
+_lock = threading.Lock()
+
+
+def _holding(run: UUID) -> _Held:
+    with _lock:
+        return _held.setdefault(run, _Held())
+
+
+def _forget() -> None:
+    """A forked process has deployed nothing, and its parent's lock may have been held."""
+    global _lock  # noqa: PLW0603 - the one that a fork may have locked for ever
+    _lock = threading.Lock()
+    _held.clear()
+
+
+os.register_at_fork(after_in_child=_forget)
+
+
+@dataclass(frozen=True)
+class SageMakerEndpoint:
+    """Endpoints of one training job's model.
+
+    Attributes:
+        spec: What a run wants deployed.
+        patience: Of whoever deletes.
+    """
+
+    spec: EndpointSpec
+    patience: Patience = Patience()
+
+    def model_identity(self) -> str:
+        """What the training job's model is made of.
+
+        Raises:
+            EndpointRefused: There is no such job, it is not Completed, or not of the semantic segmentation algorithm.
+        """
+        with translated(f"training job {self.spec.training_job!r}"):
+            return TrainedModel.of_job(self.spec.training_job, aws_sessions.session()).identity()
+
+    def deploy(self, name: str, say: Say) -> Deployment:
+        """Host the model and wait until it is in service, on the first instance type that AWS has.
+
+        Whether it succeeds or not, ``delete`` must follow.
+
+        Raises:
+            EndpointRefused: AWS refuses for good, or the run is being torn down.
+            EndpointUnavailable: It did not come up in time, or AWS has none of the instance types.
+        """
+        run = _run(name)
+        held = _holding(run)
+        try:
+            held.begin()
+            with translated(f"endpoint {name}"):
+                return self._deploy(run, held, say)
+        finally:
+            held.idle.set()
+            if held.ended.is_set():  # torn down meanwhile: what was created since then must go, too
+                held.end_lease()
+                self._delete(run, held)
+
+    def invoke(self, deployment: Deployment, jpeg: bytes) -> bytes:
+        """As ``invoking.invoke``."""
+        return invoking.invoke(deployment.name, jpeg, deployment.in_flight)
+
+    def delete(self, name: str) -> tuple[str, ...]:
+        """Delete all attempts of the run that ``name`` belongs to; returns as soon as AWS has accepted it.
+
+        Whoever is interrupted while waiting, by a second Ctrl-C perhaps, ends the wait and not the deletion.
+        """
+        run = _run(name)
+        held = _holding(run)
+        held.ended.set()
+        held.end_lease()
+        return _unhurried(lambda: self._delete_when_idle(run, held), self.patience.all_seconds)
+
+    def wait_until_gone(self, name: str, seconds: float) -> tuple[str, ...]:
+        """Delete on until nothing of the run exists, or the time is over."""
+        return _left(_run(name), seconds=seconds, until=DONE)
+
+    def _delete_when_idle(self, run: UUID, held: _Held) -> tuple[str, ...]:
+        held.idle.wait(self.patience.notice_seconds)
+        return self._delete(run, held)
+
+    def _delete(self, run: UUID, held: _Held) -> tuple[str, ...]:
+        return _left(run, seconds=self.patience.delete_seconds, until=ACCEPTED, known=held.names)
+
+    def _deploy(self, run: UUID, held: _Held, say: Say) -> Deployment:
+        session = aws_sessions.session(held.go_on)
+        client = aws_sessions.patient_client(session)
+        trained = TrainedModel.of_job(self.spec.training_job, session)
+        lease = held.lease = Lease(client, run, self.spec, say)
+        host = Host(session, client, lease, held.go_on, held.pause)
+        first = max((attempt_of(name) for name in names_of(client, run)), default=0) + 1
+        host.check_may_tag(resource_name(run, first), trained)
+        lease.begin()
+        short: list[str] = []
+        for attempt, instance_type in enumerate(self.spec.instance_types, start=first):
+            name = resource_name(run, attempt)
+            held.names.append(name)
+            try:
+                self._host(host, name, trained, instance_type, say)
+            except NoCapacity as error:
+                short.append(instance_type)
+                say(str(error))
+                lease.let_go(name)
+                delete_named(client, name)
+                continue
+            facts = {"instance_type": instance_type, "instance_count": self.spec.instance_count}
+            facts |= {"training_job": trained.job, "log_group": invoking.log_group(name)}
+            return Deployment(KIND, name, in_flight=self.spec.in_flight, facts=facts)
+        raise EndpointUnavailable(
+            f"AWS has no capacity just now for {' or '.join(short)}. Run again later, or name other instance types"
+        )
+
+    def _host(self, host: Host, name: str, trained: TrainedModel, instance_type: str, say: Say) -> None:
+        say(f"creating endpoint {name} on {self.spec.instance_count} x {instance_type}")
+        host.create_model(name, trained)
+        host.create_config(name, instance_type, self.spec.instance_count, trained)
+        host.create_endpoint(name, trained)
+        Waiting(host, name, self.spec.deploy_minutes * 60, say).until_in_service()
+
+
+def _left(run: UUID, *, seconds: float, until: frozenset[Outcome], known: list[str] | None = None) -> tuple[str, ...]:
+    """Delete, and say what is left; never raises for AWS's answers or settings."""
+    try:
+        client = make_client()
+    except AWS_ERRORS as error:
+        return (f"AWS could not be asked about {resource_name(run, 1)}: {words_of(error)}",)
+    steps = delete_run(client, run, seconds=seconds, known=known or (), until=until)
+    return tuple(str(step) for step in steps if step.outcome not in until)
+
+
+def _unhurried(work: Callable[[], tuple[str, ...]], seconds: float) -> tuple[str, ...]:
+    """Do the work in a thread of its own, which the end of the process waits for, and the caller for some seconds."""
+    pool = ThreadPoolExecutor(1, thread_name_prefix="teardown")
+    try:
+        doing = pool.submit(work)
+    except RuntimeError:  # the interpreter is on its way out, and starts no threads any more
+        return work()
+    pool.shutdown(wait=False)
+    try:
+        return doing.result(seconds)
+    except TimeoutError:
+        return (f"AWS did not answer within {seconds:g} s",)
+
+
+def _run(name: str) -> UUID:
+    run = run_of(name)
+    if run is None:
+        raise FinalError(f"{name!r} is no name of a run's endpoint")
+    return run

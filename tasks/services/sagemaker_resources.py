@@ -1,0 +1,166 @@
+"""What a run has in SageMaker: three kinds of resource under one name, told from others' by name and tags.
+
+And what AWS says of them: whether one is missing or busy, in which words, and at what time. botocore and the standard
+library alone: the sweeper's Lambda holds this, too.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+from uuid import UUID
+
+from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
+
+PROJECT = "flood-extent"
+PROJECT_TAG, RUN_TAG, OWNER_TAG, LEASE_TAG, CAP_TAG = (
+    "project",
+    "flow-run-id",
+    "owner",
+    "lease-until",
+    "max-endpoint-minutes",
+)
+NAME = re.compile(rf"{PROJECT}-(?P<run>[0-9a-f]{{32}})-(?P<attempt>[1-9][0-9]{{0,3}})")
+PAGE_SIZE = 100
+DELETING = "Deleting"
+# What a call to AWS can raise; an answer that cannot be read, a proxy's page perhaps, has a class of its own.
+AWS_ERRORS = (ClientError, BotoCoreError, ResponseParserError)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One of the three kinds of resource, with SageMaker's words for it.
+
+    Attributes:
+        noun: As AWS's messages say it.
+        slug: As boto3's methods are named.
+        key: As the members of requests and answers start.
+    """
+
+    noun: str
+    slug: str
+    key: str
+
+    def listed(self, client: Any, **filters: Any) -> Iterator[dict[str, Any]]:
+        """Summaries of all that match, over all pages."""
+        for page in _pages(client, f"list_{self.slug}s", MaxResults=PAGE_SIZE, **filters):
+            yield from page.get(f"{self.key}s", ())
+
+    def described(self, client: Any, name: str) -> dict[str, Any] | None:
+        """What is known of one; None where it does not exist."""
+        try:
+            answer: dict[str, Any] = getattr(client, f"describe_{self.slug}")(**{f"{self.key}Name": name})
+        except ClientError as error:
+            if is_missing(error):
+                return None
+            raise
+        return answer
+
+    def delete(self, client: Any, name: str) -> None:
+        """Ask for its deletion."""
+        getattr(client, f"delete_{self.slug}")(**{f"{self.key}Name": name})
+
+
+def _pages(client: Any, operation: str, **parameters: Any) -> Iterator[Mapping[str, Any]]:
+    """All pages of a listing, each asked for by a call of its own: botocore's paginators cannot be stopped by time."""
+    while True:
+        page: Mapping[str, Any] = getattr(client, operation)(**parameters)
+        yield page
+        if not page.get("NextToken"):
+            return
+        parameters["NextToken"] = page["NextToken"]
+
+
+ENDPOINT = Kind("endpoint", "endpoint", "Endpoint")
+CONFIG = Kind("endpoint configuration", "endpoint_config", "EndpointConfig")
+MODEL = Kind("model", "model", "Model")
+KINDS = (ENDPOINT, CONFIG, MODEL)
+
+
+def run_of(name: str) -> UUID | None:
+    """The flow run that a name of ours belongs to; None where the name is not ours."""
+    match = NAME.fullmatch(name)
+    return UUID(match["run"]) if match else None
+
+
+def resource_name(run: UUID, attempt: int) -> str:
+    """What endpoint, configuration and model of a run's attempt are called."""
+    return f"{PROJECT}-{run.hex}-{attempt}"
+
+
+def attempt_of(name: str) -> int:
+    """The number at the end of a name of ours.
+
+    Raises:
+        ValueError: The name is not ours.
+    """
+    match = NAME.fullmatch(name)
+    if match is None:
+        raise ValueError(f"{name!r} is no name of ours: flood-extent-<32 hexadecimal digits>-<attempt>")
+    return int(match["attempt"])
+
+
+def tags_of(client: Any, arn: str) -> dict[str, str]:
+    """The tags of a resource."""
+    pages = _pages(client, "list_tags", ResourceArn=arn)
+    return {tag["Key"]: tag["Value"] for page in pages for tag in page.get("Tags", ())}
+
+
+def is_ours(name: str, tags: Mapping[str, str]) -> bool:
+    """Whether name and tags both say that a run of ours made it."""
+    run = run_of(name)
+    return run is not None and tags.get(PROJECT_TAG) == PROJECT and tags.get(RUN_TAG) == str(run)
+
+
+def is_missing(error: BaseException) -> bool:
+    """Whether AWS says that there is no such resource."""
+    code, message = code_of(error), message_of(error)
+    return code in ("ResourceNotFound", "ResourceNotFoundException") or (
+        code == "ValidationException" and message.startswith(("Could not find", "Requested resource not found"))
+    )
+
+
+def is_in_progress(error: BaseException) -> bool:
+    """Whether AWS says that the resource is busy or in use just now."""
+    message = message_of(error).lower()
+    return code_of(error) in ("ConflictException", "ResourceInUse") or any(
+        words in message for words in ("in-progress", "in progress", "in use")
+    )
+
+
+def code_of(error: BaseException) -> str:
+    """AWS's code of an error; empty where it has none."""
+    return str(_answer_of(error).get("Code", ""))
+
+
+def message_of(error: BaseException) -> str:
+    """AWS's own words for an error; empty where it has none."""
+    return str(_answer_of(error).get("Message", ""))
+
+
+def _answer_of(error: BaseException) -> Mapping[str, Any]:
+    answer = getattr(error, "response", None) or {}  # None where a connection broke off
+    found: Mapping[str, Any] = answer.get("Error", {})
+    return found
+
+
+def words_of(error: Exception) -> str:
+    """An error in one line: AWS's code and words, or the library's."""
+    return f"{code_of(error)}: {message_of(error)}" if code_of(error) else str(error) or type(error).__name__
+
+
+def clock_of(answer: Mapping[str, Any]) -> datetime:
+    """AWS's time of an answer: no machine's own clock is trusted with a lease, unless the answer has no date."""
+    return date_of(answer) or datetime.now(UTC)
+
+
+def date_of(answer: Mapping[str, Any]) -> datetime | None:
+    """The Date header of an answer of boto3, UTC; None where it has none that can be read."""
+    date = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date", "")
+    try:
+        return parsedate_to_datetime(date).astimezone(UTC)
+    except ValueError:
+        return None

@@ -1,0 +1,360 @@
+"""Endpoints in SageMaker: what is created for a run, and that nothing of it outlives the run."""
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from cloud import NOTHING, OTHER_RUN, RUN, TRAINING_JOB, Cloud, only, spec, tags_for
+
+from infra.sandbox.client import IMAGE
+from tasks.core.errors import EndpointRefused, EndpointUnavailable, FinalError
+from tasks.services import sagemaker, teardown
+from tasks.services.endpoints import Deployment
+from tasks.services.hosting import has_own_disk
+from tasks.services.sagemaker import Patience, SageMakerEndpoint
+from tasks.services.sagemaker_resources import LEASE_TAG, resource_name
+
+NAME, SECOND = resource_name(RUN, 1), resource_name(RUN, 2)
+Said = list[str]
+
+
+@pytest.fixture(autouse=True)
+def new_process(cloud: Cloud) -> Iterator[None]:
+    """What earlier tests held is forgotten, as in a process that has just started."""
+    cloud.sandbox.settings(creating_seconds=0.1, deleting_seconds=0.1)
+    sagemaker._forget()
+    yield
+    for held in sagemaker._held.values():
+        held.end_lease()
+
+
+def deploy(said: Said | None = None, **changes: Any) -> Deployment:
+    return SageMakerEndpoint(spec(**changes)).deploy(NAME, (said if said is not None else []).append)
+
+
+def delete(**patience: float) -> tuple[str, ...]:
+    return SageMakerEndpoint(spec(), Patience(**patience)).delete(NAME)
+
+
+def test_a_deployment_says_where_it_is(cloud: Cloud) -> None:
+    """The name is the run's; the report gets what a person would look for."""
+    deployment = deploy(instance_count=2, requests_per_instance=3)
+    assert (deployment.name, deployment.in_flight) == (NAME, 6)
+    assert deployment.facts == {
+        "instance_type": "ml.c5.xlarge",
+        "instance_count": 2,
+        "training_job": TRAINING_JOB,
+        "log_group": f"CloudWatch log group /aws/sagemaker/Endpoints/{NAME}",
+    }
+    assert cloud.left() == only(NAME)
+
+
+def test_the_model_is_the_jobs(cloud: Cloud) -> None:
+    """Image, artifact, role and network come from the job that trained it."""
+    vpc = {"Subnets": ["subnet-1"], "SecurityGroupIds": ["sg-1"]}
+    cloud.sandbox.add_training_job("closed", vpc_config=vpc, network_isolation=True, volume_kms_key="key-1")
+    deploy(training_job="closed")
+    job = cloud.client.describe_training_job(TrainingJobName="closed")
+    model = cloud.client.describe_model(ModelName=NAME)
+    assert model["PrimaryContainer"]["Image"] == IMAGE
+    assert model["PrimaryContainer"]["ModelDataUrl"] == job["ModelArtifacts"]["S3ModelArtifacts"]
+    assert (model["ExecutionRoleArn"], model["VpcConfig"]) == (job["RoleArn"], vpc)
+    assert model["EnableNetworkIsolation"] is True
+
+
+@pytest.mark.parametrize(("instance_type", "key"), [("ml.c5.xlarge", "key-1"), ("ml.g4dn.xlarge", None)])
+def test_the_disk_is_encrypted_with_the_jobs_key(cloud: Cloud, instance_type: str, key: str | None) -> None:
+    """Where the instance has a disk to encrypt: AWS refuses a key for those that do it themselves."""
+    cloud.sandbox.add_training_job("keyed", volume_kms_key="key-1")
+    deploy(training_job="keyed", instance_types=(instance_type,), instance_count=2)
+    config = cloud.client.describe_endpoint_config(EndpointConfigName=NAME)
+    variant = config["ProductionVariants"][0]
+    assert config.get("KmsKeyId") == key
+    assert (variant["ModelName"], variant["InstanceType"], variant["InitialInstanceCount"]) == (NAME, instance_type, 2)
+
+
+@pytest.mark.parametrize("kind", ["endpoints", "configs", "models"])
+def test_all_three_carry_the_tags(cloud: Cloud, kind: str) -> None:
+    """A sweep that finds any of them knows whose it is, and until when."""
+    deploy(owner="server")
+    tags = cloud.tags(kind, NAME)
+    assert tags.pop(LEASE_TAG)
+    assert tags == {key: value for key, value in tags_for(RUN).items() if key != LEASE_TAG}
+
+
+def test_a_short_type_gives_way_to_the_next(cloud: Cloud) -> None:
+    """AWS had no instance of the first: the second is tried, under the next name, and it is said."""
+    cloud.sandbox.fault("CreateEndpoint", "capacity")
+    said: Said = []
+    deployment = deploy(said)
+    assert (deployment.name, deployment.facts["instance_type"]) == (SECOND, "ml.m5.xlarge")
+    assert any("InsufficientInstanceCapacity" in words for words in said)
+    assert cloud.left() == only(SECOND)
+
+
+def test_when_all_types_are_short_it_may_be_tried_later(cloud: Cloud) -> None:
+    """The types that were tried are named; nothing stays behind."""
+    cloud.sandbox.fault("CreateEndpoint", "capacity", times=None)
+    with pytest.raises(EndpointUnavailable, match=r"no capacity just now for ml\.c5\.xlarge or ml\.m5\.xlarge"):
+        deploy()
+    assert delete() == ()
+    assert cloud.left() == NOTHING
+
+
+def test_a_quota_is_final(cloud: Cloud) -> None:
+    """Waiting does not help: AWS's words, and where to ask for more."""
+    cloud.sandbox.fault("CreateEndpoint", "resource-limit", times=None)
+    with pytest.raises(EndpointRefused, match=r"account-level service limit.*Ask for a higher quota"):
+        deploy()
+    assert cloud.sandbox.requests()["CreateEndpoint"] == 1
+
+
+def test_a_failed_endpoint_says_why(cloud: Cloud) -> None:
+    """AWS's reason and the log group are where a person starts to look."""
+    cloud.sandbox.fault("CreateEndpoint", "goes-failed")
+    with pytest.raises(EndpointRefused, match=rf"ping health check.*/aws/sagemaker/Endpoints/{NAME}"):
+        deploy()
+    assert delete() == ()
+    assert cloud.left() == NOTHING
+
+
+def test_an_endpoint_that_does_not_come_up_is_given_up(cloud: Cloud) -> None:
+    """Past deploy_minutes the run goes on without it; what cannot be deleted yet is said."""
+    cloud.sandbox.fault("CreateEndpoint", "stays-creating", seconds=3)
+    with pytest.raises(EndpointUnavailable, match=r"not in service after 0\.0 minutes, as deploy_minutes allows"):
+        deploy(deploy_minutes=0.01)
+    assert delete() == ()
+    assert cloud.left() == NOTHING
+
+
+@pytest.mark.parametrize("operation", ["CreateModel", "CreateEndpointConfig", "CreateEndpoint"])
+def test_an_answer_that_is_lost_is_no_failure(cloud: Cloud, operation: str) -> None:
+    """The call took effect, its answer was an error: what exists is what was wanted."""
+    cloud.sandbox.fault(operation, "after-effect-500")
+    assert deploy().name == NAME
+
+
+@pytest.mark.parametrize("operation", ["DescribeModel", "DescribeEndpointConfig", "DescribeEndpoint"])
+def test_a_look_that_fails_is_no_failure(cloud: Cloud, operation: str) -> None:
+    """What was created, and costs, is not given up because AWS could not be asked how it is."""
+    cloud.sandbox.fault(operation, "access-denied")
+    assert deploy().name == NAME
+
+
+@pytest.mark.parametrize("operation", ["CreateModel", "CreateEndpointConfig", "CreateEndpoint"])
+def test_a_refused_creation_leaves_nothing(cloud: Cloud, operation: str) -> None:
+    """The permission is named; what was created before goes with the deletion."""
+    cloud.sandbox.fault(operation, "access-denied", times=None)
+    with pytest.raises(EndpointRefused, match=f"sagemaker:{operation}"):
+        deploy()
+    assert delete() == ()
+    assert cloud.left() == NOTHING
+
+
+def test_without_the_right_to_tag_nothing_is_created(cloud: Cloud) -> None:
+    """A lease that cannot be renewed would end the run in its middle: refused at the start, naming the permission."""
+    cloud.sandbox.fault("AddTags", "access-denied", times=None)
+    with pytest.raises(EndpointRefused, match=r"nothing was created.*sagemaker:AddTags"):
+        deploy()
+    assert not any(operation.startswith("CreateModel") for operation in cloud.sandbox.requests())
+
+
+def test_somebody_elses_resource_of_our_name_is_not_used(cloud: Cloud) -> None:
+    """Its tags say that it is theirs: it is neither asked nor deleted."""
+    cloud.three(NAME)
+    deployment = deploy()
+    assert deployment.name == SECOND
+    assert delete() == ()
+    assert cloud.left() == only(NAME)
+
+
+def test_a_retried_run_does_not_wait_for_its_old_endpoint(cloud: Cloud) -> None:
+    """The old one is still Deleting: the new one takes the next name, and both end."""
+    cloud.three(NAME, tags_for(RUN))
+    cloud.sandbox.settings(deleting_seconds=2)
+    cloud.client.delete_endpoint(EndpointName=NAME)
+    assert deploy().name == SECOND
+    assert delete() == ()
+    assert SageMakerEndpoint(spec()).wait_until_gone(NAME, 20) == ()
+    assert cloud.sandbox.resources().endpoints == {}
+
+
+def test_delete_takes_all_attempts_and_no_other_run(cloud: Cloud) -> None:
+    """It needs nothing but a name, and may be repeated."""
+    for name in (NAME, SECOND):
+        cloud.three(name, tags_for(RUN))
+    cloud.three(resource_name(OTHER_RUN, 1), tags_for(OTHER_RUN))
+    assert (delete(), delete()) == ((), ())
+    assert cloud.left() == only(resource_name(OTHER_RUN, 1))
+
+
+def test_names_that_are_no_runs_are_refused() -> None:
+    """A slip in a name must not end in a listing of everything."""
+    with pytest.raises(FinalError, match="'flood-extent-' is no name of a run's endpoint"):
+        SageMakerEndpoint(spec()).delete("flood-extent-")
+
+
+def test_what_is_left_is_said(cloud: Cloud) -> None:
+    """In AWS's words, for the report; the sweep goes on with it."""
+    cloud.three(NAME, tags_for(RUN))
+    cloud.sandbox.fault("DeleteEndpoint", "access-denied", times=None)
+    left = delete(delete_seconds=1)
+    assert "not authorized to perform: sagemaker:DeleteEndpoint" in left[0]
+
+
+def test_after_the_end_nothing_is_deployed(cloud: Cloud) -> None:
+    """A deployment that was waiting for its turn when the run was cancelled must not begin."""
+    delete()
+    with pytest.raises(EndpointRefused, match="the run is being torn down"):
+        deploy()
+    assert "CreateModel" not in cloud.sandbox.requests()
+
+
+def in_background(work: Callable[[], Any]) -> Future[Any]:
+    pool = ThreadPoolExecutor(1)
+    future = pool.submit(work)
+    pool.shutdown(wait=False)
+    return future
+
+
+@pytest.mark.parametrize(
+    "reached",
+    ["DescribeTrainingJob", "ListEndpoints", "AddTags", "CreateModel", "CreateEndpointConfig", "CreateEndpoint"],
+)
+@pytest.mark.parametrize("slow", [0.0, 0.4])
+def test_delete_while_deploying_leaves_nothing(cloud: Cloud, reached: str, slow: float) -> None:
+    """Cancelled at any moment, also in the middle of a call that AWS answers late."""
+    if slow:
+        cloud.sandbox.fault(reached, "hang", seconds=slow)
+    deploying = in_background(deploy)
+    while not cloud.sandbox.requests().get(reached):
+        time.sleep(0.005)
+    left = delete()
+    with pytest.raises(EndpointRefused, match="torn down"):
+        deploying.result(60)
+    assert left == ()
+    assert cloud.left() == NOTHING
+
+
+def test_delete_while_waiting_for_service_ends_the_wait_at_once(cloud: Cloud) -> None:
+    """The deploying thread does not sleep on, and does not look any more."""
+    cloud.sandbox.settings(creating_seconds=2)
+    deploying = in_background(deploy)
+    while NAME not in cloud.sandbox.resources().endpoints:
+        time.sleep(0.01)
+    assert delete() == ()
+    with pytest.raises(EndpointRefused, match="torn down"):
+        deploying.result(60)
+    assert cloud.left() == NOTHING
+
+
+def test_a_creation_that_aws_answers_after_the_deletion_is_deleted_too(cloud: Cloud) -> None:
+    """The deletion found nothing, for nothing was there yet: the thread that created it clears up itself."""
+    cloud.sandbox.fault("CreateModel", "hang", seconds=2)
+    deploying = in_background(deploy)
+    while not cloud.sandbox.requests().get("CreateModel"):
+        time.sleep(0.005)
+    assert delete(notice_seconds=0.1) == ()
+    with pytest.raises(EndpointRefused, match="torn down"):
+        deploying.result(60)
+    assert cloud.left() == NOTHING
+    assert cloud.sandbox.requests()["DeleteModel"] == 1
+
+
+def test_no_further_attempt_of_a_creation_begins_once_the_run_is_over(cloud: Cloud) -> None:
+    """The SDK would try ten times: an error in the middle of the teardown must not become an endpoint after it."""
+    cloud.sandbox.fault("CreateEndpoint", "internal", times=None)
+    deploying = in_background(deploy)
+    while not cloud.sandbox.requests().get("CreateEndpoint"):
+        time.sleep(0.005)
+    delete()
+    cloud.sandbox.clear_faults()
+    with pytest.raises(EndpointRefused, match="torn down"):
+        deploying.result(60)
+    assert cloud.left() == NOTHING
+
+
+def test_delete_returns_when_the_deployment_has_ended(cloud: Cloud) -> None:
+    """A creation that is under way is waited for: else it would be reported gone before it is there."""
+    cloud.sandbox.fault("CreateEndpoint", "hang", seconds=0.7)
+    deploying = in_background(deploy)
+    while not cloud.sandbox.requests().get("CreateEndpoint"):
+        time.sleep(0.005)
+    assert delete() == ()
+    assert sagemaker._held[RUN].idle.is_set()
+    assert isinstance(deploying.exception(60), EndpointRefused)
+
+
+def test_two_threads_may_delete_at_once(cloud: Cloud) -> None:
+    """A signal's handler and the flow's own end."""
+    deploy()
+    with ThreadPoolExecutor(3) as pool:
+        assert list(pool.map(lambda _: delete(), range(3))) == [(), (), ()]
+    assert cloud.left() == NOTHING
+
+
+def test_an_interrupted_wait_does_not_interrupt_the_deletion(cloud: Cloud) -> None:
+    """A second Ctrl-C: the caller is let go, the deletion runs to its end before the process does."""
+    cloud.three(NAME, tags_for(RUN))
+    cloud.sandbox.fault("DescribeEndpoint", "hang", seconds=0.5)
+
+    def interrupt() -> None:
+        while not cloud.sandbox.requests().get("DescribeEndpoint"):
+            time.sleep(0.005)
+        os.kill(os.getpid(), 2)
+
+    cloud.sandbox.forget_requests()
+    threading.Thread(target=interrupt).start()
+    with pytest.raises(KeyboardInterrupt):
+        delete()
+    tearing = [thread for thread in threading.enumerate() if thread.name.startswith("teardown")]
+    assert len(tearing) == 1
+    assert not tearing[0].daemon
+    tearing[0].join()
+    assert cloud.left() == NOTHING
+
+
+def test_settings_that_are_missing_are_said_not_raised(aws_settings: pytest.MonkeyPatch) -> None:
+    """Teardown runs in a ``finally``: what it raised would hide why the run failed."""
+    aws_settings.delenv("AWS_DEFAULT_REGION")
+    aws_settings.setenv("AWS_CONFIG_FILE", "/nowhere")
+    assert "region" in delete()[0]
+
+
+def test_a_teardown_is_done_within_half_a_minute() -> None:
+    """By its parts: notice, passes, and one call that hangs; whatever else happens, the caller is let go."""
+    calls = teardown.CONNECT_SECONDS + teardown.READ_SECONDS
+    patience = Patience()
+    assert patience.notice_seconds + patience.delete_seconds + calls <= patience.all_seconds <= 30
+
+
+def test_a_teardown_that_hangs_lets_its_caller_go(cloud: Cloud) -> None:
+    """A name that does not resolve knows no time limit."""
+    cloud.three(NAME, tags_for(RUN))
+    cloud.sandbox.fault("ListEndpoints", "hang", seconds=1)
+    assert delete(all_seconds=0.2) == ("AWS did not answer within 0.2 s",)
+
+
+def test_a_forked_process_holds_nothing(cloud: Cloud) -> None:
+    """What the parent deploys is not the child's to know, nor does a lock of the parent's stop it."""
+    deploy()
+    assert sagemaker._held
+    with sagemaker._lock:
+        child = os.fork()
+        if child == 0:
+            os._exit(0 if not sagemaker._held and sagemaker._lock.acquire(timeout=5) else 1)
+    assert os.waitpid(child, 0)[1] == 0
+    assert cloud.left() == only(NAME)
+
+
+@pytest.mark.parametrize(
+    ("instance_type", "own"),
+    [("ml.c5.xlarge", False), ("ml.c5d.xlarge", True), ("ml.m5.large", False), ("ml.g5.2xlarge", True)],
+)
+def test_instances_with_a_disk_of_their_own(instance_type: str, own: bool) -> None:
+    """AWS's families, by name."""
+    assert has_own_disk(instance_type) == own
