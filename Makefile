@@ -27,14 +27,14 @@ demo: $(VENV)/core.stamp
 demo-sagemaker: $(VENV)/sandbox.stamp
 	$(BIN)/flood-extent demo --endpoint sagemaker
 
+# In two processes, for most tests wait for servers; the slow ones measure time limits, and run one by one.
 test: $(VENV)/dev.stamp
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow" --numprocesses 2 --dist loadfile
 
 test-slow: $(VENV)/dev.stamp
 	$(BIN)/python -m pytest -m slow
 
-test-all: $(VENV)/dev.stamp
-	$(BIN)/python -m pytest
+test-all: test test-slow
 
 lint: $(VENV)/dev.stamp
 	$(BIN)/ruff check .

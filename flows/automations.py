@@ -1,10 +1,12 @@
 """Automations of the Prefect server: what it does by itself when a run falls silent.
 
-A run that dies together with its worker stays Running for ever, for nobody is left to say otherwise. Every run sends a
-heartbeat; the server marks one that has stopped as Crashed and starts the sweep, which may then delete its endpoint
-without waiting for the lease.
+A run that dies together with its worker stays Running for ever, for nobody is left to say otherwise. Runs of a
+deployment whose environment sets ``PREFECT_FLOWS_HEARTBEAT_FREQUENCY`` to 30 seconds say that they live; the server
+marks one that has stopped as Crashed and starts the sweep, which may then delete its endpoint without waiting for the
+lease. Runs of other deployments, or of none, beat every three minutes or not at all: they are left to their lease.
 """
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -38,27 +40,27 @@ LIVING_STATES = (
     "RolledBack",
     *FINAL_STATES,
 )
-FLOW = "flood-extent"
 
 
-def heartbeat_lost(sweep_deployment: UUID | None, silent_seconds: float = SILENT_SECONDS) -> AutomationCore:
-    """A run of ours that says nothing for so long is Crashed, and what it left is swept.
+def heartbeat_lost(deployments: Sequence[UUID], sweep_deployment: UUID | None) -> AutomationCore:
+    """A run of these deployments that says nothing for three heartbeats is Crashed, and what it left is swept.
 
     Args:
+        deployments: Of the flow ``flood-extent``, whose runs send a heartbeat every ``HEARTBEAT_SECONDS``.
         sweep_deployment: Of the flow ``sweep-endpoints``; None where there is none.
-        silent_seconds: Three heartbeats at least.
     """
+    beating = [f"prefect.deployment.{deployment}" for deployment in deployments]
     trigger = EventTrigger(
         posture=Posture.Proactive,
         after={HEARTBEAT},
         expect={HEARTBEAT, *(f"prefect.flow-run.{state}" for state in LIVING_STATES)},
         match=ResourceSpecification({"prefect.resource.id": ["prefect.flow-run.*"]}),
-        match_related=ResourceSpecification({"prefect.resource.role": "flow", "prefect.resource.name": FLOW}),
+        match_related=ResourceSpecification({"prefect.resource.role": "deployment", "prefect.resource.id": beating}),
         for_each={"prefect.resource.id"},
         threshold=1,
-        within=timedelta(seconds=silent_seconds),
+        within=timedelta(seconds=SILENT_SECONDS),
     )
-    words = f"no heartbeat for {silent_seconds:g} seconds: its process is gone"
+    words = f"no heartbeat for {SILENT_SECONDS} seconds: its process is gone"
     crash = ChangeFlowRunState(state=StateType.CRASHED, name="Crashed", message=words, force=False)
     actions: list[Any] = [crash]
     if sweep_deployment is not None:
@@ -72,11 +74,11 @@ def heartbeat_lost(sweep_deployment: UUID | None, silent_seconds: float = SILENT
     )
 
 
-def apply(automation: AutomationCore) -> None:
-    """Create the automation on the server at hand, or bring the one of its name up to date."""
+def apply(automation: AutomationCore) -> UUID:
+    """Create the automation on the server at hand, or bring the one of its name up to date; its id."""
     with get_client(sync_client=True) as client:
         there = client.read_automations_by_name(automation.name)
-        if there:
-            client.update_automation(there[0].id, automation)
-        else:
-            client.create_automation(automation)
+        if not there:
+            return client.create_automation(automation)
+        client.update_automation(there[0].id, automation)
+        return there[0].id

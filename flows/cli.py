@@ -16,11 +16,12 @@ from flows.interrupts import Interrupted, interruptible
 from flows.local_server import SERVE_PORT
 from flows.options import add_options
 from tasks.core.errors import FloodExtentError, UnusableArgument
+from tasks.core.redaction import redact
 
 NO_PRODUCT = 1
 UNUSABLE = 64
 INTERRUPTED = 130
-NOT_FOR_DEMO = frozenset({"dataset"})
+NOT_FOR_DEMO = frozenset({"dataset", "training_job"})
 
 
 class Parser(argparse.ArgumentParser):
@@ -54,12 +55,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _trace_file() -> str:
     """The current exception's traceback, in a file that stays."""
     with tempfile.NamedTemporaryFile("w", prefix="flood-extent-", suffix=".trace", delete=False) as file:
-        file.write(traceback.format_exc())
+        file.write(str(redact(traceback.format_exc())))
     return file.name
 
 
 def _complain(reason: object, status: int) -> int:
-    print(f"flood-extent: {reason}", file=sys.stderr)
+    print(f"flood-extent: {redact(str(reason))}", file=sys.stderr)
     return status
 
 
@@ -95,6 +96,7 @@ def _add_score(parser: argparse.ArgumentParser) -> None:
 
 def _add_serve(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--port", type=int, default=SERVE_PORT, help=f"on loopback (default: {SERVE_PORT})")
+    parser.add_argument("--aws-block", metavar="NAME", help="prefect-aws AwsCredentials block to sweep with")
 
 
 def _add_sweep(parser: argparse.ArgumentParser) -> None:

@@ -13,7 +13,7 @@ import httpx
 from rich.console import Console
 from rich.markup import escape
 
-from flows.local_server import ApiUnreachable
+from flows.local_server import ApiUnreachable, ServerNotStarted
 from flows.options import parameters_of
 from flows.parameters import RunParameters
 from flows.terminal import Watcher, show_plan, show_product, show_score
@@ -49,6 +49,7 @@ def run_flow(parameters: RunParameters, console: Console) -> tuple[int, Mapping[
     from flows.last_resort import endpoint_gone_at_the_end  # noqa: PLC0415
     from flows.local_server import prefect_api  # noqa: PLC0415
     from flows.unsent import sent_at_the_end  # noqa: PLC0415
+    from tasks.aws_access import aws_access  # noqa: PLC0415
 
     if parameters.aws_block is None:  # else the flow checks: who may ask AWS is known to the server alone
         check(parameters)
@@ -61,7 +62,9 @@ def run_flow(parameters: RunParameters, console: Console) -> tuple[int, Mapping[
         if server is not None:
             with console.status("starting a Prefect server for this run"):
                 server.wait_until_up()
-        with sent_at_the_end(), endpoint_gone_at_the_end(parameters, watcher), watcher.watching():
+        # Held until the endpoint is gone: the server with the credentials' block may be away by then.
+        access = aws_access(parameters.aws_block, parameters.kms_key)
+        with access, sent_at_the_end(), endpoint_gone_at_the_end(parameters, watcher), watcher.watching():
             state = _final_state(parameters, watcher)
         if server is not None and state is not None and state.state_details.flow_run_id is not None:
             unrecorded = server.wait_until_recorded(state.state_details.flow_run_id, watcher.task_runs)
@@ -114,6 +117,10 @@ def demo(options: argparse.Namespace) -> int:
         setattr(options, name, getattr(options, name, str(folder / place)))
     scene = folder / "scene" / DATASET
     if on_sagemaker:
+        if output.startswith("s3://"):
+            raise UnusableArgument(
+                f"--output {output}: the demo on SageMaker has an S3 of its own; name a folder for the copy"
+            )
         return _demo_on_sagemaker(options, scene, folder / DATASET, truth, console)
     options.dataset, options.output_directory = str(scene), output
     return _demo(options, truth, console)[0]
@@ -134,7 +141,7 @@ def _demo_on_sagemaker(options: argparse.Namespace, scene: Path, copy: Path, tru
     """The demo on a local AWS: frames from its S3, a model in its SageMaker, the product to its S3."""
     from flows import sandboxed  # noqa: PLC0415
 
-    with sandboxed.sandbox_only() as sandbox:
+    with sandboxed.sandbox_only(getattr(options, "model", "water-index")) as sandbox:
         console.print(f"a local AWS at {sandbox.url}: no real account is touched")
         options.dataset = sandboxed.upload(scene, sandbox)
         options.training_job = sandboxed.TRAINING_JOB
@@ -164,11 +171,11 @@ def serve(options: argparse.Namespace) -> int:
     with dashboard(options.port) as address:
         console.print(f"dashboard: {address}")
         console.print(f"start a run there, or: prefect deployment run flood-extent/{DEPLOYMENT} -p dataset=DATASET")
-        sweeping = may_sweep()
-        why = f"every {SWEEP_MINUTES} minutes" if sweeping else "not: there are no AWS credentials, or no extra aws"
+        sweeping = may_sweep(options.aws_block)
+        why = f"every {SWEEP_MINUTES} minutes" if sweeping else "not, without the extra aws, credentials and a region"
         console.print(f"SageMaker endpoints of dead runs are swept: {why}")
         console.print("Ctrl-C ends the dashboard and the runs started from it")
-        serve_runs(sweeping=sweeping)
+        serve_runs(sweeping=sweeping, aws_block=options.aws_block)
     return DONE
 
 
@@ -215,7 +222,7 @@ def sweep(options: argparse.Namespace) -> int:
             server = stack.enter_context(prefect_api(os.environ, Path(folder) / "server.log"))
             if server is not None:
                 server.wait_until_up()
-        except ApiUnreachable as error:
+        except (ApiUnreachable, ServerNotStarted) as error:
             console.print(f"leases and age alone decide, for {error}")
         verdicts = sweep_once(dry_run=options.dry_run, max_minutes=limit, aws_block=options.aws_block)
     for verdict in verdicts:

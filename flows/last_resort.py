@@ -1,7 +1,7 @@
 """What a run from the command line does about its SageMaker endpoint when everything else has been tried.
 
 AWS refuses to delete an endpoint that is still being created, and a run that is interrupted just then cannot wait. The
-command can: it goes on asking until the endpoint is gone, unless it is interrupted, too.
+command can: it goes on asking until the deletion is accepted, unless it is interrupted, too.
 """
 
 import importlib
@@ -12,7 +12,6 @@ from uuid import UUID
 
 from flows.parameters import RunParameters
 from flows.terminal import Watcher
-from tasks.aws_access import aws_access
 from tasks.services.endpoint_kinds import SAGEMAKER
 
 SECONDS_A_MINUTE = 60
@@ -27,8 +26,7 @@ def endpoint_gone_at_the_end(parameters: RunParameters, watcher: Watcher) -> Ite
     finally:
         run = watcher.flow_run_id
         if parameters.endpoint == SAGEMAKER and run is not None and not _known_to_be_gone(watcher):
-            with aws_access(parameters.aws_block, None):
-                delete_patiently(run, parameters.deploy_minutes * SECONDS_A_MINUTE, watcher)
+            delete_patiently(run, parameters.deploy_minutes * SECONDS_A_MINUTE, watcher)
 
 
 def _known_to_be_gone(watcher: Watcher) -> bool:
@@ -37,18 +35,24 @@ def _known_to_be_gone(watcher: Watcher) -> bool:
 
 
 def delete_patiently(run: UUID, seconds: float, watcher: Watcher) -> None:
-    """Delete what the run has left, for as long as AWS may refuse to, saying so."""
+    """Delete what the run has left, for as long as AWS may refuse to, saying so.
+
+    What AWS cannot delete yet is worth waiting for; what it denies or does not answer is left to the sweep.
+    """
     teardown = importlib.import_module("tasks.services.teardown")
-    client = teardown.make_client()
+    say, client = watcher.console.print, teardown.make_client()
     left = _left(teardown, teardown.delete_run(client, run, seconds=FIRST_SECONDS))
-    if not left:
-        return
-    say = watcher.console.print
-    say("\n".join(left), soft_wrap=True)
-    say(f"trying again for {seconds / SECONDS_A_MINUTE:.0f} minutes at most; Ctrl-C leaves it to flood-extent sweep")
-    left = _left(teardown, teardown.delete_run(client, run, seconds=seconds))
-    say("\n".join(left) or "deleted", soft_wrap=True)
+    if any(step.outcome is teardown.Outcome.WAITING for step in left):
+        say("\n".join(map(str, left)), soft_wrap=True)
+        say(
+            f"trying again for {seconds / SECONDS_A_MINUTE:.0f} minutes at most; Ctrl-C leaves it to flood-extent sweep"
+        )
+        left = _left(teardown, teardown.delete_run(client, run, seconds=seconds))
+        say("deletion accepted" if not left else "", end="" if left else "\n")
+    if left:
+        say("\n".join(map(str, left)), soft_wrap=True)
+        say("this is left in SageMaker: remove what stands against it, then: flood-extent sweep", soft_wrap=True)
 
 
-def _left(teardown: Any, steps: list[Any]) -> list[str]:
-    return [str(step) for step in steps if step.outcome not in teardown.ACCEPTED]
+def _left(teardown: Any, steps: list[Any]) -> list[Any]:
+    return [step for step in steps if step.outcome not in teardown.ACCEPTED]

@@ -22,8 +22,11 @@ class EndpointLeft(FloodExtentError):
 
 
 @contextmanager
-def sandbox_only() -> Iterator[Sandbox]:
+def sandbox_only(model: str = "water-index") -> Iterator[Sandbox]:
     """A local AWS, and nothing else that an AWS client of this process could reach, for the block.
+
+    Args:
+        model: What its endpoints predict with.
 
     Raises:
         UnusableArgument: The extra ``sandbox`` is not installed.
@@ -32,12 +35,12 @@ def sandbox_only() -> Iterator[Sandbox]:
         raise UnusableArgument(
             'the demo on SageMaker needs the extra "sandbox": pip install -c requirements.lock -e ".[sandbox]"'
         )
-    before = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
+    before = {name: os.environ[name] for name in _settings()}
     with tempfile.TemporaryDirectory(prefix="flood-extent-sandbox-") as folder:
         try:
             _replace_settings({})  # the sandbox itself must not have them either
             log, delays = Path(folder) / "log", (CREATING_SECONDS, DELETING_SECONDS)
-            sandbox = Sandbox.start(log, creating_seconds=delays[0], deleting_seconds=delays[1])
+            sandbox = Sandbox.start(log, model=model, creating_seconds=delays[0], deleting_seconds=delays[1])
             try:
                 _replace_settings(sandbox.environment)
                 yield sandbox
@@ -48,9 +51,14 @@ def sandbox_only() -> Iterator[Sandbox]:
 
 
 def _replace_settings(settings: dict[str, str]) -> None:
-    for name in [name for name in os.environ if name.startswith("AWS_")]:
+    for name in _settings():
         del os.environ[name]
     os.environ.update(settings)
+
+
+def _settings() -> list[str]:
+    """Names of what AWS clients read."""
+    return [name for name in os.environ if name.startswith("AWS_") or name == "NO_PROXY"]
 
 
 def upload(scene: Path, sandbox: Sandbox) -> str:

@@ -17,6 +17,7 @@ from flows import automations
 from flows.flood_extent import flood_extent
 from flows.local_server import Server, using
 from flows.sweep_endpoints import sweep_endpoints
+from tasks.aws_access import aws_access
 
 DEPLOYMENT, SWEEP = "local", "every-15-minutes"
 SWEEP_MINUTES = 15
@@ -43,30 +44,34 @@ def dashboard(port: int) -> Iterator[str]:
             server.stop()
 
 
-def may_sweep() -> bool:
-    """Whether the default chain of AWS credentials holds any: without, a sweep every quarter of an hour only fails."""
+def may_sweep(aws_block: str | None) -> bool:
+    """Whether credentials and region are there: without, a sweep every quarter of an hour only fails."""
     if importlib.util.find_spec("sagemaker") is None:
         return False
     import boto3  # noqa: PLC0415 - in the extra "aws"
 
-    return boto3.Session().get_credentials() is not None
+    with aws_access(aws_block, None):
+        session = boto3.Session()
+        return session.region_name is not None and session.get_credentials() is not None
 
 
-def serve_runs(*, sweeping: bool) -> None:
+def serve_runs(*, sweeping: bool, aws_block: str | None = None) -> None:
     """Register the deployments, and execute what is started from them, until interrupted.
 
     Args:
         sweeping: Whether to sweep SageMaker on a schedule, too.
+        aws_block: Credentials to sweep with; None: the default chain.
     """
     # Prefect's runner forgets to await its own end when it is interrupted.
     warnings.filterwarnings("ignore", message="coroutine 'Runner.astop' was never awaited")
     how: dict[str, Any] = {"tags": TAGS, "entrypoint_type": EntrypointType.MODULE_PATH}
-    deployments = [RunnerDeployment.from_flow(flood_extent, DEPLOYMENT, **how)]
-    swept_by = None
+    flood: Any = RunnerDeployment.from_flow(flood_extent, DEPLOYMENT, **how)
+    deployments, swept_by = [flood], None
     if sweeping:
         every = timedelta(minutes=SWEEP_MINUTES)
-        sweep: Any = RunnerDeployment.from_flow(sweep_endpoints, SWEEP, interval=every, **how)
+        block = {"aws_block": aws_block} if aws_block else {}
+        sweep: Any = RunnerDeployment.from_flow(sweep_endpoints, SWEEP, interval=every, parameters=block, **how)
         swept_by = sweep.apply()
         deployments.append(sweep)
-    automations.apply(automations.heartbeat_lost(swept_by))
+    automations.apply(automations.heartbeat_lost([flood.apply()], swept_by))
     serve(*deployments, print_starting_message=False)

@@ -38,8 +38,9 @@ def sweep_endpoints(
     for verdict in verdicts:
         get_run_logger().log(40 if verdict.failed else 20, "%s", verdict)
     message = summary(verdicts, dry_run=dry_run)
-    if any(verdict.failed for verdict in verdicts):
-        return Failed(name="NotSwept", message=message)
+    failed = [str(step) for verdict in verdicts for step in verdict.failed]
+    if failed:
+        return Failed(name="NotSwept", message=f"{message}; {'; '.join(failed)}")
     return Completed(message=message)
 
 
@@ -68,5 +69,7 @@ def summary(verdicts: "list[Verdict]", *, dry_run: bool) -> str:
     """What a sweep did, in one line."""
     due = [verdict for verdict in verdicts if verdict.reason]
     left = sum(bool(verdict.left) for verdict in due)
-    done = f"{len(due)} to delete" if dry_run else f"{len(due) - left} deleted, {left} left to the next sweep"
+    done = (
+        f"{len(due)} to delete" if dry_run else f"deletion of {len(due) - left} accepted, {left} left to the next sweep"
+    )
     return f"{done}, {len(verdicts) - len(due)} kept"

@@ -93,12 +93,18 @@ def show_product(console: Console, record: Mapping[str, Any], product: str) -> N
 
 def _endpoint_words(endpoint: Mapping[str, Any]) -> str:
     """What a SageMaker endpoint was, took and cost, and that it is gone; empty where there was none."""
-    if "minutes_billed" not in endpoint:
+    if "instance_type" not in endpoint and "left" not in endpoint:
         return ""
-    cost = f", cost {endpoint['cost']:.2f}" if "cost" in endpoint else ""
-    end = "gone" if "gone" in endpoint else "NOT GONE: " + "; ".join(endpoint.get("left", ()))
-    kind = f"{endpoint.get('instance_count', 0)} x {endpoint.get('instance_type', 'no instance')}"
-    return f"{kind}, {endpoint['minutes_billed']:.1f} minutes{cost}, {end}"
+    parts = []
+    if "instance_type" in endpoint:
+        parts += [
+            f"{endpoint['instance_count']} x {endpoint['instance_type']}",
+            f"{endpoint['minutes_billed']:.1f} minutes",
+        ]
+    if "cost" in endpoint:
+        parts.append(f"cost {endpoint['cost']:.2f}")
+    parts.append("gone" if "gone" in endpoint else "NOT GONE: " + "; ".join(endpoint.get("left", ())))
+    return ", ".join(parts)
 
 
 def _stage_seconds(record: Mapping[str, Any]) -> dict[str, float]:

@@ -1,6 +1,6 @@
 """The endpoint's life within a run: its name comes first, its end is certain."""
 
-import importlib
+import logging
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -90,11 +90,11 @@ class EndpointLife:
         if not self.times:
             return
         self.left = endpoint_service(self.spec).delete(self.name)
-        self.times["deleted"] = datetime.now(UTC)
         for words in self.left:
             get_run_logger().error("not deleted yet: %s", words)
         if not self.left:
-            get_run_logger().info("endpoint %s: deletion accepted", self.name)
+            self.times["deleted"] = datetime.now(UTC)
+            get_run_logger().info("endpoint %s: torn down", self.name)
 
     def wait_until_gone(self) -> None:
         """See that nothing of it is left, for the report; what is left counts against the run."""
@@ -103,6 +103,7 @@ class EndpointLife:
         self.left = endpoint_service(self.spec).wait_until_gone(self.name, GONE_SECONDS)
         if not self.left:
             self.times["gone"] = datetime.now(UTC)
+            self.times.setdefault("deleted", self.times["gone"])
 
     def to_dict(self) -> dict[str, Any]:
         """For the run's record."""
@@ -110,23 +111,29 @@ class EndpointLife:
             return {"kind": self.spec.kind, "name": None}
         told = {"name": self.name, **({} if self.deployment is None else self._facts(self.deployment))}
         times = {name: moment.isoformat(timespec="seconds") for name, moment in self.times.items()}
-        left = {"left": list(self.left)} if self.left else {}
-        return {"kind": self.spec.kind, **told, **times, **self._bill(), **left}
+        faults: dict[str, Any] = {"error": self.error} if self.error else {}
+        faults |= {"left": list(self.left)} if self.left else {}
+        return {"kind": self.spec.kind, **told, **times, **self._bill(), **faults}
 
     def _facts(self, deployment: Deployment) -> dict[str, Any]:
         return {"name": deployment.name, **deployment.facts}
 
     def _bill(self) -> dict[str, Any]:
-        """Minutes and, where the price is known, the cost: from creation to the verified end, so at most too much."""
-        end = self.times.get("gone", self.times.get("deleted"))
-        if self.spec.kind != SAGEMAKER or end is None:
+        """Minutes and, where the price is known, the cost: from creation to the verified end, so at most too much.
+
+        What is not gone is billed on, and what another instance type costs is not known.
+        """
+        if self.spec.kind != SAGEMAKER or self.deployment is None:
             return {}
+        end = self.times.get("gone", datetime.now(UTC))
         minutes = (end - self.times["created"]).total_seconds() / SECONDS_A_MINUTE
         bill: dict[str, Any] = {"minutes_billed": round(minutes, 2)}
-        used = None if self.deployment is None else self.deployment.facts.get("instance_type")
+        used = self.deployment.facts["instance_type"]
         if self.instance_hour_price is not None and used == self.spec.instance_types[0]:
             hours = minutes / MINUTES_AN_HOUR * self.spec.instance_count
             bill["cost"] = round(hours * self.instance_hour_price, 4)
+        elif self.instance_hour_price is not None:
+            bill["cost_unknown"] = f"it ran on {used}; the price is that of {self.spec.instance_types[0]}"
         return bill
 
 
@@ -139,8 +146,6 @@ def tear_down_endpoint(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any
     if parameters.get("endpoint") != SAGEMAKER:
         return
     with aws_access(parameters.get("aws_block"), None):
-        teardown = importlib.import_module("tasks.services.teardown")
-        steps = teardown.delete_run(teardown.make_client(), flow_run.id, seconds=teardown.HOOK_SECONDS)
-    logger = flow_run_logger(flow_run)
-    for step in steps:
-        logger.log(20 if step.outcome in teardown.ACCEPTED else 40, "%s", step)
+        left = endpoint_service(EndpointSpec(SAGEMAKER)).delete(endpoint_name(flow_run.id))
+    for words in left or ("its endpoint: torn down",):
+        flow_run_logger(flow_run).log(logging.ERROR if left else logging.INFO, "%s", words)

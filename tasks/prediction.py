@@ -34,7 +34,12 @@ def predict(job: TileJob, service: EndpointService, endpoint: Deployment) -> Non
         EndpointRefused: It will not.
     """
     png = service.invoke(endpoint, storage.read_bytes(job.jpeg_uri))
-    decode_mask(png, job.resized.width_px, job.resized.height_px, job.tile.id)
+    try:
+        decode_mask(png, job.resized.width_px, job.resized.height_px, job.tile.id)
+    except WrongMask as error:
+        if "log_group" in endpoint.facts:
+            raise WrongMask(f"{error}. The endpoint's log is {endpoint.facts['log_group']}") from error
+        raise
     storage.write_bytes(job.labels_uri, png)
 
 

@@ -3,13 +3,28 @@
 from collections.abc import Iterator
 
 import pytest
+from command_line import QUIET
 from hypothesis import settings
 
+from flows.local_server import ONE_RUN_SETTINGS, Server
 from infra.sandbox.client import Sandbox
 
 # A loaded machine is not a fault: time is measured by the benchmarks, never asserted by tests.
 settings.register_profile("flood-extent", deadline=None)
 settings.load_profile("flood-extent")
+
+
+@pytest.fixture(scope="session")
+def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The API of a Prefect server with a database of its own, for the session."""
+    home = tmp_path_factory.mktemp("prefect")
+    settings = {"PREFECT_HOME": str(home), **ONE_RUN_SETTINGS, **QUIET}
+    server = Server.start(home / "server.log", settings)
+    try:
+        server.wait_until_up()
+        yield server.url
+    finally:
+        server.stop()
 
 
 @pytest.fixture(scope="session")

@@ -30,7 +30,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, list[str]]:  # 
         ``kept``, ``deleted`` and ``left`` (to the next sweep), in words.
 
     Raises:
-        NotSwept: AWS refused a deletion.
+        NotSwept: AWS refused a deletion, or has been unable to do it for hours.
     """
     verdicts = sweep(
         make_client(),

@@ -162,6 +162,18 @@ def _denied(call: Call, rule: Rule, _: Handler) -> Response:
     return refusal(call, Refused(words, code=code, status=status))
 
 
+def _badly_signed(call: Call, _rule: Rule, _inner: Handler) -> Response:
+    """AWS quotes what it would have signed, with every header that came: among them the session token."""
+    token = call.environ.get("HTTP_X_AMZ_SECURITY_TOKEN", "none")
+    words = (
+        "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access "
+        "Key and signing method. The Canonical String for this request should have been "
+        f"'POST\n{call.environ['PATH_INFO']}\n\nhost:{call.environ.get('HTTP_HOST', '')}\n"
+        f"x-amz-security-token:{token}\n\nhost;x-amz-security-token'"
+    )
+    return refusal(call, Refused(words, code="InvalidSignatureException", status=403))
+
+
 def _resource(call: Call) -> str:
     if call.service == S3:
         return f'"arn:aws:s3:::{call.name}"'
@@ -210,6 +222,7 @@ ERRORS: Mapping[str, Effect] = {
     "unavailable": _refusing(_unavailable),
     "internal": _refusing(_internal),
     "access-denied": _denied,
+    "bad-signature": _badly_signed,
     "resource-limit": _refusing(lambda _: Refused(LIMIT, code="ResourceLimitExceeded")),
     "body-too-large": lambda _call, _rule, _inner: invocations.too_large(Settings.max_body_bytes),
     "hang": _hang,

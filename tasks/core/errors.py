@@ -3,9 +3,17 @@
 Every message names the file, carries the offending value and says what to do about it.
 """
 
+from tasks.core.redaction import redact
+
 
 class FloodExtentError(Exception):
-    """The root: something that a person should read. Its text is shown without a traceback."""
+    """The root: something that a person should read. Its text is shown without a traceback, and without credentials.
+
+    Other programs' words are quoted in it, and AWS quotes whole requests.
+    """
+
+    def __init__(self, text: str = "") -> None:
+        super().__init__(redact(text))
 
 
 class TransientError(FloodExtentError):

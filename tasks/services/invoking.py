@@ -1,6 +1,5 @@
 """Asks a SageMaker endpoint: pooled connections, few attempts, and no more requests in flight than it serves well."""
 
-import importlib
 import os
 import threading
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from typing import Any
 from botocore.exceptions import ClientError, ReadTimeoutError
 
 from tasks.core.errors import EndpointRefused, EndpointUnavailable, FloodExtentError
-from tasks.services.aws_errors import SERVER_ERROR, passes, translated
+from tasks.services.aws_errors import SERVER_ERROR, client_error, passes, translated
 from tasks.services.pacing import Pace
 from tasks.services.sagemaker_resources import code_of, is_missing, message_of
 
@@ -71,7 +70,10 @@ def _asked(client: Any, name: str, jpeg: bytes, limits: Limits) -> bytes:
     except ReadTimeoutError as error:
         raise _too_slow(name, f"did not answer within {limits.read_seconds:g} s, {limits.attempts} times") from error
     except ClientError as error:
-        raise _judged(error, name) or error from error
+        found = _judged(error, name) or client_error(error, f"endpoint {name}")
+        if isinstance(found, EndpointRefused) and log_group(name) not in str(found):
+            found = EndpointRefused(f"{found}. The endpoint's log is {log_group(name)}")
+        raise found from error
 
 
 def log_group(name: str) -> str:
@@ -97,8 +99,9 @@ def _judged(error: ClientError, name: str) -> FloodExtentError | None:
         return kind(f"endpoint {name}: the model answered {status}: {words}. Its log is {log_group(name)}")
     if is_missing(error) or (code_of(error).startswith("Validation") and "not found" in message_of(error)):
         return EndpointRefused(
-            f"endpoint {name} is not there any more ({message_of(error)}): deleted by hand, or by the sweep past "
-            "max_endpoint_minutes. Run again: what was answered is kept"
+            f"endpoint {name} is not there any more ({message_of(error)}): deleted by hand, or past "
+            "max_endpoint_minutes, or by the sweep because its lease was not renewed. Run again: what was answered is "
+            "kept"
         )
     return None
 
@@ -124,14 +127,17 @@ def _line(name: str, in_flight: int, limits: Limits) -> _Line:
 
 @lru_cache(maxsize=4)
 def _made(_name: str, in_flight: int, limits: Limits, _process: int, _settings: tuple[tuple[str, str], ...]) -> _Line:
-    config = importlib.import_module("botocore.config").Config(
+    import boto3  # noqa: PLC0415 - half a second, and only who asks needs it
+    from botocore.config import Config  # noqa: PLC0415
+
+    config = Config(
         connect_timeout=limits.connect_seconds,
         read_timeout=limits.read_seconds,
         max_pool_connections=max(10, in_flight),
         tcp_keepalive=True,
         retries={"mode": "standard", "total_max_attempts": limits.attempts},
     )
-    client = importlib.import_module("boto3").Session().client("sagemaker-runtime", config=config)
+    client = boto3.Session().client("sagemaker-runtime", config=config)
     Pace().attach(client)
     return _Line(threading.BoundedSemaphore(in_flight), client)
 

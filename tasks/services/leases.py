@@ -5,7 +5,7 @@ Whoever kills that process, however thoroughly, stops the renewals; the sweep de
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -58,8 +58,12 @@ class Lease:
     Renewing fails softly: it is said, and tried again a sixth of the lease later. Without any, the sweep comes.
     """
 
-    def __init__(self, client: Any, run: UUID, spec: EndpointSpec, say: Say) -> None:
+    def __init__(
+        self, client: Any, run: UUID, spec: EndpointSpec, say: Say, at_cap: Callable[[], object] = lambda: None
+    ) -> None:
+        """Of a run's resources; ``at_cap`` is called once, when they may not be kept any longer."""
         self.clock = AwsClock()
+        self._at_cap = at_cap
         self._client, self._run, self._spec, self._say = client, run, spec, say
         self._arns: list[str] = []
         self._ended = threading.Event()
@@ -101,6 +105,11 @@ class Lease:
 
     def _renew_until_ended(self) -> None:
         while not self._ended.wait(self._spec.lease_minutes * 60 / RENEWALS_A_LEASE):
+            if self._cap is not None and self.clock.now() >= self._cap:
+                with suppress(Exception):  # a log that is closed
+                    self._say(f"the endpoint is {self._spec.max_minutes} minutes old, as max_endpoint_minutes allows")
+                self._at_cap()
+                return
             for arn in tuple(self._arns):
                 self._renew(arn)
 

@@ -168,7 +168,7 @@ class SageMakerEndpoint:
         session = aws_sessions.session(held.go_on)
         client = aws_sessions.patient_client(session)
         trained = TrainedModel.of_job(self.spec.training_job, session)
-        lease = held.lease = Lease(client, run, self.spec, say)
+        lease = held.lease = Lease(client, run, self.spec, say, lambda: self.delete(resource_name(run, 1)))
         host = Host(session, client, lease, held.go_on, held.pause)
         first = max((attempt_of(name) for name in names_of(client, run)), default=0) + 1
         host.check_may_tag(resource_name(run, first), trained)

@@ -33,10 +33,12 @@ from tasks.services.sagemaker_resources import (
     tags_of,
     words_of,
 )
-from tasks.services.teardown import DONE, Outcome, Step, delete_named
+from tasks.services.teardown import ACCEPTED, Outcome, Step, delete_named
 
 T = TypeVar("T")
 MAX_ENDPOINT_MINUTES = 240
+# AWS itself gives an endpoint up that has been Creating for an hour or so.
+GRACE = timedelta(hours=2)
 # What a run may ask for at most; a tag that says more was not written by one.
 LONGEST_MINUTES = 1440
 # A sweep is not in a hurry: what fails is tried again, for errors of AWS may pass.
@@ -101,22 +103,28 @@ class Verdict:
         run: The flow run that made them.
         reason: Why they go; empty where they stay.
         steps: What was done; of one that stays, what could not be found out.
+        overdue: Whether it is hours older than it may be.
     """
 
     name: str
     run: UUID
     reason: str
     steps: tuple[Step, ...] = ()
+    overdue: bool = False
 
     @property
     def failed(self) -> list[Step]:
-        """What should have gone and could not, for a reason that will not pass by itself."""
-        return [step for step in self.steps if step.outcome is Outcome.FAILED]
+        """What should have gone and could not, for a reason that will not pass by itself.
+
+        An endpoint that AWS cannot delete yet is one, too, once it should have gone hours ago: it may be on the bill.
+        """
+        stuck = [step for step in self.steps if self.overdue and step.outcome is Outcome.WAITING]
+        return stuck + [step for step in self.steps if step.outcome is Outcome.FAILED]
 
     @property
     def left(self) -> list[Step]:
-        """What is not gone yet: the next sweep goes on with it."""
-        return [step for step in self.steps if step.outcome not in DONE]
+        """What AWS has not accepted the deletion of: the next sweep goes on with it."""
+        return [step for step in self.steps if step.outcome not in ACCEPTED]
 
     def __str__(self) -> str:
         done = "; ".join(map(str, self.steps))
@@ -164,7 +172,8 @@ def _judged(
         return Verdict(attempt.name, attempt.run, "", tuple(attempt.unread))
     reason = attempt.reason_to_go(now, max_minutes, has_ended)
     steps = _deleted(client, attempt.name) if reason and not dry_run else []
-    return Verdict(attempt.name, attempt.run, reason, tuple(steps))
+    overdue = now - attempt.created > timedelta(minutes=max_minutes) + GRACE
+    return Verdict(attempt.name, attempt.run, reason, tuple(steps), overdue)
 
 
 def _deleted(client: Any, name: str) -> list[Step]:

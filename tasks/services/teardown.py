@@ -38,9 +38,7 @@ from tasks.services.sagemaker_resources import (
 )
 
 POLL_SECONDS = 1.0
-# A hook may run while its process is being ended: the sweep does what takes longer.
-HOOK_SECONDS = 20.0
-# A call that hangs must not eat the time of the others: together with HOOK_SECONDS they stay below half a minute.
+# A call that hangs must not eat the time of the others: whoever deletes may have half a minute left to live.
 CONNECT_SECONDS, READ_SECONDS = 2.0, 5.0
 # Clocks of two AWS services may differ by so much when one is asked for what is younger than the other's.
 CLOCK_SKEW = timedelta(minutes=1)

@@ -8,7 +8,7 @@ import pytest
 import rasterio.features
 import shapely
 from cut_scenes import MGA, blobs, grid_of, noise, window, windows
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from rasterio import Affine
 from shapely import MultiPolygon
@@ -22,6 +22,7 @@ ANGLES = st.sampled_from([0.0, math.pi / 2, 0.3, -2.0])
 PIXELS = st.sampled_from([0.15, 1.5, 375 / 256, 5.0])
 SEEDS = st.integers(0, 10_000)
 SHARES = st.sampled_from([0.1, 0.45, 0.6, 0.8, 0.97])
+ONE_ROUNDING = 1.01e-4  # metres
 
 
 def _trace(mask: BoolMask, grid: Grid) -> MultiPolygon:
@@ -30,6 +31,17 @@ def _trace(mask: BoolMask, grid: Grid) -> MultiPolygon:
 
 def _content(polygons: Sequence[shapely.Polygon]) -> list[bytes]:
     return sorted(shapely.to_wkb(shapely.normalize(np.array([*polygons, None], dtype=object)[:-1])))
+
+
+def _same(joined: Sequence[shapely.Polygon], whole: Sequence[shapely.Polygon]) -> bool:
+    """Vertex for vertex the same; a coordinate that lies half-way between two roundings may have gone either way.
+
+    Its last bit decides there, and two tiles need not compute the same last bit.
+    """
+    if _content(joined) == _content(whole):
+        return True
+    ones, others = (shapely.normalize(np.array(list(part), dtype=object)) for part in (joined, whole))
+    return len(ones) == len(others) and all(shapely.equals_exact(one, others, ONE_ROUNDING).any() for one in ones)
 
 
 def _join(parts: Sequence[tuple[BoolMask, Grid]], crs: str = MGA) -> list[shapely.Polygon]:
@@ -42,16 +54,17 @@ def test_tiles_of_noise_join_to_the_whole(seed: int, share: float, angle: float,
     mask = noise(seed, share)
     grid = grid_of(mask, angle, pixel)
     joined = _join(list(windows(mask, grid, 17, overlap)))
-    assert _content(joined) == _content(_trace(mask, grid).geoms)
+    assert _same(joined, _trace(mask, grid).geoms)
     assert shapely.is_valid(joined).all()
 
 
 @given(SEEDS, ANGLES, PIXELS, st.sampled_from([0, 2]))
+@example(350, 0.3, 5.0, 0)
 def test_tiles_of_shapes_join_to_the_whole(seed: int, angle: float, pixel: float, overlap: int) -> None:
     """Shapes with holes that run over many tiles come out as from one image; overlap is 10 % here."""
     mask = blobs(seed)
     grid = grid_of(mask, angle, pixel)
-    assert _content(_join(list(windows(mask, grid, 20, overlap)))) == _content(_trace(mask, grid).geoms)
+    assert _same(_join(list(windows(mask, grid, 20, overlap))), _trace(mask, grid).geoms)
 
 
 @given(SEEDS, SHARES)

@@ -1,30 +1,15 @@
 """The real command line against a real Prefect server on loopback."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from cloud_runs import CloudRuns, make_cloud
 from command_line import QUIET, ROOT, CommandLine, Scene
 
-from flows.local_server import ONE_RUN_SETTINGS, Server
 from infra.sandbox.client import Sandbox
 from tasks.core.demo_scene import DATASET, make_scene
 
 SHARED_DATA = ROOT.parent / "shared" / "data"
-
-
-@pytest.fixture(scope="session")
-def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The API of a Prefect server with a database of its own, for the session."""
-    home = tmp_path_factory.mktemp("prefect")
-    settings = {"PREFECT_HOME": str(home), **ONE_RUN_SETTINGS, **QUIET}
-    server = Server.start(home / "server.log", settings)
-    try:
-        server.wait_until_up()
-        yield server.url
-    finally:
-        server.stop()
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ import cfnlint.decode
 import pytest
 from cloud_stack import EVERYTHING, TEMPLATE, Stack
 
+from flows.automations import HEARTBEAT_SECONDS
 from infra.aws import package_sweeper
 from tasks.services import sweeping
 from tasks.services.sagemaker_resources import PROJECT, PROJECT_TAG
@@ -189,5 +190,7 @@ def test_runs_have_their_roles_logs_and_secret(template: dict[str, Any], stack: 
     assert (task["RequiresCompatibilities"], task["NetworkMode"]) == (["FARGATE"], "awsvpc")
     assert task["TaskRoleArn"] == {"Fn::GetAtt": ["FlowRole", "Arn"]}
     assert (container["name"], container["stopTimeout"]) == ("prefect", 120)
+    told = {one["name"]: int(one["value"]) for one in container["environment"]}
+    assert told["PREFECT_FLOWS_HEARTBEAT_FREQUENCY"] == HEARTBEAT_SECONDS
     assert container["logConfiguration"]["options"]["awslogs-group"] == stack.outputs["RunLogGroup"]
     assert container["secrets"] == [{"name": "PREFECT_API_KEY", "valueFrom": EVERYTHING["PrefectSecretArn"]}]

@@ -171,3 +171,17 @@ def test_a_run_of_no_known_server_has_no_owner(cloud: Cloud) -> None:
 def test_several_renewals_may_fail_before_it_lapses() -> None:
     """Half an hour, renewed every five minutes."""
     assert leases.RENEWALS_A_LEASE == 6
+
+
+def test_at_the_cap_the_run_deletes_by_itself(cloud: Cloud, said: list[str]) -> None:
+    """Without any sweep, a run that lives longer than its endpoint may have it deleted, once."""
+    reached: list[str] = []
+    lease = Lease(
+        cloud.client, RUN, spec(lease_minutes=SHORT, max_minutes=0), said.append, lambda: reached.append("cap")
+    )
+    lease.tags()
+    lease.begin()
+    assert wait(lambda: reached)
+    time.sleep(1)
+    assert reached == ["cap"]
+    assert "max_endpoint_minutes" in said[0]

@@ -300,3 +300,13 @@ def test_the_oldest_of_three_counts_for_age() -> None:
     attempt.add({"CreationTime": NOW - timedelta(minutes=11)}, tags_for(RUN, max_endpoint_minutes="10"))
     attempt.add({"CreationTime": NOW}, tags_for(RUN, max_endpoint_minutes="10"))
     assert attempt.reason_to_go(NOW, 240, nobody_knows) == "it is older than 10 minutes"
+
+
+@pytest.mark.parametrize(("minutes", "overdue"), [(240, False), (-121, True)])
+def test_what_waits_for_hours_counts_as_failed(cloud: Cloud, minutes: float, overdue: bool) -> None:
+    """An endpoint that AWS cannot delete yet is left to the next sweep; hours past its cap somebody must be told."""
+    cloud.sandbox.fault("CreateEndpoint", "stays-creating")
+    cloud.three(NAME, tags_for(RUN, lease_until="2024-01-01T00:00:00Z"), wait=False)
+    (verdict,) = sweep(cloud.client, max_minutes=minutes)
+    assert verdict.left
+    assert bool(verdict.failed) == overdue

@@ -49,12 +49,21 @@ class CloudRuns:
         return self.command("sweep", *more, **environment)
 
     def sweep_until_clean(self) -> str:
-        """Sweep, as a schedule would, until nothing of ours is left; what the last sweep printed."""
+        """Sweep, as a schedule would, until nothing of ours is left; what the sweeps printed."""
         deadline = time.monotonic() + WAIT_SECONDS
         said = ""
         while self.left() and time.monotonic() < deadline:
-            said = self.sweep()[1]
+            said += self.sweep()[1]
         return said
+
+    def let_leases_lapse(self) -> None:
+        """Half an hour later, as far as leases tell: those of ours have ended."""
+        client, found = client_of(self.sandbox), self.sandbox.resources()
+        lapsed = [{"Key": "lease-until", "Value": "2020-01-01T00:00:00Z"}]
+        for path, names in (("endpoint", found.endpoints), ("endpoint-config", found.configs), ("model", found.models)):
+            for name in names.keys() - self.others:
+                arn = f"arn:aws:sagemaker:{REGION}:123456789012:{path}/{name}"
+                client.add_tags(ResourceArn=arn, Tags=lapsed)
 
     def host_for(self, name: str, tags: dict[str, str] | None = None) -> None:
         """Host a model under a name, with somebody else's tags unless told otherwise."""

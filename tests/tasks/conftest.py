@@ -7,22 +7,6 @@ import boto3
 import pytest
 from prefect.settings import PREFECT_API_URL, PREFECT_LOGGING_TO_API_ENABLED, temporary_settings
 
-from flows.local_server import ONE_RUN_SETTINGS, Server
-
-QUIET = {"PREFECT_SERVER_ANALYTICS_ENABLED": "false", "DO_NOT_TRACK": "1", "AWS_EC2_METADATA_DISABLED": "true"}
-
-
-@pytest.fixture(scope="session")
-def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The API of a Prefect server with a database of its own, for the session."""
-    home = tmp_path_factory.mktemp("prefect")
-    server = Server.start(home / "server.log", {"PREFECT_HOME": str(home), **ONE_RUN_SETTINGS, **QUIET})
-    try:
-        server.wait_until_up()
-        yield server.url
-    finally:
-        server.stop()
-
 
 @pytest.fixture
 def prefect_api(prefect_server: str) -> Iterator[str]:
