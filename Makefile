@@ -27,12 +27,12 @@ demo: $(VENV)/core.stamp
 demo-sagemaker: $(VENV)/sandbox.stamp
 	$(BIN)/flood-extent demo --endpoint sagemaker
 
-# In two processes, for most tests wait for servers; the slow ones measure time limits, and run one by one.
+# In two processes, for most tests wait for servers.
 test: $(VENV)/dev.stamp
 	$(BIN)/python -m pytest -m "not slow" --numprocesses 2 --dist loadfile
 
 test-slow: $(VENV)/dev.stamp
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -m slow --numprocesses 2 --dist loadfile
 
 test-all: test test-slow
 

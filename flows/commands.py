@@ -20,7 +20,6 @@ from flows.terminal import Watcher, show_plan, show_product, show_score
 from tasks.core.errors import FloodExtentError, ObjectMissing, UnusableArgument
 
 DONE, NO_PRODUCT, SOME_FAILED = 0, 1, 2
-DEMO_DIRECTORY = "demo"
 # The terminal has its own words for what happens; the log file and the dashboard have Prefect's.
 QUIET = {
     "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
@@ -104,53 +103,9 @@ def _judged(state: Any, watcher: Watcher) -> tuple[int, Mapping[str, Any]]:
 
 def demo(options: argparse.Namespace) -> int:
     """Make a scene, run on it, and score the extent against what the scene knows."""
-    from tasks.core.demo_scene import DATASET, SEED, make_scene  # noqa: PLC0415
-    from tasks.services.endpoint_kinds import SAGEMAKER  # noqa: PLC0415
+    from flows.demonstration import demonstrate  # noqa: PLC0415
 
-    console, on_sagemaker = Console(), getattr(options, "endpoint", "") == SAGEMAKER
-    default = f"{DEMO_DIRECTORY}-{SAGEMAKER}" if on_sagemaker else DEMO_DIRECTORY
-    output = getattr(options, "output_directory", default)
-    folder = Path(default if output.startswith("s3://") else output)
-    console.print(f"making a flood scene in {folder / 'scene'}")
-    truth = make_scene(folder / "scene", seed=SEED if options.seed is None else options.seed)
-    for name, place in (("work_directory", "work"), ("log_storage_directory", "logs")):
-        setattr(options, name, getattr(options, name, str(folder / place)))
-    scene = folder / "scene" / DATASET
-    if on_sagemaker:
-        if output.startswith("s3://"):
-            raise UnusableArgument(
-                f"--output {output}: the demo on SageMaker has an S3 of its own; name a folder for the copy"
-            )
-        return _demo_on_sagemaker(options, scene, folder / DATASET, truth, console)
-    options.dataset, options.output_directory = str(scene), output
-    return _demo(options, truth, console)[0]
-
-
-def _demo(options: argparse.Namespace, truth: Path, console: Console) -> tuple[int, str]:
-    from flows.checks import product_uri  # noqa: PLC0415
-    from tasks.core.score_files import score_product  # noqa: PLC0415
-
-    parameters = parameters_of(options)
-    status = run_flow(parameters, console)[0]
-    with _at_hand(product_uri(parameters)) as product:
-        show_score(console, score_product(product, truth))
-    return status, product_uri(parameters)
-
-
-def _demo_on_sagemaker(options: argparse.Namespace, scene: Path, copy: Path, truth: Path, console: Console) -> int:
-    """The demo on a local AWS: frames from its S3, a model in its SageMaker, the product to its S3."""
-    from flows import sandboxed  # noqa: PLC0415
-
-    with sandboxed.sandbox_only(getattr(options, "model", "water-index")) as sandbox:
-        console.print(f"a local AWS at {sandbox.url}: no real account is touched")
-        options.dataset = sandboxed.upload(scene, sandbox)
-        options.training_job = sandboxed.TRAINING_JOB
-        options.output_directory = f"s3://{sandboxed.BUCKET}/maps"
-        status, product = _demo(options, truth, console)
-        console.print(sandboxed.check_nothing_left(sandbox))
-        sandboxed.download(product, copy)
-    console.print(f"a copy of the product: {copy}", soft_wrap=True)
-    return status
+    return demonstrate(options, Console())
 
 
 def plan(options: argparse.Namespace) -> int:
@@ -183,13 +138,13 @@ def score(options: argparse.Namespace) -> int:
     """Compare a product with reference polygons."""
     from tasks.core.score_files import score_product  # noqa: PLC0415
 
-    with _at_hand(options.product) as product:
+    with at_hand(options.product) as product:
         show_score(Console(), score_product(product, Path(options.reference)))
     return DONE
 
 
 @contextmanager
-def _at_hand(product: str) -> Iterator[Path]:
+def at_hand(product: str) -> Iterator[Path]:
     """A product as local files; of one in S3 the GeoPackage, which is all that scoring needs."""
     from tasks.core.product_files import GEOPACKAGE  # noqa: PLC0415
     from tasks.services import storage  # noqa: PLC0415

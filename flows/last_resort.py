@@ -14,8 +14,9 @@ from flows.parameters import RunParameters
 from flows.terminal import Watcher
 from tasks.services.endpoint_kinds import SAGEMAKER
 
-SECONDS_A_MINUTE = 60
 FIRST_SECONDS = 5.0
+# AWS gives an endpoint up that does not come up within the hour; then it can be deleted.
+PATIENT_MINUTES = 75
 
 
 @contextmanager
@@ -26,7 +27,7 @@ def endpoint_gone_at_the_end(parameters: RunParameters, watcher: Watcher) -> Ite
     finally:
         run = watcher.flow_run_id
         if parameters.endpoint == SAGEMAKER and run is not None and not _known_to_be_gone(watcher):
-            delete_patiently(run, parameters.deploy_minutes * SECONDS_A_MINUTE, watcher)
+            delete_patiently(run, PATIENT_MINUTES * 60, watcher)
 
 
 def _known_to_be_gone(watcher: Watcher) -> bool:
@@ -44,9 +45,7 @@ def delete_patiently(run: UUID, seconds: float, watcher: Watcher) -> None:
     left = _left(teardown, teardown.delete_run(client, run, seconds=FIRST_SECONDS))
     if any(step.outcome is teardown.Outcome.WAITING for step in left):
         say("\n".join(map(str, left)), soft_wrap=True)
-        say(
-            f"trying again for {seconds / SECONDS_A_MINUTE:.0f} minutes at most; Ctrl-C leaves it to flood-extent sweep"
-        )
+        say(f"trying again for {seconds / 60:.0f} minutes at most; Ctrl-C leaves it to flood-extent sweep")
         left = _left(teardown, teardown.delete_run(client, run, seconds=seconds))
         say("deletion accepted" if not left else "", end="" if left else "\n")
     if left:

@@ -1,10 +1,10 @@
-"""The demo with ``--endpoint sagemaker``: the whole cloud path on a local AWS, away from any real account."""
+"""A local AWS for the demo: nothing else is in the reach of this process's clients while it runs."""
 
 import importlib.util
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from infra.sandbox.client import Sandbox
@@ -36,18 +36,15 @@ def sandbox_only(model: str = "water-index") -> Iterator[Sandbox]:
             'the demo on SageMaker needs the extra "sandbox": pip install -c requirements.lock -e ".[sandbox]"'
         )
     before = {name: os.environ[name] for name in _settings()}
-    with tempfile.TemporaryDirectory(prefix="flood-extent-sandbox-") as folder:
-        try:
-            _replace_settings({})  # the sandbox itself must not have them either
-            log, delays = Path(folder) / "log", (CREATING_SECONDS, DELETING_SECONDS)
-            sandbox = Sandbox.start(log, model=model, creating_seconds=delays[0], deleting_seconds=delays[1])
-            try:
-                _replace_settings(sandbox.environment)
-                yield sandbox
-            finally:
-                sandbox.stop()
-        finally:
-            _replace_settings(before)
+    with ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="flood-extent-sandbox-"))
+        stack.callback(_replace_settings, before)
+        _replace_settings({})  # the sandbox itself must not have them either
+        delays = {"creating_seconds": CREATING_SECONDS, "deleting_seconds": DELETING_SECONDS}
+        sandbox = Sandbox.start(Path(folder) / "log", model=model, **delays)
+        stack.callback(sandbox.stop)
+        _replace_settings(sandbox.environment)
+        yield sandbox
 
 
 def _replace_settings(settings: dict[str, str]) -> None:

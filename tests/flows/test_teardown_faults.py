@@ -104,7 +104,7 @@ def test_without_the_permission_to_tag_nothing_is_created(cloud: CloudRuns) -> N
 def test_an_endpoint_that_stays_creating_is_deleted_by_the_command(cloud: CloudRuns) -> None:
     """Where AWS refuses deletion for longer than flow and hook may wait, the command goes on asking."""
     cloud.sandbox.fault("CreateEndpoint", "stays-creating", seconds=60)
-    status, said = cloud.run("--deploy-minutes", "1")
+    status, said = cloud.run("--deploy-minutes", "0.05")
     assert status == 1, said
     assert "trying again" in said
     assert "deletion accepted" in said

@@ -1,25 +1,32 @@
 """The CloudFormation stack, deployed once for the tests of this folder that look at it."""
 
-import warnings
+from collections.abc import Iterator
 
 import pytest
 from cloud_stack import EVERYTHING, Stack, deploy
 
+from infra.sandbox.client import Sandbox
+
 
 @pytest.fixture(scope="session")
-def stack(s3_server: str, tmp_path_factory: pytest.TempPathFactory) -> Stack:
+def stacks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a sandbox of their own: others empty theirs before each test."""
+    sandbox = Sandbox.start(tmp_path_factory.mktemp("stacks") / "log")
+    yield sandbox.url
+    sandbox.stop()
+
+
+@pytest.fixture(scope="session")
+def stack(stacks: str, tmp_path_factory: pytest.TempPathFactory) -> Stack:
     """The stack with all that is optional."""
-    return _deployed(s3_server, tmp_path_factory, EVERYTHING)
+    return _deployed(stacks, tmp_path_factory, EVERYTHING)
 
 
 @pytest.fixture(scope="session")
-def plain(s3_server: str, tmp_path_factory: pytest.TempPathFactory) -> Stack:
+def plain(stacks: str, tmp_path_factory: pytest.TempPathFactory) -> Stack:
     """The stack with nothing that is optional."""
-    return _deployed(s3_server, tmp_path_factory, {})
+    return _deployed(stacks, tmp_path_factory, {})
 
 
 def _deployed(url: str, folders: pytest.TempPathFactory, parameters: dict[str, str]) -> Stack:
-    with warnings.catch_warnings():
-        # What moto does not simulate is asserted on the template instead.
-        warnings.filterwarnings("ignore", "Tried to parse", UserWarning)
-        return deploy(url, folders.mktemp("stack"), parameters)
+    return deploy(url, folders.mktemp("stack"), parameters)

@@ -1,5 +1,6 @@
 """What the deployed roles allow, asked as IAM would be."""
 
+import time
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -200,8 +201,11 @@ def forgotten(stack: Stack) -> Iterator[Any]:
     client.create_model(ModelName=NAME, ExecutionRoleArn=TRAINER, PrimaryContainer=image, Tags=tags)
     client.create_endpoint_config(EndpointConfigName=NAME, ProductionVariants=[variant], Tags=tags)
     client.create_endpoint(EndpointName=NAME, EndpointConfigName=NAME, Tags=tags)
+    while client.describe_endpoint(EndpointName=NAME)["EndpointStatus"] == "Creating":
+        time.sleep(0.05)
     yield client
-    teardown.delete_named(client, NAME)
+    left = teardown.delete_run(client, RUN, seconds=20, until=teardown.DONE)
+    assert all(step.outcome in teardown.DONE for step in left)
 
 
 @pytest.mark.parametrize("role", ["SweeperRole", "FlowRole"])
