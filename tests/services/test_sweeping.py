@@ -42,7 +42,7 @@ def reasons(cloud: Cloud, **settings: Any) -> list[str]:
     return [verdict.reason for verdict in sweep(cloud.client, **settings)]
 
 
-@pytest.mark.parametrize("lease", [LAPSED, in_minutes(-1)])
+@pytest.mark.parametrize("lease", [LAPSED, in_minutes(-1)], ids=["long ago", "a minute ago"])
 def test_a_lapsed_lease_is_the_end(cloud: Cloud, lease: str) -> None:
     """A run that no longer renews is dead, however it died."""
     cloud.three(NAME, tags_for(RUN, lease_until=lease))
