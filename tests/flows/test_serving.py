@@ -7,7 +7,10 @@ import time
 from typing import Any
 
 import httpx
+import pytest
 from command_line import CommandLine, Scene, processes_marked
+
+from infra.sandbox.client import Sandbox
 
 SECONDS = 120
 
@@ -64,3 +67,24 @@ def test_a_run_is_started_from_the_dashboard(command: CommandLine, scene: Scene)
     assert "Traceback" not in said
     assert "Warning" not in said
     assert not processes_marked(mark)
+
+
+@pytest.mark.slow
+def test_where_sagemaker_can_be_asked_it_is_swept(command: CommandLine, sandbox: Sandbox) -> None:
+    """With credentials and a region, the sweep is on a schedule and the automation on lost heartbeats starts it."""
+    port = free_port()
+    api = f"http://127.0.0.1:{port}/api"
+    process = command.start("serve", "--port", str(port), PREFECT_API_URL="", **sandbox.environment)
+    try:
+        deployment_id(api, process)
+        deadline = time.monotonic() + SECONDS
+        while not (automations := ask(f"{api}/automations/filter", {})) and time.monotonic() < deadline:
+            time.sleep(0.2)
+        name = f"{api}/deployments/name/sweep-endpoints/every-15-minutes"
+        swept_by = httpx.get(name, trust_env=False).raise_for_status().json()
+        assert [schedule["active"] for schedule in swept_by["schedules"]] == [True]
+        assert swept_by["id"] in [action.get("deployment_id") for action in automations[0]["actions"]]
+    finally:
+        process.send_signal(signal.SIGINT)
+        said, _ = process.communicate(timeout=SECONDS)
+    assert "are swept: every 15 minutes" in said
