@@ -48,7 +48,7 @@ def record(result: Any, serializer: Serializer) -> bytes:
 def folder(request: pytest.FixtureRequest) -> str:
     """Where a work directory keeps its results: on this machine, and in S3."""
     place = request.getfixturevalue("bucket" if request.param == "s3" else "tmp_path")
-    return f"{place}/work/results"
+    return f"{place}/kept/results"
 
 
 def read_async(store: Any, key: str) -> bytes:
@@ -113,9 +113,9 @@ def test_results_in_s3_are_kept_by_prefect_aws(bucket: str) -> None:
     """The storage of an AWS deployment is the bucket block that Prefect's own integration has."""
     from prefect_aws.s3 import S3Bucket  # noqa: PLC0415 - the module is imported only where S3 is used
 
-    store = results_in(f"{bucket}/deep/work/results")
+    store = results_in(f"{bucket}/deep/kept/results")
     assert isinstance(store, S3Bucket)
-    assert (store.bucket_name, store.bucket_folder) == (storage.name(bucket), "deep/work/results")
+    assert (store.bucket_name, store.bucket_folder) == (storage.name(bucket), "deep/kept/results")
 
 
 def test_a_local_work_directory_needs_no_aws(tmp_path: Path) -> None:
@@ -138,7 +138,7 @@ def test_what_s3_results_lack_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "tasks.s3_results", raising=False)
     monkeypatch.setitem(sys.modules, "prefect_aws.s3", None)
     with pytest.raises(UnusableArgument, match=r"flood-extent\[aws\]"):
-        results_in("s3://bucket/work/results")
+        results_in("s3://bucket/kept/results")
 
 
 def counting(counted: list[str]) -> Task[Any, dict[str, Any]]:
@@ -170,11 +170,11 @@ def states(task: Any, work_directory: str) -> list[State[Any]]:
 def test_a_tiles_result_is_remembered_in_s3(bucket: str) -> None:
     """A second run finds what the first computed, under the stage's own key, and computes nothing."""
     ran: list[str] = []
-    first, second = states(counting(ran), f"{bucket}/work"), states(counting(ran), f"{bucket}/work")
+    first, second = states(counting(ran), f"{bucket}/kept"), states(counting(ran), f"{bucket}/kept")
     assert sorted(ran) == ["a", "b"]
     assert [state.name for state in (*first, *second)] == ["Completed", "Completed", "Cached", "Cached"]
     assert [state.result() for state in first] == [state.result() for state in second]
-    assert [info.relative_path for info in storage.list_objects(f"{bucket}/work/results")] == [
+    assert [info.relative_path for info in storage.list_objects(f"{bucket}/kept/results")] == [
         "predict-key-a",
         "predict-key-b",
     ]
@@ -184,10 +184,10 @@ def test_a_tiles_result_is_remembered_in_s3(bucket: str) -> None:
 def test_a_hostile_result_in_s3_costs_its_own_tile_a_second_computation(bucket: str, tmp_path: Path) -> None:
     """Where somebody has put a pickle in place of a remembered result, the tile is computed and nothing is executed."""
     ran: list[str] = []
-    states(counting(ran), f"{bucket}/work")
+    states(counting(ran), f"{bucket}/kept")
     hostile = record(Touch(tmp_path / "touched"), PickleSerializer(picklelib="pickle"))
-    storage.write_bytes(f"{bucket}/work/results/predict-key-a", hostile)
-    again = states(counting(ran), f"{bucket}/work")
+    storage.write_bytes(f"{bucket}/kept/results/predict-key-a", hostile)
+    again = states(counting(ran), f"{bucket}/kept")
     assert [state.name for state in again] == ["Completed", "Cached"]
     assert sorted(ran) == ["a", "a", "b"]
     assert not (tmp_path / "touched").exists()
