@@ -40,9 +40,9 @@ class Plan:
         """Jobs of the tiles whose header is in order."""
         return [job for job in self.jobs if job.tile.problem is None]
 
-    def waiting(self, stage: str) -> int:
-        """How many usable tiles the stage would have to compute."""
-        return sum(self.remembered.lacks(stage, job) for job in self.usable)
+    def waiting(self, stage: str) -> list[TileJob]:
+        """Jobs of the usable tiles that the stage would have to compute."""
+        return [job for job in self.usable if self.remembered.lacks(stage, job)]
 
 
 def plan_run(parameters: RunParameters) -> Plan:
@@ -57,7 +57,7 @@ def plan_run(parameters: RunParameters) -> Plan:
         tiles = datasets.list_tiles(parameters.dataset, crs=crs, max_pixels=parameters.max_tile_megapixels * MEGA)
         jobs = plan_tiles(parameters, tiles)
         plan = Plan(jobs, Remembered.look_up(jobs), product_uri(parameters))
-    waiting = [job for job in plan.usable if plan.remembered.lacks("predict", job)]
+    waiting = plan.waiting("predict")
     if parameters.endpoint != SAGEMAKER or not waiting:
         return plan
     needed = estimate(parameters, waiting)

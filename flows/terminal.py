@@ -133,7 +133,7 @@ def show_plan(console: Console, plan: "Plan") -> None:
     table.add_row("CRS", ", ".join(sorted({grid.crs for grid in grids})) or "none")
     table.add_row("resized to", ", ".join(f"{width} x {height} px" for width, height in sizes[:3]) or "nothing")
     for stage in ("prepare", "predict", "extract"):
-        waiting = plan.waiting(stage)
+        waiting = len(plan.waiting(stage))
         table.add_row(stage, f"{waiting} to do, {len(plan.usable) - waiting} remembered")
     minutes = "" if plan.endpoint_minutes is None else f", for about {plan.endpoint_minutes:.0f} minutes"
     table.add_row("endpoint", f"deployed{minutes}" if plan.waiting("predict") else "not needed")

@@ -6,6 +6,7 @@ import pytest
 from prefect.automations import ChangeFlowRunState, EventTrigger
 
 from flows.automations import HEARTBEAT_SECONDS, heartbeat_lost
+from flows.commands import QUIET
 from flows.run import FINAL_STATES
 
 WAITING = ["Suspended", "Paused", "AwaitingRetry", "TimedOut", "Cancelling"]
@@ -32,6 +33,7 @@ def test_only_runs_that_are_known_to_beat_are_watched() -> None:
         "prefect.resource.id": [f"prefect.deployment.{deployment}"],
     }
     assert trigger.within.total_seconds() >= 3 * HEARTBEAT_SECONDS
+    assert int(QUIET["PREFECT_FLOWS_HEARTBEAT_FREQUENCY"]) == HEARTBEAT_SECONDS
 
 
 def test_a_final_state_is_never_overruled() -> None:
