@@ -1,8 +1,8 @@
 """The command line, ``flood-extent`` or ``python -m flows``.
 
-Exit status: 0 all tiles done; 1 no product; 2 the product is written but some tiles failed; 64 unusable arguments; 130
-interrupted by Ctrl-C, 143 and 129 by SIGTERM and SIGHUP. Whatever takes seconds to import is imported by the command
-that needs it.
+Exit status: 0 all tiles done; 1 no product, or a plan that is not possible; 2 the product is written but some tiles
+failed; 64 unusable arguments; 130 interrupted by Ctrl-C, 143 and 129 by SIGTERM and SIGHUP. Whatever takes seconds to
+import is imported by the command that needs it.
 """
 
 import argparse
@@ -21,7 +21,8 @@ from tasks.core.redaction import redact
 NO_PRODUCT = 1
 UNUSABLE = 64
 INTERRUPTED = 130
-NOT_FOR_DEMO = frozenset({"dataset", "training_job"})
+NOT_FOR_DEMO = frozenset({"dataset", "training_job", "dry_run", "review", "review_hours", "only_failed_of"})
+NOT_FOR_PLAN = frozenset({"dataset", "dry_run", "review", "review_hours"})
 
 
 class Parser(argparse.ArgumentParser):
@@ -70,7 +71,7 @@ def build_parser() -> Parser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_run(commands.add_parser("run", help="map the flooded ground of a dataset"))
     _add_demo(commands.add_parser("demo", help="make a small flood scene, run on it, and score the result"))
-    _add_run(commands.add_parser("plan", help="what a run would do, without doing it"))
+    _add_run(commands.add_parser("plan", help="what a run would do, without doing it"), leave_out=NOT_FOR_PLAN)
     _add_score(commands.add_parser("score", help="compare a product with reference polygons"))
     _add_serve(commands.add_parser("serve", help="the dashboard on this machine, and the runs started from it"))
     _add_sweep(commands.add_parser("sweep", help="delete SageMaker endpoints whose run is over"))
@@ -78,10 +79,10 @@ def build_parser() -> Parser:
     return parser
 
 
-def _add_run(parser: argparse.ArgumentParser) -> None:
+def _add_run(parser: argparse.ArgumentParser, leave_out: frozenset[str] = frozenset({"dataset"})) -> None:
     words = "s3://bucket/prefix, a folder, or a .txt file with one image URI a line"
     parser.add_argument("dataset", metavar="DATASET", help=words)
-    add_options(parser, leave_out=frozenset({"dataset"}))
+    add_options(parser, leave_out=leave_out)
 
 
 def _add_demo(parser: argparse.ArgumentParser) -> None:
@@ -97,6 +98,8 @@ def _add_score(parser: argparse.ArgumentParser) -> None:
 def _add_serve(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--port", type=int, default=SERVE_PORT, help=f"on loopback (default: {SERVE_PORT})")
     parser.add_argument("--aws-block", metavar="NAME", help="prefect-aws AwsCredentials block to sweep with")
+    words = 'who is told of failures and reviews: a URL that takes a POST of {"text": ...} (default: this terminal)'
+    parser.add_argument("--notify", metavar="URL", help=words)
 
 
 def _add_sweep(parser: argparse.ArgumentParser) -> None:

@@ -13,7 +13,7 @@ import httpx
 from rich.console import Console
 from rich.markup import escape
 
-from flows.local_server import ApiUnreachable, ServerNotStarted
+from flows.local_server import SERVE_URL, ApiUnreachable, ServerNotStarted, is_healthy, using
 from flows.options import parameters_of
 from flows.parameters import RunParameters
 from flows.terminal import Watcher, show_plan, show_product, show_score
@@ -33,8 +33,9 @@ QUIET = {
 
 
 def run(options: argparse.Namespace) -> int:
-    """Run the flow on a dataset and show what became of it."""
-    return run_flow(parameters_of(options), Console())[0]
+    """Run the flow on a dataset and show what became of it; with ``--dry-run``, do as ``plan``."""
+    parameters = parameters_of(options)
+    return _show_planned(parameters) if parameters.dry_run else run_flow(parameters, Console())[0]
 
 
 def run_flow(parameters: RunParameters, console: Console) -> tuple[int, Mapping[str, Any]]:
@@ -110,27 +111,49 @@ def demo(options: argparse.Namespace) -> int:
 
 def plan(options: argparse.Namespace) -> int:
     """Show what a run would do; nothing is created."""
-    parameters = parameters_of(options)
-    from flows.planning import plan_run  # noqa: PLC0415
+    return _show_planned(parameters_of(options))
 
-    show_plan(Console(), plan_run(parameters))
-    return DONE
+
+def _show_planned(parameters: RunParameters) -> int:
+    with _server_of_block(parameters):
+        from flows.planning import plan_run  # noqa: PLC0415 - Prefect takes seconds
+
+        planned = plan_run(parameters)
+    show_plan(Console(), planned)
+    return DONE if planned.possible else NO_PRODUCT
+
+
+@contextmanager
+def _server_of_block(parameters: RunParameters) -> Iterator[None]:
+    """The Prefect API that has the credentials' block, where one is named; none is started for a plan.
+
+    Raises:
+        UnusableArgument: No API is set, and none answers here.
+    """
+    if parameters.aws_block is None:
+        yield
+        return
+    os.environ.update({name: value for name, value in QUIET.items() if name not in os.environ})
+    from prefect.settings import get_current_settings  # noqa: PLC0415 - takes a second
+
+    if get_current_settings().api.url:
+        yield
+    elif is_healthy(SERVE_URL):
+        with using(SERVE_URL):
+            yield
+    else:
+        raise UnusableArgument(
+            f"aws_block {parameters.aws_block}: only a Prefect server knows it, and a plan starts none. Start "
+            "`flood-extent serve`, set PREFECT_API_URL, or leave it out and use AWS's own settings"
+        )
 
 
 def serve(options: argparse.Namespace) -> int:
     """Show the dashboard, and execute the runs that are started from it, until interrupted."""
     os.environ.update({name: value for name, value in QUIET.items() if name not in os.environ})
-    from flows.serving import DEPLOYMENT, SWEEP_MINUTES, dashboard, may_sweep, serve_runs  # noqa: PLC0415
+    from flows.serve_command import serve_here  # noqa: PLC0415 - Prefect takes seconds
 
-    console = Console(soft_wrap=True)
-    with dashboard(options.port) as address:
-        console.print(f"dashboard: {address}")
-        console.print(f"start a run there, or: prefect deployment run flood-extent/{DEPLOYMENT} -p dataset=DATASET")
-        sweeping = may_sweep(options.aws_block)
-        why = f"every {SWEEP_MINUTES} minutes" if sweeping else "not, without the extra aws, credentials and a region"
-        console.print(f"SageMaker endpoints of dead runs are swept: {why}")
-        console.print("Ctrl-C ends the dashboard and the runs started from it")
-        serve_runs(sweeping=sweeping, aws_block=options.aws_block)
+    serve_here(Console(soft_wrap=True), options.port, options.aws_block, options.notify)
     return DONE
 
 

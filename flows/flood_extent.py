@@ -23,6 +23,7 @@ from flows.parameters import (
     Minutes,
     Price,
     Requests,
+    ReviewHours,
     RunParameters,
     Seconds,
     Share,
@@ -30,7 +31,10 @@ from flows.parameters import (
     Text,
     Width,
 )
+from flows.rehearsal import rehearse
+from flows.reviewing import decide
 from flows.run import Run
+from flows.run_page import show_result, show_rows
 from tasks.dataset import list_tiles
 from tasks.endpoint import tear_down_endpoint
 from tasks.extent import assemble_layers, extract_tile
@@ -56,26 +60,30 @@ def flood_extent(
     output_directory: Text = "out",
     endpoint: Endpoint = "local",
     training_job: Text | None = None,
+    min_contour_size: SquareMetres = 25.0,
+    width: Width = 1000,
+    flood_labels: FloodLabels = [1, 2],  # noqa: B006 - never changed; the run form shows it
+    crs: Text | None = None,
+    failure_tolerance: Share = 0.0,
     model: Text = "water-index",
+    review: bool = False,
+    review_hours: ReviewHours = 72.0,
+    dry_run: bool = False,
+    only_failed_of: Text | None = None,
     instance_type: InstanceType = "ml.c5.xlarge",
     instance_count: InstanceCount = 1,
-    width: Width = 1000,
-    min_contour_size: SquareMetres = 25.0,
-    flood_labels: FloodLabels = [1, 2],  # noqa: B006 - never changed; the run form shows it
-    failure_tolerance: Share = 0.0,
-    crs: Text | None = None,
-    max_endpoint_minutes: Minutes = 240,
-    work_directory: Text = "work",
-    log_storage_directory: Text = "logs",
-    log_file_prefix: Text = "flood_extent",
-    keep_work: bool = False,
-    max_tile_megapixels: Megapixels = 400,
     fallback_instance_types: InstanceTypes = ["ml.m5.xlarge", "ml.c5.2xlarge"],  # noqa: B006 - as above
-    requests_per_instance: Requests = 4,
-    predict_seconds: Seconds = 5.0,
     instance_hour_price: Price | None = None,
+    max_endpoint_minutes: Minutes = 240,
     deploy_minutes: DeployMinutes = 30.0,
     lease_minutes: LeaseMinutes = 30.0,
+    requests_per_instance: Requests = 4,
+    predict_seconds: Seconds = 5.0,
+    work_directory: Text = "work",
+    keep_work: bool = False,
+    log_storage_directory: Text = "logs",
+    log_file_prefix: Text = "flood_extent",
+    max_tile_megapixels: Megapixels = 400,
     aws_block: Text | None = None,
     kms_key: Text | None = None,
 ) -> State[Any]:
@@ -89,51 +97,64 @@ def flood_extent(
         output_directory: Where the product goes, in a folder named after the dataset: local or s3://.
         endpoint: Where the model runs: local, on this machine, or sagemaker.
         training_job: SageMaker training job whose model to deploy; required for sagemaker.
+        min_contour_size: Smallest polygon, and hole, that is kept: m² on the ellipsoid.
+        width: Width in px of the dataset's widest tile after resizing; all tiles share its scale; never enlarges.
+        flood_labels: Labels that count as flood: 1 is flood, 2 flood with cloud.
+        crs: Assigned to tiles without a CRS; corrects one that differs in datum alone. EPSG:7855 or WKT.
+        failure_tolerance: Share of tiles that may fail before the run counts as failed; the product is written anyway.
         model: For local: the built-in baseline water-index, or the path of an ONNX model.
+        review: Suspend the run after extraction, endpoint gone, until a person has judged map and table in the UI.
+        review_hours: How long a review may take; after that the run has failed, and what it computed is kept.
+        dry_run: Only find out what a run would do: nothing is created, deployed or written.
+        only_failed_of: Flow run id, or path or URI of a product: do again just the tiles that failed there.
         instance_type: SageMaker hosting instance.
         instance_count: Number of SageMaker instances.
-        width: Width in px of the dataset's widest tile after resizing; all tiles share its scale; never enlarges.
-        min_contour_size: Smallest polygon, and hole, that is kept: m² on the ellipsoid.
-        flood_labels: Labels that count as flood: 1 is flood, 2 flood with cloud.
-        failure_tolerance: Share of tiles that may fail before the run counts as failed; the product is written anyway.
-        crs: Assigned to tiles without a CRS; corrects one that differs in datum alone. EPSG:7855 or WKT.
-        max_endpoint_minutes: Hard cap on the age of a SageMaker endpoint; a run estimated to need more is refused.
-        work_directory: Intermediates and cache: local or s3://.
-        log_storage_directory: Where the run's log file goes: local or s3://.
-        log_file_prefix: Start of the log file's name.
-        keep_work: Keep the intermediates of a good run.
-        max_tile_megapixels: Largest image, in millions of pixels, that is decoded.
         fallback_instance_types: SageMaker instances to try in turn where AWS is short of the first.
-        requests_per_instance: Images that one SageMaker instance is asked for at a time; one a vCPU serves well.
-        predict_seconds: What the SageMaker endpoint is expected to take for a tile; the report has what it took.
         instance_hour_price: Price of an hour of instance_type, in any currency, for the cost in the report.
+        max_endpoint_minutes: Hard cap on the age of a SageMaker endpoint; a run estimated to need more is refused.
         deploy_minutes: In which a SageMaker endpoint must be in service.
         lease_minutes: After so long without a sign of life of its run, the sweep deletes a SageMaker endpoint.
+        requests_per_instance: Images that one SageMaker instance is asked for at a time; one a vCPU serves well.
+        predict_seconds: What the SageMaker endpoint is expected to take for a tile; the report has what it took.
+        work_directory: Intermediates and cache: local or s3://.
+        keep_work: Keep the intermediates of a good run.
+        log_storage_directory: Where the run's log file goes: local or s3://.
+        log_file_prefix: Start of the log file's name.
+        max_tile_megapixels: Largest image, in millions of pixels, that is decoded.
         aws_block: Name of a prefect-aws AwsCredentials block; without one, AWS's default chain is used.
         kms_key: KMS key that everything written to S3 is encrypted with; without one, as each bucket says.
     """
-    with Run.begin(RunParameters(**locals())) as run:
-        run.plan(list_tiles(dataset, crs, max_tile_megapixels))
-        # Deploying happens in this process, whatever runner the tiles use: only the flow's process may own an endpoint.
-        with ThreadPoolTaskRunner[Any](max_workers=1) as in_this_process:
-            try:
-                if run.needs_endpoint:
-                    run.endpoint.start(in_this_process)
-                run.stage(prepare_tile)
-                run.predict(predict_tile)
-            finally:
-                run.endpoint.end()
-        run.stage(extract_tile)
-        if run.has_answers:
+    asked = RunParameters(**locals())
+    if dry_run:
+        return rehearse(asked)
+    with Run.begin(asked) as run:
+        if not run.resumed:
+            run.plan(list_tiles(dataset, run.parameters.crs, run.parameters.max_tile_megapixels))
+            # Deploying happens in this process, whatever runner the tiles use: only it may own an endpoint.
+            with ThreadPoolTaskRunner[Any](max_workers=1) as in_this_process:
+                try:
+                    if run.needs_endpoint:
+                        run.endpoint.start(in_this_process)
+                    run.stage(prepare_tile)
+                    run.predict(predict_tile)
+                finally:
+                    run.endpoint.end()
+            run.stage(extract_tile)
+        if review and run.has_answers:
+            decide(run)
+        if run.makes_product:
             with run.staging() as folder:
-                layers = assemble_layers(run.ledger, min_contour_size)
+                layers = assemble_layers(run.ledger, run.min_contour_size)
                 warnings = write_product(layers, folder)
                 draw_overview(folder, run.ledger, layers, run.dataset_name)
                 run.endpoint.wait_until_gone()
                 record = write_report(folder, run.ledger, layers, warnings, **run.facts())
                 package(folder, run.dataset_name)
                 product = publish(folder, run.destination)
+                show_result(run.dataset_name, folder, record, product)
             if not run.keeps_work:
                 clean_up(as_it_is(run.jobs))
             run.finished(record, product)
+        else:
+            show_rows(run.dataset_name, run.ended_without_product())
         return run.final_state()

@@ -150,6 +150,7 @@ class Server:
         url = f"http://127.0.0.1:{port}/api"
         # The pages ask the API where the server says that it is: Prefect's default port unless told.
         place = {"PREFECT_SERVER_UI_API_URL": url, "PREFECT_SERVER_API_PORT": str(port)}
+        place["PREFECT_UI_URL"] = url.removesuffix("/api")
         child = lifeline.start(command, env={**BATCH_SETTINGS, **QUIET_SETTINGS, **place, **settings}, log=log)
         return cls(child, url)
 
@@ -164,6 +165,11 @@ class Server:
             if not self._child.alive or time.monotonic() > deadline:
                 raise ServerNotStarted(f"the Prefect server did not start; it said:\n{self._child.log_tail()}")
             time.sleep(POLL_SECONDS)
+
+    @property
+    def alive(self) -> bool:
+        """Whether its process is running."""
+        return self._child.alive
 
     def wait_until_recorded(self, flow_run_id: UUID, task_runs: int) -> int:
         """Wait, a minute at most, until so many task runs of a flow run are recorded in a final state.

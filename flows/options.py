@@ -13,7 +13,7 @@ from flows.parameters import RunParameters
 from tasks.core.errors import UnusableArgument
 
 FLOW_FILE = Path(__file__).with_name("flood_extent.py")
-ALIASES = {"output_directory": ["--output"]}
+ALIASES = {"output_directory": ["--output"], "only_failed_of": ["--only-failed"]}
 
 
 def descriptions() -> dict[str, str]:

@@ -1,17 +1,18 @@
 """The parameters of a run: names, bounds and defaults, for the run form, the command line and the flow alike."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from tasks.services.endpoints import EndpointSpec
 
-LABELS = frozenset({1, 2})
+
+def _as_numbers(labels: Any) -> Any:
+    """The command line has words."""
+    return [int(label) if str(label).isdecimal() else label for label in labels] if isinstance(labels, list) else labels
 
 
-def _known_labels(labels: list[int]) -> list[int]:
-    if not labels or not LABELS.issuperset(labels):
-        raise ValueError(f"flood labels are 1 (flood) and 2 (flood with cloud), not {labels}")
+def _each_once(labels: list[Literal[1, 2]]) -> list[Literal[1, 2]]:
     return sorted(set(labels))
 
 
@@ -26,7 +27,9 @@ Endpoint = Literal["local", "sagemaker"]
 InstanceCount = Annotated[int, Field(ge=1, le=20)]
 Width = Annotated[int, Field(ge=16, le=10_000)]
 SquareMetres = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-FloodLabels = Annotated[list[int], Field(min_length=1), AfterValidator(_known_labels)]
+FloodLabels = Annotated[
+    list[Literal[1, 2]], Field(min_length=1), BeforeValidator(_as_numbers), AfterValidator(_each_once)
+]
 Share = Annotated[float, Field(ge=0, le=1)]
 Minutes = Annotated[int, Field(ge=10, le=1440)]
 Megapixels = Annotated[int, Field(ge=1, le=10_000)]
@@ -34,6 +37,7 @@ Requests = Annotated[int, Field(ge=1, le=64)]
 Seconds = Annotated[float, Field(gt=0, le=60)]
 LeaseMinutes = Annotated[float, Field(ge=0.05, le=1440)]
 DeployMinutes = Annotated[float, Field(ge=0.05, le=120)]
+ReviewHours = Annotated[float, Field(gt=0, le=720)]
 Price = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
@@ -46,26 +50,30 @@ class RunParameters(BaseModel):
     output_directory: Text = "out"
     endpoint: Endpoint = "local"
     training_job: Text | None = None
+    min_contour_size: SquareMetres = 25.0
+    width: Width = 1000
+    flood_labels: FloodLabels = [1, 2]
+    crs: Text | None = None
+    failure_tolerance: Share = 0.0
     model: Text = "water-index"
+    review: bool = False
+    review_hours: ReviewHours = 72.0
+    dry_run: bool = False
+    only_failed_of: Text | None = None
     instance_type: InstanceType = "ml.c5.xlarge"
     instance_count: InstanceCount = 1
-    width: Width = 1000
-    min_contour_size: SquareMetres = 25.0
-    flood_labels: FloodLabels = [1, 2]
-    failure_tolerance: Share = 0.0
-    crs: Text | None = None
-    max_endpoint_minutes: Minutes = 240
-    work_directory: Text = "work"
-    log_storage_directory: Text = "logs"
-    log_file_prefix: Text = "flood_extent"
-    keep_work: bool = False
-    max_tile_megapixels: Megapixels = 400
     fallback_instance_types: InstanceTypes = ["ml.m5.xlarge", "ml.c5.2xlarge"]
-    requests_per_instance: Requests = 4
-    predict_seconds: Seconds = 5.0
     instance_hour_price: Price | None = None
+    max_endpoint_minutes: Minutes = 240
     deploy_minutes: DeployMinutes = 30.0
     lease_minutes: LeaseMinutes = 30.0
+    requests_per_instance: Requests = 4
+    predict_seconds: Seconds = 5.0
+    work_directory: Text = "work"
+    keep_work: bool = False
+    log_storage_directory: Text = "logs"
+    log_file_prefix: Text = "flood_extent"
+    max_tile_megapixels: Megapixels = 400
     aws_block: Text | None = None
     kms_key: Text | None = None
 

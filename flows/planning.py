@@ -1,65 +1,132 @@
-"""What a run would do, found out without doing it: headers are read, nothing is written."""
+"""What a run would do, found out without doing it: headers are read, AWS is asked, nothing is written."""
 
-from dataclasses import dataclass, replace
+import os
+from collections.abc import Sequence
+from dataclasses import replace
 
 from flows.checks import check, product_uri
 from flows.parameters import RunParameters
+from flows.redo import EarlierRun, completed_parameters
 from flows.run import estimate, plan_tiles
 from tasks.aws_access import aws_access
 from tasks.core.crs import given_crs
+from tasks.core.errors import UnusableArgument
 from tasks.core.jobs import TileJob
+from tasks.core.pace import minutes_by
+from tasks.core.plans import PREDICT, STAGES, Finding, Hosting, Plan, Verdict
 from tasks.core.records import Tile
 from tasks.dataset import MEGA, Remembered
-from tasks.services import datasets
-from tasks.services.endpoint_kinds import SAGEMAKER
+from tasks.services import datasets, run_store, storage
+from tasks.services.endpoint_kinds import LOCAL, SAGEMAKER, endpoint_service
+
+# Of a model that cannot be had, no answer is remembered.
+NO_MODEL = "none"
+SECONDS_A_MINUTE = 60
 
 
-@dataclass(frozen=True)
-class Plan:
-    """What a run would find and do.
-
-    Attributes:
-        jobs: A job a tile, also for those that would fail.
-        remembered: What earlier runs left in the work directory.
-        product: Where the product would go.
-        endpoint_minutes: For which a SageMaker endpoint would be needed; None where it would not.
-    """
-
-    jobs: list[TileJob]
-    remembered: Remembered
-    product: str
-    endpoint_minutes: float | None = None
-
-    @property
-    def unusable(self) -> list[Tile]:
-        """Tiles that would fail because of their header."""
-        return [job.tile for job in self.jobs if job.tile.problem is not None]
-
-    @property
-    def usable(self) -> list[TileJob]:
-        """Jobs of the tiles whose header is in order."""
-        return [job for job in self.jobs if job.tile.problem is None]
-
-    def waiting(self, stage: str) -> list[TileJob]:
-        """Jobs of the usable tiles that the stage would have to compute."""
-        return [job for job in self.usable if self.remembered.lacks(stage, job)]
-
-
-def plan_run(parameters: RunParameters) -> Plan:
+def plan_run(asked: RunParameters) -> Plan:
     """Find out what a run would do.
 
     Raises:
-        UnusableArgument: It would be refused.
+        UnusableArgument: An argument is wrong: a dataset that does not exist, an output that is another's.
     """
-    with aws_access(parameters.aws_block, parameters.kms_key):
-        check(parameters, writing=False)
-        crs = None if parameters.crs is None else given_crs(parameters.crs)
-        tiles = datasets.list_tiles(parameters.dataset, crs=crs, max_pixels=parameters.max_tile_megapixels * MEGA)
-        jobs = plan_tiles(parameters, tiles)
-        plan = Plan(jobs, Remembered.look_up(jobs), product_uri(parameters))
-    waiting = plan.waiting("predict")
-    if parameters.endpoint != SAGEMAKER or not waiting:
+    with aws_access(asked.aws_block, asked.kms_key):
+        parameters, earlier = completed_parameters(asked)
+        _check(parameters)
+        tiles = _tiles(parameters, earlier)
+        if parameters.endpoint == SAGEMAKER:
+            return _on_sagemaker(parameters, tiles, earlier)
+        plan = _plan(parameters, tiles, earlier, endpoint_service(parameters.endpoint_spec()).model_identity())
+        return replace(plan, findings=_tile_findings(plan), local_minutes=_local_minutes(parameters, plan))
+
+
+def _check(parameters: RunParameters) -> None:
+    """Refuse wrong arguments; what SageMaker has against a run is no refusal here but a finding."""
+    aside = {"endpoint": LOCAL, "model": RunParameters.model_fields["model"].default}
+    check(parameters.model_copy(update=aside if parameters.endpoint == SAGEMAKER else {}), writing=False)
+
+
+def _tiles(parameters: RunParameters, earlier: EarlierRun | None) -> list[Tile]:
+    crs = None if parameters.crs is None else given_crs(parameters.crs)
+    tiles = datasets.list_tiles(parameters.dataset, crs=crs, max_pixels=parameters.max_tile_megapixels * MEGA)
+    if earlier is not None:
+        earlier.check_tiles(tiles)
+    return tiles
+
+
+def _plan(parameters: RunParameters, tiles: Sequence[Tile], earlier: EarlierRun | None, identity: str) -> Plan:
+    jobs = plan_tiles(parameters, tiles, identity)
+    remembered = Remembered.look_up(jobs)
+    lacking = {stage: frozenset(job.tile.id for job in jobs if remembered.lacks(stage, job)) for stage in STAGES}
+    places = {
+        "product": product_uri(parameters),
+        "work": storage.resolve(parameters.work_directory),
+        "log": storage.resolve(parameters.log_storage_directory),
+    }
+    return Plan(
+        parameters.dataset,
+        jobs,
+        lacking,
+        places,
+        parameters.endpoint,
+        left_out={} if earlier is None else earlier.dropped,
+        completes=parameters.only_failed_of,
+        review_hours=parameters.review_hours if parameters.review else None,
+    )
+
+
+def _tile_findings(plan: Plan) -> tuple[Finding, ...]:
+    if plan.usable:
+        return ()
+    words = "none can be used, so there would be no product. The table of tiles says what is wrong with each"
+    return (Finding("tiles", Verdict.PROBLEM, words),)
+
+
+def _on_sagemaker(parameters: RunParameters, tiles: Sequence[Tile], earlier: EarlierRun | None) -> Plan:
+    endpoint_service(parameters.endpoint_spec())  # refuses where its extra is not installed
+    from tasks.services.readiness import Readiness  # noqa: PLC0415 - in the extra "aws"
+
+    readiness = Readiness(parameters.endpoint_spec())
+    trained, found = readiness.find_model()
+    plan = _plan(parameters, tiles, earlier, NO_MODEL if trained is None else trained.identity())
+    plan = replace(plan, findings=(*_tile_findings(plan), found))
+    waiting = plan.waiting(PREDICT)
+    if not waiting:
         return plan
-    needed = estimate(parameters, waiting)
-    needed.check(parameters.max_endpoint_minutes)
-    return replace(plan, endpoint_minutes=needed.minutes)
+    others = () if trained is None else readiness.of_model(trained)
+    plan = replace(plan, hosting=_hosting(parameters, waiting))
+    return replace(plan, findings=(*plan.findings, *others, _minutes_finding(parameters, waiting)))
+
+
+def _hosting(parameters: RunParameters, jobs: Sequence[TileJob]) -> Hosting:
+    spec = parameters.endpoint_spec()
+    predicting = len(jobs) * parameters.predict_seconds / spec.in_flight / SECONDS_A_MINUTE
+    return Hosting(
+        instance_types=spec.instance_types,
+        instance_count=spec.instance_count,
+        deploying_minutes=estimate(parameters, jobs).minutes - predicting,
+        predicting_minutes=predicting,
+        cap_minutes=parameters.max_endpoint_minutes,
+        hour_price=parameters.instance_hour_price,
+    )
+
+
+def _minutes_finding(parameters: RunParameters, jobs: Sequence[TileJob]) -> Finding:
+    needed, cap = estimate(parameters, jobs), parameters.max_endpoint_minutes
+    try:
+        needed.check(cap)
+    except UnusableArgument as error:
+        return Finding("endpoint minutes", Verdict.PROBLEM, str(error))
+    words = f"about {needed.minutes:,.0f} of at most {cap:g}"
+    return Finding("endpoint minutes", Verdict.OK, words)
+
+
+def _local_minutes(parameters: RunParameters, plan: Plan) -> float | None:
+    """By the product that is there, if it was made in the same way."""
+    record = run_store.read(storage.join(plan.places["product"], run_store.RECORD))
+    if record is None or any(
+        record["parameters"].get(name) != getattr(parameters, name) for name in ("endpoint", "model", "width")
+    ):
+        return None
+    to_do = {stage: len(plan.waiting(stage)) for stage in STAGES}
+    return minutes_by(record, to_do, max(2, os.cpu_count() or 2))

@@ -15,39 +15,42 @@ from prefect import State, Task
 from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
 
+from flows import run_identity
 from flows.checks import check, product_uri
 from flows.ownership import server_identity
 from flows.parameters import RunParameters
+from flows.redo import EarlierRun, completed_parameters
+from flows.review import Decision, check_reviewable
 from tasks.aws_access import aws_access
 from tasks.core.estimates import Estimate
 from tasks.core.jobs import TileJob, plan_jobs
 from tasks.core.ledger import Ledger
 from tasks.core.records import Tile
-from tasks.core.report import RunRecord
+from tasks.core.report import RunRecord, run_record, to_json
+from tasks.core.run_names import run_name
+from tasks.core.states import ENDPOINT_LEFT, NO_PRODUCT, REJECTED, SOME_FAILED, TOO_MANY
 from tasks.dataset import MEGA, Remembered
 from tasks.endpoint import EndpointLife, endpoint_name
 from tasks.progress import watcher
 from tasks.runlog import log_file
-from tasks.services import publishing, storage
+from tasks.services import publishing, run_store, storage
 from tasks.services.endpoint_kinds import SAGEMAKER, endpoint_service
 from tasks.stages import run_stage
 
-NO_PRODUCT, TOO_MANY, SOME_FAILED, ENDPOINT_LEFT = FINAL_STATES = (
-    "NoProduct",
-    "TooManyTileFailures",
-    "CompletedWithFailures",
-    "EndpointNotDeleted",
-)
 # What a run with a product starts after its stages: assemble, write-product, draw-overview, report, package, publish.
 PRODUCT_TASKS = 6
+STAGES = ("prepare", "predict", "extract")
+PLACES = ("output_directory", "work_directory", "log_storage_directory")
 
 
-def plan_tiles(parameters: RunParameters, tiles: Sequence[Tile]) -> list[TileJob]:
-    """What is to be done for each tile."""
+def plan_tiles(parameters: RunParameters, tiles: Sequence[Tile], model_identity: str | None = None) -> list[TileJob]:
+    """What is to be done for each tile; the endpoint's service is asked for the model where it is not given."""
+    if model_identity is None:
+        model_identity = endpoint_service(parameters.endpoint_spec()).model_identity()
     return plan_jobs(
         tiles,
         width_px=parameters.width,
-        model_identity=endpoint_service(parameters.endpoint_spec()).model_identity(),
+        model_identity=model_identity,
         flood_labels=parameters.flood_labels,
         max_pixels=parameters.max_tile_megapixels * MEGA,
         work_directory=storage.resolve(parameters.work_directory),
@@ -78,6 +81,11 @@ class Run:
         ledger: What became of each tile.
         remembered: What an earlier run left in the work directory.
         task_runs: How many tasks were started.
+        model_identity: What the answers depend on besides frames and settings.
+        earlier: The run that this one completes; None where it does not.
+        settled: Ids of tiles whose answers are taken from that run: no task is started for them.
+        question: Key of the last question to a reviewer; empty before the first.
+        decision: What the reviewer decided; None before that.
     """
 
     parameters: RunParameters
@@ -89,14 +97,22 @@ class Run:
     ledger: Ledger = field(default_factory=Ledger)
     remembered: Remembered = field(default_factory=Remembered)
     task_runs: int = 1
+    model_identity: str = ""
+    earlier: EarlierRun | None = None
+    settled: frozenset[str] = frozenset()
+    question: str = ""
+    decision: Decision | None = None
 
     @classmethod
     @contextmanager
-    def begin(cls, parameters: RunParameters) -> Iterator["Run"]:
+    def begin(cls, asked: RunParameters) -> Iterator["Run"]:
         """Refuse at once what cannot end well; then keep a log and, against a second run, a lock on the product."""
         run_id, started = UUID(str(flow_run.get_id())), datetime.now(UTC)
         with ExitStack() as stack:
-            stack.enter_context(aws_access(parameters.aws_block, parameters.kms_key))
+            stack.enter_context(aws_access(asked.aws_block, asked.kms_key))
+            run_identity.begin(publishing.dataset_name(asked.dataset).replace("_", " "))
+            check_reviewable(asked)
+            parameters, earlier = completed_parameters(asked)
             check(parameters)
             owner = server_identity() if parameters.endpoint == SAGEMAKER else ""
             spec, price = parameters.endpoint_spec(owner), parameters.instance_hour_price
@@ -105,24 +121,47 @@ class Run:
             stamp = f"{started:%Y%m%dT%H%M%S}_{run_id.hex[:8]}"
             log = stack.enter_context(log_file(parameters.log_storage_directory, parameters.log_file_prefix, stamp))
             watcher().started(run_id, log)
-            yield cls(parameters, run_id, endpoint, started, log)
+            run = cls(parameters, run_id, endpoint, started, log, earlier=earlier)
+            run.take_up()
+            yield run
 
     def plan(self, tiles: Sequence[Tile]) -> None:
         """Work out what is to be done for each tile, and what an earlier run has done of it.
 
         Raises:
-            UnusableArgument: It would take longer than a SageMaker endpoint may live.
+            UnusableArgument: It would take longer than a SageMaker endpoint may live, or the run to complete was on
+                other tiles.
         """
-        self.jobs = plan_tiles(self.parameters, tiles)
+        self.model_identity = endpoint_service(self.parameters.endpoint_spec()).model_identity()
+        self.jobs = plan_tiles(self.parameters, tiles, self.model_identity)
         self.ledger = Ledger(self.jobs)
         self.remembered = Remembered.look_up(self.jobs)
+        again = None if self.earlier is None else self._complete(self.earlier)
+        words = run_name(self.dataset_name, (tile.id for tile in tiles), of_them=again)
+        run_identity.name(words, {self.dataset_name, self.parameters.endpoint})
         if self.parameters.endpoint == SAGEMAKER:
             estimate(self.parameters, self.unpredicted).check(self.parameters.max_endpoint_minutes)
+
+    def _complete(self, earlier: EarlierRun) -> int:
+        """Take over what the earlier run has done and is still remembered; how many tiles are done again."""
+        earlier.check_tiles([job.tile for job in self.jobs])
+        jobs = {job.tile.id: job for job in self.jobs}
+        done = [row for row in earlier.rows("done") if self._is_remembered(jobs[row["tile"]])]
+        for row in done:
+            self.ledger.remember(row["tile"], STAGES, row["warnings"])
+        for tile, words in earlier.dropped.items():
+            self.ledger.drop(tile, words)
+        self.settled = frozenset(row["tile"] for row in done)
+        return len(self.ledger.standing) - len(done)
+
+    def _is_remembered(self, job: TileJob) -> bool:
+        return not any(self.remembered.lacks(stage, job) for stage in STAGES)
 
     @property
     def unpredicted(self) -> list[TileJob]:
         """Jobs of the usable tiles that have no label mask yet."""
-        return [job for job in self.jobs if job.tile.problem is None and self.remembered.lacks("predict", job)]
+        standing = self.ledger.standing
+        return [job for job in standing if job.tile.problem is None and self.remembered.lacks("predict", job)]
 
     @property
     def needs_endpoint(self) -> bool:
@@ -131,7 +170,7 @@ class Run:
 
     def stage(self, stage: Task[..., Any], **parameters: Any) -> None:
         """Run a stage for every tile that nothing has failed so far, and wait until each has ended."""
-        jobs = self.ledger.standing
+        jobs = [job for job in self.ledger.standing if job.tile.id not in self.settled]
         self.task_runs += len(jobs)
         run_stage(stage, jobs, self.ledger, is_missing=lambda job: self.remembered.lacks(stage.name, job), **parameters)
 
@@ -152,11 +191,58 @@ class Run:
         """Whether some tile went through all stages: then there is a product."""
         return bool(self.ledger.standing)
 
+    @property
+    def resumed(self) -> bool:
+        """Whether this run has found what there is before a person was asked: nothing is computed again."""
+        return bool(self.question)
+
+    def take_up(self) -> None:
+        """After a suspension: what was found before it."""
+        if not self.parameters.review:
+            return
+        found = run_store.read(run_store.findings_uri(self._work, self.id))
+        if found is not None:
+            self.ledger = Ledger.from_list(found["ledger"])
+            self.jobs = [account.job for account in self.ledger.accounts]
+            self.started = datetime.fromisoformat(found["started"])
+            self.endpoint.take_up(found["endpoint"])
+            self.model_identity, self.question = found["model_identity"], found["question"]
+
+    def put_aside(self, question: str) -> None:
+        """Before a suspension: keep what was found."""
+        self.question = question
+        found: dict[str, Any] = {
+            "ledger": self.ledger.to_list(),
+            "started": self.started.isoformat(),
+            "question": question,
+        }
+        found |= {"endpoint": self.endpoint.to_dict(), "model_identity": self.model_identity}
+        run_store.write(run_store.findings_uri(self._work, self.id), found)
+
+    def decided(self, decision: Decision) -> None:
+        """Go on as a person has decided."""
+        self.decision = decision
+        for tile in decision.dropped:
+            self.ledger.drop(tile, f"dropped in review: {decision.reason}")
+
+    @property
+    def min_contour_size(self) -> float:
+        """Smallest polygon and hole of the product, m²."""
+        return self.parameters.min_contour_size if self.decision is None else self.decision.min_contour_size
+
+    @property
+    def makes_product(self) -> bool:
+        """Whether there is something to make a product of, and nobody has rejected it."""
+        return self.has_answers and (self.decision is None or self.decision.accepted)
+
+    @property
+    def _work(self) -> str:
+        return storage.resolve(self.parameters.work_directory)
+
     @contextmanager
     def staging(self) -> Iterator[Path]:
         """A folder in which the product is put together; after a failure it stays, for people to look into."""
-        work = storage.resolve(self.parameters.work_directory)
-        parent = tempfile.gettempdir() if storage.is_s3(work) else storage.join(work, "scratch")
+        parent = tempfile.gettempdir() if storage.is_s3(self._work) else storage.join(self._work, "scratch")
         folder = Path(parent) / f"product-{self.id.hex}"
         folder.mkdir(parents=True)
         yield folder
@@ -173,9 +259,21 @@ class Run:
         return product_uri(self.parameters)
 
     def finished(self, record: RunRecord, product: str) -> None:
-        """Tell whoever watches that the product is in its place."""
+        """Keep the record, and tell whoever watches that the product is in its place."""
         self.task_runs += PRODUCT_TASKS + bool(self.endpoint.times) + (not self.keeps_work)
+        self._keep(record)
         watcher().finished(self.task_runs, record, product)
+
+    def ended_without_product(self) -> RunRecord:
+        """Keep the record of a run that has nothing to show, or whose product was rejected: it can be completed."""
+        record = run_record(accounts=self.ledger.accounts, layers=(), **self.facts())
+        self._keep(record)
+        return record
+
+    def _keep(self, record: RunRecord) -> None:
+        storage.write_bytes(run_store.record_uri(self._work, self.id), to_json(record))
+        if self.resumed:
+            storage.delete(run_store.findings_uri(self._work, self.id))
 
     @property
     def keeps_work(self) -> bool:
@@ -188,7 +286,11 @@ class Run:
             "dataset": storage.resolve(self.parameters.dataset),
             "flow_run_id": str(self.id),
             "state": self.final_state().name,
-            "parameters": self.parameters.model_dump(mode="json"),
+            # Places as they are: whoever completes this run may be in another folder.
+            "parameters": self.parameters.model_dump(mode="json")
+            | {name: storage.resolve(getattr(self.parameters, name)) for name in PLACES},
+            "model_identity": self.model_identity,
+            "review": None if self.decision is None else self.decision.to_dict(),
             "started": self.started,
             "finished": datetime.now(UTC),
             "endpoint": self.endpoint.to_dict(),
@@ -196,11 +298,14 @@ class Run:
 
     def final_state(self) -> State[Any]:
         """Completed where every tile is done, or no more failed than is tolerated; what failed is said in the name."""
-        total, failed = len(self.jobs), len(self.ledger.failed)
-        message = f"{total - failed} of {total} tiles done, {failed} failed"
+        total, failed, dropped = len(self.jobs), len(self.ledger.failed), len(self.ledger.dropped)
+        message = f"{total - failed - dropped} of {total} tiles done, {failed} failed"
+        message += f", {dropped} dropped in review" if dropped else ""
         if self.endpoint.left:
             left = "; ".join(self.endpoint.left)
             return Failed(name=ENDPOINT_LEFT, message=f"{message}; the sweep must still delete: {left}")
+        if self.decision is not None and not self.decision.accepted:
+            return Failed(name=REJECTED, message=f"rejected in review: {self.decision.reason}")
         if not failed:
             return Completed(message=message)
         if failed == total:

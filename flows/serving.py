@@ -1,77 +1,161 @@
-"""``flood-extent serve``: the dashboard on this machine, and runs that are started from it."""
+"""``flood-extent serve``: server, work pool, worker, deployments and automations on this machine, ended together."""
 
-import importlib.util
-import tempfile
-import warnings
-from collections.abc import Iterator
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
-from prefect import serve
-from prefect.deployments.runner import RunnerDeployment
-from prefect.types.entrypoint import EntrypointType
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.actions import DeploymentScheduleCreate, DeploymentUpdate, WorkPoolCreate
+from prefect.client.schemas.objects import DeploymentSchedule
+from prefect.exceptions import ObjectNotFound
+from prefect.settings import get_current_settings
 
-from flows import automations
-from flows.flood_extent import flood_extent
-from flows.local_server import Server, using
-from flows.sweep_endpoints import sweep_endpoints
-from tasks.aws_access import aws_access
+from deployments.automations import FLOW, SWEEP_FLOW
+from deployments.worker import Worker
+from flows.local_server import Server, is_healthy, using
+from tasks.core.errors import FloodExtentError, UnusableArgument
 
-DEPLOYMENT, SWEEP = "local", "every-15-minutes"
+ROOT = Path(__file__).resolve().parents[1]
+POOL = "flood-extent-local"
+DEPLOYMENT, SWEEP = f"{FLOW}/local", f"{SWEEP_FLOW}/every-15-minutes"
 SWEEP_MINUTES = 15
-TAGS = ["flood-extent"]
+DEPLOY_SECONDS = 120
+WATCH_SECONDS, RESTART_SECONDS = 1.0, 10.0
+# Prefect's default is 10: here, who presses Run looks at the screen.
+WORKER_SETTINGS = {"PREFECT_WORKER_QUERY_SECONDS": "2"}
+
+
+class NotDeployed(FloodExtentError):
+    """``prefect deploy`` did not take a deployment of ``prefect.yaml``."""
+
+
+class ServingEnded(FloodExtentError):
+    """The server or the worker of ``serve`` ended by itself."""
 
 
 @contextmanager
-def dashboard(port: int) -> Iterator[str]:
+def dashboard(port: int) -> Iterator[Server]:
     """A Prefect server with its pages, on a loopback port, while the block runs.
 
-    Yields:
-        The address of the pages.
-
     Raises:
-        ServerNotStarted: It did not come up; its last words, such as that the port is taken, are in the message.
+        UnusableArgument: Another server answers there.
+        ServerNotStarted: It did not come up; its last words are in the message.
     """
-    with tempfile.TemporaryDirectory(prefix="flood-extent-server-") as folder:
-        server = Server.start(Path(folder) / "server.log", settings={}, port=port)
+    if is_healthy(f"http://127.0.0.1:{port}/api"):
+        raise UnusableArgument(
+            f"--port {port}: a Prefect server answers there already, perhaps of another `serve`. Use that one at "
+            f"http://127.0.0.1:{port}, end it, or choose another port"
+        )
+    server = Server.start(log_folder() / "server.log", settings={}, port=port)
+    try:
+        server.wait_until_up()
+        with using(server.url):
+            yield server
+    finally:
+        server.stop()
+
+
+def log_folder() -> Path:
+    """Where server and worker of ``serve`` write what they have to say."""
+    return get_current_settings().home / "flood-extent-serve"
+
+
+def make_pool() -> None:
+    """See that there is the work pool of this machine; one that is there stays as it was set up."""
+    with get_client(sync_client=True) as client:
         try:
-            server.wait_until_up()
-            with using(server.url):
-                yield f"http://127.0.0.1:{port}"
-        finally:
-            server.stop()
+            client.read_work_pool(POOL)
+        except ObjectNotFound:
+            client.create_work_pool(WorkPoolCreate(name=POOL, type="process"))
 
 
-def may_sweep(aws_block: str | None) -> bool:
-    """Whether credentials and region are there: without, a sweep every quarter of an hour only fails."""
-    if importlib.util.find_spec("sagemaker") is None:
-        return False
-    import boto3  # noqa: PLC0415 - in the extra "aws"
-
-    with aws_access(aws_block, None):
-        session = boto3.Session()
-        return session.region_name is not None and session.get_credentials() is not None
-
-
-def serve_runs(*, sweeping: bool, aws_block: str | None = None) -> None:
-    """Register the deployments, and execute what is started from them, until interrupted.
+def deploy(*, sweeping: bool, aws_block: str | None) -> None:
+    """Bring the local deployments of ``prefect.yaml`` up to date; schedules that people have set stay as they are.
 
     Args:
-        sweeping: Whether to sweep SageMaker on a schedule, too.
+        sweeping: Whether to sweep SageMaker on a schedule; else a sweep that is started says that it cannot.
         aws_block: Credentials to sweep with; None: the default chain.
+
+    Raises:
+        NotDeployed: With what ``prefect deploy`` said.
     """
-    # Prefect's runner forgets to await its own end when it is interrupted.
-    warnings.filterwarnings("ignore", message="coroutine 'Runner.astop' was never awaited")
-    how: dict[str, Any] = {"tags": TAGS, "entrypoint_type": EntrypointType.MODULE_PATH}
-    flood: Any = RunnerDeployment.from_flow(flood_extent, DEPLOYMENT, **how)
-    deployments, swept_by = [flood], None
-    if sweeping:
-        every = timedelta(minutes=SWEEP_MINUTES)
-        block = {"aws_block": aws_block} if aws_block else {}
-        sweep: Any = RunnerDeployment.from_flow(sweep_endpoints, SWEEP, interval=every, parameters=block, **how)
-        swept_by = sweep.apply()
-        deployments.append(sweep)
-    automations.apply(automations.heartbeat_lost([flood.apply()], swept_by))
-    serve(*deployments, print_starting_message=False)
+    with get_client(sync_client=True) as client:
+        before = {name: _schedules(client, name) for name in (DEPLOYMENT, SWEEP)}
+        _prefect_deploy(list(before))
+        for name, schedules in before.items():
+            if schedules:
+                _replace_schedules(client, name, schedules)
+        parameters = {"only_if_possible": not sweeping, "aws_block": aws_block}
+        sweep = client.read_deployment_by_name(SWEEP)
+        client.update_deployment(sweep.id, DeploymentUpdate(parameters=parameters))
+        for schedule in sweep.schedules:
+            client.update_deployment_schedule(sweep.id, schedule.id, active=sweeping)
+
+
+def start_sweep() -> None:
+    """Start a sweep now: a server that has just started acts on ends of older runs a quarter of an hour later."""
+    with get_client(sync_client=True) as client:
+        client.create_flow_run_from_deployment(client.read_deployment_by_name(SWEEP).id)
+
+
+def _prefect_deploy(names: Sequence[str]) -> None:
+    if not (ROOT / "prefect.yaml").exists():
+        raise NotDeployed(
+            f"{ROOT / 'prefect.yaml'} is missing: `serve` needs the project's folder, not a copy of parts"
+        )
+    options = [word for name in names for word in ("--name", name)]
+    # prefect.yaml takes the places of a run from PWD, which is here the folder that `serve` was started in.
+    done = subprocess.run(
+        [sys.executable, "-m", "prefect", "--no-prompt", "deploy", *options],
+        cwd=ROOT,
+        env={**os.environ, "PWD": str(Path.cwd())},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=DEPLOY_SECONDS,
+        check=False,
+    )
+    if done.returncode:
+        raise NotDeployed(f"prefect deploy {' '.join(options)} ended with status {done.returncode}:\n{done.stdout}")
+
+
+def _schedules(client: SyncPrefectClient, name: str) -> list[DeploymentSchedule]:
+    try:
+        return list(client.read_deployment_by_name(name).schedules)
+    except ObjectNotFound:
+        return []
+
+
+def _replace_schedules(client: SyncPrefectClient, name: str, schedules: Sequence[DeploymentSchedule]) -> None:
+    """Deploying anew has put those of ``prefect.yaml`` in the place of what somebody set in the UI."""
+    deployment = client.read_deployment_by_name(name)
+    for schedule in deployment.schedules:
+        client.delete_deployment_schedule(deployment.id, schedule.id)
+    kept = ("schedule", "active", "max_scheduled_runs", "parameters", "slug")
+    again = [DeploymentScheduleCreate(**{field: getattr(schedule, field) for field in kept}) for schedule in schedules]
+    client.create_deployment_schedules(deployment.id, again)
+
+
+def serve_runs(server: Server, say: Callable[[str], None]) -> None:
+    """Execute what is started, until interrupted; a worker that ends by itself is started again.
+
+    Raises:
+        ServingEnded: The server has ended, or the worker twice within seconds.
+    """
+    while True:
+        started = time.monotonic()
+        worker = Worker.start(POOL, "flood-extent serve", log_folder() / "worker.log", WORKER_SETTINGS)
+        try:
+            while server.alive and worker.alive:
+                time.sleep(WATCH_SECONDS)
+        finally:
+            worker.stop()
+        if not server.alive:
+            raise ServingEnded(f"the Prefect server has ended; its log is {log_folder() / 'server.log'}")
+        if time.monotonic() - started < RESTART_SECONDS:
+            raise ServingEnded(f"the worker does not stay; it said:\n{worker.child.log_tail()}")
+        say("the worker has ended and is started again")

@@ -6,6 +6,7 @@ runs have ended.
 """
 
 import importlib
+import importlib.util
 from typing import TYPE_CHECKING, Any
 
 from prefect import State, flow
@@ -16,6 +17,7 @@ from flows.ownership import has_ended
 from flows.parameters import Minutes, Text
 from tasks.aws_access import aws_access
 from tasks.core.errors import UnusableArgument
+from tasks.core.states import NOT_SWEPT
 
 if TYPE_CHECKING:  # it needs the extra "aws"
     from tasks.services.sweeping import Verdict
@@ -23,7 +25,10 @@ if TYPE_CHECKING:  # it needs the extra "aws"
 
 @flow(name="sweep-endpoints", persist_result=False)
 def sweep_endpoints(
-    dry_run: bool = False, max_endpoint_minutes: Minutes = 240, aws_block: Text | None = None
+    dry_run: bool = False,
+    max_endpoint_minutes: Minutes = 240,
+    aws_block: Text | None = None,
+    only_if_possible: bool = False,
 ) -> State[Any]:
     """Delete endpoints, configurations and models of ours that no run needs any more.
 
@@ -33,15 +38,29 @@ def sweep_endpoints(
         dry_run: Say what would be deleted, and delete nothing.
         max_endpoint_minutes: Age from which an endpoint goes that carries no cap of its own.
         aws_block: Name of a prefect-aws AwsCredentials block; without one, AWS's default chain is used.
+        only_if_possible: Where AWS was never set up (no extra, credentials or region) there is nothing to sweep.
     """
+    if only_if_possible and not may_sweep(aws_block):
+        return Completed(message="nothing to sweep: no AWS credentials and region are set up here")
     verdicts = sweep_once(dry_run=dry_run, max_minutes=max_endpoint_minutes, aws_block=aws_block)
     for verdict in verdicts:
         get_run_logger().log(40 if verdict.failed else 20, "%s", verdict)
     message = summary(verdicts, dry_run=dry_run)
     failed = [str(step) for verdict in verdicts for step in verdict.failed]
     if failed:
-        return Failed(name="NotSwept", message=f"{message}; {'; '.join(failed)}")
+        return Failed(name=NOT_SWEPT, message=f"{message}; {'; '.join(failed)}")
     return Completed(message=message)
+
+
+def may_sweep(aws_block: str | None) -> bool:
+    """Whether credentials and region are there: without, a sweep every quarter of an hour only fails."""
+    if importlib.util.find_spec("sagemaker") is None:
+        return False
+    import boto3  # noqa: PLC0415 - in the extra "aws"
+
+    with aws_access(aws_block, None):
+        session = boto3.Session()
+        return session.region_name is not None and session.get_credentials() is not None
 
 
 def sweep_once(*, dry_run: bool, max_minutes: float, aws_block: str | None) -> "list[Verdict]":

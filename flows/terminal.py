@@ -13,12 +13,13 @@ from rich.table import Table
 
 from tasks.progress import is_step, watched_by
 
-if TYPE_CHECKING:  # both import Prefect, which takes seconds and reads the environment for good
-    from flows.planning import Plan
+if TYPE_CHECKING:  # what is behind them takes long to import
+    from tasks.core.plans import Plan
     from tasks.core.scoring import Score
 
 FAILURES_SHOWN = 20
 M2_PER_HECTARE = 10_000
+VERDICT_COLOURS = {"ok": "green", "problem": "red", "unknown": "yellow"}
 
 
 @dataclass
@@ -79,7 +80,8 @@ def show_product(console: Console, record: Mapping[str, Any], product: str) -> N
     """The closing table: tiles, hectares, seconds a stage, where the product lies; then what failed."""
     counts, totals = record["counts"], record["totals"]
     table = Table(show_header=False)
-    table.add_row("tiles", f"{counts['done']} done, {counts['failed']} failed")
+    dropped = f", {counts['dropped']} dropped" if counts["dropped"] else ""
+    table.add_row("tiles", f"{counts['done']} done, {counts['failed']} failed{dropped}")
     table.add_row("flooded", f"{totals['flooded_ha']:,.2f} ha of {totals['observed_ha']:,.2f} ha observed")
     unplaced = f", and {counts['unplaced']} tiles whose place is unknown" if counts["unplaced"] else ""
     table.add_row("not assessed", f"{totals['not_assessed_ha']:,.2f} ha{unplaced}")
@@ -124,22 +126,22 @@ def show_failures(console: Console, failures: list[tuple[str, str]]) -> None:
 
 
 def show_plan(console: Console, plan: "Plan") -> None:
-    """What a run would do: tiles, sizes, what is remembered, what would be predicted, and what is wrong."""
-    grids = [job.resized for job in plan.usable]
-    sizes = sorted({(grid.width_px, grid.height_px) for grid in grids})
+    """What a run would do: tiles, sizes, what is remembered, minutes and cost; then what is wrong."""
+    from tasks.core import plan_report  # noqa: PLC0415 - OpenCV and GEOS behind it, which a wrong argument need not load
+
     table = Table(show_header=False)
-    table.add_row("tiles", f"{len(plan.jobs)}, of which {len(plan.unusable)} would fail")
-    table.add_row("bytes", f"{sum(job.tile.size_bytes for job in plan.jobs):,}")
-    table.add_row("CRS", ", ".join(sorted({grid.crs for grid in grids})) or "none")
-    table.add_row("resized to", ", ".join(f"{width} x {height} px" for width, height in sizes[:3]) or "nothing")
-    for stage in ("prepare", "predict", "extract"):
-        waiting = len(plan.waiting(stage))
-        table.add_row(stage, f"{waiting} to do, {len(plan.usable) - waiting} remembered")
-    minutes = "" if plan.endpoint_minutes is None else f", for about {plan.endpoint_minutes:.0f} minutes"
-    table.add_row("endpoint", f"deployed{minutes}" if plan.waiting("predict") else "not needed")
-    table.add_row("product", escape(plan.product))
+    for name, words in plan_report.facts(plan):
+        table.add_row(name, escape(words))
     console.print(table)
-    show_failures(console, [(tile.id, str(tile.problem)) for tile in plan.unusable])
+    for finding in plan.findings:
+        colour = VERDICT_COLOURS[finding.verdict]
+        words = f"[{colour}]{finding.verdict}[/{colour}] {finding.name}: {escape(finding.words)}"
+        console.print(words, soft_wrap=True, highlight=False)
+    show_failures(console, [(tile.id, str(tile.problem)) for tile in plan.unusable[:FAILURES_SHOWN]])
+    if len(plan.unusable) > FAILURES_SHOWN:
+        console.print(f"... and {len(plan.unusable) - FAILURES_SHOWN} more")
+    if not plan.possible:
+        console.print("[red]a run is not possible[/red]")
 
 
 def show_score(console: Console, score: "Score") -> None:

@@ -55,6 +55,7 @@ class EndpointLife:
         error: Why it could not be deployed.
         left: What of it could not be deleted, in words.
         deployment: Once it answers.
+        before: What its record was when the run was suspended: it is told again, for the endpoint is gone.
     """
 
     spec: EndpointSpec
@@ -64,7 +65,12 @@ class EndpointLife:
     error: str | None = None
     left: tuple[str, ...] = ()
     deployment: Deployment | None = None
+    before: dict[str, Any] = field(default_factory=dict)
     _deploying: PrefectFuture[dict[str, Any]] | None = None
+
+    def take_up(self, before: dict[str, Any]) -> None:
+        """Go on after a suspension, with the record that was kept then."""
+        self.before, self.left = before, tuple(before.get("left", ()))
 
     def start(self, runner: TaskRunner[Any]) -> None:
         """Begin deploying, while tiles are being prepared; ``runner`` works in this process."""
@@ -107,6 +113,8 @@ class EndpointLife:
 
     def to_dict(self) -> dict[str, Any]:
         """For the run's record."""
+        if self.before:
+            return self.before
         if not self.times:
             return {"kind": self.spec.kind, "name": None}
         told = {"name": self.name, **({} if self.deployment is None else self._facts(self.deployment))}
@@ -143,7 +151,7 @@ def tear_down_endpoint(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any
     It may run in another process than the flow did, so it knows the run's id and parameters and nothing else.
     """
     parameters = flow_run.parameters
-    if parameters.get("endpoint") != SAGEMAKER:
+    if parameters.get("endpoint") != SAGEMAKER or parameters.get("dry_run"):
         return
     with aws_access(parameters.get("aws_block"), None):
         left = endpoint_service(EndpointSpec(SAGEMAKER)).delete(endpoint_name(flow_run.id))

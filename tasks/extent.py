@@ -69,7 +69,7 @@ def is_extracted(job: TileJob) -> bool:
 def assemble_layers(ledger: Ledger, min_contour_size: float) -> list[Layer]:
     """Join all tiles' polygons and make the product's layers; a tile whose polygons cannot be read fails."""
     answered = [tile for account in ledger.accounts if (tile := _answered(account, ledger)) is not None]
-    failed = [_failed(account) for account in ledger.failed]
+    failed = [_failed(account) for account in ledger.unanswered]
     layers = assemble(answered, failed, min_contour_size)
     for layer in layers:
         get_run_logger().info("%s: %d features", layer.name, len(layer))
@@ -92,7 +92,7 @@ def _failed(account: Account) -> FailedTile:
     area, job = unanswered_area(account), account.job
     crs = None if job.grid is None else job.grid.crs
     seconds = sum(account.seconds.values())
-    return FailedTile(job.tile.id, account.stage, account.error or "", seconds, crs, area)
+    return FailedTile(job.tile.id, account.stage, account.error or "", seconds, crs, area, account.state)
 
 
 def unanswered_area(account: Account) -> MultiPolygon | None:

@@ -1,6 +1,7 @@
 """How tile-level tasks retry and where they remember their answers, by name."""
 
 from collections.abc import Callable, Mapping
+from functools import wraps
 from typing import Any, ParamSpec, TypeVar, cast
 
 from prefect import State, Task
@@ -8,10 +9,14 @@ from prefect.cache_policies import NO_CACHE, CacheKeyFnPolicy
 from prefect.client.schemas.objects import TaskRun
 from prefect.context import TaskRunContext
 from prefect.filesystems import WritableFileSystem
+from prefect.logging import get_run_logger
+from prefect.states import Failed
 from prefect.tasks import exponential_backoff
+from prefect.transactions import Transaction, get_transaction
 from prefect.utilities.annotations import quote
 
 from tasks.core.errors import TransientError, UnusableArgument
+from tasks.core.explanations import explained, in_plain_words, is_unexpected
 from tasks.results import PLAIN_JSON, WorkResults
 from tasks.services import storage
 
@@ -39,7 +44,7 @@ def tile_task(stage: str) -> Callable[[Callable[P, R]], Task[P, R]]:
 
     def decorate(function: Callable[P, R]) -> Task[P, R]:
         return Task(
-            function,
+            _failing_in_words(function),
             name=stage,
             task_run_name=f"{stage} {{job[name]}}",
             cache_policy=by_content(stage),
@@ -54,11 +59,37 @@ def tile_task(stage: str) -> Callable[[Callable[P, R]], Task[P, R]]:
     return decorate
 
 
+def _failing_in_words(function: Callable[P, R]) -> Callable[P, R]:
+    """The function, whose failure is a state with a message for a person instead of Prefect's words on an exception."""
+
+    @wraps(function)
+    def in_words(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return function(*args, **kwargs)
+        except Exception as error:  # noqa: BLE001 - also of others' errors, a person should read what to do
+            job = cast("Mapping[str, Any]", kwargs.get("job") or args[0])
+            return cast("R", failed(error, job["tile"]["uri"]))
+
+    return in_words
+
+
+def failed(error: Exception, tile_uri: str) -> State[Any]:
+    """A task's failure: plain words, and below them the technical cause; it is retried as the error would be."""
+    if is_unexpected(error):
+        get_run_logger().error("unexpected error", exc_info=error)
+    if isinstance(transaction := get_transaction(), Transaction):
+        transaction.write_on_commit = False  # a failure is not worth remembering
+    words = f"{in_plain_words(error, tile_uri)}\n\n{explained(error)}"
+    return Failed(message=words, data=error)
+
+
 def run_task(name: str, task_run_name: str | None = None) -> Callable[[Callable[P, R]], Task[P, R]]:
     """Decorator of a task of the run itself: never cached, for what it does must happen every time."""
 
     def decorate(function: Callable[P, R]) -> Task[P, R]:
-        return Task(function, name=name, task_run_name=task_run_name, cache_policy=NO_CACHE, persist_result=False)
+        return Task(
+            function, name=name, task_run_name=task_run_name or name, cache_policy=NO_CACHE, persist_result=False
+        )
 
     return decorate
 

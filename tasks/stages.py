@@ -5,10 +5,10 @@ from typing import Any
 
 from prefect import State, Task
 from prefect.futures import PrefectFuture, as_completed
-from prefect.logging import get_run_logger
 from prefect.task_runners import ThreadPoolTaskRunner
 
-from tasks.core.errors import FloodExtentError
+from tasks.artifacts import StageProgress
+from tasks.core.explanations import in_plain_words
 from tasks.core.jobs import TileJob
 from tasks.core.ledger import Ledger
 from tasks.policies import remembering
@@ -56,10 +56,12 @@ def run_stage(
 def _settle(stage: str, futures: dict[PrefectFuture[Any], TileJob], ledger: Ledger) -> None:
     failed = 0
     watcher().stage(stage, 0, 0, len(futures))
-    for ended, future in enumerate(as_completed(list(futures)), start=1):
-        future.wait()  # completed is not yet final: this fetches the state that the task ended in
-        failed += not note(ledger, futures[future], stage, future.state)
-        watcher().stage(stage, ended, failed, len(futures))
+    with StageProgress(stage, len(futures)) as progress:
+        for ended, future in enumerate(as_completed(list(futures)), start=1):
+            future.wait()  # completed is not yet final: this fetches the state that the task ended in
+            failed += not note(ledger, futures[future], stage, future.state)
+            watcher().stage(stage, ended, failed, len(futures))
+            progress.tell(ended, failed)
 
 
 def note(ledger: Ledger, job: TileJob, stage: str, state: State[Any]) -> bool:
@@ -70,16 +72,6 @@ def note(ledger: Ledger, job: TileJob, stage: str, state: State[Any]) -> bool:
         ledger.done(job, stage, seconds=outcome["seconds"], cached=cached, warnings=outcome.get("warnings", ()))
         return True
     error = outcome if isinstance(outcome, BaseException) else None
-    if error is not None and not isinstance(error, FloodExtentError):
-        # Prefect logs the traceback of an error only where it would have retried it.
-        get_run_logger().error("%s %s: unexpected error", stage, job.tile.id, exc_info=error)
-    ledger.fail(job, stage, explain(error, state, job), seconds=seconds_of(error))
+    words = in_plain_words(error, job.tile.uri, state.message or state.name or "no answer")
+    ledger.fail(job, stage, words, seconds=seconds_of(error))
     return False
-
-
-def explain(error: BaseException | None, state: State[Any], job: TileJob) -> str:
-    """What was wrong, for a person: our own errors say it; of others, their kind and where to look."""
-    if isinstance(error, FloodExtentError):
-        return str(error)
-    reason = f"{type(error).__name__}: {error}" if error else (state.message or state.name or "no answer")
-    return f"{job.tile.uri}: unexpected: {reason}. The run's log has the details"

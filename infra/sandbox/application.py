@@ -1,4 +1,4 @@
-"""The layers of the sandbox, from the outside in: control, faults, invocations, SageMaker's rules, S3's, moto."""
+"""The layers of the sandbox, from the outside in: control, faults, invocations, SageMaker's rules, quotas, S3, moto."""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
@@ -11,6 +11,7 @@ from infra.sandbox.encryption import encrypted
 from infra.sandbox.estate import Estate
 from infra.sandbox.faults import Faults
 from infra.sandbox.invocations import Container, Invocations
+from infra.sandbox.quotas import Quotas
 from infra.sandbox.rules import Rules
 from infra.sandbox.wire import Call, read
 
@@ -23,7 +24,7 @@ class Application:
 
     def __init__(self, estate: Estate, container: Container) -> None:
         self._moto = DomainDispatcherApplication(create_backend_app)
-        inner = Invocations(Rules(encrypted(self._ask_moto), estate), estate, container)
+        inner = Invocations(Rules(Quotas(encrypted(self._ask_moto), estate.settings), estate), estate, container)
         self._outermost = Faults(inner)
         self._control = Control(estate, self._outermost)
 

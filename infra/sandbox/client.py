@@ -101,8 +101,8 @@ class Sandbox:
         """Forget everything: resources of every service, faults, counts, settings."""
         self._ask("POST", "reset")
 
-    def settings(self, **changes: float | None) -> None:
-        """Set ``creating_seconds``, ``deleting_seconds``, ``concurrency``, ``per_second`` or ``max_body_bytes``."""
+    def settings(self, **changes: float | dict[str, float] | None) -> None:
+        """Set any of ``infra.sandbox.estate.Settings``."""
         self._ask("POST", "settings", changes)
 
     def fault(

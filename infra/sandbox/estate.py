@@ -28,6 +28,8 @@ class Settings:
         concurrency: Requests in flight that one instance serves; None for any number.
         per_second: Requests a second that an endpoint serves; None for any number.
         max_body_bytes: Largest body of an invocation.
+        quotas: Instances that the account may have behind endpoints, by type, where it has a value of its own.
+        default_quota: The same where it has none.
     """
 
     creating_seconds: float = 0.2
@@ -35,6 +37,8 @@ class Settings:
     concurrency: int | None = None
     per_second: float | None = None
     max_body_bytes: int = 6 * 1024 * 1024
+    quotas: Mapping[str, float] = field(default_factory=dict)
+    default_quota: float = 20.0
 
 
 def arn(kind: str, name: str, region: str) -> str:

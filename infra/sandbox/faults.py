@@ -14,7 +14,7 @@ from werkzeug.wrappers import Response
 from infra.sandbox import invocations
 from infra.sandbox.estate import CONFIG, ENDPOINT, MODEL, Settings, arn
 from infra.sandbox.lifecycle import NEVER, Fate
-from infra.sandbox.wire import CALLER, RUNTIME, S3, SAGEMAKER, Call, Handler, Refused, drain, refusal
+from infra.sandbox.wire import CALLER, IAM, QUOTAS, RUNTIME, S3, SAGEMAKER, Call, Handler, Refused, drain, refusal
 
 ANY = "*"
 NO_CAPACITY = (
@@ -43,7 +43,7 @@ class Rule:
     """One ordered fault.
 
     Attributes:
-        operation: Of SageMaker, its runtime or S3; ``*`` for all of SageMaker and its runtime.
+        operation: Of SageMaker, its runtime, S3, IAM or Service Quotas; ``*`` for all of SageMaker and its runtime.
         error: A key of ``ERRORS``.
         times: How many calls it hits; None for all that come.
         after: How many matching calls it lets pass first.
@@ -146,19 +146,19 @@ def _unavailable(_: Call) -> Refused:
 
 
 def _internal(call: Call) -> Refused:
-    code = "InternalError" if call.service == S3 else "InternalFailure"
+    code = {S3: "InternalError", IAM: "ServiceFailure", QUOTAS: "ServiceException"}.get(call.service, "InternalFailure")
     return Refused("We encountered an internal error. Please try again.", code=code, status=500)
 
 
 def _denied(call: Call, rule: Rule, _: Handler) -> Response:
     operation = "AddTags" if rule.operation == "AddTags" else call.operation
-    service = S3 if call.service == S3 else SAGEMAKER
+    service = call.service if call.service in {S3, IAM, QUOTAS} else SAGEMAKER
     words = (
         f"User: {CALLER} is not authorized to perform: {service}:{operation} on resource: {_resource(call)} "
         f"because no identity-based policy allows the {service}:{operation} action"
     )
-    code = "AccessDenied" if call.service == S3 else "AccessDeniedException"
-    status = 400 if call.service == SAGEMAKER else 403
+    code = "AccessDenied" if call.service in {S3, IAM} else "AccessDeniedException"
+    status = 400 if call.service in {SAGEMAKER, QUOTAS} else 403
     return refusal(call, Refused(words, code=code, status=status))
 
 
@@ -177,6 +177,8 @@ def _badly_signed(call: Call, _rule: Rule, _inner: Handler) -> Response:
 def _resource(call: Call) -> str:
     if call.service == S3:
         return f'"arn:aws:s3:::{call.name}"'
+    if call.service == IAM:
+        return f"role {call.name}"
     if not call.name or call.name.startswith("arn:"):
         return call.name or "*"
     kinds = {"EndpointConfig": CONFIG, "Endpoint": ENDPOINT, "Model": MODEL, "TrainingJob": "training-job"}

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 ACCOUNT = "123456789012"
 CALLER = f"arn:aws:sts::{ACCOUNT}:assumed-role/flood-extent/session"
 SAGEMAKER, RUNTIME, S3 = "sagemaker", "sagemaker-runtime", "s3"
+IAM, QUOTAS = "iam", "servicequotas"
 JSON_TYPE = "application/x-amz-json-1.1"
 INVOCATIONS = re.compile(r"/endpoints/([^/]+)/invocations")
 # In an Authorization header, or in the query of a presigned URL: key/date/region/service/aws4_request.
@@ -37,7 +38,7 @@ class Call:
         service: Signing name, except that the SageMaker Runtime is told apart: ``sagemaker-runtime``.
         operation: As in AWS's API reference; empty where unknown.
         region: That it was signed for.
-        name: Of what it is about: an endpoint's or model's name, an ARN for tags, ``bucket/key`` for S3.
+        name: Of what it is about: an endpoint's, model's or role's name, an ARN for tags, ``bucket/key`` for S3.
         body: Empty for S3, whose bodies pass through unread.
         parameters: The body of a JSON request.
         fate: What an ordered fault wants to become of the endpoint that this call creates.
@@ -77,8 +78,8 @@ def read(environ: "WSGIEnvironment") -> Call:
     if target := environ.get("HTTP_X_AMZ_TARGET"):
         operation, parameters = target.rpartition(".")[2], _parameters(body)
         return Call(environ, service, operation, region, _name(operation, parameters), body, parameters)
-    action = urllib.parse.parse_qs(body.decode("latin-1")).get("Action", [""])[0]
-    return Call(environ, service, action, region, "", body)
+    form = {name: values[0] for name, values in urllib.parse.parse_qs(body.decode("latin-1")).items()}
+    return Call(environ, service, form.get("Action", ""), region, form.get("RoleName", ""), body)
 
 
 def drain(environ: "WSGIEnvironment") -> bytes:
@@ -135,6 +136,10 @@ def refusal(call: Call, refused: Refused, members: Mapping[str, Any] | None = No
         words = f"<Code>{escape(refused.code)}</Code><Message>{escape(refused.message)}</Message>"
         document = f'<?xml version="1.0" encoding="UTF-8"?>\n<Error>{words}</Error>'
         return Response(document, refused.status, content_type="application/xml")
+    if call.service == IAM:
+        words = f"<Code>{escape(refused.code)}</Code><Message>{escape(refused.message)}</Message>"
+        document = f"<ErrorResponse><Error><Type>Sender</Type>{words}</Error></ErrorResponse>"
+        return Response(document, refused.status, content_type="text/xml")
     if call.service == RUNTIME:
         answer = json.dumps({"Message": refused.message, **(members or {})})
         headers = {"x-amzn-errortype": refused.code}

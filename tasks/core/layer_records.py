@@ -1,6 +1,6 @@
 """What the product's layers are made of, and what they hold."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -63,12 +63,12 @@ class FailedTile:
 
     Attributes:
         id: Path below the dataset.
-        stage: The stage that failed: ``prepare``, ``predict`` or ``extract``.
+        stage: The stage that failed: ``prepare``, ``predict`` or ``extract``; or ``review``.
         error: What was wrong, for a person.
         seconds: Time spent on it over all stages.
         crs: Of ``area``; None where not known.
         area: Its valid mask where it was prepared, else its header's footprint; None where not known.
-        state: Always ``failed``.
+        state: ``failed``, or ``dropped`` where a person left the tile out.
     """
 
     id: str
@@ -77,7 +77,7 @@ class FailedTile:
     seconds: float
     crs: str | None = None
     area: MultiPolygon | None = None
-    state: str = field(default="failed", init=False)
+    state: str = "failed"
 
     def __post_init__(self) -> None:
         if self.area is not None and self.crs is None:

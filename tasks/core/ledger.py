@@ -1,10 +1,14 @@
 """What became of every tile: none is lost, whatever stage it fails in."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Self
 
 from tasks.core.jobs import TileJob
 from tasks.core.redaction import redact
+
+DROPPED = "dropped"
+REVIEW = "review"
 
 
 @dataclass(slots=True)
@@ -18,6 +22,7 @@ class Account:
         seconds: Time spent by stage in this run; 0 where the answer was remembered.
         cached: Stages whose answer was remembered from an earlier run.
         warnings: What a person should know of a tile that did not fail.
+        dropped: Whether a person has left the tile out, whatever its stages answered; ``error`` says why.
     """
 
     job: TileJob
@@ -26,11 +31,23 @@ class Account:
     seconds: dict[str, float] = field(default_factory=dict)
     cached: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    dropped: bool = False
 
     @property
     def state(self) -> str:
-        """``done`` or ``failed``."""
+        """``done``, ``failed`` or ``dropped``."""
+        if self.dropped:
+            return DROPPED
         return "failed" if self.error is not None else "done"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, as JSON holds them."""
+        return asdict(self) | {"job": self.job.to_dict()}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Rebuild from ``to_dict`` or JSON."""
+        return cls(**{**values, "job": TileJob.from_dict(values["job"])})
 
 
 class Ledger:
@@ -52,6 +69,16 @@ class Ledger:
     @property
     def failed(self) -> list[Account]:
         """The tiles that failed."""
+        return [account for account in self.accounts if account.state == "failed"]
+
+    @property
+    def dropped(self) -> list[Account]:
+        """The tiles that a person left out."""
+        return [account for account in self.accounts if account.dropped]
+
+    @property
+    def unanswered(self) -> list[Account]:
+        """The tiles without an answer in the product: failed and dropped."""
         return [account for account in self.accounts if account.error is not None]
 
     def done(
@@ -70,3 +97,27 @@ class Ledger:
         account = self._accounts[job.tile.id]
         account.stage, account.error = stage, str(redact(error))
         account.seconds[stage] = seconds
+
+    def drop(self, tile: str, reason: str) -> None:
+        """Note that a person has left the tile out of the product; one that failed stays failed."""
+        account = self._accounts[tile]
+        if account.error is None:
+            account.stage, account.error, account.dropped = REVIEW, str(redact(reason)), True
+
+    def remember(self, tile: str, stages: Sequence[str], warnings: Sequence[str]) -> None:
+        """Note that a tile's answers of these stages are taken from an earlier run, without asking for them again."""
+        account = self._accounts[tile]
+        for stage in stages:
+            self.done(account.job, stage, seconds=0.0, cached=True)
+        account.warnings += warnings
+
+    def to_list(self) -> list[dict[str, Any]]:
+        """Plain values, as JSON holds them."""
+        return [account.to_dict() for account in self.accounts]
+
+    @classmethod
+    def from_list(cls, accounts: Sequence[Mapping[str, Any]]) -> Self:
+        """Rebuild from ``to_list`` or JSON."""
+        ledger = cls()
+        ledger._accounts = {account.job.tile.id: account for account in map(Account.from_dict, accounts)}
+        return ledger

@@ -19,6 +19,7 @@ def markdown(record: RunRecord) -> str:
     sections = [
         [f"# Flood extent of {plain(record['dataset'])}", "", _headline(record)],
         ["## Summary", "", *_summary(record)],
+        *([["## Review", "", *_table(("", ""), record["review"].items())]] if record["review"] else []),
         ["## Not assessed", "", *_not_assessed(record)],
         ["## Warnings", "", *_warnings(record)],
         ["## Tiles", "", *_tiles(record["tiles"])],
@@ -45,9 +46,14 @@ def _headline(record: RunRecord) -> str:
     counts, area = record["counts"], record["totals"]
     return (
         f"**{_ha(area['flooded_ha'])} flooded** of {_ha(area['observed_ha'])} observed. "
-        f"{counts['done']:,} of {counts['tiles']:,} tiles were answered, {counts['failed']:,} failed. "
+        f"{counts['done']:,} of {counts['tiles']:,} tiles were answered, {counts['failed']:,} failed"
+        f"{_dropped(counts['dropped'])}. "
         f"State: {plain(record['state'])}."
     )
+
+
+def _dropped(tiles: int) -> str:
+    return f", {tiles:,} dropped in review" if tiles else ""
 
 
 def _summary(record: RunRecord) -> list[str]:
@@ -66,7 +72,7 @@ def _summary(record: RunRecord) -> list[str]:
 
 
 def _not_assessed(record: RunRecord) -> list[str]:
-    failed = [tile for tile in record["tiles"] if tile["state"] == "failed"]
+    failed = [tile for tile in record["tiles"] if tile["state"] != "done"]
     area = record["totals"]["not_assessed_ha"]
     if not failed and not area:
         return ["Nothing: every tile was answered."]
@@ -74,9 +80,9 @@ def _not_assessed(record: RunRecord) -> list[str]:
     lines = [f"{_ha(area)} that no tile observed: there, no flood on the map means nothing."]
     if unplaced:
         have = "tile has" if unplaced == 1 else "tiles have"
-        lines.append(f"{unplaced:,} failed {have} no known place: that ground is in no figure and on no map.")
+        lines.append(f"{unplaced:,} unanswered {have} no known place: that ground is in no figure and on no map.")
     rows = [(tile["tile"], tile["stage"], tile["error"]) for tile in failed]
-    return [*lines, "", *_table(("tile", "failed in", "why"), rows)] if rows else lines
+    return [*lines, "", *_table(("tile", "left in", "why"), rows)] if rows else lines
 
 
 def _warnings(record: RunRecord) -> list[str]:

@@ -20,7 +20,7 @@ import shapely
 from tasks.core.areas import ellipsoidal_area_m2
 from tasks.core.layer_records import Layer
 from tasks.core.layers import content_hash
-from tasks.core.ledger import Account
+from tasks.core.ledger import DROPPED, Account
 from tasks.core.product_files import split_name
 from tasks.core.redaction import redact
 
@@ -32,7 +32,7 @@ class TileRow(TypedDict):
     """One tile.
 
     ``seconds_by_stage`` is 0 for a stage whose answer was remembered, and such stages are in ``cached``. ``pad_px`` are
-    pixels that the model called flood and that lie in padding. ``error`` is None unless ``state`` is ``failed``.
+    pixels that the model called flood and that lie in padding. ``error`` is None where ``state`` is ``done``.
     """
 
     tile: str
@@ -50,11 +50,12 @@ class TileRow(TypedDict):
 
 
 class Counts(TypedDict):
-    """Numbers of tiles; ``unplaced`` are failed ones whose ground is not known and in no area."""
+    """Numbers of tiles; ``unplaced`` are those without an answer whose ground is not known and in no area."""
 
     tiles: int
     done: int
     failed: int
+    dropped: int
     unplaced: int
 
 
@@ -71,12 +72,15 @@ class RunRecord(TypedDict):
 
     ``content_hash`` is ``layers.content_hash``; ``files`` are SHA-256 of the product's other files by relative path;
     ``endpoint`` holds kind, name, model, created, in_service, deleted and what else is known of its life, or None
-    where no endpoint was needed.
+    where no endpoint was needed; ``model_identity`` is what the answers depend on besides the frames and settings;
+    ``review`` is what a person decided, or None where nobody was asked. A run without a product has no content hash.
     """
 
     dataset: str
     flow_run_id: str
     state: str
+    model_identity: str
+    review: dict[str, Any] | None
     started: str
     finished: str
     parameters: dict[str, Any]
@@ -100,6 +104,8 @@ def run_record(
     layers: Sequence[Layer],
     started: datetime,
     finished: datetime,
+    model_identity: str = "",
+    review: Mapping[str, Any] | None = None,
     endpoint: Mapping[str, Any] | None = None,
     files: Mapping[str, str] | None = None,
     warnings: Sequence[str] = (),
@@ -115,6 +121,8 @@ def run_record(
         layers: The product's layers.
         started: When the run began, with time zone.
         finished: When the product was written, with time zone.
+        model_identity: What the answers depend on, as the endpoint's service knows the model.
+        review: What a person decided; None where nobody was asked.
         endpoint: The endpoint's life; None where none was needed.
         files: SHA-256 by relative path (``file_hashes``).
         warnings: About the product as a whole.
@@ -124,6 +132,8 @@ def run_record(
         "dataset": dataset,
         "flow_run_id": flow_run_id,
         "state": state,
+        "model_identity": model_identity,
+        "review": None if review is None else dict(review),
         "started": started.astimezone(UTC).isoformat(timespec="seconds"),
         "finished": finished.astimezone(UTC).isoformat(timespec="seconds"),
         "parameters": dict(parameters),
@@ -133,7 +143,7 @@ def run_record(
         "tiles": tiles,
         "endpoint": None if endpoint is None else dict(endpoint),
         "versions": software_versions(),
-        "content_hash": content_hash(layers),
+        "content_hash": content_hash(layers) if layers else "",
         "files": dict(files or {}),
     }
     return cast("RunRecord", redact(record))
@@ -185,9 +195,10 @@ def _rows(layer: Layer) -> list[tuple[str, dict[str, Any]]]:
 
 
 def _counts(tiles: Sequence[TileRow], layers: Sequence[Layer]) -> Counts:
-    failed = sum(tile["state"] == "failed" for tile in tiles)
+    failed, dropped = (sum(tile["state"] == state for tile in tiles) for state in ("failed", DROPPED))
     unplaced = sum(int(shapely.is_missing(layer.geometries).sum()) for layer in _of(layers, "tiles"))
-    return {"tiles": len(tiles), "done": len(tiles) - failed, "failed": failed, "unplaced": unplaced}
+    done = len(tiles) - failed - dropped
+    return {"tiles": len(tiles), "done": done, "failed": failed, "dropped": dropped, "unplaced": unplaced}
 
 
 def totals(layers: Sequence[Layer]) -> Totals:

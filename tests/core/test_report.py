@@ -63,7 +63,7 @@ def _record(error: str = "cut short", area: MultiPolygon | None = None, **change
 def test_the_record_accounts_for_every_tile() -> None:
     """Counts, areas, seconds and the remembered stages of each tile are those of the run."""
     record = _record()
-    assert record["counts"] == {"tiles": 2, "done": 1, "failed": 1, "unplaced": 1}
+    assert record["counts"] == {"tiles": 2, "done": 1, "failed": 1, "dropped": 0, "unplaced": 1}
     good, bad = record["tiles"]
     assert (good["state"], good["error"], good["seconds"], good["cached"]) == ("done", None, 1.5, ["predict"])
     assert (bad["state"], bad["stage"], bad["error"]) == ("failed", "prepare", "cut short")

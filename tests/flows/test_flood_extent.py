@@ -48,7 +48,7 @@ def test_a_folder_becomes_a_product(command: CommandLine, scene: Scene, prefect_
     assert expected <= {path.name for path in product.iterdir()}
     assert {path.stem for path in (product / "tiles").glob("*.shp")} == set(names)
     assert [name for name, _ in pyogrio.list_layers(product / "flood_extent.gpkg")] == LAYERS
-    assert record["counts"] == {"tiles": 6, "done": 6, "failed": 0, "unplaced": 0}
+    assert record["counts"] == {"tiles": 6, "done": 6, "failed": 0, "dropped": 0, "unplaced": 0}
     assert record["endpoint"]["deleted"]
     runs = task_runs(prefect_server, record["flow_run_id"], at_least=27)
     assert {f"{stage} {name}" for stage in ("prepare", "predict", "extract") for name in names} <= set(runs)

@@ -1,90 +1,84 @@
-"""``flood-extent serve``: the dashboard answers, runs started from it are executed, Ctrl-C ends all."""
+"""``flood-extent serve``: server, pool, worker, deployments and automations come up together and end together."""
 
 import signal
-import socket
-import subprocess
-import time
-from typing import Any
 
-import httpx
 import pytest
+from cloud_runs import JOB, CloudRuns
 from command_line import CommandLine, Scene, processes_marked
+from dashboard import served
+from worker import kill_marked
 
-from infra.sandbox.client import Sandbox
+from tasks.core.demo_scene import DATASET
 
-SECONDS = 120
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+PARTS = ("work_pools", "deployments", "automations")
 
 
-def ask(url: str, body: dict[str, Any]) -> Any:
-    return httpx.post(url, json=body, timeout=30, trust_env=False).raise_for_status().json()
-
-
-def deployment_id(api: str, process: "subprocess.Popen[str]") -> str:
-    """Wait until the deployment is registered."""
-    deadline = time.monotonic() + SECONDS
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            return str(
-                httpx.get(f"{api}/deployments/name/flood-extent/local", trust_env=False).raise_for_status().json()["id"]
-            )
-        except httpx.HTTPError:
-            time.sleep(0.2)
-    raise AssertionError(f"not served: {process.communicate()[0]}")
-
-
-def final_state(api: str, run: str) -> str:
-    deadline = time.monotonic() + SECONDS
-    while True:
-        state = httpx.get(f"{api}/flow_runs/{run}", trust_env=False).json()["state"]
-        if state["type"] in ("COMPLETED", "FAILED", "CRASHED") or time.monotonic() > deadline:
-            return f"{state['name']}: {state['message']}"
-        time.sleep(0.2)
+def on_sagemaker(cloud: CloudRuns) -> dict[str, str]:
+    return {"dataset": str(cloud.scene.dataset), "endpoint": "sagemaker", "training_job": JOB}
 
 
 def test_a_run_is_started_from_the_dashboard(command: CommandLine, scene: Scene) -> None:
-    """A run created through the API is executed with its parameters; an interrupt ends server, pages and runner."""
-    port, mark = free_port(), str(command.folder)
-    api = f"http://127.0.0.1:{port}/api"
-    process = command.start("serve", "--port", str(port), PREFECT_API_URL="", FLOOD_EXTENT_TEST_MARK=mark)
-    try:
-        parameters = {"dataset": str(scene.dataset), "width": 200}
-        run = ask(f"{api}/deployments/{deployment_id(api, process)}/create_flow_run", {"parameters": parameters})
-        assert final_state(api, run["id"]).startswith("Completed")
+    """One `prefect deployment run` maps a dataset, named, tagged and with its page; an interrupt ends everything."""
+    mark = str(command.folder)
+    with served(command, FLOOD_EXTENT_TEST_MARK=mark) as dashboard:
+        arguments = ["-p", f"dataset={scene.dataset}", "-p", "width=200", "--watch"]
+        dashboard.prefect("deployment", "run", "flood-extent/local", *arguments)
+        (run,) = dashboard.runs_of("flood-extent")
+        assert (run["state"]["name"], run["name"]) == ("Completed", "demo flood 2026-01 · 6 tiles")
+        assert {"flood-extent", DATASET, "local"} <= set(run["tags"])
         assert command.record()["parameters"]["width"] == 200
-        page = httpx.get(f"http://127.0.0.1:{port}/", follow_redirects=True, trust_env=False)
-        assert "html" in page.headers["content-type"]
-        assert httpx.get(f"http://127.0.0.1:{port}/ui-settings", trust_env=False).json()["api_url"] == api
-    finally:
-        process.send_signal(signal.SIGINT)
-        said, _ = process.communicate(timeout=SECONDS)
-    assert f"dashboard: http://127.0.0.1:{port}" in said
+        assert {f"demo-flood-{what}" for what in ("overview", "tiles", "report", "product")} <= set(
+            dashboard.artifacts(run["id"])
+        )
+        said = dashboard.end()
+    assert f"dashboard: {dashboard.address}" in said
     assert "Traceback" not in said
     assert "Warning" not in said
     assert not processes_marked(mark)
 
 
+def test_a_taken_port_is_said(command: CommandLine, prefect_server: str) -> None:
+    """A second serve does not fight for the port with the first: it says what is there."""
+    port = prefect_server.split(":")[2].split("/", maxsplit=1)[0]
+    status, said = command("serve", "--port", port)
+    assert status == 64
+    assert "answers there already" in said
+
+
 @pytest.mark.slow
-def test_where_sagemaker_can_be_asked_it_is_swept(command: CommandLine, sandbox: Sandbox) -> None:
-    """With credentials and a region, the sweep is on a schedule and the automation on lost heartbeats starts it."""
-    port = free_port()
-    api = f"http://127.0.0.1:{port}/api"
-    process = command.start("serve", "--port", str(port), PREFECT_API_URL="", **sandbox.environment)
-    try:
-        deployment_id(api, process)
-        deadline = time.monotonic() + SECONDS
-        while not (automations := ask(f"{api}/automations/filter", {})) and time.monotonic() < deadline:
-            time.sleep(0.2)
-        name = f"{api}/deployments/name/sweep-endpoints/every-15-minutes"
-        swept_by = httpx.get(name, trust_env=False).raise_for_status().json()
-        assert [schedule["active"] for schedule in swept_by["schedules"]] == [True]
-        assert swept_by["id"] in [action.get("deployment_id") for action in automations[0]["actions"]]
-    finally:
-        process.send_signal(signal.SIGINT)
-        said, _ = process.communicate(timeout=SECONDS)
-    assert "are swept: every 15 minutes" in said
+def test_serving_again_changes_nothing_and_finds_the_dead(command: CommandLine, cloud: CloudRuns) -> None:
+    """After a power cut: the lost run is Crashed, a schedule that a person set still stands, nothing doubles."""
+    cloud.sandbox.fault("InvokeEndpoint", "hang", seconds=20, times=None)
+    mark = str(command.folder)
+    environment = {**cloud.command.environment, "FLOOD_EXTENT_TEST_MARK": mark}
+    with served(command, **environment) as dashboard:
+        before = {part: dashboard.post(f"{part}/filter", {}) for part in PARTS}
+        deployment = dashboard.deployment()
+        schedule = {"schedule": {"cron": "0 7 * * *"}, "parameters": {"dataset": "s3://x/y"}, "active": True}
+        dashboard.post(f"deployments/{deployment['id']}/schedules", [schedule])
+        run = dashboard.create_run(on_sagemaker(cloud))
+        cloud.wait_for(cloud.is_predicting)
+        kill_marked(mark)
+        dashboard.process.wait(30)
+    assert not processes_marked(mark)
+    with served(command, **environment) as dashboard:
+        assert dashboard.run(run)["state"]["name"] == "Crashed"
+        assert "Crashed, for its process is gone: demo flood" in dashboard.said()
+        crons = {one["schedule"]["cron"]: one["active"] for one in dashboard.deployment()["schedules"]}
+        assert crons == {"0 6 * * *": False, "0 7 * * *": True}
+        after = {part: dashboard.post(f"{part}/filter", {}) for part in PARTS}
+        assert [len(after[part]) for part in PARTS] == [len(before[part]) for part in PARTS]
+        cloud.wait_until_clean()
+
+
+@pytest.mark.slow
+def test_an_interrupt_lets_runs_tear_down(command: CommandLine, cloud: CloudRuns) -> None:
+    """Who stops serve in the middle of a run leaves no endpoint and no process."""
+    cloud.sandbox.fault("InvokeEndpoint", "hang", seconds=5, times=None)
+    mark = str(command.folder)
+    with served(command, **{**cloud.command.environment, "FLOOD_EXTENT_TEST_MARK": mark}) as dashboard:
+        dashboard.create_run(on_sagemaker(cloud))
+        cloud.wait_for(cloud.is_predicting)
+        dashboard.end(signal.SIGTERM)
+    cloud.wait_until_clean()
+    assert not processes_marked(mark)

@@ -7,12 +7,15 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+import yaml
 from cloud_runs import JOB, CloudRuns
-from command_line import QUIET
+from command_line import QUIET, ROOT
+from prefect.automations import AutomationCore
 from prefect.client.orchestration import get_client
+from prefect.events.schemas.deployment_triggers import DeploymentEventTrigger
 from worker import Worker, kill_flow, kill_marked, running_worker
 
-from flows import automations
+from deployments import automations
 from flows.local_server import ONE_RUN_SETTINGS, Server, using
 from infra.sandbox.client import Sandbox
 from tasks.services.sagemaker_resources import resource_name
@@ -28,6 +31,15 @@ def worker(prefect_server: str, sandbox_process: Sandbox, tmp_path_factory: pyte
     home = tmp_path_factory.mktemp("worker")
     with running_worker(prefect_server, home, {**QUIET, **sandbox_process.environment}) as running:
         yield running
+
+
+def swept_after_bad_ends(worker: Worker) -> AutomationCore:
+    """The automation that prefect.yaml has for the sweep, for the worker's own."""
+    registry = yaml.safe_load((ROOT / "prefect.yaml").read_text())
+    sweep = next(one for one in registry["deployments"] if one["name"] == "every-15-minutes")
+    trigger = DeploymentEventTrigger.model_validate(sweep["triggers"][0])
+    trigger.set_deployment_id(UUID(worker.sweep))
+    return trigger.as_automation()
 
 
 def parameters(cloud: CloudRuns, **more: Any) -> dict[str, Any]:
@@ -71,11 +83,12 @@ def test_a_run_that_falls_silent_is_crashed_and_swept(
 ) -> None:
     """When flow and worker die at once the server misses the heartbeat, and the sweep need not wait for the lease."""
     with using(prefect_server):
-        automations.apply(automations.heartbeat_lost([], None))
+        automations.apply(automations.heartbeat_lost([]))
     beating = {**cloud.command.environment, "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30"}
     with running_worker(prefect_server, tmp_path, beating) as doomed:
         with using(prefect_server):
-            automation = automations.apply(automations.heartbeat_lost([UUID(doomed.deployment)], UUID(worker.sweep)))
+            watching = automations.apply(automations.heartbeat_lost([UUID(doomed.deployment)]))
+            sweeping = automations.apply(swept_after_bad_ends(worker))
         cloud.sandbox.fault("InvokeEndpoint", "hang", seconds=20, times=None)
         run = doomed.create_run(parameters(cloud))
         cloud.wait_for(cloud.is_predicting)
@@ -85,7 +98,8 @@ def test_a_run_that_falls_silent_is_crashed_and_swept(
     assert "no heartbeat" in worker.state(run)["message"]
     cloud.wait_until_clean()
     with using(prefect_server), get_client(sync_client=True) as client:
-        client.delete_automation(automation)
+        client.delete_automation(watching)
+        client.delete_automation(sweeping)
 
 
 def test_a_run_killed_with_its_worker_is_swept(cloud: CloudRuns, prefect_server: str, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import cfnlint.decode
 import pytest
 from cloud_stack import EVERYTHING, TEMPLATE, Stack
 
-from flows.automations import HEARTBEAT_SECONDS
+from deployments.automations import HEARTBEAT_SECONDS
 from infra.aws import package_sweeper
 from tasks.services import sweeping
 from tasks.services.sagemaker_resources import PROJECT, PROJECT_TAG

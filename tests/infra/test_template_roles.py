@@ -40,6 +40,7 @@ TAGS = [
 # What AWS grants for every resource or not at all.
 UNRESTRICTABLE = {
     *("sagemaker:ListEndpoints", "sagemaker:ListEndpointConfigs", "sagemaker:ListModels"),
+    *("servicequotas:ListServiceQuotas", "servicequotas:ListAWSDefaultServiceQuotas"),
     *("ecr:GetAuthorizationToken", "cloudwatch:PutMetricData"),
     *("ec2:DescribeVpcs", "ec2:DescribeSubnets", "ec2:DescribeSecurityGroups"),
     *("ec2:DescribeDhcpOptions", "ec2:DescribeNetworkInterfaces"),
@@ -100,6 +101,18 @@ def test_the_flow_passes_execution_roles_to_sagemaker_only(stack: Stack, plain: 
     assert not flow.allow("iam:PassRole", own, {"iam:PassedToService": "ec2.amazonaws.com"})
     assert not flow.allow("iam:PassRole", f"arn:aws:iam::{ACCOUNT}:role/admin", TO_SAGEMAKER)
     assert not plain.policies("FlowRole").allow("iam:PassRole", TRAINER, TO_SAGEMAKER)
+
+
+def test_the_flow_looks_at_what_a_run_depends_on(stack: Stack, plain: Stack) -> None:
+    """A plan sees the roles that it would pass, the model's artifact and the quotas, and no other role or object."""
+    flow, own = stack.policies("FlowRole"), stack.outputs["SageMakerRoleArn"]
+    assert all(flow.allow("iam:GetRole", role) for role in (own, TRAINER))
+    assert not flow.allow("iam:GetRole", f"arn:aws:iam::{ACCOUNT}:role/admin")
+    assert not plain.policies("FlowRole").allow("iam:GetRole", TRAINER)
+    assert all(flow.allow(f"servicequotas:{one}", "*") for one in ("ListServiceQuotas", "ListAWSDefaultServiceQuotas"))
+    assert flow.allow("s3:GetObject", "arn:aws:s3:::models/segmentation/job/output/model.tar.gz")
+    assert flow.allow("s3:ListBucket", "arn:aws:s3:::models", {"s3:prefix": "segmentation/job"})
+    assert not flow.allow("s3:GetObject", "arn:aws:s3:::models/other/model.tar.gz")
 
 
 def test_the_flow_asks_its_endpoints_and_no_other(stack: Stack) -> None:

@@ -155,7 +155,7 @@ def counting(counted: list[str]) -> Task[Any, dict[str, Any]]:
 @flow(task_runner=ThreadPoolTaskRunner(max_workers=2), persist_result=False)
 def two_tiles(task: Any, work_directory: str) -> list[State[Any]]:
     """Submit the task for two tiles, as a stage does, and wait."""
-    jobs = [{"name": name, "predict_key": f"key-{name}"} for name in "ab"]
+    jobs = [{"name": name, "predict_key": f"key-{name}", "tile": {"uri": f"{name}.jp2"}} for name in "ab"]
     futures = [remembering(task, work_directory).submit(job) for job in jobs]
     wait(futures)
     return [future.state for future in futures]
@@ -191,6 +191,39 @@ def test_a_hostile_result_in_s3_costs_its_own_tile_a_second_computation(bucket: 
     assert [state.name for state in again] == ["Completed", "Cached"]
     assert sorted(ran) == ["a", "a", "b"]
     assert not (tmp_path / "touched").exists()
+
+
+def failing(errors: list[Exception]) -> Task[Any, dict[str, Any]]:
+    """A tile task that raises these in turn, then answers."""
+
+    @tile_task("predict")
+    def predict(job: dict[str, Any]) -> dict[str, Any]:
+        if errors and job["name"] == "a":
+            raise errors.pop(0)
+        return {"seconds": 1.5}
+
+    return predict.with_options(retry_delay_seconds=0)
+
+
+@pytest.mark.usefixtures("prefect_api")
+def test_a_failed_tile_says_what_to_do_and_why(tmp_path: Path) -> None:
+    """The red task run's message is for the analyst first; below is the cause; and the failure is not remembered."""
+    task = failing([CutShort("a.jp2: cut short. Fetch it again")])
+    first, second = states(task, str(tmp_path)), states(task, str(tmp_path))
+    assert [(state.type.value, state.message) for state in first] == [
+        ("FAILED", "a.jp2: cut short. Fetch it again\n\nTechnical cause: CutShort"),
+        ("COMPLETED", None),
+    ]
+    assert isinstance(first[0].result(raise_on_failure=False), CutShort)
+    assert [state.name for state in second] == ["Completed", "Cached"]
+
+
+@pytest.mark.usefixtures("prefect_api")
+def test_a_tile_that_answers_at_last_is_remembered(tmp_path: Path) -> None:
+    """What passed is retried, and the answer is kept as if nothing had been."""
+    task = failing([EndpointUnavailable("away"), EndpointUnavailable("away")])
+    first, second = states(task, str(tmp_path)), states(task, str(tmp_path))
+    assert [state.name for state in (*first, *second)] == ["Completed", "Completed", "Cached", "Cached"]
 
 
 @pytest.mark.parametrize(

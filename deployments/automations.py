@@ -1,0 +1,171 @@
+"""Automations that ``prefect.yaml`` cannot express: what the server does by itself, and whom it tells.
+
+A run that dies together with its worker stays Running for ever, for nobody is left to say otherwise. Runs of a
+deployment whose environment sets ``PREFECT_FLOWS_HEARTBEAT_FREQUENCY`` to 30 seconds say that they live; the server
+marks one that has stopped as Crashed, and the sweep, which ``prefect.yaml`` starts for every run that crashed, may then
+delete its endpoint without waiting for the lease. Runs of other deployments, or of none, beat every three minutes or
+not at all: they are left to their lease.
+
+``python -m deployments.automations`` applies them to the server at ``PREFECT_API_URL``; repeat it after a deployment
+was deleted and made anew.
+"""
+
+import argparse
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+from uuid import UUID
+
+from prefect.automations import AutomationCore, ChangeFlowRunState, EventTrigger, Posture, SendNotification
+from prefect.blocks.notifications import CustomWebhookNotificationBlock
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import StateType
+from prefect.events.schemas.events import ResourceSpecification
+from prefect.exceptions import ObjectNotFound
+
+from tasks.core.states import FINAL_STATES, NOT_SWEPT, RED, REJECTED
+
+FLOW, SWEEP_FLOW = "flood-extent", "sweep-endpoints"
+# Those whose runs beat as fast as the trigger expects: prefect.yaml sets it.
+BEATING = (f"{FLOW}/local", f"{FLOW}/aws")
+HEARTBEAT = "prefect.flow-run.heartbeat"
+HEARTBEAT_SECONDS, SILENT_SECONDS = 30, 90
+# What a run may say instead of a heartbeat without being dead: it has ended, waits for a person or its next attempt, or
+# is being ended. A state that is missing here would have its runs killed.
+LIVING_STATES = (
+    "Completed",
+    "Failed",
+    "Crashed",
+    "Cancelled",
+    "Cancelling",
+    "Suspended",
+    "Paused",
+    "Resuming",
+    "AwaitingRetry",
+    "Retrying",
+    "AwaitingConcurrencySlot",
+    "Scheduled",
+    "Pending",
+    "Late",
+    "TimedOut",
+    "Cached",
+    "RolledBack",
+    *FINAL_STATES,
+)
+# A rejected run is what a person wanted; that a run was cancelled, too.
+BAD_STATES = ("Crashed", "Failed", "TimedOut", NOT_SWEPT, *(state for state in RED if state != REJECTED))
+WEBHOOK = "flood-extent-notices"
+WORDS = "{{ flow_run.name }}: {{ flow_run.state.name }}. {{ flow_run.state.message }}\n{{ flow_run|ui_url }}"
+
+
+def heartbeat_lost(deployments: Sequence[UUID]) -> AutomationCore:
+    """A run of these deployments that says nothing for three heartbeats is Crashed.
+
+    Args:
+        deployments: Of the flow ``flood-extent``, whose runs send a heartbeat every ``HEARTBEAT_SECONDS``.
+    """
+    beating = [f"prefect.deployment.{deployment}" for deployment in deployments]
+    trigger = EventTrigger(
+        posture=Posture.Proactive,
+        after={HEARTBEAT},
+        expect={HEARTBEAT, *map(_event, LIVING_STATES)},
+        match=ResourceSpecification({"prefect.resource.id": ["prefect.flow-run.*"]}),
+        match_related=ResourceSpecification({"prefect.resource.role": "deployment", "prefect.resource.id": beating}),
+        for_each={"prefect.resource.id"},
+        threshold=1,
+        within=timedelta(seconds=SILENT_SECONDS),
+    )
+    words = f"no heartbeat for {SILENT_SECONDS} seconds: its process is gone"
+    return AutomationCore(
+        name="flood-extent: heartbeat lost",
+        description="A run whose process is gone becomes Crashed; what it left is swept then.",
+        trigger=trigger,
+        # Not forced: a run that ends in the last moment stays what it became.
+        actions=[ChangeFlowRunState(state=StateType.CRASHED, name="Crashed", message=words, force=False)],
+    )
+
+
+def ended_badly(webhook: UUID) -> AutomationCore:
+    """Somebody is told of a run that failed or crashed, and of a sweep that could not delete."""
+    return _notice("flood-extent: tell of failures", "A run has failed", BAD_STATES, webhook)
+
+
+def waits_for_review(webhook: UUID) -> AutomationCore:
+    """Somebody is told that a run waits for them."""
+    return _notice("flood-extent: tell of reviews", "A run waits for your review", ("Suspended",), webhook)
+
+
+def _notice(name: str, subject: str, states: Sequence[str], webhook: UUID) -> AutomationCore:
+    flows: dict[str, str | list[str]] = {"prefect.resource.role": "flow", "prefect.resource.name": [FLOW, SWEEP_FLOW]}
+    trigger = EventTrigger(
+        posture=Posture.Reactive,
+        expect=set(map(_event, states)),
+        match=ResourceSpecification({"prefect.resource.id": ["prefect.flow-run.*"]}),
+        match_related=ResourceSpecification(flows),
+        threshold=1,
+        within=timedelta(0),
+    )
+    action = SendNotification(block_document_id=webhook, subject=subject, body=WORDS)
+    return AutomationCore(name=name, description=f"{subject}.", trigger=trigger, actions=[action])
+
+
+def _event(state: str) -> str:
+    return f"prefect.flow-run.{state}"
+
+
+def apply(automation: AutomationCore) -> UUID:
+    """Create the automation on the server at hand, or bring the one of its name up to date; its id."""
+    with get_client(sync_client=True) as client:
+        there = client.read_automations_by_name(automation.name)
+        if not there:
+            return client.create_automation(automation)
+        client.update_automation(there[0].id, automation)
+        return there[0].id
+
+
+def apply_all(notify: str | None = None) -> list[str]:
+    """Apply what fits the deployments that there are; the names of the automations.
+
+    Args:
+        notify: URL that takes a POST of ``{"text": …}``, as the incoming webhooks of Slack and Mattermost do; None:
+            nobody is told, unless an earlier call has set it up.
+    """
+    automations = [heartbeat_lost(list(_deployed(BEATING)))]
+    if notify:
+        webhook = _save_webhook(notify)
+        automations += [ended_badly(webhook), waits_for_review(webhook)]
+    for automation in automations:
+        apply(automation)
+    return [automation.name for automation in automations]
+
+
+def _deployed(names: Sequence[str]) -> Iterator[UUID]:
+    with get_client(sync_client=True) as client:
+        for name in names:
+            try:
+                yield client.read_deployment_by_name(name).id
+            except ObjectNotFound:
+                continue
+
+
+def _save_webhook(url: str) -> UUID:
+    # The address of a chat's webhook lets anybody post there: it is kept as a secret.
+    fields = {
+        "name": WEBHOOK,
+        "url": "{{url}}",
+        "secrets": {"url": url},
+        "json_data": {"text": "{{subject}}: {{body}}"},
+    }
+    block = CustomWebhookNotificationBlock.model_validate(fields)
+    return UUID(str(block.save(WEBHOOK, overwrite=True, _sync=True)))  # type: ignore[call-arg] # dispatch
+
+
+def main() -> None:
+    """Apply them, as a command."""
+    parser = argparse.ArgumentParser(description="Apply the automations to the Prefect server at PREFECT_API_URL.")
+    parser.add_argument("--notify", metavar="URL", help='is told of failures and reviews: takes a POST of {"text": …}')
+    for name in apply_all(parser.parse_args().notify):
+        print(f"applied: {name}")  # noqa: T201 - it is a command
+
+
+if __name__ == "__main__":
+    main()

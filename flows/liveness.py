@@ -1,0 +1,112 @@
+"""Whether the process of a run still exists, as the machine that it ran on can tell.
+
+A run says at its start where it runs, in labels on the Prefect server. When ``serve`` starts again, it may then call a
+run of its own machine Crashed whose process is gone: killed, or lost with the power, while no server was there to miss
+its heartbeat.
+"""
+
+import os
+import socket
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from uuid import UUID
+
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.filters import (
+    FlowFilter,
+    FlowFilterName,
+    FlowRunFilter,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+)
+from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.states import Crashed
+
+PROC = Path("/proc")
+HOST, BOOT, PROCESS = "flood-extent.host", "flood-extent.boot", "flood-extent.process"
+# Prefect sets it in the processes that its workers start.
+RUN_VARIABLE = "PREFECT__FLOW_RUN_ID"
+# In which a run has a process, or should have.
+ACTIVE = [StateType.PENDING, StateType.RUNNING, StateType.CANCELLING]
+START_TIME_FIELD = 19  # of /proc/PID/stat, counted from behind the command: field 22 in proc(5)
+PAGE = 200
+
+
+def this_process() -> dict[str, str]:
+    """Labels by which this process can be told from all others, also after a restart of the machine."""
+    return {HOST: socket.gethostname(), BOOT: _boot(), PROCESS: f"{os.getpid()}:{_start_time(os.getpid())}"}
+
+
+def is_gone(labels: Mapping[str, object]) -> bool:
+    """Whether the process that the labels describe was on this machine and is there no more; unknown is no."""
+    if labels.get(HOST) != socket.gethostname() or PROCESS not in labels:
+        return False
+    pid, _, started = str(labels[PROCESS]).partition(":")
+    return labels.get(BOOT) != _boot() or _start_time(int(pid)) != started
+
+
+def _boot() -> str:
+    """Changes with every start of the machine."""
+    return (PROC / "sys/kernel/random/boot_id").read_text().strip()
+
+
+def _start_time(pid: int) -> str:
+    """When a process started, in ticks since boot; empty where it does not exist. Process ids are used again."""
+    try:
+        stat = (PROC / str(pid) / "stat").read_text()
+    except OSError:
+        return ""
+    return stat.rpartition(")")[2].split()[START_TIME_FIELD]
+
+
+def executed_here() -> frozenset[str]:
+    """Ids of the flow runs that some process on this machine executes for a worker."""
+    return frozenset(run for place in PROC.glob("[0-9]*") if (run := _run_of(place)))
+
+
+def _run_of(place: Path) -> str:
+    try:
+        variables = (place / "environ").read_bytes().split(b"\0")
+    except OSError:
+        return ""
+    start = f"{RUN_VARIABLE}=".encode()
+    return next((line.removeprefix(start).decode() for line in variables if line.startswith(start)), "")
+
+
+def tell_where(client: SyncPrefectClient, run: UUID) -> None:
+    """Say on the server which process executes a run: this one."""
+    client.update_flow_run_labels(run, dict(this_process()))
+
+
+def crash_dead_runs(flow_names: list[str], pool: str) -> list[str]:
+    """Call the runs Crashed whose process was on this machine and is gone; their names.
+
+    Args:
+        flow_names: Flows whose runs are looked at.
+        pool: Work pool whose workers are on this machine: of its runs, those that said nothing yet are gone, too, if
+            no process executes them.
+    """
+    alive = executed_here()
+    with get_client(sync_client=True) as client:
+        dead = [run for run in _active(client, flow_names) if _is_dead(run, pool, alive)]
+        for run in dead:
+            words = "its process was gone when flood-extent serve started. What was computed is kept: run it again"
+            client.set_flow_run_state(run.id, Crashed(message=words), force=True)
+    return [run.name for run in dead]
+
+
+def _is_dead(run: FlowRun, pool: str, alive: frozenset[str]) -> bool:
+    if str(run.id) in alive:
+        return False
+    if PROCESS in run.labels:
+        return is_gone(run.labels)
+    return run.work_pool_name == pool
+
+
+def _active(client: SyncPrefectClient, flow_names: list[str]) -> Iterator[FlowRun]:
+    flows = FlowFilter(name=FlowFilterName(any_=flow_names))
+    runs = FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(any_=ACTIVE)))
+    offset = 0
+    while page := client.read_flow_runs(flow_filter=flows, flow_run_filter=runs, limit=PAGE, offset=offset):
+        yield from page
+        offset += PAGE

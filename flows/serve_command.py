@@ -1,0 +1,56 @@
+"""What ``flood-extent serve`` does, in order, and says to who started it."""
+
+from contextlib import ExitStack
+
+from rich.console import Console
+from rich.markup import escape
+
+from deployments import automations
+from flows import serving
+from flows.liveness import crash_dead_runs
+from flows.notices import receiver
+from flows.sweep_endpoints import may_sweep
+
+
+def serve_here(console: Console, port: int, aws_block: str | None, notify: str | None) -> None:
+    """Serve on this machine until interrupted; repeating it leaves one of everything.
+
+    Args:
+        console: Of who started it.
+        port: Of the server, on loopback.
+        aws_block: Credentials to sweep with; None: the default chain.
+        notify: Webhook that is told of failures and reviews; None: this terminal.
+
+    Raises:
+        UnusableArgument: The port is taken.
+        ServerNotStarted: The server did not come up.
+        NotDeployed: ``prefect deploy`` refused.
+        ServingEnded: Server or worker ended by themselves.
+    """
+
+    def say(line: str) -> None:
+        console.print(escape(line))
+
+    with ExitStack() as stack:
+        with console.status("starting the Prefect server"):
+            server = stack.enter_context(serving.dashboard(port))
+        sweeping = may_sweep(aws_block)
+        with console.status("deploying"):
+            serving.make_pool()
+            serving.deploy(sweeping=sweeping, aws_block=aws_block)
+            automations.apply_all(notify or stack.enter_context(receiver(say)))
+        dead = crash_dead_runs([automations.FLOW, automations.SWEEP_FLOW], serving.POOL)
+        if dead:
+            serving.start_sweep()
+        for name in dead:
+            say(f"Crashed, for its process is gone: {name}")
+        say(f"dashboard: http://127.0.0.1:{port}")
+        say(f"start a run there, or: prefect deployment run {serving.DEPLOYMENT} -p dataset=DATASET")
+        why = f"every {serving.SWEEP_MINUTES} minutes" if sweeping else "not, without extra aws, credentials, region"
+        say(f"SageMaker endpoints of dead runs are swept: {why}")
+        say(f"failures and reviews are told {'to the webhook' if notify else 'here'}; logs: {serving.log_folder()}")
+        say("Ctrl-C ends the dashboard and the runs started from it")
+        try:
+            serving.serve_runs(server, say)
+        except KeyboardInterrupt:
+            say("ending: runs delete their endpoints first")

@@ -1,0 +1,59 @@
+"""prefect.yaml, the one registry of deployments."""
+
+import inspect
+from importlib import import_module
+from typing import Any
+
+import pytest
+import yaml
+from command_line import ROOT
+
+from deployments.automations import HEARTBEAT_SECONDS
+from flows.parameters import RunParameters
+from flows.serving import DEPLOYMENT, POOL, SWEEP
+from tasks.core.states import RED
+
+REGISTRY: dict[str, Any] = yaml.safe_load((ROOT / "prefect.yaml").read_text())
+FLOWS = {"flood_extent": "flood-extent", "sweep_endpoints": "sweep-endpoints"}
+BY_NAME = {f"{FLOWS[one['entrypoint'].split(':')[1]]}/{one['name']}": one for one in REGISTRY["deployments"]}
+
+
+def test_all_deployments_are_in_it() -> None:
+    """One file says what is deployed where; serve deploys its own by these names."""
+    assert set(BY_NAME) == {DEPLOYMENT, "flood-extent/aws", SWEEP}
+    assert {BY_NAME[name]["work_pool"]["name"] for name in (DEPLOYMENT, SWEEP)} == {POOL}
+
+
+@pytest.mark.parametrize("name", BY_NAME)
+def test_entry_points_are_there(name: str) -> None:
+    """A deployment whose flow was renamed would only fail when somebody needs it."""
+    path, flow = BY_NAME[name]["entrypoint"].split(":")
+    module = import_module(path.removesuffix(".py").replace("/", "."))
+    parameters = inspect.signature(getattr(module, flow).fn).parameters
+    assert set(BY_NAME[name].get("parameters", {})) <= set(parameters)
+
+
+@pytest.mark.parametrize("name", [DEPLOYMENT, "flood-extent/aws"])
+def test_mapping_runs_beat_as_fast_as_the_server_expects(name: str) -> None:
+    """The automation on lost heartbeats would otherwise call a healthy run dead."""
+    deployment = BY_NAME[name]
+    environment = deployment["work_pool"]["job_variables"]["env"]
+    assert environment["PREFECT_FLOWS_HEARTBEAT_FREQUENCY"] == str(HEARTBEAT_SECONDS)
+    assert not any(schedule["active"] for schedule in deployment.get("schedules", []))
+
+
+def test_a_run_that_ends_badly_is_swept_and_the_sweep_is_not() -> None:
+    """Every red state is listed, and the trigger looks at runs of the mapping flow alone: it cannot start itself."""
+    trigger = BY_NAME[SWEEP]["triggers"][0]
+    bad = {"Crashed", "Failed", "Cancelled", "TimedOut", *RED} - {"NotPossible"}
+    assert {state.removeprefix("prefect.flow-run.") for state in trigger["expect"]} == bad
+    assert trigger["match_related"] == {
+        "prefect.resource.role": "flow",
+        "prefect.resource.name": "flood-extent",
+    }
+
+
+def test_an_upload_names_its_dataset() -> None:
+    """The one parameter that has no default comes from the event."""
+    assert RunParameters.model_fields["dataset"].is_required()
+    assert BY_NAME[DEPLOYMENT]["triggers"][0]["parameters"] == {"dataset": "{{ event.payload.dataset }}"}
