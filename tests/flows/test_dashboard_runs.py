@@ -1,6 +1,7 @@
 """Runs that people, schedules and events start from the dashboard: reviewed, planned, swept."""
 
 import json
+import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from cloud_runs import JOB, CloudRuns, client_of
 from command_line import QUIET, CommandLine, Scene
 from dashboard import Dashboard, served
+from many_tiles import break_seven, make_tiles
 from worker import kill_flow
 
 from deployments.automations import SILENT_SECONDS
@@ -48,8 +50,8 @@ def answer(dashboard: Dashboard, run: str, **fields: Any) -> None:
     assert dashboard.post(f"flow_runs/{run}/resume", {"run_input": form})["status"] == "ACCEPT"
 
 
-def record_of(folder: Path) -> dict[str, Any]:
-    record: dict[str, Any] = json.loads((folder / "out" / DATASET / "run.json").read_bytes())
+def record_of(folder: Path, dataset: str = DATASET) -> dict[str, Any]:
+    record: dict[str, Any] = json.loads((folder / "out" / dataset / "run.json").read_bytes())
     return record
 
 
@@ -114,11 +116,7 @@ def test_a_schedule_starts_a_run(dashboard: Dashboard, scene: Scene, tmp_path: P
     """A schedule that a person adds, with its own dataset, maps it without anybody."""
     deployment = dashboard.deployment()["id"]
     parameters = {"dataset": str(scene.dataset), "width": 200, **places(tmp_path)}
-    schedule = {
-        "schedule": {"interval": 3600, "anchor_date": _in_seconds(20)},
-        "parameters": parameters,
-        "active": True,
-    }
+    schedule = {"schedule": {"interval": 60}, "parameters": parameters, "active": True}
     (made,) = dashboard.post(f"deployments/{deployment}/schedules", [schedule])
     body = {"deployments": {"id": {"any_": [deployment]}}}
 
@@ -132,8 +130,40 @@ def test_a_schedule_starts_a_run(dashboard: Dashboard, scene: Scene, tmp_path: P
     dashboard.delete(f"deployments/{deployment}/schedules/{made['id']}")
 
 
-def _in_seconds(seconds: float) -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + seconds))
+def test_seven_broken_of_two_hundred(dashboard: Dashboard, tmp_path: Path) -> None:
+    """193 tiles finish and seven are red with words; mended, they alone are done again, and the map is as if whole."""
+    whole = make_tiles(tmp_path / "whole" / "town", 200)
+    town = Path(shutil.copytree(whole, tmp_path / "town"))
+    broken = break_seven(town)
+    run = dashboard.create_run({"dataset": str(town), **places(tmp_path)})
+    assert dashboard.state_of(run) == "TooManyTileFailures"
+    assert dashboard.run(run)["state"]["message"] == "193 of 200 tiles done, 7 failed"
+    tasks = dashboard.tasks_at_last(run, 200 + 193 + 193 - 7)
+    assert {task["state"]["type"] for task in tasks} == {"COMPLETED", "FAILED"}
+    red = {
+        f"{task['name'].split()[1]}.jp2": task["state"]["message"] for task in tasks if task["state_type"] == "FAILED"
+    }
+    assert red.keys() == broken.keys()
+    for name, words in broken.items():
+        assert words in red[name].split("\n\n")[0]
+        assert red[name].split("\n\n")[1].startswith("Technical cause: ")
+
+    for name in broken:
+        shutil.copyfile(whole / name, town / name)
+    again = dashboard.create_run({"dataset": str(town), "only_failed_of": run, **places(tmp_path)})
+    assert dashboard.state_of(again) == "Completed"
+    assert dashboard.run(again)["name"] == "town · 7 of 200 tiles"
+    tasks = dashboard.tasks_at_last(again, 3 * 7)
+    done = {task["name"].split()[1] for task in tasks if task["name"].startswith(("prepare ", "predict ", "extract "))}
+    assert {f"{name}.jp2" for name in done} == broken.keys()
+
+    other = places(tmp_path / "other")
+    assert dashboard.state_of(dashboard.create_run({"dataset": str(whole), **other})) == "Completed"
+    mended, clean = (
+        json.loads((place / "out" / "town" / "run.json").read_bytes()) for place in (tmp_path, tmp_path / "other")
+    )
+    assert mended["counts"] == clean["counts"] == {"tiles": 200, "done": 200, "failed": 0, "dropped": 0, "unplaced": 0}
+    assert mended["content_hash"] == clean["content_hash"]
 
 
 def test_a_finished_upload_starts_a_run(dashboard: Dashboard, scene: Scene, sandbox: Sandbox) -> None:

@@ -6,15 +6,13 @@ from typing import Any
 from uuid import uuid4
 
 import httpx
-import numpy as np
 import pyogrio
 import pytest
-import rasterio
 import shapely
 from cloud_runs import JOB, CloudRuns, client_of, files_below
 from command_line import CommandLine
+from many_tiles import make_tiles
 from prefect_aws import AwsCredentials
-from rasterio.transform import from_origin
 
 from flows.local_server import using
 from infra.sandbox.client import REGION
@@ -100,17 +98,7 @@ def test_a_final_fault_costs_that_tile_alone(cloud: CloudRuns, error: str, words
 @pytest.fixture(scope="session")
 def many_tiles(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """200 small frames side by side, half of each water."""
-    folder = tmp_path_factory.mktemp("many") / "two_hundred"
-    folder.mkdir()
-    random = np.random.default_rng(1)
-    for number in range(200):
-        pixels = random.integers(120, 160, (3, 64, 64), np.uint8)
-        pixels[0, :, :32] = 20
-        place = from_origin(500_000 + number % 20 * 64, 6_000_000 - number // 20 * 64, 1, 1)
-        profile = {"width": 64, "height": 64, "count": 3, "dtype": "uint8", "crs": "EPSG:7855", "transform": place}
-        with rasterio.open(folder / f"tile_{number:03}.jp2", "w", driver="JP2OpenJPEG", quality=50, **profile) as tile:
-            tile.write(pixels)
-    return folder
+    return make_tiles(tmp_path_factory.mktemp("many") / "two_hundred", 200)
 
 
 @pytest.mark.slow

@@ -133,6 +133,15 @@ class Dashboard:
             found += page
         return found
 
+    def tasks_at_last(self, run: str, at_least: int) -> list[dict[str, Any]]:
+        """The task runs of a run, once so many are recorded and all have ended."""
+
+        def there() -> list[dict[str, Any]]:
+            found = self.task_runs(run)
+            return found if len(found) >= at_least and all(task["state_type"] in ENDED for task in found) else []
+
+        return list(self.wait_for(there, "task runs are not recorded"))
+
     def end(self, number: signal.Signals = signal.SIGINT) -> str:
         """End it; what it has printed."""
         self._ended = True

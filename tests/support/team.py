@@ -80,15 +80,21 @@ class Team:
                 given[f"PREFECT_SERVER_DATABASE_{name}"] = place
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         home = {"HOME": str(self.folder), "PREFECT_HOME": str(self.folder / f"home-{service}")}
-        # Of a container each has its own.
-        home["PREFECT_WORKER_WEBSERVER_PORT"] = str(self.ports["worker"])
+        if service == "worker":  # a container has all ports to itself
+            home["PREFECT_WORKER_WEBSERVER_PORT"] = str(self.ports["worker"])
         return {"PATH": path, "AWS_EC2_METADATA_DISABLED": "true", **home, **given}
 
     def run(self, service: str) -> str:
         """Run a container that ends by itself; what it said."""
         command = [self.here(word) for word in self.services[service]["command"]]
         done = subprocess.run(
-            command, env=self.environment(service), cwd=ROOT, capture_output=True, text=True, timeout=SECONDS, check=False
+            command,
+            env=self.environment(service),
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+            check=False,
         )
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
