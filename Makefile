@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo demo-sagemaker test test-slow test-all lint bench serve lambda lock
+.PHONY: demo demo-sagemaker test test-slow test-all lint bench serve automations lambda deploy-aws lock
 
 # Installing with the lock as constraints pins everything and installs only what the extras ask for.
 $(VENV)/core.stamp: pyproject.toml requirements.lock
@@ -49,8 +49,16 @@ bench: $(VENV)/dev.stamp
 serve: $(VENV)/core.stamp
 	$(BIN)/flood-extent serve
 
+# On the server at PREFECT_API_URL.
+automations: $(VENV)/core.stamp
+	$(BIN)/python -m deployments.automations
+
 lambda: $(VENV)/core.stamp
 	$(BIN)/python -m infra.aws.package_sweeper dist/sweeper.zip
+
+# With the ECS worker, whose package describes the pool.
+deploy-aws: $(VENV)/sandbox.stamp
+	$(BIN)/python -m deployments.aws
 
 lock: $(VENV)/dev.stamp
 	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --all-extras --no-emit-index-url \

@@ -13,10 +13,11 @@ from uuid import UUID
 
 from prefect import State, Task
 from prefect.runtime import flow_run
-from prefect.states import Completed, Failed
 
 from flows import run_identity
 from flows.checks import check, product_uri
+from flows.findings import Findings, forget
+from flows.outcome import final_state
 from flows.ownership import server_identity
 from flows.parameters import RunParameters
 from flows.redo import EarlierRun, completed_parameters
@@ -28,7 +29,6 @@ from tasks.core.ledger import Ledger
 from tasks.core.records import Tile
 from tasks.core.report import RunRecord, run_record, to_json
 from tasks.core.run_names import run_name
-from tasks.core.states import ENDPOINT_LEFT, NO_PRODUCT, REJECTED, SOME_FAILED, TOO_MANY
 from tasks.dataset import MEGA, Remembered
 from tasks.endpoint import EndpointLife, endpoint_name
 from tasks.progress import watcher
@@ -200,24 +200,17 @@ class Run:
         """After a suspension: what was found before it."""
         if not self.parameters.review:
             return
-        found = run_store.read(run_store.findings_uri(self._work, self.id))
+        found = Findings.of(self._work, self.id)
         if found is not None:
-            self.ledger = Ledger.from_list(found["ledger"])
-            self.jobs = [account.job for account in self.ledger.accounts]
-            self.started = datetime.fromisoformat(found["started"])
-            self.endpoint.take_up(found["endpoint"])
-            self.model_identity, self.question = found["model_identity"], found["question"]
+            self.ledger, self.jobs = found.ledger, [account.job for account in found.ledger.accounts]
+            self.started, self.model_identity, self.question = found.started, found.model_identity, found.question
+            self.endpoint.take_up(found.endpoint)
 
     def put_aside(self, question: str) -> None:
         """Before a suspension: keep what was found."""
         self.question = question
-        found: dict[str, Any] = {
-            "ledger": self.ledger.to_list(),
-            "started": self.started.isoformat(),
-            "question": question,
-        }
-        found |= {"endpoint": self.endpoint.to_dict(), "model_identity": self.model_identity}
-        run_store.write(run_store.findings_uri(self._work, self.id), found)
+        found = Findings(self.ledger, self.started, self.endpoint.to_dict(), self.model_identity, question)
+        found.keep(self._work, self.id)
 
     def decided(self, decision: Decision) -> None:
         """Go on as a person has decided."""
@@ -273,7 +266,7 @@ class Run:
     def _keep(self, record: RunRecord) -> None:
         storage.write_bytes(run_store.record_uri(self._work, self.id), to_json(record))
         if self.resumed:
-            storage.delete(run_store.findings_uri(self._work, self.id))
+            forget(self._work, self.id)
 
     @property
     def keeps_work(self) -> bool:
@@ -297,21 +290,10 @@ class Run:
         }
 
     def final_state(self) -> State[Any]:
-        """Completed where every tile is done, or no more failed than is tolerated; what failed is said in the name."""
-        total, failed, dropped = len(self.jobs), len(self.ledger.failed), len(self.ledger.dropped)
-        message = f"{total - failed - dropped} of {total} tiles done, {failed} failed"
-        message += f", {dropped} dropped in review" if dropped else ""
-        if self.endpoint.left:
-            left = "; ".join(self.endpoint.left)
-            return Failed(name=ENDPOINT_LEFT, message=f"{message}; the sweep must still delete: {left}")
-        if self.decision is not None and not self.decision.accepted:
-            return Failed(name=REJECTED, message=f"rejected in review: {self.decision.reason}")
-        if not failed:
-            return Completed(message=message)
-        if failed == total:
-            return Failed(
-                name=NO_PRODUCT, message=f"all {total} tiles failed; the first: {self.ledger.failed[0].error}"
-            )
-        if failed <= self.parameters.failure_tolerance * total:
-            return Completed(name=SOME_FAILED, message=message)
-        return Failed(name=TOO_MANY, message=message)
+        """What the run ends as."""
+        return final_state(
+            self.ledger,
+            failure_tolerance=self.parameters.failure_tolerance,
+            endpoint_left=self.endpoint.left,
+            decision=self.decision,
+        )

@@ -27,6 +27,8 @@ DEPLOY_SECONDS = 120
 WATCH_SECONDS, RESTART_SECONDS = 1.0, 10.0
 # Prefect's default is 10: here, who presses Run looks at the screen.
 WORKER_SETTINGS = {"PREFECT_WORKER_QUERY_SECONDS": "2"}
+# The command itself keeps its terminal quiet; what goes wrong in its server and worker belongs into their logs.
+LOG_SETTINGS = {f"PREFECT_LOGGING_{what}_LEVEL": "WARNING" for what in ("HANDLERS_CONSOLE", "INTERNAL", "SERVER")}
 
 
 class NotDeployed(FloodExtentError):
@@ -50,7 +52,7 @@ def dashboard(port: int) -> Iterator[Server]:
             f"--port {port}: a Prefect server answers there already, perhaps of another `serve`. Use that one at "
             f"http://127.0.0.1:{port}, end it, or choose another port"
         )
-    server = Server.start(log_folder() / "server.log", settings={}, port=port)
+    server = Server.start(log_folder() / "server.log", settings=LOG_SETTINGS, port=port)
     try:
         server.wait_until_up()
         with using(server.url):
@@ -148,7 +150,7 @@ def serve_runs(server: Server, say: Callable[[str], None]) -> None:
     """
     while True:
         started = time.monotonic()
-        worker = Worker.start(POOL, "flood-extent serve", log_folder() / "worker.log", WORKER_SETTINGS)
+        worker = Worker.start(POOL, "flood-extent serve", log_folder() / "worker.log", WORKER_SETTINGS | LOG_SETTINGS)
         try:
             while server.alive and worker.alive:
                 time.sleep(WATCH_SECONDS)

@@ -75,11 +75,10 @@ def _failing_in_words(function: Callable[P, R]) -> Callable[P, R]:
 
 def failed(error: Exception, tile_uri: str) -> State[Any]:
     """A task's failure: plain words, and below them the technical cause; it is retried as the error would be."""
-    if is_unexpected(error):
-        get_run_logger().error("unexpected error", exc_info=error)
     if isinstance(transaction := get_transaction(), Transaction):
         transaction.write_on_commit = False  # a failure is not worth remembering
     words = f"{in_plain_words(error, tile_uri)}\n\n{explained(error)}"
+    get_run_logger().error("%s", words, exc_info=error if is_unexpected(error) else None)
     return Failed(message=words, data=error)
 
 

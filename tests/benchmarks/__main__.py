@@ -1,8 +1,10 @@
-"""All benchmarks, each a ratio measured in one run: ``make bench``."""
+"""All benchmarks, each a ratio measured in one run: ``make bench``; by name only some: ``tests/benchmarks tile``."""
 
-import decode
-import polygons
-import tile
+import importlib
+import sys
+from pathlib import Path
 
-for benchmark in (decode, tile, polygons):
-    benchmark.run()
+sys.path.append(str(Path(__file__).parents[1] / "support"))
+
+for name in sys.argv[1:] or ("decode", "tile", "polygons", "orchestration"):
+    importlib.import_module(name).run()

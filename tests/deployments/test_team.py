@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 from dashboard import free_port
-from team import Team, running_team, what_is_missing
+from team import MARK, Team, running_team, what_is_missing
 from worker import kill_with
 
 from tasks.core.demo_scene import DATASET, make_scene
@@ -123,6 +123,6 @@ def test_a_run_that_dies_with_its_worker_is_crashed(team: Team, scene: Path) -> 
     run = team.create_run({"dataset": str(scene), "output_directory": str(team.folder / "killed")})
     beats = {"event": {"name": ["prefect.flow-run.heartbeat"]}, "resource": {"id": [f"prefect.flow-run.{run}"]}}
     team.wait_for(lambda: team.ask("events/filter", {"filter": beats})["total"])
-    assert kill_with("PREFECT_WORKER_WEBSERVER_PORT", str(team.ports["worker"])) > 1
+    assert kill_with(MARK, "worker") > 1
     assert team.final_state(run) == "Crashed"
     assert "no heartbeat" in team.ask(f"flow_runs/{run}")["state"]["message"]

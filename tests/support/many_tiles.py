@@ -39,15 +39,18 @@ def break_seven(folder: Path) -> dict[str, str]:
     """Break seven frames as deliveries do; their names with a word that the error must have."""
     frames = sorted(folder.glob("*.jp2"))
     gray = np.full((3, 64, 64), 130, np.uint8)
-    place = from_origin(500_000, 6_000_000, 1, 1)
     broken = [frames[number] for number in (3, 31, 64, 100, 128, 150, 199)]
-    cut, text, empty, deep, lost, four, gone = broken
+    cut, text, empty, deep, lost, four, one = broken
+    places = {}
+    for path in broken:
+        with rasterio.open(path) as frame:
+            places[path] = frame.transform
     cut.write_bytes(cut.read_bytes()[:-200])
     text.write_text("the server is busy")
     empty.write_bytes(b"")
-    write_frame(deep, gray.astype(np.uint16), transform=place)
-    write_frame(lost, gray, transform=place, crs=None)
-    write_frame(four, np.random.default_rng(2).integers(0, 255, (4, 64, 64), np.uint8), transform=place)
-    write_frame(gone, gray[:1], transform=place)
+    write_frame(deep, gray.astype(np.uint16), transform=places[deep])
+    write_frame(lost, gray, transform=places[lost], crs=None)
+    write_frame(four, np.random.default_rng(2).integers(0, 255, (4, 64, 64), np.uint8), transform=places[four])
+    write_frame(one, gray[:1], transform=places[one])
     words = ("cut short", "not JPEG2000", "empty", "8-bit", "no CRS", "alpha", "1 band")
     return dict(zip((path.name for path in broken), words, strict=True))

@@ -25,6 +25,8 @@ SECONDS = 240
 POLL_SECONDS = 0.2
 ENDED = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 POSTGRES_USER = "postgres"
+# In the environment of a service and of all that it starts.
+MARK = "FLOOD_EXTENT_SERVICE"
 
 
 def postgres_programs() -> Path | None:
@@ -79,9 +81,7 @@ class Team:
             if f"PREFECT_SERVER_DATABASE_{name}" in given:
                 given[f"PREFECT_SERVER_DATABASE_{name}"] = place
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-        home = {"HOME": str(self.folder), "PREFECT_HOME": str(self.folder / f"home-{service}")}
-        if service == "worker":  # a container has all ports to itself
-            home["PREFECT_WORKER_WEBSERVER_PORT"] = str(self.ports["worker"])
+        home = {"HOME": str(self.folder), "PREFECT_HOME": str(self.folder / f"home-{service}"), MARK: service}
         return {"PATH": path, "AWS_EC2_METADATA_DISABLED": "true", **home, **given}
 
     def run(self, service: str) -> str:
@@ -175,7 +175,7 @@ def running_team(folder: Path, **given: str) -> Iterator[Team]:
         folder: Of logs and data.
         given: Variables of compose.yaml on top of those that have to be given.
     """
-    ports = {name: free_port() for name in ("postgres", "redis", "server", "worker")}
+    ports = {name: free_port() for name in ("postgres", "redis", "server")}
     url = {"FLOOD_EXTENT_URL": f"http://127.0.0.1:{ports['server']}"}
     team = Team(composition({**GIVEN, **url, **given})["services"], folder, ports)
     (folder / "data").mkdir()
@@ -189,7 +189,7 @@ def running_team(folder: Path, **given: str) -> Iterator[Team]:
         stack.enter_context(team.running("services"))
         team.run("deploy")
         stack.enter_context(team.running("worker"))
-        team.wait_for(lambda: answers(f"http://127.0.0.1:{ports['worker']}/health"))
+        team.wait_for(lambda: team.ask("work_pools/flood-extent-local/workers/filter", {}))
         yield team
 
 

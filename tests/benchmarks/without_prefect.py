@@ -1,0 +1,73 @@
+"""The work of a run on a dataset by the functions that its tasks wrap, without a flow, a task or a server.
+
+``python without_prefect.py DATASET FOLDER`` prints the CPU seconds of its process, imports included, children not.
+"""
+
+import json
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+from prefect.logging import disable_run_logger
+
+from flows.flood_extent import TILES_AT_ONCE
+from flows.parameters import RunParameters
+from flows.run import Run, plan_tiles
+from tasks.core.ledger import Ledger
+from tasks.dataset import Remembered, list_tiles
+from tasks.endpoint import EndpointLife
+from tasks.extent import assemble_layers, extract_tile
+from tasks.imagery import prepare_tile
+from tasks.prediction import predict_tile
+from tasks.product import clean_up, package, publish, write_product
+from tasks.report import draw_overview, write_report
+from tasks.services.endpoint_kinds import endpoint_service
+
+
+def work(dataset: str, folder: str) -> None:
+    """Everything from the listing to the cleaned-up product."""
+    parameters = RunParameters(dataset=dataset, output_directory=f"{folder}/out", work_directory=f"{folder}/work")
+    life = EndpointLife(parameters.endpoint_spec(), f"benchmark-{uuid4().hex}")
+    run = Run(parameters, uuid4(), life, datetime.now(UTC), log="")
+    run.jobs = plan_tiles(parameters, list_tiles.fn(dataset, None, parameters.max_tile_megapixels))
+    run.ledger, run.remembered = Ledger(run.jobs), Remembered.look_up(run.jobs)
+    _do_stages(run)
+    _make_product(run)
+
+
+def _do_stages(run: Run) -> None:
+    service = endpoint_service(run.endpoint.spec)
+    deployment = service.deploy(run.endpoint.name, lambda _: None).to_dict()
+    try:
+        _do(run, prepare_tile)
+        _do(run, predict_tile, deployment=deployment)
+    finally:
+        service.delete(run.endpoint.name)
+    _do(run, extract_tile)
+
+
+def _do(run: Run, stage: Any, **parameters: Any) -> None:
+    with ThreadPoolExecutor(TILES_AT_ONCE) as pool:
+        answers = pool.map(lambda job: stage.fn(job=job.to_dict(), **parameters), run.jobs)
+        for job, answer in zip(run.jobs, answers, strict=True):
+            run.ledger.done(job, stage.name, seconds=answer["seconds"])
+
+
+def _make_product(run: Run) -> None:
+    with run.staging() as folder:
+        layers = assemble_layers.fn(run.ledger, run.min_contour_size)
+        warnings = write_product.fn(layers, folder)
+        draw_overview.fn(folder, run.ledger, layers, run.dataset_name)
+        write_report.fn(folder, run.ledger, layers, warnings, **run.facts())
+        package.fn(folder, run.dataset_name)
+        publish.fn(folder, run.destination)
+    clean_up.fn(run.jobs)
+
+
+if __name__ == "__main__":
+    with disable_run_logger():
+        work(sys.argv[1], sys.argv[2])
+    print(json.dumps(time.process_time()))

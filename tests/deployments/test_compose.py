@@ -1,0 +1,152 @@
+"""deployments/compose.yaml: what it promises a team, read as docker compose reads it."""
+
+import re
+from typing import Any
+
+import pytest
+from command_line import ROOT
+from composition import COMPOSE, GIVEN, NotGiven, composition
+from prefect.settings import Settings
+from prefect.settings.legacy import _get_valid_setting_names
+from prefect_redis.cleanup_queue import RedisWorkerCleanupQueueSettings
+from prefect_redis.client import RedisMessagingSettings
+
+from deployments import worker
+from flows.local_server import BATCH_SETTINGS, QUIET_SETTINGS
+from flows.serving import POOL
+from infra import lifeline
+
+SERVER = ("migrate", "server", "services")
+CLIENTS = ("worker", "deploy")
+STAY = ("postgres", "redis", "server", "services", "worker")
+REDIS = {
+    f"PREFECT_REDIS_{section}_{name.upper()}"
+    for section, known in (
+        ("MESSAGING", RedisMessagingSettings),
+        ("WORKER_CLEANUP_QUEUE", RedisWorkerCleanupQueueSettings),
+    )
+    for name in known.model_fields
+}
+
+
+@pytest.fixture(scope="module")
+def services() -> dict[str, Any]:
+    """The services, with only what has to be given."""
+    return dict(composition(GIVEN)["services"])
+
+
+@pytest.mark.parametrize("name", GIVEN)
+def test_what_has_to_be_given_is_asked_for(name: str) -> None:
+    """A server without a password, or a product without a place, is never started."""
+    with pytest.raises(NotGiven, match=rf"{name}: .*deployments/\.env"):
+        composition({**GIVEN, name: ""})
+
+
+def test_the_example_names_every_variable() -> None:
+    """Who copies it sees all there is to set; only what has to be given is not commented out."""
+    example = (COMPOSE.parent / ".env.example").read_text()
+    named = set(re.findall(r"\$\{(\w+):", COMPOSE.read_text().replace("$$", "")))
+    assert set(re.findall(r"^#?(\w+)=", example, re.MULTILINE)) == named
+    assert set(re.findall(r"^(\w+)=(?:'')?$", example, re.MULTILINE)) == set(GIVEN)
+
+
+def test_the_server_s_processes_agree(services: dict[str, Any]) -> None:
+    """They are one server: a setting that only one of them knows makes them two."""
+    given = [services[name]["environment"] for name in SERVER]
+    assert given[0] == given[1] == given[2]
+    assert given[0].items() >= {**BATCH_SETTINGS, **QUIET_SETTINGS}.items()
+
+
+def test_what_they_share_is_not_in_memory(services: dict[str, Any]) -> None:
+    """Each of Prefect's own stores that by default lives in one process is replaced."""
+    given = services["server"]["environment"]
+    defaults = Settings().server
+    stores = {
+        "PREFECT_SERVER_EVENTS_MESSAGING_BROKER": defaults.events.messaging_broker,
+        "PREFECT_SERVER_EVENTS_MESSAGING_CACHE": defaults.events.messaging_cache,
+        "PREFECT_SERVER_EVENTS_CAUSAL_ORDERING": defaults.events.causal_ordering,
+        "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": defaults.concurrency.lease_storage,
+        "PREFECT_SERVER_WORKER_CHANNEL_CLEANUP_QUEUE_STORAGE": defaults.worker_channel.cleanup_queue_storage,
+        "PREFECT_SERVER_DOCKET_URL": defaults.docket.url,
+    }
+    assert all("memory" in default for default in stores.values())
+    assert all("redis" in given[name] for name in stores)
+
+
+@pytest.mark.parametrize("service", [*SERVER, *CLIENTS])
+def test_prefect_knows_every_setting(services: dict[str, Any], service: str) -> None:
+    """Prefect ignores a name that it does not know: a slip would go unnoticed."""
+    known = _get_valid_setting_names(Settings) | REDIS
+    given = {name for name in services[service]["environment"] if name.startswith("PREFECT_")}
+    assert given - known == set()
+
+
+def test_everybody_reports_with_the_password(services: dict[str, Any]) -> None:
+    """Server and clients have the same one, from the same variable."""
+    asked = {services[name]["environment"]["PREFECT_SERVER_API_AUTH_STRING"] for name in SERVER}
+    told = {services[name]["environment"]["PREFECT_API_AUTH_STRING"] for name in CLIENTS}
+    assert asked == told == {GIVEN["FLOOD_EXTENT_AUTH"]}
+
+
+def test_only_the_server_is_published_and_on_loopback(services: dict[str, Any]) -> None:
+    """Basic authentication without TLS is for one machine; who publishes it further says so."""
+    assert {name: one["ports"] for name, one in services.items() if "ports" in one} == {
+        "server": ["127.0.0.1:4200:4200"]
+    }
+
+
+def test_a_run_cannot_reach_the_database(services: dict[str, Any]) -> None:
+    """The worker executes code that reads files from outside: it shares no network with PostgreSQL and Redis."""
+    assert composition(GIVEN)["networks"]["inside"] == {"internal": True}
+    assert all(services[name]["networks"] == ["inside"] for name in ("postgres", "redis"))
+    assert all(services[name]["networks"] == ["outside"] for name in CLIENTS)
+
+
+@pytest.mark.parametrize("service", STAY)
+def test_what_stays_is_restarted_and_its_logs_end(services: dict[str, Any], service: str) -> None:
+    """After a fault or a reboot it is up again; its log does not fill the disk."""
+    assert services[service]["restart"] == "unless-stopped"
+    assert set(services[service]["logging"]["options"]) == {"max-size", "max-file"}
+    assert "healthcheck" in services[service] or service in {"services", "worker"}  # they listen on no port
+
+
+def test_images_are_pinned() -> None:
+    """The same file starts the same programs next year."""
+    images = re.findall(r"^ +image: ([^$\s]+)$", COMPOSE.read_text(), re.MULTILINE)
+    assert len(images) == 2
+    assert all(re.search(r":\d+\.\d+", image) for image in images)
+
+
+def test_nothing_starts_before_the_database_is_migrated(services: dict[str, Any]) -> None:
+    """Two processes that migrate at once would meet; one does it, and the others wait for it."""
+    waiting = [services[name]["depends_on"]["migrate"]["condition"] for name in ("server", "services")]
+    assert waiting == ["service_completed_successfully"] * 2
+    assert services["server"]["environment"]["PREFECT_SERVER_DATABASE_MIGRATE_ON_START"] == "false"
+
+
+def test_the_worker_has_the_frames_and_may_not_change_them(services: dict[str, Any]) -> None:
+    """Imagery is read only; products, cache and logs stay when the container goes."""
+    mounted = dict(reversed(volume.split(":", 1)) for volume in services["worker"]["volumes"])
+    assert mounted["/data/imagery:ro"] == GIVEN["FLOOD_EXTENT_IMAGERY"]
+    assert mounted["/data/out"] == GIVEN["FLOOD_EXTENT_PRODUCTS"]
+    assert {mounted["/data/work"], mounted["/data/logs"]} <= set(composition(GIVEN)["volumes"])
+
+
+def test_the_worker_and_its_deployments_meet(services: dict[str, Any]) -> None:
+    """One pool, and the places that the worker mounts."""
+    (*_, script) = services["deploy"]["command"]
+    assert services["worker"]["command"][:5] == ["python", "-m", "deployments.worker", "--pool", POOL]
+    assert f"prefect work-pool create {POOL} --type process" in script
+    assert re.search(r"^PWD=/data prefect .*flood-extent/local$", script, re.MULTILINE)
+
+
+def test_runs_have_time_to_tear_down(services: dict[str, Any]) -> None:
+    """Docker kills what has not ended in time, and an endpoint would stay up."""
+    assert services["worker"]["stop_grace_period"] == "1m"
+    assert worker.GRACE_SECONDS + lifeline.STOP_SECONDS < 60
+
+
+def test_starting_again_does_not_deploy(services: dict[str, Any]) -> None:
+    """Deploying puts prefect.yaml's schedules in the place of those that people set: it is done by hand."""
+    assert services["deploy"]["profiles"] == ["deploy"]
+    assert (ROOT / "prefect.yaml").exists()

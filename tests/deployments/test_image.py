@@ -1,0 +1,94 @@
+"""deployments/Dockerfile and .dockerignore: what gets into the image, as far as it can be told without building it."""
+
+import json
+import re
+import subprocess
+import sys
+import tomllib
+from fnmatch import fnmatchcase
+
+import pytest
+import yaml
+from command_line import ROOT
+
+DOCKERFILE = (ROOT / "deployments" / "Dockerfile").read_text()
+IGNORED = [line for line in (ROOT / ".dockerignore").read_text().splitlines() if line and not line.startswith("#")]
+# Of each instruction: its lines joined, comments left out.
+INSTRUCTIONS = re.sub(r"\\\n\s*", " ", re.sub(r"^#.*\n", "", DOCKERFILE, flags=re.MULTILINE)).splitlines()
+COPIED = [line.split()[1:-1] for line in INSTRUCTIONS if line.startswith("COPY ") and "--from" not in line]
+SOURCES = [source for sources in COPIED for source in sources]
+
+
+def sent(path: str) -> bool:
+    """Whether docker sends the file to the build: the last pattern that fits decides."""
+    folders = [path, *(path[:at] for at, one in enumerate(path) if one == "/")]
+    fits = [
+        line for line in IGNORED if any(fnmatchcase(part, line.lstrip("!").removeprefix("**/")) for part in folders)
+    ]
+    inner = [line for line in IGNORED if line.startswith("**/") and fnmatchcase(path.rpartition("/")[2], line[3:])]
+    return bool(fits) and fits[-1].startswith("!") and not inner
+
+
+def test_what_is_copied_is_there_and_is_sent() -> None:
+    """A file that .dockerignore holds back ends the build."""
+    assert all((ROOT / source).exists() for source in SOURCES)
+    files = [source if not source.endswith("/") else f"{source}__init__.py" for source in SOURCES]
+    assert [file for file in files if not sent(file)] == []
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["deployments/.env", ".env", ".git/config", ".venv/bin/python", "out/a/run.json", "tests/conftest.py", "a.jp2"],
+)
+def test_secrets_and_products_are_not_sent(path: str) -> None:
+    """Whatever lies in the checkout beside the code, the image cannot hold it."""
+    assert not sent(path)
+
+
+def test_bytecode_is_the_image_s_own() -> None:
+    """That of the checkout was made by another Python."""
+    assert not sent("flows/cli.cpython-311.pyc")
+    assert "compileall" in DOCKERFILE
+
+
+def test_all_that_is_installed_is_locked() -> None:
+    """The Dockerfile asks for what pyproject.toml says, and the lock has a version of each."""
+    (script,) = re.findall(r'python -c "(import tomllib.*?)" >', re.sub(r"\\\n", "", DOCKERFILE), re.DOTALL)
+    asked = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = [one for extra in ("aws", "onnx", "team") for one in project["optional-dependencies"][extra]]
+    assert asked.split("\n")[:-1] == [*project["dependencies"], *extras]
+    locked = set(re.findall(r"^([\w.-]+)==", (ROOT / "requirements.lock").read_text(), re.MULTILINE))
+    assert {re.split(r"[\[<>=]", one)[0] for one in asked.split()} <= locked
+    assert "--constraint requirements.lock" in DOCKERFILE
+
+
+def test_it_does_not_run_as_root() -> None:
+    """A container of the flow reads files from outside; the code belongs to root, so it cannot change itself."""
+    (user,) = (line.split()[1] for line in INSTRUCTIONS if line.startswith("USER "))
+    assert re.fullmatch(r"[1-9]\d*:[1-9]\d*", user)
+    assert "chown" not in DOCKERFILE
+
+
+def test_both_stages_have_the_same_pinned_python() -> None:
+    """The environment of the one is used in the other; the same file makes the same image next year."""
+    (base,) = {line.split()[1] for line in INSTRUCTIONS if line.startswith("FROM ")}
+    assert re.fullmatch(r"python:3\.\d+\.\d+-slim-\w+", base)
+
+
+def test_runs_on_ecs_look_where_the_code_is() -> None:
+    """The pull step of flood-extent/aws and the working directory are one place."""
+    registry = yaml.safe_load((ROOT / "prefect.yaml").read_text())
+    (deployment,) = (one for one in registry["deployments"] if one["name"] == "aws")
+    (step,) = deployment["pull"]
+    places = {line.split()[1] for line in INSTRUCTIONS if line.startswith("WORKDIR ")}
+    assert places == {step["prefect.deployments.steps.set_working_directory"]["directory"]}
+
+
+def test_what_runs_writes_only_where_it_may() -> None:
+    """Prefect would copy the server's pages into its own package, which is root's."""
+    variables = dict(re.findall(r"(PREFECT_\w+)=(\S+)", " ".join(INSTRUCTIONS)))
+    writable = ("/home/flood/", "/data")
+    assert variables["PREFECT_HOME"].startswith(writable)
+    assert variables["PREFECT_SERVER_UI_STATIC_DIRECTORY"].startswith(writable)
+    assert json.loads(INSTRUCTIONS[-1].removeprefix("CMD "))[0] == "flood-extent"
