@@ -11,7 +11,8 @@ was deleted and made anew.
 """
 
 import argparse
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import timedelta
 from uuid import UUID
 
@@ -53,6 +54,8 @@ LIVING_STATES = (
 )
 # A rejected run is what a person wanted; that a run was cancelled, too.
 BAD_STATES = ("Crashed", "Failed", "TimedOut", NOT_SWEPT, *(state for state in RED if state != REJECTED))
+# In prefect.yaml.
+UPLOADED, UPLOADS_VARIABLE = "flood-extent: an upload has finished", "FLOOD_EXTENT_UPLOADS_LOCAL"
 WEBHOOK = "flood-extent-notices"
 WORDS = "{{ flow_run.name }}: {{ flow_run.state.name }}. {{ flow_run.state.message }}\n{{ flow_run|ui_url }}"
 
@@ -118,14 +121,16 @@ def apply(automation: AutomationCore) -> UUID:
         there = client.read_automations_by_name(automation.name)
         if not there:
             return client.create_automation(automation)
-        client.update_automation(there[0].id, automation)
+        # One that somebody has switched off stays so.
+        client.update_automation(there[0].id, automation.model_copy(update={"enabled": there[0].enabled}))
         return there[0].id
 
 
-def apply_all(notify: str | None = None) -> list[str]:
+def apply_all(notify: str | None = None, *, uploads: bool = True) -> list[str]:
     """Apply what fits the deployments that there are; the names of the automations.
 
     Args:
+        uploads: Whether finished uploads start runs of ``flood-extent/local``: not where they start others.
         notify: URL that takes a POST of ``{"text": …}``, as the incoming webhooks of Slack and Mattermost do; None:
             nobody is told, unless an earlier call has set it up.
     """
@@ -135,7 +140,28 @@ def apply_all(notify: str | None = None) -> list[str]:
         automations += [ended_badly(webhook), waits_for_review(webhook)]
     for automation in automations:
         apply(automation)
+    if not uploads:
+        switch_off({UPLOADED})
     return [automation.name for automation in automations]
+
+
+def switched_off() -> set[str]:
+    """Names of the automations that are off."""
+    with get_client(sync_client=True) as client:
+        return {automation.name for automation in client.read_automations() if not automation.enabled}
+
+
+def switch_off(names: Collection[str]) -> None:
+    """Switch automations off, by name."""
+    with get_client(sync_client=True) as client:
+        for automation in client.read_automations():
+            if automation.name in names:
+                client.pause_automation(automation.id)
+
+
+def uploads_start_local_runs(environment: Mapping[str, str]) -> bool:
+    """Whether finished uploads start runs of ``flood-extent/local``: unless the environment says no."""
+    return environment.get(UPLOADS_VARIABLE, "true") != "false"
 
 
 def _deployed(names: Sequence[str]) -> Iterator[UUID]:
@@ -163,7 +189,7 @@ def main() -> None:
     """Apply them, as a command."""
     parser = argparse.ArgumentParser(description="Apply the automations to the Prefect server at PREFECT_API_URL.")
     parser.add_argument("--notify", metavar="URL", help='is told of failures and reviews: takes a POST of {"text": …}')
-    for name in apply_all(parser.parse_args().notify):
+    for name in apply_all(parser.parse_args().notify, uploads=uploads_start_local_runs(os.environ)):
         print(f"applied: {name}")  # noqa: T201 - it is a command
 
 

@@ -25,7 +25,7 @@ QUIET = {
     "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
     "PREFECT_LOGGING_INTERNAL_LEVEL": "CRITICAL",
     "DO_NOT_TRACK": "1",
-    # By which a server knows that a run lives (flows/automations.py).
+    # By which a server knows that a run lives (deployments/automations.py).
     "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
     # Twice these attempts end a run whose API has gone: in half a minute, with Prefect's default of 5 in three minutes.
     "PREFECT_CLIENT_MAX_RETRIES": "2",

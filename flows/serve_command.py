@@ -1,5 +1,6 @@
 """What ``flood-extent serve`` does, in order, and says to who started it."""
 
+import os
 from contextlib import ExitStack
 
 from rich.console import Console
@@ -38,7 +39,8 @@ def serve_here(console: Console, port: int, aws_block: str | None, notify: str |
         with console.status("deploying"):
             serving.make_pool()
             serving.deploy(sweeping=sweeping, aws_block=aws_block)
-            automations.apply_all(notify or stack.enter_context(receiver(say)))
+            uploads = automations.uploads_start_local_runs(os.environ)
+            automations.apply_all(notify or stack.enter_context(receiver(say)), uploads=uploads)
         dead = crash_dead_runs([automations.FLOW, automations.SWEEP_FLOW], serving.POOL)
         if dead:
             serving.start_sweep()

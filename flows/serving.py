@@ -14,7 +14,7 @@ from prefect.client.schemas.objects import DeploymentSchedule
 from prefect.exceptions import ObjectNotFound
 from prefect.settings import get_current_settings
 
-from deployments.automations import FLOW, SWEEP_FLOW
+from deployments.automations import FLOW, SWEEP_FLOW, switch_off, switched_off
 from deployments.worker import Worker
 from flows.local_server import Server, is_healthy, using
 from tasks.core.errors import FloodExtentError, UnusableArgument
@@ -76,7 +76,7 @@ def make_pool() -> None:
 
 
 def deploy(*, sweeping: bool, aws_block: str | None) -> None:
-    """Bring the local deployments of ``prefect.yaml`` up to date; schedules that people have set stay as they are.
+    """Bring the local deployments of ``prefect.yaml`` up to date; schedules and switches that people set stay.
 
     Args:
         sweeping: Whether to sweep SageMaker on a schedule; else a sweep that is started says that it cannot.
@@ -86,8 +86,9 @@ def deploy(*, sweeping: bool, aws_block: str | None) -> None:
         NotDeployed: With what ``prefect deploy`` said.
     """
     with get_client(sync_client=True) as client:
-        before = {name: _schedules(client, name) for name in (DEPLOYMENT, SWEEP)}
+        before, off = {name: _schedules(client, name) for name in (DEPLOYMENT, SWEEP)}, switched_off()
         _prefect_deploy(list(before))
+        switch_off(off)
         for name, schedules in before.items():
             if schedules:
                 _replace_schedules(client, name, schedules)

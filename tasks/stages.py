@@ -5,13 +5,14 @@ from typing import Any
 
 from prefect import State, Task
 from prefect.futures import PrefectFuture, as_completed
+from prefect.results import ResultRecord
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from tasks.artifacts import StageProgress
 from tasks.core.explanations import in_plain_words
 from tasks.core.jobs import TileJob
 from tasks.core.ledger import Ledger
-from tasks.policies import remembering
+from tasks.policies import as_it_is, remembering
 from tasks.progress import watcher
 from tasks.timing import seconds_of
 
@@ -43,14 +44,13 @@ def run_stage(
     if not jobs:
         return
     remember, renew = (remembering(stage, jobs[0].work_directory, refresh=refresh) for refresh in (False, True))
-    tasks = ((renew if is_missing(job) else remember, job) for job in jobs)
+    tasks = ((renew if is_missing(job) else remember, job, as_it_is(job.to_dict())) for job in jobs)
     if not at_once:
-        _settle(stage.name, {task.submit(job.to_dict(), **parameters): job for task, job in tasks}, ledger)
+        _settle(stage.name, {task.submit(values, **parameters): job for task, job, values in tasks}, ledger)
         return
     with ThreadPoolTaskRunner[Any](max_workers=at_once) as runner:
-        _settle(
-            stage.name, {runner.submit(task, {"job": job.to_dict(), **parameters}): job for task, job in tasks}, ledger
-        )
+        futures = {runner.submit(task, {"job": values, **parameters}): job for task, job, values in tasks}
+        _settle(stage.name, futures, ledger)
 
 
 def _settle(stage: str, futures: dict[PrefectFuture[Any], TileJob], ledger: Ledger) -> None:
@@ -66,7 +66,7 @@ def _settle(stage: str, futures: dict[PrefectFuture[Any], TileJob], ledger: Ledg
 
 def note(ledger: Ledger, job: TileJob, stage: str, state: State[Any]) -> bool:
     """Enter a task's final state into the ledger; whether it was a good one."""
-    outcome = state.result(raise_on_failure=False)
+    outcome = _outcome(state)
     if state.is_completed() and isinstance(outcome, dict):
         cached = state.name == CACHED
         ledger.done(job, stage, seconds=outcome["seconds"], cached=cached, warnings=outcome.get("warnings", ()))
@@ -75,3 +75,8 @@ def note(ledger: Ledger, job: TileJob, stage: str, state: State[Any]) -> bool:
     words = in_plain_words(error, job.tile.uri, state.message or state.name or "no answer")
     ledger.fail(job, stage, words, seconds=seconds_of(error))
     return False
+
+
+def _outcome(state: State[Any]) -> Any:
+    """What a task returned or raised; ``state.result`` would hand even what is at hand to another thread and back."""
+    return state.data.result if isinstance(state.data, ResultRecord) else state.result(raise_on_failure=False)

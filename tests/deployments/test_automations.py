@@ -52,9 +52,17 @@ def test_people_are_told_of_what_needs_them() -> None:
     assert trigger_of(waits_for_review(uuid4())).expect == {"prefect.flow-run.Suspended"}
 
 
+def test_uploads_start_other_runs_where_somebody_says_so() -> None:
+    """A team that maps on ECS says so once, where it deploys."""
+    assert automations.uploads_start_local_runs({})
+    assert not automations.uploads_start_local_runs({"FLOOD_EXTENT_UPLOADS_LOCAL": "false"})
+
+
 def test_applying_them_again_changes_nothing(prefect_server: str) -> None:
     """Whoever applies them after an upgrade has each of them once, and still tells whom he told before."""
     with using(prefect_server):
         assert automations.apply_all("http://127.0.0.1:9/hook") == automations.apply_all("http://127.0.0.1:9/hook")
         first = automations.apply(automations.heartbeat_lost([]))
+        automations.switch_off({"flood-extent: heartbeat lost"})
         assert automations.apply(automations.heartbeat_lost([])) == first
+        assert "flood-extent: heartbeat lost" in automations.switched_off()

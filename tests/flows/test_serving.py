@@ -8,6 +8,7 @@ from command_line import CommandLine, Scene, processes_marked
 from dashboard import served
 from worker import kill_marked
 
+from deployments.automations import UPLOADED
 from tasks.core.demo_scene import DATASET
 
 PARTS = ("work_pools", "deployments", "automations")
@@ -54,6 +55,8 @@ def test_serving_again_changes_nothing_and_finds_the_dead(command: CommandLine, 
     with served(command, **environment) as dashboard:
         before = {part: dashboard.post(f"{part}/filter", {}) for part in PARTS}
         deployment = dashboard.deployment()
+        by_name = {one["name"]: one["id"] for one in before["automations"]}
+        dashboard.patch(f"automations/{by_name[UPLOADED]}", {"enabled": False})
         schedule = {"schedule": {"cron": "0 7 * * *"}, "parameters": {"dataset": "s3://x/y"}, "active": True}
         dashboard.post(f"deployments/{deployment['id']}/schedules", [schedule])
         run = dashboard.create_run(on_sagemaker(cloud))
@@ -68,6 +71,8 @@ def test_serving_again_changes_nothing_and_finds_the_dead(command: CommandLine, 
         assert crons == {"0 6 * * *": False, "0 7 * * *": True}
         after = {part: dashboard.post(f"{part}/filter", {}) for part in PARTS}
         assert [len(after[part]) for part in PARTS] == [len(before[part]) for part in PARTS]
+        off = [one["name"] for one in after["automations"] if not one["enabled"]]
+        assert off == [UPLOADED]
         cloud.wait_until_clean()
 
 

@@ -68,6 +68,10 @@ class Dashboard:
             answer = httpx.post(f"{self.api}/{path}", json=body, timeout=30, trust_env=False)
         return answer.raise_for_status().json() if answer.content else None
 
+    def patch(self, path: str, body: Any) -> None:
+        """Change something through the API."""
+        httpx.patch(f"{self.api}/{path}", json=body, timeout=30, trust_env=False).raise_for_status()
+
     def delete(self, path: str) -> None:
         """Remove something through the API."""
         httpx.delete(f"{self.api}/{path}", timeout=30, trust_env=False).raise_for_status()
