@@ -7,11 +7,9 @@ nothing.
 
 import asyncio
 import os
-import subprocess
 import sys
 from collections.abc import Mapping
 from importlib.util import find_spec
-from pathlib import Path
 
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import WorkPoolCreate
@@ -20,12 +18,12 @@ from prefect.settings import get_current_settings
 from prefect.workers.utilities import get_default_base_job_template_for_infrastructure_type
 
 from deployments import automations
+from deployments.deploying import NotDeployed, deploy
 from tasks.core.errors import FloodExtentError, UnusableArgument
 
-ROOT = Path(__file__).resolve().parents[1]
 POOL, POOL_TYPE, DEPLOYMENT = "flood-extent-ecs", "ecs", "flood-extent/aws"
-DEPLOY_SECONDS = 300
 UPLOADS, UPLOAD_EVENT = "FLOOD_EXTENT_UPLOADS_AWS", "flood-extent.upload.finished"
+UPLOADED = f"{automations.UPLOADED} (aws)"  # in prefect.yaml
 # Where each comes from: outputs of the stack, or words.
 OUTPUTS = {
     "FLOOD_EXTENT_IMAGE": "Image",
@@ -44,10 +42,6 @@ OTHERS = {
 }
 DEFAULTS = {"FLOOD_EXTENT_PUBLIC_IP": "DISABLED", UPLOADS: "false"}
 CHOICES = {"FLOOD_EXTENT_PUBLIC_IP": ("ENABLED", "DISABLED"), UPLOADS: ("true", "false")}
-
-
-class NotDeployed(FloodExtentError):
-    """The deployment on ECS was not made, or not brought up to date."""
 
 
 def settings(environment: Mapping[str, str]) -> dict[str, str]:
@@ -128,29 +122,6 @@ def make_pool(client: SyncPrefectClient) -> bool:
     return False
 
 
-def deploy(given: Mapping[str, str]) -> None:
-    """Bring the deployment of ``prefect.yaml`` up to date.
-
-    Args:
-        given: Its variables.
-
-    Raises:
-        NotDeployed: With what ``prefect deploy`` said.
-    """
-    done = subprocess.run(
-        [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--name", DEPLOYMENT],
-        cwd=ROOT,
-        env={**os.environ, **given},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=DEPLOY_SECONDS,
-        check=False,
-    )
-    if done.returncode:
-        raise NotDeployed(f"prefect deploy --name {DEPLOYMENT} ended with status {done.returncode}:\n{done.stdout}")
-
-
 def main() -> None:
     """Do it, as a command."""
     try:
@@ -160,7 +131,7 @@ def main() -> None:
             if given[UPLOADS] == "true":
                 check_uploads(client)
             made = make_pool(client)
-            deploy(given)
+            deploy([DEPLOYMENT], given, {UPLOADED})
             # Lost heartbeats are watched for by the deployment's id.
             automations.apply_all()
     except FloodExtentError as error:

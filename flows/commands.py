@@ -48,10 +48,14 @@ def run_flow(parameters: RunParameters, console: Console) -> tuple[int, Mapping[
     from flows.checks import check  # noqa: PLC0415 - imports what a wrong argument should not wait for
     from flows.last_resort import endpoint_gone_at_the_end  # noqa: PLC0415
     from flows.local_server import prefect_api  # noqa: PLC0415
+    from flows.redo import completed_parameters  # noqa: PLC0415
+    from flows.review import check_reviewable  # noqa: PLC0415
     from flows.unsent import sent_at_the_end  # noqa: PLC0415
     from tasks.aws_access import aws_access  # noqa: PLC0415
 
     if parameters.aws_block is None:  # else the flow checks: who may ask AWS is known to the server alone
+        check_reviewable(parameters)
+        parameters, _ = completed_parameters(parameters, parameters.model_fields_set)
         check(parameters)
     watcher = Watcher(console)
     with ExitStack() as stack:

@@ -24,7 +24,8 @@ SERVE_URL = f"http://127.0.0.1:{SERVE_PORT}/api"
 START_SECONDS = 120.0
 RECORD_SECONDS = 60.0
 POLL_SECONDS = 0.1
-# A task run costs the server about 50 ms with Prefect's default of 1 and 10 to 15 ms with these.
+# A task run costs the server 22 ms of CPU with Prefect's default of 1, and the last of 3,000 shows half a minute after
+# the run's end; with these about 8, and it shows at once (tests/benchmarks/orchestration.py).
 BATCH_SETTINGS = {
     f"PREFECT_SERVER_{name}": "100"
     for name in (

@@ -1,12 +1,13 @@
 """What ``flood-extent serve`` does, in order, and says to who started it."""
 
-import os
 from contextlib import ExitStack
+from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
 
-from deployments import automations
+from deployments.automations import FLOW, SWEEP_FLOW
+from deployments.local import DEPLOYMENT, POOL, deploy_local
 from flows import serving
 from flows.liveness import crash_dead_runs
 from flows.notices import receiver
@@ -37,17 +38,15 @@ def serve_here(console: Console, port: int, aws_block: str | None, notify: str |
             server = stack.enter_context(serving.dashboard(port))
         sweeping = may_sweep(aws_block)
         with console.status("deploying"):
-            serving.make_pool()
-            serving.deploy(sweeping=sweeping, aws_block=aws_block)
-            uploads = automations.uploads_start_local_runs(os.environ)
-            automations.apply_all(notify or stack.enter_context(receiver(say)), uploads=uploads)
-        dead = crash_dead_runs([automations.FLOW, automations.SWEEP_FLOW], serving.POOL)
+            deploy_local(Path.cwd(), notify or stack.enter_context(receiver(say)))
+            serving.set_up_sweeping(sweeping=sweeping, aws_block=aws_block)
+        dead = crash_dead_runs([FLOW, SWEEP_FLOW], POOL)
         if dead:
             serving.start_sweep()
         for name in dead:
             say(f"Crashed, for its process is gone: {name}")
         say(f"dashboard: http://127.0.0.1:{port}")
-        say(f"start a run there, or: prefect deployment run {serving.DEPLOYMENT} -p dataset=DATASET")
+        say(f"start a run there, or: prefect deployment run {DEPLOYMENT} -p dataset=DATASET")
         why = f"every {serving.SWEEP_MINUTES} minutes" if sweeping else "not, without extra aws, credentials, region"
         say(f"SageMaker endpoints of dead runs are swept: {why}")
         say(f"failures and reviews are told {'to the webhook' if notify else 'here'}; logs: {serving.log_folder()}")

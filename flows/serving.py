@@ -1,38 +1,25 @@
 """``flood-extent serve``: server, work pool, worker, deployments and automations on this machine, ended together."""
 
-import os
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from prefect.client.orchestration import SyncPrefectClient, get_client
-from prefect.client.schemas.actions import DeploymentScheduleCreate, DeploymentUpdate, WorkPoolCreate
-from prefect.client.schemas.objects import DeploymentSchedule
-from prefect.exceptions import ObjectNotFound
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.actions import DeploymentUpdate
 from prefect.settings import get_current_settings
 
-from deployments.automations import FLOW, SWEEP_FLOW, switch_off, switched_off
+from deployments.local import POOL, SWEEP
 from deployments.worker import Worker
 from flows.local_server import Server, is_healthy, using
 from tasks.core.errors import FloodExtentError, UnusableArgument
 
-ROOT = Path(__file__).resolve().parents[1]
-POOL = "flood-extent-local"
-DEPLOYMENT, SWEEP = f"{FLOW}/local", f"{SWEEP_FLOW}/every-15-minutes"
 SWEEP_MINUTES = 15
-DEPLOY_SECONDS = 120
 WATCH_SECONDS, RESTART_SECONDS = 1.0, 10.0
 # Prefect's default is 10: here, who presses Run looks at the screen.
 WORKER_SETTINGS = {"PREFECT_WORKER_QUERY_SECONDS": "2"}
 # The command itself keeps its terminal quiet; what goes wrong in its server and worker belongs into their logs.
 LOG_SETTINGS = {f"PREFECT_LOGGING_{what}_LEVEL": "WARNING" for what in ("HANDLERS_CONSOLE", "INTERNAL", "SERVER")}
-
-
-class NotDeployed(FloodExtentError):
-    """``prefect deploy`` did not take a deployment of ``prefect.yaml``."""
 
 
 class ServingEnded(FloodExtentError):
@@ -66,34 +53,16 @@ def log_folder() -> Path:
     return get_current_settings().home / "flood-extent-serve"
 
 
-def make_pool() -> None:
-    """See that there is the work pool of this machine; one that is there stays as it was set up."""
-    with get_client(sync_client=True) as client:
-        try:
-            client.read_work_pool(POOL)
-        except ObjectNotFound:
-            client.create_work_pool(WorkPoolCreate(name=POOL, type="process"))
-
-
-def deploy(*, sweeping: bool, aws_block: str | None) -> None:
-    """Bring the local deployments of ``prefect.yaml`` up to date; schedules and switches that people set stay.
+def set_up_sweeping(*, sweeping: bool, aws_block: str | None) -> None:
+    """Let SageMaker be swept on a schedule, or not; a sweep that is started all the same then says that it cannot.
 
     Args:
-        sweeping: Whether to sweep SageMaker on a schedule; else a sweep that is started says that it cannot.
+        sweeping: Whether AWS can be asked from here.
         aws_block: Credentials to sweep with; None: the default chain.
-
-    Raises:
-        NotDeployed: With what ``prefect deploy`` said.
     """
     with get_client(sync_client=True) as client:
-        before, off = {name: _schedules(client, name) for name in (DEPLOYMENT, SWEEP)}, switched_off()
-        _prefect_deploy(list(before))
-        switch_off(off)
-        for name, schedules in before.items():
-            if schedules:
-                _replace_schedules(client, name, schedules)
-        parameters = {"only_if_possible": not sweeping, "aws_block": aws_block}
         sweep = client.read_deployment_by_name(SWEEP)
+        parameters = {"only_if_possible": not sweeping, "aws_block": aws_block}
         client.update_deployment(sweep.id, DeploymentUpdate(parameters=parameters))
         for schedule in sweep.schedules:
             client.update_deployment_schedule(sweep.id, schedule.id, active=sweeping)
@@ -103,44 +72,6 @@ def start_sweep() -> None:
     """Start a sweep now: a server that has just started acts on ends of older runs a quarter of an hour later."""
     with get_client(sync_client=True) as client:
         client.create_flow_run_from_deployment(client.read_deployment_by_name(SWEEP).id)
-
-
-def _prefect_deploy(names: Sequence[str]) -> None:
-    if not (ROOT / "prefect.yaml").exists():
-        raise NotDeployed(
-            f"{ROOT / 'prefect.yaml'} is missing: `serve` needs the project's folder, not a copy of parts"
-        )
-    options = [word for name in names for word in ("--name", name)]
-    # prefect.yaml takes the places of a run from PWD, which is here the folder that `serve` was started in.
-    done = subprocess.run(
-        [sys.executable, "-m", "prefect", "--no-prompt", "deploy", *options],
-        cwd=ROOT,
-        env={**os.environ, "PWD": str(Path.cwd())},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=DEPLOY_SECONDS,
-        check=False,
-    )
-    if done.returncode:
-        raise NotDeployed(f"prefect deploy {' '.join(options)} ended with status {done.returncode}:\n{done.stdout}")
-
-
-def _schedules(client: SyncPrefectClient, name: str) -> list[DeploymentSchedule]:
-    try:
-        return list(client.read_deployment_by_name(name).schedules)
-    except ObjectNotFound:
-        return []
-
-
-def _replace_schedules(client: SyncPrefectClient, name: str, schedules: Sequence[DeploymentSchedule]) -> None:
-    """Deploying anew has put those of ``prefect.yaml`` in the place of what somebody set in the UI."""
-    deployment = client.read_deployment_by_name(name)
-    for schedule in deployment.schedules:
-        client.delete_deployment_schedule(deployment.id, schedule.id)
-    kept = ("schedule", "active", "max_scheduled_runs", "parameters", "slug")
-    again = [DeploymentScheduleCreate(**{field: getattr(schedule, field) for field in kept}) for schedule in schedules]
-    client.create_deployment_schedules(deployment.id, again)
 
 
 def serve_runs(server: Server, say: Callable[[str], None]) -> None:

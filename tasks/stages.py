@@ -5,7 +5,7 @@ from typing import Any
 
 from prefect import State, Task
 from prefect.futures import PrefectFuture, as_completed
-from prefect.results import ResultRecord
+from prefect.results import ResultRecord  # type: ignore[attr-defined] # imported there from a private module
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from tasks.artifacts import StageProgress
@@ -49,6 +49,7 @@ def run_stage(
         _settle(stage.name, {task.submit(values, **parameters): job for task, job, values in tasks}, ledger)
         return
     with ThreadPoolTaskRunner[Any](max_workers=at_once) as runner:
+        futures: dict[PrefectFuture[Any], TileJob]
         futures = {runner.submit(task, {"job": values, **parameters}): job for task, job, values in tasks}
         _settle(stage.name, futures, ledger)
 

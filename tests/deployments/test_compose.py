@@ -12,8 +12,8 @@ from prefect_redis.cleanup_queue import RedisWorkerCleanupQueueSettings
 from prefect_redis.client import RedisMessagingSettings
 
 from deployments import worker
+from deployments.local import POOL
 from flows.local_server import BATCH_SETTINGS, QUIET_SETTINGS
-from flows.serving import POOL
 from infra import lifeline
 
 SERVER = ("migrate", "server", "services")
@@ -136,8 +136,7 @@ def test_the_worker_and_its_deployments_meet(services: dict[str, Any]) -> None:
     """One pool, and the places that the worker mounts."""
     (*_, script) = services["deploy"]["command"]
     assert services["worker"]["command"][:5] == ["python", "-m", "deployments.worker", "--pool", POOL]
-    assert f"prefect work-pool create {POOL} --type process" in script
-    assert re.search(r"^PWD=/data prefect .*flood-extent/local$", script, re.MULTILINE)
+    assert "python -m deployments.local --places /data" in script
 
 
 def test_runs_have_time_to_tear_down(services: dict[str, Any]) -> None:
@@ -147,6 +146,6 @@ def test_runs_have_time_to_tear_down(services: dict[str, Any]) -> None:
 
 
 def test_starting_again_does_not_deploy(services: dict[str, Any]) -> None:
-    """Deploying puts prefect.yaml's schedules in the place of those that people set: it is done by hand."""
+    """Deployments change with an upgrade, and an upgrade is somebody's decision: it is done by hand."""
     assert services["deploy"]["profiles"] == ["deploy"]
     assert (ROOT / "prefect.yaml").exists()

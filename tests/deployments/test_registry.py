@@ -9,8 +9,8 @@ import yaml
 from command_line import ROOT
 
 from deployments.automations import HEARTBEAT_SECONDS
+from deployments.local import DEPLOYMENT, POOL, SWEEP
 from flows.parameters import RunParameters
-from flows.serving import DEPLOYMENT, POOL, SWEEP
 from tasks.core.states import RED
 
 REGISTRY: dict[str, Any] = yaml.safe_load((ROOT / "prefect.yaml").read_text())

@@ -168,6 +168,31 @@ def test_without_an_answer_there_is_no_product(command: CommandLine) -> None:
     assert not (command.folder / "out" / "frames").exists()
 
 
+def test_just_the_failed_tiles_are_done_again(command: CommandLine, scene: Scene, prefect_server: str) -> None:
+    """With the frame mended, one task run a stage completes the product, with the settings that it was made with."""
+    dataset = command.folder / "frames"
+    shutil.copytree(scene.dataset, dataset)
+    victim = sorted(dataset.iterdir())[2]
+    whole = victim.read_bytes()
+    victim.write_bytes(whole[:-1000])
+    assert command("run", dataset, "--width", "300")[0] == 2
+    victim.write_bytes(whole)
+    status, said = command("run", dataset, "--only-failed", "out/frames", "--width", "200")
+    assert (status, "width 200" in said) == (64, True)
+    assert command("run", dataset, "--only-failed", "out/frames")[0] == 0
+    record = command.record("frames")
+    assert record["counts"]["done"] == 6
+    assert record["parameters"]["width"] == 300
+    runs = task_runs(prefect_server, record["flow_run_id"], at_least=3)
+    assert [name for name in runs if name.startswith("predict ")] == [f"predict {victim.stem}"]
+
+
+def test_a_review_without_a_deployment_is_refused(command: CommandLine, scene: Scene) -> None:
+    """From the command line nobody could answer: refused before anything starts, naming what to start instead."""
+    status, said = command("run", scene.dataset, "--review")
+    assert (status, "flood-extent serve" in said) == (64, True)
+
+
 def test_another_datasets_product_is_not_overwritten(command: CommandLine, scene: Scene) -> None:
     """Two datasets of the same name do not share an output: the second is refused before it starts."""
     for place in ("one", "two"):

@@ -1,0 +1,83 @@
+"""Brings deployments of ``prefect.yaml`` up to date on the server at hand, and leaves what people have set there.
+
+``prefect deploy`` alone puts the schedules of the file in the place of those that somebody set in the UI, and switches
+every trigger on again.
+"""
+
+import os
+import subprocess
+import sys
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.actions import DeploymentScheduleCreate
+from prefect.client.schemas.objects import DeploymentSchedule
+from prefect.exceptions import ObjectNotFound
+
+from deployments.automations import switch_off, switched_off
+from tasks.core.errors import FloodExtentError
+
+ROOT = Path(__file__).resolve().parents[1]
+REGISTRY = ROOT / "prefect.yaml"
+DEPLOY_SECONDS = 300
+SCHEDULE = ("schedule", "active", "max_scheduled_runs", "parameters", "slug")
+
+
+class NotDeployed(FloodExtentError):
+    """A deployment was not made, or not brought up to date."""
+
+
+def deploy(names: Sequence[str], variables: Mapping[str, str], decided: Collection[str] = ()) -> None:
+    """Deploy, and put schedules and switches back as people had set them.
+
+    Args:
+        names: Of deployments in ``prefect.yaml``, each with its flow's.
+        variables: That ``prefect.yaml`` reads, on top of this process's environment.
+        decided: Names of automations that are to be on or off as deployed, whatever they were.
+
+    Raises:
+        NotDeployed: With what ``prefect deploy`` said.
+    """
+    with get_client(sync_client=True) as client:
+        before, off = {name: _schedules(client, name) for name in names}, switched_off()
+        _prefect_deploy(names, variables)
+        switch_off(off - set(decided))
+        for name, schedules in before.items():
+            if schedules:
+                _replace_schedules(client, name, schedules)
+
+
+def _prefect_deploy(names: Sequence[str], variables: Mapping[str, str]) -> None:
+    if not REGISTRY.exists():
+        raise NotDeployed(f"{REGISTRY} is missing: deploying needs the project's folder, not a copy of parts")
+    options = [word for name in names for word in ("--name", name)]
+    done = subprocess.run(
+        [sys.executable, "-m", "prefect", "--no-prompt", "deploy", *options],
+        cwd=ROOT,
+        env={**os.environ, **variables},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=DEPLOY_SECONDS,
+        check=False,
+    )
+    if done.returncode:
+        raise NotDeployed(f"prefect deploy {' '.join(options)} ended with status {done.returncode}:\n{done.stdout}")
+
+
+def _schedules(client: SyncPrefectClient, name: str) -> list[DeploymentSchedule]:
+    try:
+        return list(client.read_deployment_by_name(name).schedules)
+    except ObjectNotFound:
+        return []
+
+
+def _replace_schedules(client: SyncPrefectClient, name: str, schedules: Sequence[DeploymentSchedule]) -> None:
+    deployment = client.read_deployment_by_name(name)
+    for schedule in deployment.schedules:
+        client.delete_deployment_schedule(deployment.id, schedule.id)
+    again = [
+        DeploymentScheduleCreate(**{field: getattr(schedule, field) for field in SCHEDULE}) for schedule in schedules
+    ]
+    client.create_deployment_schedules(deployment.id, again)
