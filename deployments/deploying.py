@@ -11,8 +11,8 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from prefect.client.orchestration import SyncPrefectClient, get_client
-from prefect.client.schemas.actions import DeploymentScheduleCreate
-from prefect.client.schemas.objects import DeploymentSchedule
+from prefect.client.schemas.actions import DeploymentScheduleCreate, DeploymentUpdate
+from prefect.client.schemas.responses import DeploymentResponse
 from prefect.exceptions import ObjectNotFound
 
 from deployments.automations import switch_off, switched_off
@@ -29,7 +29,9 @@ class NotDeployed(FloodExtentError):
 
 
 def deploy(names: Sequence[str], variables: Mapping[str, str], decided: Collection[str] = ()) -> None:
-    """Deploy, and put schedules and switches back as people had set them.
+    """Deploy, and put schedules, switches and parameters back as people had set them.
+
+    Of the parameters those that ``prefect.yaml`` has are as it says.
 
     Args:
         names: Of deployments in ``prefect.yaml``, each with its flow's.
@@ -40,44 +42,49 @@ def deploy(names: Sequence[str], variables: Mapping[str, str], decided: Collecti
         NotDeployed: With what ``prefect deploy`` said.
     """
     with get_client(sync_client=True) as client:
-        before, off = {name: _schedules(client, name) for name in names}, switched_off()
+        there, off = {name: found for name in names if (found := _read(client, name))}, switched_off()
         _prefect_deploy(names, variables)
         switch_off(off - set(decided))
-        for name, schedules in before.items():
-            if schedules:
-                _replace_schedules(client, name, schedules)
+        for name, before in there.items():
+            _restore(client, name, before)
 
 
 def _prefect_deploy(names: Sequence[str], variables: Mapping[str, str]) -> None:
     if not REGISTRY.exists():
         raise NotDeployed(f"{REGISTRY} is missing: deploying needs the project's folder, not a copy of parts")
     options = [word for name in names for word in ("--name", name)]
-    done = subprocess.run(
-        [sys.executable, "-m", "prefect", "--no-prompt", "deploy", *options],
-        cwd=ROOT,
-        env={**os.environ, **variables},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=DEPLOY_SECONDS,
-        check=False,
-    )
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "prefect", "--no-prompt", "deploy", *options],
+            cwd=ROOT,
+            env={**os.environ, **variables},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=DEPLOY_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise NotDeployed(f"prefect deploy {' '.join(options)} took longer than {DEPLOY_SECONDS} s") from error
     if done.returncode:
         raise NotDeployed(f"prefect deploy {' '.join(options)} ended with status {done.returncode}:\n{done.stdout}")
 
 
-def _schedules(client: SyncPrefectClient, name: str) -> list[DeploymentSchedule]:
+def _read(client: SyncPrefectClient, name: str) -> DeploymentResponse | None:
     try:
-        return list(client.read_deployment_by_name(name).schedules)
+        return client.read_deployment_by_name(name)
     except ObjectNotFound:
-        return []
+        return None
 
 
-def _replace_schedules(client: SyncPrefectClient, name: str, schedules: Sequence[DeploymentSchedule]) -> None:
+def _restore(client: SyncPrefectClient, name: str, before: DeploymentResponse) -> None:
     deployment = client.read_deployment_by_name(name)
+    parameters = {**before.parameters, **deployment.parameters}
+    client.update_deployment(deployment.id, DeploymentUpdate(parameters=parameters))
+    if not before.schedules:
+        return
     for schedule in deployment.schedules:
         client.delete_deployment_schedule(deployment.id, schedule.id)
-    again = [
-        DeploymentScheduleCreate(**{field: getattr(schedule, field) for field in SCHEDULE}) for schedule in schedules
-    ]
+    fields = [{field: getattr(schedule, field) for field in SCHEDULE} for schedule in before.schedules]
+    again = [DeploymentScheduleCreate.model_validate(one) for one in fields]
     client.create_deployment_schedules(deployment.id, again)

@@ -122,7 +122,7 @@ def _show_planned(parameters: RunParameters) -> int:
     with _server_of_block(parameters):
         from flows.planning import plan_run  # noqa: PLC0415 - Prefect takes seconds
 
-        planned = plan_run(parameters)
+        planned = plan_run(parameters, parameters.model_fields_set)
     show_plan(Console(), planned)
     return DONE if planned.possible else NO_PRODUCT
 
@@ -220,7 +220,7 @@ def clean(options: argparse.Namespace) -> int:
     if not options.days >= 0:  # nan too
         raise UnusableArgument(f"--older-than: give a number of days from 0 on, not {options.days:g}")
     # Only what runs have put there: the directory may hold other things, or be named by mistake.
-    parts = (storage.join(options.work_directory, name) for name in ("cache", "results", "scratch"))
+    parts = (storage.join(options.work_directory, name) for name in ("cache", "results", "scratch", "runs", "reviews"))
     removed = sum(storage.prune(part, options.days) for part in parts)
     Console().print(f"{removed} files older than {options.days:g} days removed from {options.work_directory}")
     return DONE

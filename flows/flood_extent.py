@@ -34,7 +34,7 @@ from flows.parameters import (
 from flows.rehearsal import rehearse
 from flows.reviewing import decide
 from flows.run import Run
-from flows.run_page import show_result, show_rows
+from flows.run_page import show_no_product, show_result
 from tasks.dataset import list_tiles
 from tasks.endpoint import tear_down_endpoint
 from tasks.extent import assemble_layers, extract_tile
@@ -156,5 +156,5 @@ def flood_extent(
                 clean_up(as_it_is(run.jobs))
             run.finished(record, product)
         else:
-            show_rows(run.dataset_name, run.ended_without_product())
+            show_no_product(run.dataset_name, run.ended_without_product())
         return run.final_state()

@@ -38,5 +38,16 @@ def interruptible() -> Iterator[None]:
             signal.signal(number, former[number])
 
 
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Let no signal cut the block short: it ends by itself within a known time."""
+    former = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, *SIGNALS)}
+    try:
+        yield
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, handler)
+
+
 def _raise(number: int, _: FrameType | None) -> None:
     raise Interrupted(number)

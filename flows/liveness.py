@@ -86,9 +86,10 @@ def crash_dead_runs(flow_names: list[str], pool: str) -> list[str]:
         pool: Work pool whose workers are on this machine: of its runs, those that said nothing yet are gone, too, if
             no process executes them.
     """
-    alive = executed_here()
     with get_client(sync_client=True) as client:
-        dead = [run for run in _active(client, flow_names) if _is_dead(run, pool, alive)]
+        active = list(_active(client, flow_names))
+        alive = executed_here()  # after them: a process that has started meanwhile counts
+        dead = [run for run in active if _is_dead(run, pool, alive)]
         for run in dead:
             words = "its process was gone when flood-extent serve started. What was computed is kept: run it again"
             client.set_flow_run_state(run.id, Crashed(message=words), force=True)

@@ -32,7 +32,7 @@ def receiver(say: Callable[[str], None]) -> Iterator[str]:
         def do_POST(self) -> None:
             """Say the text; whoever does not know the path learns nothing."""
             text = _text(self.rfile.read(_length(self.headers.get("Content-Length"))))
-            known = secrets.compare_digest(self.path, path)
+            known = secrets.compare_digest(self.path.encode(errors="replace"), path.encode())
             self.send_response(HTTPStatus.NO_CONTENT if known else HTTPStatus.NOT_FOUND)
             self.end_headers()
             if known and text:

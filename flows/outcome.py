@@ -32,8 +32,8 @@ def final_state(
         return Failed(name=REJECTED, message=f"rejected in review: {decision.reason}")
     if not failed:
         return Completed(message=message)
-    if failed == total:
-        return Failed(name=NO_PRODUCT, message=f"all {total} tiles failed; the first: {ledger.failed[0].error}")
+    if not ledger.standing:
+        return Failed(name=NO_PRODUCT, message=f"{message}; the first: {ledger.failed[0].error}")
     if failed <= failure_tolerance * total:
         return Completed(name=SOME_FAILED, message=message)
     return Failed(name=TOO_MANY, message=message)

@@ -1,7 +1,7 @@
 """What a run would do, found out without doing it: headers are read, AWS is asked, nothing is written."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from flows.checks import check, product_uri
@@ -24,14 +24,18 @@ NO_MODEL = "none"
 SECONDS_A_MINUTE = 60
 
 
-def plan_run(asked: RunParameters) -> Plan:
+def plan_run(asked: RunParameters, explicit: Collection[str] = ()) -> Plan:
     """Find out what a run would do.
+
+    Args:
+        asked: Its parameters.
+        explicit: Names of those that were asked for by name, even where they stand at their default.
 
     Raises:
         UnusableArgument: An argument is wrong: a dataset that does not exist, an output that is another's.
     """
     with aws_access(asked.aws_block, asked.kms_key):
-        parameters, earlier = completed_parameters(asked)
+        parameters, earlier = completed_parameters(asked, explicit)
         _check(parameters)
         tiles = _tiles(parameters, earlier)
         if parameters.endpoint == SAGEMAKER:
@@ -124,9 +128,12 @@ def _minutes_finding(parameters: RunParameters, jobs: Sequence[TileJob]) -> Find
 def _local_minutes(parameters: RunParameters, plan: Plan) -> float | None:
     """By the product that is there, if it was made in the same way."""
     record = run_store.read(storage.join(plan.places["product"], run_store.RECORD))
-    if record is None or any(
-        record["parameters"].get(name) != getattr(parameters, name) for name in ("endpoint", "model", "width")
-    ):
+    if record is None:
         return None
     to_do = {stage: len(plan.waiting(stage)) for stage in STAGES}
-    return minutes_by(record, to_do, max(2, os.cpu_count() or 2))
+    try:
+        made = record["parameters"]
+        alike = all(made.get(name) == getattr(parameters, name) for name in ("endpoint", "model", "width"))
+        return minutes_by(record, to_do, max(2, os.cpu_count() or 2)) if alike else None
+    except (AttributeError, KeyError, TypeError, ValueError):  # a file that people can change
+        return None

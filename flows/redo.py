@@ -17,7 +17,7 @@ from tasks.core.records import Tile
 from tasks.services import run_store, storage
 from tasks.services.endpoint_kinds import endpoint_service
 
-# What the answers depend on. Where the product and the cache are comes from the earlier run as well, unasked.
+# What the answers depend on. Where the cache is, and who may be asked, is said by who runs: a record is only a file.
 SETTINGS = (
     "endpoint",
     "training_job",
@@ -28,7 +28,6 @@ SETTINGS = (
     "crs",
     "max_tile_megapixels",
 )
-PLACES = ("output_directory", "work_directory")
 NAMED_AT_MOST = 3
 
 
@@ -72,7 +71,7 @@ class EarlierRun:
             )
 
     def taken_over(self, given: RunParameters, explicit: Collection[str]) -> RunParameters:
-        """The parameters to complete the product with: the earlier run's settings and places, for the rest the given.
+        """The parameters to complete the product with: the earlier run's settings, the product's place, else the given.
 
         Args:
             given: As asked. A setting that stands at its default was not asked for, and is the earlier run's.
@@ -82,10 +81,14 @@ class EarlierRun:
             UnusableArgument: A setting was asked for that differs, or the model is another one by now.
         """
         settings = {name: self._setting(name, given, explicit) for name in SETTINGS}
-        places = {name: self.record["parameters"][name] for name in PLACES}
+        place = storage.resolve(given.output_directory)
         if self._is_product:
-            places["output_directory"] = storage.parent(storage.parent(self.uri))
-        parameters = RunParameters(**{**given.model_dump(), **settings, **places})
+            place = storage.parent(storage.parent(self.uri))
+            if "output_directory" in explicit and storage.resolve(given.output_directory) != place:
+                raise UnusableArgument(
+                    f"output_directory {given.output_directory}: the product to complete is in {place}. Leave it out"
+                )
+        parameters = RunParameters(**{**given.model_dump(), **settings, "output_directory": place})
         identity = endpoint_service(parameters.endpoint_spec()).model_identity()
         if identity != self.record["model_identity"]:
             raise UnusableArgument(

@@ -7,6 +7,7 @@ from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.logging import get_run_logger
 from prefect.states import Completed, Failed
 
+from flows import run_identity
 from flows.parameters import RunParameters
 from flows.planning import plan_run
 from tasks import artifacts
@@ -24,6 +25,8 @@ def rehearse(parameters: RunParameters) -> State[Any]:
     Returns:
         Completed ``Planned``, or Failed ``NotPossible`` where a run would be refused or could not get its endpoint.
     """
+    name = dataset_name(parameters.dataset)
+    run_identity.begin(f"plan of {name.replace('_', ' ')}")
     try:
         plan = plan_run(parameters)
     except UnusableArgument as error:
@@ -31,7 +34,7 @@ def rehearse(parameters: RunParameters) -> State[Any]:
         return Failed(name=NOT_POSSIBLE, message=str(error), data=error)
     for line in plan_report.lines(plan):
         get_run_logger().info("%s", line)
-    _show(plan, dataset_name(parameters.dataset))
+    _show(plan, name)
     message = plan_report.essentials(plan)
     return Completed(name=PLANNED, message=message) if plan.possible else Failed(name=NOT_POSSIBLE, message=message)
 

@@ -5,21 +5,27 @@ form in the dashboard is answered, a worker starts it again: it takes up what wa
 as decided.
 """
 
-from collections.abc import Collection, Sequence
+import time
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
+from prefect.context import FlowRunContext
 from prefect.flow_runs import suspend_flow_run
 from prefect.input import RunInput
 from prefect.input.run_input import keyset_from_base_key
 from prefect.runtime import deployment
+from prefect.states import Completed
 from pydantic import Field, ValidationError, create_model
 
 from flows.parameters import RunParameters
 from tasks.core.errors import UnusableArgument
+from tasks.core.redaction import redact
 
 ACCEPT, REJECT = "accept", "reject"
 SECONDS_AN_HOUR = 3600
+HEARTBEAT_UNDER_WAY_SECONDS = 1.0
 NAMED_AT_MOST = 3
 CHOICES_AT_MOST = 100
 REASON = "Why. It stands in run.json and in the report; needed to reject or drop."
@@ -44,7 +50,9 @@ def form_for(tiles: Sequence[str], least_contour_size: float, words: str) -> typ
         least_contour_size: That the map was made with, m².
         words: Shown above the form, markdown.
     """
-    one_of: Any = Literal[tuple(tiles)] if 0 < len(tiles) <= CHOICES_AT_MOST else str
+    # A file's name need not be text; a form's choices must be.
+    are_choices = 0 < len(tiles) <= CHOICES_AT_MOST and all(tile.isprintable() for tile in tiles)
+    one_of: Any = Literal[tuple(tiles)] if are_choices else str
     form = create_model(
         "Review",
         __base__=ReviewForm,
@@ -110,7 +118,7 @@ def judged(form: ReviewForm, answered: Collection[str], least_contour_size: floa
     if unknown:
         shown = ", ".join(unknown[:NAMED_AT_MOST])
         raise ValueError(f"{shown}: not among the tiles with an answer. Take names as the table has them")
-    rejected, reason = form.decision == REJECT, form.reason.strip()
+    rejected, reason = form.decision == REJECT, str(redact(form.reason.strip()))
     if (rejected or dropped) and not reason:
         raise ValueError("to reject, or to drop tiles, needs a reason")
     if not rejected and len(dropped) == len(answered):
@@ -131,7 +139,25 @@ def ask(key: str, hours: float, form: type[ReviewForm]) -> ReviewForm:
         hours: After which the run has failed.
         form: What is asked.
     """
-    return suspend_flow_run(wait_for_input=form, timeout=round(hours * SECONDS_AN_HOUR), key=key)
+    with _without_heartbeat():
+        return suspend_flow_run(wait_for_input=form, timeout=round(hours * SECONDS_AN_HOUR), key=key)
+
+
+@contextmanager
+def _without_heartbeat() -> Iterator[None]:
+    """No heartbeat from here on: after one that follows the suspension the server would wait for the next, in vain.
+
+    Prefect's thread that sends them goes by the state that this process has of the run, and ends with a final one.
+    Where the block ends in an exception, as a suspension does, it stays silent; Prefect sets the state then.
+    """
+    context = FlowRunContext.get()
+    if context is None or context.flow_run is None:
+        yield
+        return
+    state, context.flow_run.state = context.flow_run.state, Completed()
+    time.sleep(HEARTBEAT_UNDER_WAY_SECONDS)
+    yield
+    context.flow_run.state = state
 
 
 def answer_to(key: str) -> ReviewForm | None:

@@ -1,14 +1,16 @@
 """The review within a run: ask, suspend, and go on as decided."""
 
 from prefect.logging import get_run_logger
+from prefect.runtime import flow_run
 
-from flows.review import answer_to, ask, form_for, judged
+from flows.review import ReviewForm, answer_to, ask, form_for, judged
 from flows.run import Run
 from flows.run_page import show_for_review
+from tasks.core.jobs import content_key
 from tasks.extent import assemble_layers
 from tasks.report import draw_overview
 
-QUESTION = "review-{number}"
+DIGITS = 8
 WORDS = """Look at the map and the table of tiles among this run's artifacts, then decide.
 
 {answered:,} of {total:,} tiles have an answer, {failed:,} failed. The endpoint is gone; nothing is computed again.
@@ -23,18 +25,24 @@ def decide(run: Run) -> None:
     """
     if not run.resumed:
         _show(run)
-        _ask(run, _words(run))
-    form = answer_to(run.question)
-    if form is None:
-        _ask(run, _words(run))
-        return
-    answered = [job.tile.id for job in run.ledger.standing]
+    while run.decision is None:
+        words = _words(run)
+        form = answer_to(run.question) if run.question else None
+        if form is not None:
+            words = _follow(run, form) or words
+        if run.decision is None:
+            _ask(run, words)
+
+
+def _follow(run: Run, form: ReviewForm) -> str | None:
+    """Go on as the form says; where that cannot be done, what to ask instead."""
     try:
-        run.decided(judged(form, answered, run.parameters.min_contour_size))
+        run.decided(judged(form, [job.tile.id for job in run.ledger.standing], run.parameters.min_contour_size))
     except ValueError as error:
         get_run_logger().warning("the review's answer was not taken: %s", error)
-        _ask(run, AGAIN.format(reason=error, words=_words(run)))
+        return AGAIN.format(reason=error, words=_words(run))
     get_run_logger().info("review: %s %s", form.decision, form.reason)
+    return None
 
 
 def _show(run: Run) -> None:
@@ -46,10 +54,15 @@ def _show(run: Run) -> None:
 
 
 def _ask(run: Run, words: str) -> None:
-    """Keep what was found, then suspend: each question has a key of its own, for Prefect suspends once a key."""
+    """Keep what was found, then suspend.
+
+    Prefect suspends once a key. So each question has one of its own, and so has what is asked about: an answer to a
+    former attempt, or to another map, is none.
+    """
     number = int(run.question.rpartition("-")[2] or 0) + 1
-    run.put_aside(QUESTION.format(number=number))
     tiles = [job.tile.id for job in run.ledger.standing]
+    about = content_key(*sorted(job.extract_key for job in run.ledger.standing))[:DIGITS]
+    run.put_aside(f"review-{flow_run.get_run_count()}-{about}-{number}")
     ask(run.question, run.parameters.review_hours, form_for(tiles, run.min_contour_size, words))
 
 

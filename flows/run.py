@@ -12,6 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from prefect import State, Task
+from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
 
 from flows import run_identity
@@ -65,6 +66,12 @@ def estimate(parameters: RunParameters, jobs: Sequence[TileJob]) -> Estimate:
         in_flight=parameters.endpoint_spec().in_flight,
         processors=os.cpu_count() or 1,
     )
+
+
+def _is_all_there(ledger: Ledger) -> bool:
+    """Whether the work directory still holds the polygons of the tiles with an answer: the cache may be pruned."""
+    standing = ledger.standing
+    return len(Remembered.look_up(standing).extract) == len(standing)
 
 
 @dataclass
@@ -152,6 +159,9 @@ class Run:
         for tile, words in earlier.dropped.items():
             self.ledger.drop(tile, words)
         self.settled = frozenset(row["tile"] for row in done)
+        if forgotten := len(earlier.rows("done")) - len(done):
+            words = "%d tiles that were done are not in the work directory %s: they are computed again"
+            get_run_logger().warning(words, forgotten, self._work)
         return len(self.ledger.standing) - len(done)
 
     def _is_remembered(self, job: TileJob) -> bool:
@@ -201,7 +211,7 @@ class Run:
         if not self.parameters.review:
             return
         found = Findings.of(self._work, self.id)
-        if found is not None:
+        if found is not None and _is_all_there(found.ledger):
             self.ledger, self.jobs = found.ledger, [account.job for account in found.ledger.accounts]
             self.started, self.model_identity, self.question = found.started, found.model_identity, found.question
             self.endpoint.take_up(found.endpoint)
@@ -237,6 +247,7 @@ class Run:
         """A folder in which the product is put together; after a failure it stays, for people to look into."""
         parent = tempfile.gettempdir() if storage.is_s3(self._work) else storage.join(self._work, "scratch")
         folder = Path(parent) / f"product-{self.id.hex}"
+        shutil.rmtree(folder, ignore_errors=True)  # of an attempt that failed
         folder.mkdir(parents=True)
         yield folder
         shutil.rmtree(folder, ignore_errors=True)

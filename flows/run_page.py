@@ -19,15 +19,16 @@ def show_result(name: str, folder: Path, record: RunRecord, product: str) -> Non
         product: The product's URI.
     """
     artifacts.show_overview(name, (folder / "overview.png").read_bytes(), _caption(record))
-    show_rows(name, record)
+    artifacts.show_tiles(name, record["tiles"])
     artifacts.show_report(name, markdown(record))
     files = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
     artifacts.show_product(name, product, sorted(files))
 
 
-def show_rows(name: str, record: RunRecord) -> None:
-    """A row a tile."""
-    artifacts.show_tiles(name, record["tiles"])
+def show_no_product(name: str, record: RunRecord) -> None:
+    """A row a tile, with what was wrong; after a rejection the table of the review stays, for it has the figures."""
+    if record["review"] is None:
+        artifacts.show_tiles(name, record["tiles"])
 
 
 def show_for_review(name: str, folder: Path, ledger: Ledger, layers: Sequence[Layer]) -> None:

@@ -1,6 +1,6 @@
 """What ``flood-extent serve`` does, in order, and says to who started it."""
 
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from rich.console import Console
@@ -51,7 +51,5 @@ def serve_here(console: Console, port: int, aws_block: str | None, notify: str |
         say(f"SageMaker endpoints of dead runs are swept: {why}")
         say(f"failures and reviews are told {'to the webhook' if notify else 'here'}; logs: {serving.log_folder()}")
         say("Ctrl-C ends the dashboard and the runs started from it")
-        try:
+        with suppress(KeyboardInterrupt):
             serving.serve_runs(server, say)
-        except KeyboardInterrupt:
-            say("ending: runs delete their endpoints first")

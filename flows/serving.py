@@ -1,5 +1,6 @@
 """``flood-extent serve``: server, work pool, worker, deployments and automations on this machine, ended together."""
 
+import fcntl
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ from prefect.settings import get_current_settings
 
 from deployments.local import POOL, SWEEP
 from deployments.worker import Worker
+from flows.interrupts import uninterrupted
 from flows.local_server import Server, is_healthy, using
 from tasks.core.errors import FloodExtentError, UnusableArgument
 
@@ -31,7 +33,7 @@ def dashboard(port: int) -> Iterator[Server]:
     """A Prefect server with its pages, on a loopback port, while the block runs.
 
     Raises:
-        UnusableArgument: Another server answers there.
+        UnusableArgument: Another server answers there, or another ``serve`` is at work.
         ServerNotStarted: It did not come up; its last words are in the message.
     """
     if is_healthy(f"http://127.0.0.1:{port}/api"):
@@ -39,13 +41,34 @@ def dashboard(port: int) -> Iterator[Server]:
             f"--port {port}: a Prefect server answers there already, perhaps of another `serve`. Use that one at "
             f"http://127.0.0.1:{port}, end it, or choose another port"
         )
-    server = Server.start(log_folder() / "server.log", settings=LOG_SETTINGS, port=port)
-    try:
-        server.wait_until_up()
-        with using(server.url):
-            yield server
-    finally:
-        server.stop()
+    with _alone():
+        server = Server.start(log_folder() / "server.log", settings=LOG_SETTINGS, port=port)
+        try:
+            server.wait_until_up()
+            with using(server.url):
+                yield server
+        finally:
+            server.stop()
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """One ``serve`` for a Prefect home at a time: two would take each other's runs for dead.
+
+    Raises:
+        UnusableArgument: Another one is at work.
+    """
+    path = log_folder() / "lock"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise UnusableArgument(
+                f"another `serve` works with the Prefect home {get_current_settings().home}. Use that one, end it, or "
+                "set another PREFECT_HOME"
+            ) from error
+        yield
 
 
 def log_folder() -> Path:
@@ -62,7 +85,7 @@ def set_up_sweeping(*, sweeping: bool, aws_block: str | None) -> None:
     """
     with get_client(sync_client=True) as client:
         sweep = client.read_deployment_by_name(SWEEP)
-        parameters = {"only_if_possible": not sweeping, "aws_block": aws_block}
+        parameters = {**sweep.parameters, "only_if_possible": not sweeping, "aws_block": aws_block}
         client.update_deployment(sweep.id, DeploymentUpdate(parameters=parameters))
         for schedule in sweep.schedules:
             client.update_deployment_schedule(sweep.id, schedule.id, active=sweeping)
@@ -78,7 +101,7 @@ def serve_runs(server: Server, say: Callable[[str], None]) -> None:
     """Execute what is started, until interrupted; a worker that ends by itself is started again.
 
     Raises:
-        ServingEnded: The server has ended, or the worker twice within seconds.
+        ServingEnded: The server has ended, or the worker within seconds of its start.
     """
     while True:
         started = time.monotonic()
@@ -86,8 +109,12 @@ def serve_runs(server: Server, say: Callable[[str], None]) -> None:
         try:
             while server.alive and worker.alive:
                 time.sleep(WATCH_SECONDS)
+        except KeyboardInterrupt:
+            say("ending: runs delete their endpoints first, which takes up to a minute")
+            raise
         finally:
-            worker.stop()
+            with uninterrupted():
+                worker.stop()
         if not server.alive:
             raise ServingEnded(f"the Prefect server has ended; its log is {log_folder() / 'server.log'}")
         if time.monotonic() - started < RESTART_SECONDS:

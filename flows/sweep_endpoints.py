@@ -57,10 +57,14 @@ def may_sweep(aws_block: str | None) -> bool:
     if importlib.util.find_spec("sagemaker") is None:
         return False
     import boto3  # noqa: PLC0415 - in the extra "aws"
+    from botocore.exceptions import BotoCoreError  # noqa: PLC0415
 
     with aws_access(aws_block, None):
-        session = boto3.Session()
-        return session.region_name is not None and session.get_credentials() is not None
+        try:
+            session = boto3.Session()
+            return session.region_name is not None and session.get_credentials() is not None
+        except BotoCoreError:  # a profile that is named and not there
+            return False
 
 
 def sweep_once(*, dry_run: bool, max_minutes: float, aws_block: str | None) -> "list[Verdict]":

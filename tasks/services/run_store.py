@@ -39,7 +39,7 @@ def read(uri: str) -> dict[str, Any] | None:
         values = json.loads(storage.read_bytes(uri))
     except ObjectMissing:
         return None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UnusableArgument(f"{uri}: damaged ({error}). Remove it and start again") from error
     if not isinstance(values, dict):
         raise UnusableArgument(f"{uri}: not a record of ours. Remove it and start again")

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from command_line import QUIET, ROOT, CommandLine
 from dashboard import Dashboard, served
+from many_tiles import break_seven, make_tiles
 
 from tasks.core.demo_scene import DATASET, make_scene
 
@@ -111,6 +112,23 @@ def test_a_person_maps_a_town(dashboard: Dashboard, page: "playwright.Page", tow
     page.goto(f"{dashboard.address}/v2/runs/task-run/{red['id']}")
     page.get_by_text("Technical cause: ").first.wait_for()
     shoot(page, "red_tile")
+
+
+def test_the_graph_of_200_tiles_can_be_read(
+    dashboard: Dashboard, page: "playwright.Page", tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Every task run is in it and has ended; stages follow each other, with room to zoom into."""
+    town = make_tiles(tmp_path_factory.mktemp("many") / "town", 200)
+    break_seven(town)
+    run = dashboard.create_run({"dataset": str(town)})
+    dashboard.state_of(run)
+    tasks = dashboard.tasks_at_last(run, 200 + 193 + 193)
+    assert not [task for task in tasks if task["state_type"] in ("PENDING", "RUNNING", "SCHEDULED")]
+    page.goto(f"{dashboard.address}/v2/runs/flow-run/{run}")
+    page.get_by_text("town · 200 tiles").first.wait_for()
+    page.get_by_text(f"{len(tasks)} Task runs").wait_for()
+    page.wait_for_timeout(5000)  # it is laid out in the browser
+    shoot(page, "graph")
 
 
 def test_a_person_reviews_a_run(dashboard: Dashboard, page: "playwright.Page", town: Path) -> None:

@@ -103,6 +103,26 @@ def test_a_rejected_run_is_red_and_makes_no_product(dashboard: Dashboard, scene:
     kept = json.loads((tmp_path / "work" / "runs" / f"{run}.json").read_bytes())
     assert (kept["state"], kept["review"]["reason"]) == ("Rejected", "the wrong flight")
 
+    retry = {"state": {"type": "SCHEDULED", "name": "AwaitingRetry"}, "force": True}
+    dashboard.post(f"flow_runs/{run}/set_state", retry)
+    dashboard.wait_for(lambda: dashboard.run(run)["state"]["name"] == "Suspended")
+    answer(dashboard, run)
+    assert dashboard.state_of(run) == "Completed"
+    assert record_of(tmp_path)["review"]["decision"] == "accept"
+
+
+def test_a_pruned_cache_is_computed_and_asked_about_again(dashboard: Dashboard, scene: Scene, tmp_path: Path) -> None:
+    """While a person thinks, the cache may be cleaned: the map is then made again, from what was decided on."""
+    run = reviewed(dashboard, scene, tmp_path)
+    shutil.rmtree(tmp_path / "work" / "cache")
+    shutil.rmtree(tmp_path / "work" / "results")
+    answer(dashboard, run, reason="glare", drop_tiles=[FIRST])
+    assert dashboard.state_of(run) == "Completed"
+    assert record_of(tmp_path)["counts"] == {"tiles": 6, "done": 5, "failed": 0, "dropped": 1, "unplaced": 0}
+    again = dashboard.create_run({"dataset": str(scene.dataset), "only_failed_of": run, **places(tmp_path)})
+    assert dashboard.state_of(again) == "Completed"
+    assert record_of(tmp_path)["tiles"][0]["error"] == "dropped in review: glare"
+
 
 def test_a_review_that_nobody_answers_ends_red(dashboard: Dashboard, scene: Scene, tmp_path: Path) -> None:
     """After review_hours the run has failed, and the work stays for the next."""

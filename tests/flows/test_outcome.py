@@ -38,6 +38,7 @@ def ledger(failed: int = 0, dropped: int = 0, total: int = 10) -> Ledger:
         (2, 0, 0.2, (), None, ("COMPLETED", "CompletedWithFailures")),
         (3, 0, 0.2, (), None, ("FAILED", "TooManyTileFailures")),
         (10, 0, 1.0, (), None, ("FAILED", "NoProduct")),
+        (4, 6, 1.0, (), None, ("FAILED", "NoProduct")),
         (0, 0, 0.0, ("endpoint",), None, ("FAILED", "EndpointNotDeleted")),
         (0, 0, 0.0, (), REJECTION, ("FAILED", "Rejected")),
     ],

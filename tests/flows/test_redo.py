@@ -53,11 +53,13 @@ def tiles(*names: str) -> list[Tile]:
 
 
 @pytest.mark.parametrize("named", [RUN, "out/frames", "out/frames/", "out/frames/run.json"])
-def test_settings_and_places_are_the_earlier_runs(tmp_path: Path, earlier: RunParameters, named: str) -> None:
+def test_settings_and_product_are_the_earlier_runs(tmp_path: Path, earlier: RunParameters, named: str) -> None:
     """An id, a product's folder or its record name the same run; what is not asked for is as it was there."""
     where = named if named == RUN else f"{tmp_path}/{named}"
-    parameters, found = completed_parameters(again(tmp_path, where))
-    assert (parameters.width, parameters.work_directory) == (800, earlier.work_directory)
+    mine = again(tmp_path, where, work_directory=str(tmp_path / "mine"))
+    parameters, found = completed_parameters(mine)
+    assert (parameters.width, parameters.output_directory) == (800, earlier.output_directory)
+    assert parameters.work_directory == mine.work_directory  # a record cannot say where files are written
     assert found is not None
     assert found.dropped == {"c.jp2": "dropped in review: glare"}
 
@@ -69,6 +71,14 @@ def test_a_setting_that_differs_is_refused(tmp_path: Path, earlier: RunParameter
         completed_parameters(again(tmp_path, RUN, width=500))
     with pytest.raises(UnusableArgument, match="width 1000"):
         completed_parameters(again(tmp_path, RUN, width=1000), explicit={"width"})
+
+
+def test_another_place_than_the_products_is_refused(tmp_path: Path, earlier: RunParameters) -> None:
+    """Who names a product to complete and another output means two things at once."""
+    assert earlier.width == 800
+    asked = again(tmp_path, f"{tmp_path}/out/frames").model_copy(update={"output_directory": "elsewhere"})
+    with pytest.raises(UnusableArgument, match="elsewhere"):
+        completed_parameters(asked, explicit={"output_directory"})
 
 
 def test_a_reviewers_contour_size_holds(tmp_path: Path, earlier: RunParameters) -> None:
