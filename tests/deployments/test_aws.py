@@ -69,7 +69,8 @@ def deployed(prefect_server: str) -> Iterator[str]:
 
 def test_make_runs_it() -> None:
     """The target is the command that these tests run."""
-    said = subprocess.run(["make", "--dry-run", "deploy-aws"], cwd=ROOT, capture_output=True, text=True, check=True)
+    command = ["make", "--dry-run", "--no-print-directory", "deploy-aws"]
+    said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     assert said.stdout.splitlines()[-1].endswith("-m deployments.aws")
 
 
@@ -112,6 +113,7 @@ def test_outputs_are_the_stack_s() -> None:
     assert set(aws.OUTPUTS.values()) <= set(re.findall(r"^  (\w+):$", template, re.MULTILINE))
 
 
+@pytest.mark.slow
 def test_the_pool_is_of_ecs_and_the_deployment_is_on_it(deployed: str) -> None:
     """Image, pull step and parameters are those of the account and of the image."""
     found = ask(deployed, f"deployments/name/{aws.DEPLOYMENT}")
@@ -129,6 +131,7 @@ def test_the_pool_is_of_ecs_and_the_deployment_is_on_it(deployed: str) -> None:
     }
 
 
+@pytest.mark.slow
 def test_the_worker_would_start_it_in_the_stack(deployed: str) -> None:
     """Prefect's own ECS worker makes of pool and deployment a request for the stack's cluster and task definition."""
     template = ask(deployed, f"work_pools/{aws.POOL}")["base_job_template"]
@@ -146,6 +149,7 @@ def test_the_worker_would_start_it_in_the_stack(deployed: str) -> None:
     assert job.env["PREFECT_FLOWS_HEARTBEAT_FREQUENCY"] == str(automations.HEARTBEAT_SECONDS)
 
 
+@pytest.mark.slow
 def test_its_heartbeats_are_watched(deployed: str) -> None:
     """A run whose container is gone is noticed, without another command to remember."""
     found = ask(deployed, f"deployments/name/{aws.DEPLOYMENT}")["id"]
@@ -153,6 +157,7 @@ def test_its_heartbeats_are_watched(deployed: str) -> None:
     assert f"prefect.deployment.{found}" in watching["trigger"]["match_related"]["prefect.resource.id"]
 
 
+@pytest.mark.slow
 def test_again_nothing_is_doubled(deployed: str) -> None:
     """After an upgrade: the same pool, the same deployment, the same trigger, with the new image."""
     before = things(deployed)
@@ -161,6 +166,7 @@ def test_again_nothing_is_doubled(deployed: str) -> None:
     assert ask(deployed, f"deployments/name/{aws.DEPLOYMENT}")["job_variables"]["image"] == "flood-extent:8"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("word", ["true", "false"])
 def test_uploads_start_runs_where_that_was_asked_for(deployed: str, word: str) -> None:
     """The trigger is there in either case, and acts only when it is turned on."""
@@ -171,6 +177,7 @@ def test_uploads_start_runs_where_that_was_asked_for(deployed: str, word: str) -
     assert trigger["trigger"]["match"] == {"prefect.resource.id": "s3://*"}
 
 
+@pytest.mark.slow
 def test_two_deployments_do_not_take_the_same_upload(deployed: str) -> None:
     """Each would map it: the second to be turned on is refused."""
     trigger = EventTrigger(expect={aws.UPLOAD_EVENT}, posture=Posture.Reactive)

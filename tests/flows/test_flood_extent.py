@@ -63,7 +63,7 @@ def test_the_product_scores_against_the_truth(command: CommandLine, scene: Scene
     assert float(said.split()[1]) >= 0.95
 
 
-@pytest.mark.parametrize("year", [2009, 2016, 2020])
+@pytest.mark.parametrize("year", [2009, *(pytest.param(year, marks=pytest.mark.slow) for year in (2016, 2020))])
 def test_real_imagery_is_mapped(command: CommandLine, shared_data: Path, year: int) -> None:
     """One set of constants maps low and high water alike, with IoU of 0.90 and more."""
     assert command("run", shared_data / f"prairie_{year}")[0] == 0
@@ -236,7 +236,7 @@ def test_a_hostile_cached_result_is_not_executed(command: CommandLine, scene: Sc
     assert stages(command.record(), "cached") == [["prepare", "predict"]] * 6
 
 
-@pytest.mark.parametrize("content", [b"", b"damaged"])
+@pytest.mark.parametrize("content", [pytest.param(b"", marks=pytest.mark.slow), b"damaged"])
 def test_damaged_files_in_the_cache_are_made_again(command: CommandLine, scene: Scene, content: bytes) -> None:
     """Whatever a loss of power left in the work directory, the next run mends it and gives the same extent."""
     assert command("run", scene.dataset, "--keep-work")[0] == 0

@@ -57,7 +57,14 @@ def test_a_killed_run_goes_on_where_it_was(
     assert len(predicted) <= 6 - len(there)
 
 
-@pytest.mark.parametrize(("stage", "count"), [("prepare", 3), ("predict", 2), ("extract", 3)])
+@pytest.mark.parametrize(
+    ("stage", "count"),
+    [
+        ("predict", 2),
+        pytest.param("prepare", 3, marks=pytest.mark.slow),
+        pytest.param("extract", 3, marks=pytest.mark.slow),
+    ],
+)
 def test_a_run_killed_within_a_stage_repeats_only_what_was_missing(
     command: CommandLine, scene: Scene, stage: str, count: int
 ) -> None:

@@ -100,6 +100,7 @@ def test_what_aws_does_not_tell_does_not_stand_in_the_way(cloud: CloudRuns) -> N
     assert "unknown role: AWS denies the look. It takes the permission iam:GetRole" in one_line(said)
 
 
+@pytest.mark.slow
 def test_where_all_is_remembered_no_endpoint_is_asked_for(cloud: CloudRuns) -> None:
     """After a good run there is nothing to predict: quotas and roles matter to nobody."""
     assert cloud.run()[0] == 0
@@ -134,6 +135,7 @@ def test_a_plan_starts_no_server_to_ask_for_credentials(tmp_path: Path) -> None:
     assert (status, "only a Prefect server knows it, and a plan starts none" in said) == (64, True), said
 
 
+@pytest.mark.slow
 def test_an_earlier_run_tells_how_long_the_next_will_take(command: CommandLine, scene: Scene) -> None:
     """Where something was measured the plan says so, where nothing was it says nothing."""
     assert "estimate" not in command("plan", scene.dataset)[1]

@@ -63,9 +63,8 @@ def test_a_remembered_run_deploys_nothing(cloud: CloudRuns) -> None:
     assert [tile["cached"] for tile in cloud.command.record()["tiles"]] == [["prepare", "predict", "extract"]] * 6
 
 
-@pytest.mark.parametrize(
-    "error", ["throttling", *(pytest.param(one, marks=pytest.mark.slow) for one in PASSING_FAULTS)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("error", ["throttling", *PASSING_FAULTS])
 def test_a_passing_fault_costs_no_tile(cloud: CloudRuns, error: str) -> None:
     """What may pass is retried, and every tile is answered."""
     cloud.sandbox.fault("InvokeEndpoint", error, times=3)
@@ -145,6 +144,7 @@ def test_a_plan_tells_the_endpoints_minutes(cloud: CloudRuns) -> None:
     assert cloud.everything() == cloud.others
 
 
+@pytest.mark.slow
 def test_no_credential_is_written_anywhere(cloud: CloudRuns, prefect_server: str) -> None:
     """With everything in S3, and AWS quoting a signed request, no secret is in any file, object, line or record."""
     client_of(cloud.sandbox, "s3").create_bucket(Bucket="flood")

@@ -76,10 +76,8 @@ ROWS = {
 }
 
 
-QUICK = {"deploying fails after the endpoint", "AWS denies the first deletions"}
-
-
-@pytest.mark.parametrize("name", [pytest.param(name, marks=[] if name in QUICK else [SLOW]) for name in ROWS])
+@SLOW
+@pytest.mark.parametrize("name", ROWS)
 def test_nothing_is_left_when_aws_refuses(cloud: CloudRuns, name: str) -> None:
     """What AWS refuses is said in its own words, and the endpoint is gone when the command ends."""
     row = ROWS[name]
@@ -198,7 +196,8 @@ def test_an_interrupted_run_tears_down(cloud: CloudRuns, phase: str, number: str
     cloud.wait_until_clean()
 
 
-@pytest.mark.parametrize("phase", [pytest.param("deploying", marks=SLOW), "predicting"])
+@SLOW
+@pytest.mark.parametrize("phase", ["deploying", "predicting"])
 def test_a_killed_run_is_swept(cloud: CloudRuns, phase: str) -> None:
     """After SIGKILL nothing of ours is left to act but the sweep: not before the lease has lapsed, and then at once."""
     cloud.sandbox.settings(creating_seconds=5.0)
