@@ -27,7 +27,7 @@ GIVEN = {
     "FLOOD_EXTENT_CLUSTER": f"{ARN}cluster/flood",
     "FLOOD_EXTENT_TASK_DEFINITION": f"{ARN}task-definition/flood:3",
     "FLOOD_EXTENT_OUTPUT": "s3://maps/products",
-    "FLOOD_EXTENT_WORK": "s3://scratch/work",
+    "FLOOD_EXTENT_WORK": "s3://scratch/cache",
     "FLOOD_EXTENT_VPC": "vpc-1",
     "FLOOD_EXTENT_SUBNET_1": "subnet-1",
     "FLOOD_EXTENT_SUBNET_2": "subnet-2",
@@ -126,8 +126,8 @@ def test_the_pool_is_of_ecs_and_the_deployment_is_on_it(deployed: str) -> None:
         "endpoint": "sagemaker",
         "training_job": "flood-2022",
         "output_directory": "s3://maps/products",
-        "work_directory": "s3://scratch/work",
-        "log_storage_directory": "s3://scratch/work/logs",
+        "work_directory": "s3://scratch/cache",
+        "log_storage_directory": "s3://scratch/cache/logs",
     }
 
 
