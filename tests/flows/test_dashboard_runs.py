@@ -15,6 +15,7 @@ from many_tiles import break_seven, make_tiles
 from worker import kill_flow
 
 from deployments.automations import SILENT_SECONDS
+from flows.liveness import executed_here
 from infra.sandbox.client import Sandbox
 from tasks.core.demo_scene import DATASET
 
@@ -103,6 +104,7 @@ def test_a_rejected_run_is_red_and_makes_no_product(dashboard: Dashboard, scene:
     kept = json.loads((tmp_path / "work" / "runs" / f"{run}.json").read_bytes())
     assert (kept["state"], kept["review"]["reason"]) == ("Rejected", "the wrong flight")
 
+    dashboard.wait_for(lambda: run not in executed_here())  # as it has when a person comes to look
     retry = {"state": {"type": "SCHEDULED", "name": "AwaitingRetry"}, "force": True}
     dashboard.post(f"flow_runs/{run}/set_state", retry)
     dashboard.wait_for(lambda: dashboard.run(run)["state"]["name"] == "Suspended")

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,9 @@ import httpx
 from command_line import ROOT, CommandLine
 
 ENDED = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
-SECONDS = 150
+SECONDS = 240
+# SQLite may be locked by another of the server's writers: Prefect lets it wait for a minute.
+PATIENCE_SECONDS = 120
 POLL_SECONDS = 0.2
 READY = "Ctrl-C ends"
 
@@ -58,23 +61,27 @@ class Dashboard:
 
     def get(self, path: str) -> Any:
         """Ask the API."""
-        return httpx.get(f"{self.api}/{path}", timeout=30, trust_env=False).raise_for_status().json()
+        return self._answer("GET", path)
 
     def post(self, path: str, body: Any) -> Any:
         """Ask or tell the API."""
-        answer = httpx.post(f"{self.api}/{path}", json=body, timeout=30, trust_env=False)
+        return self._answer("POST", path, body)
+
+    def _answer(self, method: str, path: str, body: Any = None) -> Any:
+        ask = partial(httpx.request, method, f"{self.api}/{path}", json=body, timeout=PATIENCE_SECONDS, trust_env=False)
+        answer = ask()
         while answer.status_code == httpx.codes.SERVICE_UNAVAILABLE:  # SQLite is busy: Prefect's clients try again, too
             time.sleep(POLL_SECONDS)
-            answer = httpx.post(f"{self.api}/{path}", json=body, timeout=30, trust_env=False)
+            answer = ask()
         return answer.raise_for_status().json() if answer.content else None
 
     def patch(self, path: str, body: Any) -> None:
         """Change something through the API."""
-        httpx.patch(f"{self.api}/{path}", json=body, timeout=30, trust_env=False).raise_for_status()
+        httpx.patch(f"{self.api}/{path}", json=body, timeout=PATIENCE_SECONDS, trust_env=False).raise_for_status()
 
     def delete(self, path: str) -> None:
         """Remove something through the API."""
-        httpx.delete(f"{self.api}/{path}", timeout=30, trust_env=False).raise_for_status()
+        httpx.delete(f"{self.api}/{path}", timeout=PATIENCE_SECONDS, trust_env=False).raise_for_status()
 
     def prefect(self, *arguments: str) -> str:
         """Run Prefect's own command against the server; what it printed."""
