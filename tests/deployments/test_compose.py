@@ -136,7 +136,7 @@ def test_the_worker_and_its_deployments_meet(services: dict[str, Any]) -> None:
     """One pool, and the places that the worker mounts."""
     (*_, script) = services["deploy"]["command"]
     assert services["worker"]["command"][:5] == ["python", "-m", "deployments.worker", "--pool", POOL]
-    assert "python -m deployments.local --places /data" in script
+    assert "python -m deployments.local --places=/data" in script
 
 
 def test_runs_have_time_to_tear_down(services: dict[str, Any]) -> None:

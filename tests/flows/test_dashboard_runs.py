@@ -209,13 +209,13 @@ def test_a_finished_upload_starts_a_run(dashboard: Dashboard, scene: Scene, sand
 def test_a_crashed_run_starts_the_sweep(dashboard: Dashboard, cloud: CloudRuns, tmp_path: Path) -> None:
     """A run that dies is noticed, and what it may have left in SageMaker is swept at once."""
     cloud.sandbox.fault("InvokeEndpoint", "hang", seconds=20, times=None)
-    sweeps = len(dashboard.runs_of("sweep-endpoints"))
+    sweeps = {sweep["id"] for sweep in dashboard.runs_of("sweep-endpoints")}
     parameters = {"dataset": str(cloud.scene.dataset), "endpoint": "sagemaker", "training_job": JOB, **places(tmp_path)}
     run = dashboard.create_run(parameters)
     cloud.wait_for(cloud.is_predicting)
     assert kill_flow(run)
     assert dashboard.state_of(run) == "Crashed"
-    dashboard.wait_for(lambda: len(dashboard.runs_of("sweep-endpoints")) > sweeps)
+    new = dashboard.wait_for(lambda: {one["id"] for one in dashboard.runs_of("sweep-endpoints")} - sweeps)
     cloud.wait_until_clean()
-    dashboard.wait_for(lambda: dashboard.runs_of("sweep-endpoints")[0]["state_type"] == "COMPLETED")
+    assert dashboard.state_of(new.pop()) == "Completed"
     assert "A run has failed" in dashboard.said()

@@ -135,9 +135,9 @@ class Team:
         return str(self.wait_for(ended))
 
     def runs_of(self, flow: str) -> list[dict[str, Any]]:
-        """All runs of a flow."""
+        """All runs of a flow that no schedule has made, the oldest first."""
         found: list[dict[str, Any]] = self.ask("flow_runs/filter", {"flows": {"name": {"any_": [flow]}}})
-        return found
+        return sorted((run for run in found if not run["auto_scheduled"]), key=lambda run: str(run["created"]))
 
     def task_runs(self, run: str) -> list[dict[str, Any]]:
         """All task runs of a run."""
