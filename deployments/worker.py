@@ -21,6 +21,7 @@ from types import FrameType
 from infra import lifeline
 
 PROC = Path("/proc")
+# Prefect sets it in the processes that its workers start.
 RUN_VARIABLE = b"PREFECT__FLOW_RUN_ID="
 # A run takes half a minute at most to have the deletion of its endpoint accepted.
 GRACE_SECONDS = 45.0
@@ -84,10 +85,18 @@ def runs_of(worker: int) -> list[int]:
 def _is_run_of(place: Path, worker: int) -> bool:
     try:
         state, parent = (place / "stat").read_text().rpartition(")")[2].split()[:2]
-        variables = (place / "environ").read_bytes().split(b"\0")
     except OSError:
         return False
-    return int(parent) == worker and state != "Z" and any(line.startswith(RUN_VARIABLE) for line in variables)
+    return int(parent) == worker and state != "Z" and bool(run_of(place))
+
+
+def run_of(place: Path) -> str:
+    """Id of the flow run that a process executes for a worker, by its folder in ``/proc``; empty where it does not."""
+    try:
+        variables = (place / "environ").read_bytes().split(b"\0")
+    except OSError:
+        return ""
+    return next((line.removeprefix(RUN_VARIABLE).decode() for line in variables if line.startswith(RUN_VARIABLE)), "")
 
 
 def main() -> int:

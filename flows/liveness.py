@@ -22,10 +22,10 @@ from prefect.client.schemas.filters import (
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.states import Crashed
 
+from deployments.worker import run_of
+
 PROC = Path("/proc")
 HOST, BOOT, PROCESS = "flood-extent.host", "flood-extent.boot", "flood-extent.process"
-# Prefect sets it in the processes that its workers start.
-RUN_VARIABLE = "PREFECT__FLOW_RUN_ID"
 # In which a run has a process, or should have.
 ACTIVE = [StateType.PENDING, StateType.RUNNING, StateType.CANCELLING]
 START_TIME_FIELD = 19  # of /proc/PID/stat, counted from behind the command: field 22 in proc(5)
@@ -61,16 +61,7 @@ def _start_time(pid: int) -> str:
 
 def executed_here() -> frozenset[str]:
     """Ids of the flow runs that some process on this machine executes for a worker."""
-    return frozenset(run for place in PROC.glob("[0-9]*") if (run := _run_of(place)))
-
-
-def _run_of(place: Path) -> str:
-    try:
-        variables = (place / "environ").read_bytes().split(b"\0")
-    except OSError:
-        return ""
-    start = f"{RUN_VARIABLE}=".encode()
-    return next((line.removeprefix(start).decode() for line in variables if line.startswith(start)), "")
+    return frozenset(run for place in PROC.glob("[0-9]*") if (run := run_of(place)))
 
 
 def tell_where(client: SyncPrefectClient, run: UUID) -> None:
