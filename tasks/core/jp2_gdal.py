@@ -3,8 +3,8 @@
 import logging
 import math
 import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from uuid import uuid4
 
@@ -16,11 +16,14 @@ from rasterio.io import DatasetReader, MemoryFile
 from rasterio.session import DummySession
 from rasterio.windows import Window
 
-from tasks.core.errors import UnreadableImage
-from tasks.core.jp2_structure import Structure
+from tasks.core.errors import TooLarge, UnreadableImage
+from tasks.core.jp2_structure import Structure, with_wider_tile
 
 DRIVER = "JP2OpenJPEG"
 UNWRITTEN = -1  # no 8-bit sample has this value
+MAX_WHOLE_TILE_SAMPLES = 1 << 27  # about 1 GB while it is decoded: 4 bytes a sample in OpenJPEG, 4 in GDAL and here
+WAVELET_REACH = 5  # samples of a reduced resolution that one of the full resolution has a part in
+FLAT_TOLERANCE = 16  # lossy compression makes one value of what nearly is
 
 # GDAL's own complaints reach people as our errors, once, and not as log lines of their own as well.
 logging.getLogger("rasterio").addHandler(logging.NullHandler())
@@ -63,15 +66,26 @@ def opened_header(header_file: bytes, sidecars: Mapping[str, bytes]) -> Iterator
             file.close()
 
 
-def read_coarse(path: Path, structure: Structure, width_px: int, height_px: int) -> tuple[NDArray[np.uint8], int]:
+def read_coarse(
+    path: Path, structure: Structure, width_px: int, height_px: int, components: Sequence[int] | None = None
+) -> tuple[NDArray[np.uint8], int]:
     """Pixels (height, width, bands) at the coarsest resolution of at least the size wanted, and its step 2^r.
 
     GDAL gets the bare codestream: damaged metadata cannot disturb it, nor files that lie beside the image.
+
+    Args:
+        path: A local JP2 file.
+        structure: Of that file.
+        width_px: Columns wanted at least.
+        height_px: Rows wanted at least.
+        components: Which to read (from 0), in this order; None for all as they are.
+
+    Raises:
+        UnreadableImage: Samples stay unwritten, a part decodes to one value that it does not have, or a codestream tile
+            is too large to be decoded whole where it must be.
     """
-    length = structure.codestream_end - structure.codestream_start
-    codestream = f"/vsisubfile/{structure.codestream_start}_{length},{path}"
     with _options(GDAL_PAM_ENABLED="NO", GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR"):
-        with rasterio.open(codestream, driver=DRIVER) as dataset:
+        with _opened(path, structure) as dataset:
             steps = [1, *dataset.overviews(1)]
         size = structure.size
         usable = [
@@ -82,23 +96,115 @@ def read_coarse(path: Path, structure: Structure, width_px: int, height_px: int)
             # A coarse level's samples are at multiples of 2^r from the reference grid's origin, not the image's.
             and not any(at % step for at in size.origin)
         ]
-        level = {"overview_level": len(usable) - 2} if len(usable) > 1 else {}
-        with rasterio.open(codestream, driver=DRIVER, **level) as dataset:
-            return _read_strips(dataset, path.name), usable[-1]
+        bands = [component + 1 for component in components or range(len(size.depths))]
+        level = len(usable) - 2
+        with _opened(path, structure, level) if level >= 0 else _opened_full(path, structure) as dataset:
+            pixels, flat = _read_strips(dataset, bands, path.name)
+        if flat and steps[-1] > usable[-1]:
+            with _opened(path, structure, len(steps) - 2) as dataset:
+                _check_flat_strips(flat, pixels, usable[-1], dataset.read(bands), steps[-1], path.name)
+        return pixels, usable[-1]
 
 
-def _read_strips(dataset: DatasetReader, name: str) -> NDArray[np.uint8]:
-    """All pixels, a row of blocks at a time: the wide buffer that shows unwritten samples stays small."""
-    pixels = np.empty((dataset.height, dataset.width, dataset.count), np.uint8)
-    rows = dataset.block_shapes[0][0]
+def read_window(path: Path, structure: Structure, window: Window, components: Sequence[int]) -> NDArray[np.uint8]:
+    """Pixels (height, width, bands) of a window at full resolution, which may be cut at the image's border.
+
+    Raises:
+        UnreadableImage: A codestream tile is too large to be decoded whole where it must be.
+    """
+    with (
+        _options(GDAL_PAM_ENABLED="NO", GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR"),
+        _opened_full(path, structure) as dataset,
+    ):
+        bands = [component + 1 for component in components]
+        return np.ascontiguousarray(np.moveaxis(dataset.read(bands, window=window), 0, 2))
+
+
+def _opened(path: Path, structure: Structure, level: int | None = None) -> AbstractContextManager[DatasetReader]:
+    """The bare codestream open in GDAL, at a reduced resolution (level 0 is half) or at full resolution."""
+    length = structure.codestream_end - structure.codestream_start
+    codestream = f"/vsisubfile/{structure.codestream_start}_{length},{path}"
+    overview = {} if level is None else {"overview_level": level}
+    opened: AbstractContextManager[DatasetReader] = rasterio.open(codestream, driver=DRIVER, **overview)
+    return opened
+
+
+@contextmanager
+def _opened_full(path: Path, structure: Structure) -> Iterator[DatasetReader]:
+    """The codestream open in GDAL at full resolution.
+
+    GDAL (3.10) reads a large image of one codestream tile in windows, and OpenJPEG (2.5.3) decodes these to 128
+    throughout where blocks are coded as HTJ2K. Where the tile is a column wider than the image, which says the same of
+    an image of one tile, GDAL reads the tile whole, as it does with several tiles and at reduced resolutions.
+    """
+    if structure.high_throughput:
+        _check_whole_tile(structure, path.name)
+    if not structure.high_throughput or structure.size.tiles > 1:
+        with _opened(path, structure) as dataset:
+            yield dataset
+        return
+    with path.open("rb") as file:
+        file.seek(structure.codestream_start)
+        codestream = file.read(structure.codestream_end - structure.codestream_start)
+    with (
+        MemoryFile(with_wider_tile(codestream, structure.size), ext=".j2k") as copy,
+        copy.open(driver=DRIVER) as dataset,
+    ):
+        yield dataset
+
+
+def _check_whole_tile(structure: Structure, name: str) -> None:
+    width, height = structure.size.tile_px
+    if width * height * len(structure.size.depths) > MAX_WHOLE_TILE_SAMPLES:
+        raise TooLarge(
+            f"{name}: its codestream tiles of {width} x {height} px, coded as HTJ2K (JPEG2000 part 15), are too large "
+            "to be decoded whole. Run with a width of at most half the image's, or export it with tiles of 1024 px"
+        )
+
+
+def _read_strips(
+    dataset: DatasetReader, bands: Sequence[int], name: str
+) -> tuple[NDArray[np.uint8], list[tuple[int, int]]]:
+    """All pixels, a row of blocks at a time, and the strips (first row, row behind) that are one value in all bands.
+
+    The wide buffer that shows unwritten samples stays small that way.
+    """
+    pixels = np.empty((dataset.height, dataset.width, len(bands)), np.uint8)
+    rows, flat = dataset.block_shapes[0][0], []
     for top in range(0, dataset.height, rows):
         height = min(rows, dataset.height - top)
-        strip = np.full((dataset.count, height, dataset.width), UNWRITTEN, np.int16)
-        dataset.read(out=strip, window=Window(0, top, dataset.width, height))
+        strip = np.full((len(bands), height, dataset.width), UNWRITTEN, np.int16)
+        dataset.read(bands, out=strip, window=Window(0, top, dataset.width, height))
         if (strip == UNWRITTEN).any():
             raise UnreadableImage(f"{name}: damaged: rows {top} to {top + height} cannot be decoded. Copy it again")
+        if (strip[:, 0] == strip[:, 0, :1]).all() and (strip == strip[:, :1, :1]).all():
+            flat.append((top, top + height))
         pixels[top : top + height] = np.moveaxis(strip, 0, 2)
-    return pixels
+    return pixels, flat
+
+
+def _check_flat_strips(
+    strips: Sequence[tuple[int, int]],
+    pixels: NDArray[np.uint8],
+    step: int,
+    coarsest: NDArray[np.uint8],
+    coarsest_step: int,
+    name: str,
+) -> None:
+    """What is one value at this resolution is that value at the coarsest too, or it was not decoded.
+
+    Rows whose wavelets reach beyond their strip are left out, but for those at the image's border.
+    """
+    factor = coarsest_step // step
+    for top, bottom in strips:
+        first = 0 if top == 0 else math.ceil(top / factor) + WAVELET_REACH
+        behind = coarsest.shape[1] if bottom == pixels.shape[0] else bottom // factor - WAVELET_REACH
+        rows = coarsest[:, first:behind].astype(np.int16)
+        if rows.size and (abs(rows - pixels[top, 0][:, None, None]) > FLAT_TOLERANCE).any():
+            raise UnreadableImage(
+                f"{name}: cannot be decoded: rows {top * step} to {bottom * step} come out as one value, which they "
+                "have at no coarser resolution. Export it again as JPEG2000 part 1"
+            )
 
 
 def reason(error: BaseException) -> str:

@@ -4,11 +4,14 @@ GDAL's GeoTIFF library writes its complaints about damaged keys straight to the 
 breaks its way into Python's log. A box that does not hold together is left out; its image then has no georeference, and
 says so.
 
-Sources: OGC 19-008r4 (GeoTIFF keys, tags 34735 to 34737), OGC 08-085r8 (GMLJP2: associations of labels and XML).
+GDAL's own metadata box (XML) may be seen too, for the NoData value that it can hold.
+
+Sources: OGC 19-008r4 (GeoTIFF keys, tags 34735 to 34737), OGC 08-085r8 (GMLJP2: associations of labels and XML), GDAL's
+GeoTIFF driver (tag 42113, GDAL_NODATA) and its box GDALMultiDomainMetadata.
 """
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 GEOTIFF_BOX = bytes.fromhex("b14bf8bd083d4b43a5ae8cd7d5a6ce03")
 WORLD_FILE_BOX = bytes.fromhex("96a9f1f1dc98402da7aed68e34451809")
@@ -17,6 +20,8 @@ STRUCTURAL = {b"jP  ", b"ftyp", b"jp2h"}
 KEY_DIRECTORY, DOUBLES, TEXT = 34735, 34736, 34737
 TAG_TYPES = {KEY_DIRECTORY: 3, DOUBLES: 12, TEXT: 2}  # SHORT, DOUBLE, ASCII
 TAG_BYTES = {KEY_DIRECTORY: 2, DOUBLES: 8, TEXT: 1}
+NODATA = 42113  # of GDAL, ASCII
+GDAL_METADATA = "<GDALMultiDomainMetadata>"
 INLINE_BYTES = 4
 MAX_DEPTH = 8
 
@@ -28,11 +33,25 @@ def may_be_seen(kind: bytes, content: bytes) -> bool:
     try:
         if kind == b"uuid" and content[:UUID_BYTES] == GEOTIFF_BOX:
             return _keys_hold(content[UUID_BYTES:])
+        if kind == b"xml ":
+            return content.decode().startswith(GDAL_METADATA)
         if kind == b"asoc":
             return all(_text_holds(*child) for child in children(content))
     except (struct.error, IndexError, ValueError):
         return False
     return kind == b"uuid" and content[:UUID_BYTES] == WORLD_FILE_BOX
+
+
+def geotiff_nodata(boxes: bytes) -> str | None:
+    """The NoData value that the GeoTIFF in a file of boxes declares, as it is written there; None where none is."""
+    try:
+        for kind, content in children(boxes):
+            if kind == b"uuid" and content[:UUID_BYTES] == GEOTIFF_BOX:
+                tags = dict(_tags(content[UUID_BYTES:], {NODATA: 1}))
+                return tags[NODATA].split(b"\0")[0].decode("ascii") if NODATA in tags else None
+    except (struct.error, IndexError, ValueError):
+        return None
+    return None
 
 
 def _keys_hold(tiff: bytes) -> bool:
@@ -52,13 +71,14 @@ def _keys_hold(tiff: bytes) -> bool:
     return True
 
 
-def _tags(tiff: bytes) -> Iterator[tuple[int, bytes]]:
+def _tags(tiff: bytes, bytes_each: Mapping[int, int] = TAG_BYTES) -> Iterator[tuple[int, bytes]]:
+    """Number and content of each tag; empty where it is none of `bytes_each`."""
     order = _order(tiff)
     (start,) = struct.unpack_from(order + "I", tiff, 4)
     (entries,) = struct.unpack_from(order + "H", tiff, start)
     for at in range(start + 2, start + 2 + 12 * entries, 12):
         tag, kind, count, offset = struct.unpack_from(order + "HHII", tiff, at)
-        size = TAG_BYTES.get(tag, 0) * count
+        size = bytes_each.get(tag, 0) * count
         begin = at + 8 if size <= INLINE_BYTES else offset
         if begin + size > len(tiff) or kind != TAG_TYPES.get(tag, kind):
             raise ValueError(f"tag {tag} is not what GeoTIFF says, or reaches beyond the box")

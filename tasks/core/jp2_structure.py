@@ -1,8 +1,9 @@
 """The structure of a JPEG2000 file, read without decoding a pixel: boxes, image size, tile parts, where it ends.
 
-Source: ISO/IEC 15444-1, annex A (codestream syntax) and annex I (the box file format). It is read here, before GDAL
-sees the file, to find files that were cut (a decoder may leave its output unwritten without an error) and files that
-declare more pixels than anybody has memory for.
+Source: ISO/IEC 15444-1, annex A (codestream syntax) and annex I (the box file format); ISO/IEC 15444-15, annex A (the
+capabilities of HTJ2K); ISO/IEC 15444-2, annex M (header boxes of one codestream and one layer). It is read here, before
+GDAL sees the file, to find files that were cut (a decoder may leave its output unwritten without an error) and files
+that declare more pixels than anybody has memory for.
 """
 
 import math
@@ -21,9 +22,11 @@ CODESTREAM_START = bytes.fromhex("ff4fff51")  # SOC, then SIZ
 CODESTREAM_END = bytes.fromhex("ffd9")  # EOC
 JPEG_START = bytes.fromhex("ffd8ff")
 MARKERS_FROM = 0xFF00
+CAPABILITIES = 0xFF50
 START_OF_TILE_PART = 0xFF90
 TILE_PART_HEADER = struct.Struct(">HHHIBB")  # SOT, Lsot, Isot, Psot, TPsot, TNsot
 IMAGE_SIZE = struct.Struct(">HH8IH")  # Lsiz, Rsiz, Xsiz … YTOsiz, Csiz
+TILE_SIZE_START = 24  # XTsiz: behind SOC, SIZ, Lsiz, Rsiz and the image's size and origin
 
 FIRST_READ_BYTES = 1 << 16  # one request gets the boxes and the main header of nearly every file
 AFTER_MAIN_HEADER_BYTES = 1 << 12  # a decoder looks past the main header for the first tile part
@@ -31,7 +34,10 @@ MAX_MAIN_HEADER_BYTES = 4 << 20
 MAX_METADATA_BYTES = 8 << 20  # GMLJP2 of a frame has kilobytes; a larger box is a thumbnail or an attack
 MAX_BOXES = 1000
 MAX_COMPONENTS = 64
-OPACITY = 1
+PART_15_PROFILE = 1 << 14  # of Rsiz: the codestream needs the capabilities that CAP lists
+PART_15_CAPABILITY = 1 << (32 - 15)  # of Pcap: bit 15, counted from the most significant as 1
+HEADER_BOXES = (b"jplh", b"jpch", b"jp2h")  # the first that holds a kind of box is the one that counts
+COLOUR_GROUP = b"cgrp"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +49,7 @@ class ImageSize:
         height_px: Rows of the image.
         origin: Column and row of the image's first pixel on the reference grid, nearly always (0, 0).
         tiles: Number of codestream tiles.
+        tile_px: Columns and rows of a codestream tile, at most the image's own.
         depths: Bits a component.
         signed: Whether any component has signed samples.
         subsampled: Whether any component has fewer samples than the image has pixels.
@@ -52,6 +59,7 @@ class ImageSize:
     height_px: int
     origin: tuple[int, int]
     tiles: int
+    tile_px: tuple[int, int]
     depths: tuple[int, ...]
     signed: bool
     subsampled: bool
@@ -63,7 +71,8 @@ class Structure:
 
     Attributes:
         size: What the codestream declares.
-        alpha: Component (from 0) that is declared alpha; None where none is.
+        header_boxes: Kind and content of the boxes that describe the samples; none in a bare codestream.
+        high_throughput: Whether its blocks are coded as HTJ2K (JPEG2000 part 15).
         codestream_start: Offset of the codestream in bytes.
         codestream_end: Offset behind its EOC marker.
         tile_parts_start: Offset of the first tile part, behind the main header.
@@ -71,7 +80,8 @@ class Structure:
     """
 
     size: ImageSize
-    alpha: int | None
+    header_boxes: tuple[tuple[bytes, bytes], ...]
+    high_throughput: bool
     codestream_start: int
     codestream_end: int
     tile_parts_start: int
@@ -126,15 +136,20 @@ def read_structure(read_range: ReadRange, size_bytes: int, name: str, *, whole: 
     codestream = next((box for box in boxes if box.kind == b"jp2c"), None)
     if codestream is None:
         raise UnreadableImage(f"{name}: holds no JPEG2000 codestream, only metadata. Export the image again")
-    size = _image_size(reader, codestream.content)
+    size, high_throughput = _image_size(reader, codestream.content)
     if whole and reader.read(codestream.end - len(CODESTREAM_END), len(CODESTREAM_END)) != CODESTREAM_END:
         raise CutShort(
             f"{name}: cut short: its {size_bytes} bytes do not end with the end-of-codestream marker. Copy it again"
         )
-    tile_parts_start = _main_header_end(reader, codestream)
-    header_file = _header_file(reader, boxes, codestream, tile_parts_start)
+    tile_parts_start, has_capability = _main_header(reader, codestream)
     return Structure(
-        size, _declared_alpha(reader, boxes), codestream.content, codestream.end, tile_parts_start, header_file
+        size,
+        _header_boxes(reader, boxes),
+        high_throughput or has_capability,
+        codestream.content,
+        codestream.end,
+        tile_parts_start,
+        _header_file(reader, boxes, codestream, tile_parts_start),
     )
 
 
@@ -163,6 +178,13 @@ def check_tile_parts(read_range: ReadRange, structure: Structure, name: str) -> 
     if len(seen) < structure.size.tiles:
         missing = structure.size.tiles - len(seen)
         raise CutShort(f"{name}: cut short: {missing} of {structure.size.tiles} codestream tiles are missing")
+
+
+def with_wider_tile(codestream: bytes, size: ImageSize) -> bytes:
+    """The codestream of one tile, its tile declared a column wider than the image: every sample stays as it is."""
+    x0, y0 = size.origin
+    placed = struct.pack(">4I", size.width_px + 1, size.height_px, x0, y0)  # XTsiz, YTsiz, XTOsiz, YTOsiz
+    return codestream[:TILE_SIZE_START] + placed + codestream[TILE_SIZE_START + len(placed) :]
 
 
 def _boxes(reader: _Reader) -> Iterator[_Box]:
@@ -205,50 +227,60 @@ def _box(reader: _Reader, start: int) -> _Box:
     return _Box(kind, start, start + header, min(start + length, reader.size_bytes))
 
 
-def _image_size(reader: _Reader, start: int) -> ImageSize:
+def _image_size(reader: _Reader, start: int) -> tuple[ImageSize, bool]:
+    """The SIZ marker segment, and whether its profile is that of part 15."""
     if reader.read(start, len(CODESTREAM_START)) != CODESTREAM_START:
         raise UnreadableImage(
             f"{reader.name}: damaged: its codestream does not begin with an image size. Copy it again"
         )
     fixed = reader.read(start + len(CODESTREAM_START), IMAGE_SIZE.size)
-    _, _, x1, y1, x0, y0, tile_width, tile_height, tile_x0, tile_y0, bands = IMAGE_SIZE.unpack(fixed)
+    _, profile, x1, y1, x0, y0, tile_width, tile_height, tile_x0, tile_y0, bands = IMAGE_SIZE.unpack(fixed)
     if x1 <= x0 or y1 <= y0 or not tile_width or not tile_height or not 0 < bands <= MAX_COMPONENTS:
         raise UnreadableImage(
             f"{reader.name}: damaged: declares {x1 - x0} x {y1 - y0} px, {bands} bands, "
             f"codestream tiles of {tile_width} x {tile_height}. Copy it again"
         )
     components = reader.read(start + len(CODESTREAM_START) + IMAGE_SIZE.size, 3 * bands)
-    return ImageSize(
+    size = ImageSize(
         width_px=x1 - x0,
         height_px=y1 - y0,
         origin=(x0, y0),
         tiles=math.ceil((x1 - tile_x0) / tile_width) * math.ceil((y1 - tile_y0) / tile_height),
+        tile_px=(min(tile_width, x1 - x0), min(tile_height, y1 - y0)),
         depths=tuple((depth & 0x7F) + 1 for depth in components[::3]),
         signed=any(depth & 0x80 for depth in components[::3]),
         subsampled=any(step != 1 for at, step in enumerate(components) if at % 3),
     )
+    return size, bool(profile & PART_15_PROFILE)
 
 
-def _declared_alpha(reader: _Reader, boxes: list[_Box]) -> int | None:
-    """From the channel definitions (cdef) in the JP2 header: the component of type opacity."""
-    header = next((box for box in boxes if box.kind == b"jp2h"), None)
-    if header is None or header.end - header.content > MAX_METADATA_BYTES:
-        return None
-    try:
-        parts = dict(children(reader.read(header.content, header.end - header.content)))
-        channels = list(struct.iter_unpack(">HHH", parts.get(b"cdef", bytes(2))[2:]))
-    except (struct.error, ValueError) as error:
-        raise UnreadableImage(f"{reader.name}: damaged: {error}. Copy it again") from error
-    return next((component for component, kind, _ in channels if kind == OPACITY), None)
+def _header_boxes(reader: _Reader, boxes: list[_Box]) -> tuple[tuple[bytes, bytes], ...]:
+    """What the headers of the first layer, of the first codestream and of the file say, in this order of precedence."""
+    found: list[tuple[bytes, bytes]] = []
+    for kind in HEADER_BOXES:
+        box = next((box for box in boxes if box.kind == kind and box.end - box.content <= MAX_METADATA_BYTES), None)
+        if box is None:
+            continue
+        try:
+            parts = list(children(reader.read(box.content, box.end - box.content)))
+            parts += [part for kind, content in parts if kind == COLOUR_GROUP for part in children(content)]
+        except (struct.error, ValueError) as error:
+            raise UnreadableImage(f"{reader.name}: damaged: {error}. Copy it again") from error
+        known = {kind for kind, _ in found}
+        found += [part for part in parts if part[0] not in known]
+    return tuple(found)
 
 
-def _main_header_end(reader: _Reader, codestream: _Box) -> int:
-    """Offset of the first tile part: marker segments follow each other up to it."""
-    position = codestream.content + 2
+def _main_header(reader: _Reader, codestream: _Box) -> tuple[int, bool]:
+    """Offset of the first tile part, up to which marker segments follow each other; whether one asks for part 15."""
+    position, high_throughput = codestream.content + 2, False
     while position < min(codestream.end, codestream.content + MAX_MAIN_HEADER_BYTES):
         marker, length = struct.unpack(">HH", reader.read(position, 4))
         if marker == START_OF_TILE_PART:
-            return position
+            return position, high_throughput
+        if marker == CAPABILITIES:
+            (capabilities,) = struct.unpack(">I", reader.read(position + 4, 4))
+            high_throughput = bool(capabilities & PART_15_CAPABILITY)
         if marker < MARKERS_FROM or length < 2:  # noqa: PLR2004 - a segment's length counts itself
             break
         position += 2 + length

@@ -1,15 +1,18 @@
 """JPEG2000 images: judge the header, then decode at a reduced resolution.
 
-Two facts shape this. A reduced-resolution decode is shifted (`resampling`). And a damaged file can decode without an
-error and leave the output unwritten: so its structure is checked first (`jp2_structure`) and its pixels are read into a
-buffer filled with a value that no sample has (`jp2_gdal`).
+Three facts shape this. Bands may lie in any component, or be stored as luma and chroma (`jp2_channels`). A
+reduced-resolution decode is shifted (`resampling`). And a damaged file can decode without an error and leave the output
+unwritten: so its structure is checked first (`jp2_structure`) and its pixels are read into a buffer filled with a value
+that no sample has (`jp2_gdal`).
 """
 
 import math
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import BinaryIO
 
 import cv2
 import numpy as np
@@ -17,21 +20,24 @@ from numpy.typing import NDArray
 from pyproj.exceptions import CRSError
 from rasterio.errors import RasterioError
 from rasterio.io import DatasetReader
+from rasterio.windows import Window
 
+from tasks.core.colour_conversion import OPAQUE_FROM, to_nrg
 from tasks.core.crs import crs_name
 from tasks.core.errors import NotNrg, TooLarge, UnreadableImage
-from tasks.core.jp2_gdal import opened_header, read_coarse, reason
+from tasks.core.jp2_channels import COLOURS, WITH_ALPHA, Channels, read_channels
+from tasks.core.jp2_gdal import opened_header, read_coarse, read_window, reason
+from tasks.core.jp2_metadata import geotiff_nodata
 from tasks.core.jp2_structure import ReadRange, Structure, check_tile_parts, read_structure
+from tasks.core.no_data import Colour, declared_colour, listed_values
 from tasks.core.resampling import align, area_average
 
 Transform = tuple[float, float, float, float, float, float]
 
 MAX_PIXELS = 1 << 29  # 23,000 px squared; a full-resolution copy of it has 2 GB
-COLOURS = 3  # NRG
-WITH_ALPHA = 4
 BITS = 8
+NODATA_ITEM = "NODATA_VALUES"  # of GDAL's default metadata domain
 ALPHA_FACTORS = {1: 255, BITS: 1}  # by depth: alpha may have one bit
-OPAQUE_FROM = 128
 NEAR = 8  # lossy compression moves 0 and 255 by a little
 ALPHA_SHARE = 0.99  # of samples near 0 or 255: this is alpha though nobody says so
 FLAGGED_ALPHA_SHARE = 0.5  # a flag alone proves nothing: near infrared can carry it too
@@ -45,9 +51,10 @@ class Header:
         width_px: Columns at full resolution.
         height_px: Rows at full resolution.
         bands: 3, or 4 with what may be alpha.
-        alpha_flagged: Whether the fourth band is declared to be alpha.
+        alpha_flagged: Whether a band is declared to be alpha.
         transform: Affine terms as in `Grid`, in CRS units; None where absent, or an identity: mere pixel positions.
         crs: ``EPSG:n`` or WKT2; None where absent.
+        nodata: Near infrared, red, green of what metadata declare as NoData; None where they do not.
     """
 
     width_px: int
@@ -56,6 +63,7 @@ class Header:
     alpha_flagged: bool
     transform: Transform | None
     crs: str | None
+    nodata: Colour | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +74,14 @@ class DecodedImage:
         nrg: uint8 (height, width, 3): near infrared, red, green.
         coverage: float32 (height, width), 0 to 1: the share of each pixel that alpha says is observed; None without
             alpha.
+        unclear_alpha: Share of alpha's samples that are neither near 0 nor near 255; 0 without alpha.
         full_width_px: Columns of the image at full resolution.
         full_height_px: Rows of the image at full resolution.
     """
 
     nrg: NDArray[np.uint8]
     coverage: NDArray[np.float32] | None
+    unclear_alpha: float
     full_width_px: int
     full_height_px: int
 
@@ -99,8 +109,8 @@ def probe(
         UnreadableImage: It is not JPEG2000, cut short, too large, not 8-bit NRG, or damaged (see its subclasses).
     """
     structure = read_structure(read_range, size_bytes, name)
-    _judge(structure, name, max_pixels)
-    return _read_header(structure, sidecars, name)
+    channels = _judge(structure, name, max_pixels)
+    return _read_header(structure, channels, sidecars, name)
 
 
 def peek(
@@ -120,13 +130,13 @@ def peek(
     """
     structure = read_structure(read_range, size_bytes, name, whole=False)
     _judge_size(structure, name, max_pixels)
-    return _read_header(structure, sidecars, name)
+    return _read_header(structure, None, sidecars, name)
 
 
-def _read_header(structure: Structure, sidecars: Mapping[str, bytes], name: str) -> Header:
+def _read_header(structure: Structure, channels: Channels | None, sidecars: Mapping[str, bytes], name: str) -> Header:
     try:
         with opened_header(structure.header_file, sidecars) as dataset:
-            return _header(dataset, structure)
+            return _header(dataset, structure, channels)
     except (RasterioError, ValueError) as error:  # rasterio raises either for a CRS that is none
         raise UnreadableImage(f"{name}: its header cannot be read: {reason(error)}") from error
 
@@ -148,38 +158,74 @@ def decode(path: Path, width_px: int, height_px: int, max_pixels: int) -> Decode
         NotNrg: The fourth band is not alpha.
     """
     structure = judge_file(path, max_pixels)
+    channels = _channels(structure, path.name)
     size = structure.size
     if not (0 < width_px <= size.width_px and 0 < height_px <= size.height_px):
         raise ValueError(f"{path.name}: {width_px} x {height_px} px asked of {size.width_px} x {size.height_px}")
     try:
-        coarse, step = read_coarse(path, structure, width_px, height_px)
+        coarse, step = read_coarse(path, structure, width_px, height_px, channels.order)
     except (RasterioError, MemoryError) as error:
         raise UnreadableImage(f"{path.name}: cannot be decoded: {reason(error)}. Copy or export it again") from error
-    if coarse.shape[2] == WITH_ALPHA:
-        coarse[..., COLOURS] *= ALPHA_FACTORS[size.depths[COLOURS]]
-        _check_alpha(coarse[..., COLOURS], path.name, flagged=structure.alpha == COLOURS)
-    aligned = align(coarse, size.width_px, size.height_px, step)
+    unclear_alpha = 0.0
+    if channels.fourth is not None:
+        coarse[..., COLOURS] *= ALPHA_FACTORS[size.depths[channels.fourth]]
+        unclear_alpha = _check_alpha(coarse[..., COLOURS], path.name, flagged=channels.alpha_declared)
+    aligned = align(to_nrg(coarse, channels), size.width_px, size.height_px, step)
     target = (width_px, height_px)
     coverage = None
     if coarse.shape[2] == WITH_ALPHA:
         coverage = area_average((aligned[..., COLOURS] >= OPAQUE_FROM).astype(np.float32), target)
         aligned = np.asarray(cv2.cvtColor(aligned, cv2.COLOR_BGRA2BGR), np.uint8)  # drops alpha, faster than slicing
     nrg = area_average(aligned, target)
-    return DecodedImage(nrg, coverage, size.width_px, size.height_px)
+    return DecodedImage(nrg, coverage, unclear_alpha, size.width_px, size.height_px)
+
+
+def read_detail(path: Path, column: int, row: int, side_px: int) -> NDArray[np.uint8] | None:
+    """Near infrared, red, green around a pixel of a judged image, as they are at full resolution.
+
+    Args:
+        path: A local JP2 file that `decode` has read.
+        column: Of the middle, at full resolution.
+        row: Of the middle, at full resolution.
+        side_px: Columns and rows wanted; less at the image's border.
+
+    Returns:
+        uint8 (height, width, 3); None where the full resolution cannot be read in parts.
+
+    Raises:
+        UnreadableImage: It cannot be decoded.
+    """
+    structure = _structure(path)
+    channels, size = _channels(structure, path.name), structure.size
+    half = side_px // 2
+    left, top = max(0, column - half), max(0, row - half)
+    window = Window(left, top, min(side_px, size.width_px - left), min(side_px, size.height_px - top))
+    try:
+        samples = read_window(path, structure, window, channels.order)
+    except TooLarge:
+        return None
+    except (RasterioError, MemoryError) as error:
+        raise UnreadableImage(f"{path.name}: cannot be decoded: {reason(error)}. Copy or export it again") from error
+    return np.ascontiguousarray(to_nrg(samples, channels)[..., :COLOURS])
 
 
 def judge_file(path: Path, max_pixels: int) -> Structure:
     """The structure of a local file, judged and every tile part checked; raises as `decode`."""
+    structure = _structure(path)
+    _judge(structure, path.name, max_pixels)
     with path.open("rb") as file:
-
-        def read_range(start: int, length: int) -> bytes:
-            file.seek(start)
-            return file.read(length)
-
-        structure = read_structure(read_range, path.stat().st_size, path.name)
-        _judge(structure, path.name, max_pixels)
-        check_tile_parts(read_range, structure, path.name)
+        check_tile_parts(partial(_read_range, file), structure, path.name)
     return structure
+
+
+def _structure(path: Path) -> Structure:
+    with path.open("rb") as file:
+        return read_structure(partial(_read_range, file), path.stat().st_size, path.name)
+
+
+def _read_range(file: BinaryIO, start: int, length: int) -> bytes:
+    file.seek(start)
+    return file.read(length)
 
 
 def _judge_size(structure: Structure, name: str, max_pixels: int) -> None:
@@ -191,22 +237,27 @@ def _judge_size(structure: Structure, name: str, max_pixels: int) -> None:
         )
 
 
-def _judge(structure: Structure, name: str, max_pixels: int) -> None:
+def _channels(structure: Structure, name: str) -> Channels:
+    return read_channels(structure.header_boxes, len(structure.size.depths), name)
+
+
+def _judge(structure: Structure, name: str, max_pixels: int) -> Channels:
     _judge_size(structure, name, max_pixels)
-    size = structure.size
-    if len(size.depths) not in (COLOURS, WITH_ALPHA):
-        raise NotNrg(f"{name}: {len(size.depths)} band(s): expected 3 (NRG) or 4 (NRG and alpha). Export it as NRG")
-    if structure.alpha not in {None, COLOURS}:
-        raise NotNrg(f"{name}: band {(structure.alpha or 0) + 1} is declared alpha: expected NRG, then alpha")
-    one_bit_alpha = size.depths[COLOURS:] == (1,)
-    if set(size.depths[:COLOURS]) != {BITS} or not (set(size.depths) == {BITS} or one_bit_alpha) or size.signed:
+    size, channels = structure.size, _channels(structure, name)
+    fourth = None if channels.fourth is None else size.depths[channels.fourth]
+    if (
+        {size.depths[colour] for colour in channels.colours} != {BITS}
+        or fourth not in {None, *ALPHA_FACTORS}
+        or size.signed
+    ):
         sign = "signed" if size.signed else "unsigned"
         raise NotNrg(f"{name}: {max(size.depths)}-bit {sign} samples: expected 8-bit unsigned. Export it as 8-bit NRG")
     if size.subsampled:
         raise NotNrg(f"{name}: its bands have different resolutions. Export it without chroma subsampling")
+    return channels
 
 
-def _header(dataset: DatasetReader, structure: Structure) -> Header:
+def _header(dataset: DatasetReader, structure: Structure, channels: Channels | None) -> Header:
     size = structure.size
     transform: Transform = tuple(dataset.transform)[:6]
     crs = None
@@ -214,8 +265,21 @@ def _header(dataset: DatasetReader, structure: Structure) -> Header:
         crs = crs_name(dataset.crs.to_wkt()) if dataset.crs else None
     usable = all(map(math.isfinite, transform)) and not _places_nothing(transform)
     return Header(
-        size.width_px, size.height_px, len(size.depths), structure.alpha is not None, transform if usable else None, crs
+        size.width_px,
+        size.height_px,
+        len(size.depths),
+        channels is not None and channels.alpha_declared,
+        transform if usable else None,
+        crs,
+        None if channels is None else _nodata(dataset, structure, channels),
     )
+
+
+def _nodata(dataset: DatasetReader, structure: Structure, channels: Channels) -> Colour | None:
+    """The bands' own (of ``.aux.xml``), else that of GDAL's metadata box, else that of GeoJP2."""
+    components = len(structure.size.depths)
+    listed = (dataset.tags().get(NODATA_ITEM), geotiff_nodata(structure.header_file))
+    return declared_colour([dataset.nodatavals, *(listed_values(text, components) for text in listed)], channels)
 
 
 def _places_nothing(transform: Transform) -> bool:
@@ -224,10 +288,12 @@ def _places_nothing(transform: Transform) -> bool:
     return np.allclose((a, b, d, abs(e)), (1, 0, 0, 1), atol=1e-5) and max(abs(c), abs(f)) <= 0.5  # noqa: PLR2004
 
 
-def _check_alpha(band: NDArray[np.uint8], name: str, *, flagged: bool) -> None:
+def _check_alpha(band: NDArray[np.uint8], name: str, *, flagged: bool) -> float:
+    """The share of samples that are neither near 0 nor near 255."""
     share = float(np.mean((band <= NEAR) | (band >= 255 - NEAR)))
     if share < (FLAGGED_ALPHA_SHARE if flagged else ALPHA_SHARE):
         raise NotNrg(
             f"{name}: fourth band is not alpha: RGBN? expected NRG ({share:.0%} of it is near 0 or 255). "
             "Export near infrared, red, green, with or without alpha"
         )
+    return 1 - share
