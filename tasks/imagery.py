@@ -42,7 +42,9 @@ def prepare(job: TileJob) -> PreparedImage:
     if job.tile.grid is None:
         raise UnreadableImage(f"{job.tile.uri}: its place is unknown")
     with _at_hand(job) as path:
-        prepared = prepare_image(path, job.tile.grid, size.width_px, size.height_px, max_pixels=job.max_pixels)
+        prepared = prepare_image(
+            path, job.tile.grid, size.width_px, size.height_px, max_pixels=job.max_pixels, nodata=job.tile.nodata
+        )
     storage.write_bytes(job.jpeg_uri, prepared.jpeg)
     storage.write_bytes(job.preview_uri, _preview(prepared.jpeg))
     storage.write_bytes(job.valid_uri, encode_valid(prepared.valid))

@@ -16,7 +16,7 @@ from tasks.core.errors import UnreadableImage
 from tasks.core.records import Grid, Tile
 
 # Raise a version when the stage's answer to the same input changes.
-PREPARE_VERSION = 1
+PREPARE_VERSION = 2
 PREDICT_VERSION = 1
 EXTRACT_VERSION = 1
 

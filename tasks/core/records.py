@@ -81,6 +81,7 @@ class Tile:
         bands: Number of bands, where the header could be read.
         grid: Full-resolution grid, where header and georeference could be read.
         problem: What the header probe found wrong, for a person; None where nothing.
+        nodata: Near infrared, red, green of what metadata declare as NoData; None where they do not.
     """
 
     id: str
@@ -91,6 +92,7 @@ class Tile:
     bands: int | None = None
     grid: Grid | None = None
     problem: str | None = None
+    nodata: tuple[int, int, int] | None = None
 
     def __post_init__(self) -> None:
         if not self.id or self.id.startswith("/") or ".." in self.id.split("/"):
@@ -105,11 +107,12 @@ class Tile:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
         """Rebuild from ``to_dict`` or JSON."""
-        grid = values.get("grid")
+        grid, nodata = values.get("grid"), values.get("nodata")
         return cls(
             **{
                 **values,
                 "sidecars": tuple(values.get("sidecars", ())),
                 "grid": None if grid is None else Grid.from_dict(grid),
+                "nodata": None if nodata is None else tuple(nodata),
             }
         )

@@ -103,7 +103,8 @@ def _judged(
     asked = (partial(storage.read_range, image.uri), image.size_bytes, image.uri, beside)
     try:
         header = _with_patience(lambda: jpeg2000.probe(*asked, max_pixels=max_pixels))
-        return Tile(**known, bands=header.bands, grid=georeference.settle(header, crs, image.uri))
+        grid = georeference.settle(header, crs, image.uri)
+        return Tile(**known, bands=header.bands, grid=grid, nodata=header.nodata)
     except UnreadableImage as error:
         told: dict[str, Any] = {}
         with suppress(UnreadableImage):  # what its header still tells: the ground that will not be assessed
