@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -181,11 +182,13 @@ class Run:
     def stage(self, stage: Task[..., Any], **parameters: Any) -> None:
         """Run a stage for every tile that nothing has failed so far, and wait until each has ended."""
         jobs = [job for job in self.ledger.standing if job.tile.id not in self.settled]
-        self.task_runs += len(jobs)
-        run_stage(stage, jobs, self.ledger, is_missing=lambda job: self.remembered.lacks(stage.name, job), **parameters)
+        is_missing = partial(self.remembered.lacks, stage.name)
+        self.task_runs += run_stage(stage, jobs, self.ledger, is_missing=is_missing, **parameters)
 
     def predict(self, stage: Task[..., Any]) -> None:
         """Wait for the endpoint, then ask it for every tile, as many at a time as it serves well.
+
+        Where its first answer is of the wrong format, the others are not asked for.
 
         Where it could not be deployed, the tiles that need it fail with the reason.
         """
@@ -194,7 +197,8 @@ class Run:
             if self.remembered.lacks("predict", job):
                 self.ledger.fail(job, "predict", str(self.endpoint.error))
         at_once = 0 if endpoint is None else endpoint.in_flight
-        self.stage(stage, deployment=None if endpoint is None else endpoint.to_dict(), at_once=at_once)
+        deployment = None if endpoint is None else endpoint.to_dict()
+        self.stage(stage, deployment=deployment, at_once=at_once, on_trial=True)
 
     @property
     def has_answers(self) -> bool:

@@ -15,6 +15,8 @@ BUCKET = "flood-extent-demo"
 TRAINING_JOB = "flood-extent-demo-training"
 # Short enough for a demo, long enough to be seen in the log.
 CREATING_SECONDS, DELETING_SECONDS = 3.0, 1.0
+# As AWS, which does not always see at once what it has just created.
+STALE_SECONDS = 1.0
 
 
 class EndpointLeft(FloodExtentError):
@@ -40,8 +42,13 @@ def sandbox_only(model: str = "water-index") -> Iterator[Sandbox]:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="flood-extent-sandbox-"))
         stack.callback(_replace_settings, before)
         _replace_settings({})  # the sandbox itself must not have them either
-        delays = {"creating_seconds": CREATING_SECONDS, "deleting_seconds": DELETING_SECONDS}
-        sandbox = Sandbox.start(Path(folder) / "log", model=model, **delays)
+        sandbox = Sandbox.start(
+            Path(folder) / "log",
+            model=model,
+            creating_seconds=CREATING_SECONDS,
+            deleting_seconds=DELETING_SECONDS,
+            stale_seconds=STALE_SECONDS,
+        )
         stack.callback(sandbox.stop)
         _replace_settings(sandbox.environment)
         yield sandbox

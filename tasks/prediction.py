@@ -4,7 +4,7 @@ from typing import Any
 
 from tasks.core.errors import EndpointRefused, WrongMask
 from tasks.core.jobs import TileJob
-from tasks.core.labels import decode_mask
+from tasks.core.labels import decode_mask, encode_mask
 from tasks.policies import tile_task
 from tasks.services import storage
 from tasks.services.endpoint_kinds import endpoint_service
@@ -26,21 +26,22 @@ def predict_tile(job: dict[str, Any], deployment: dict[str, Any] | None) -> dict
 
 
 def predict(job: TileJob, service: EndpointService, endpoint: Deployment) -> None:
-    """Write the tile's label mask, checked.
+    """Write the tile's label mask, checked, and encoded anew: files of one form, and of bytes that go by labels alone.
 
     Raises:
-        WrongMask: The answer is not a label mask of this image.
+        WrongMaskFormat: The answer is no label mask, nor will others be.
+        WrongMask: This answer is damaged.
         EndpointUnavailable: A retry may help.
         EndpointRefused: It will not.
     """
     png = service.invoke(endpoint, storage.read_bytes(job.jpeg_uri))
     try:
-        decode_mask(png, job.resized.width_px, job.resized.height_px, job.tile.id)
+        labels = decode_mask(png, job.resized.width_px, job.resized.height_px, job.tile.id)
     except WrongMask as error:
         if "log_group" in endpoint.facts:
-            raise WrongMask(f"{error}. The endpoint's log is {endpoint.facts['log_group']}") from error
+            raise type(error)(f"{error}. The endpoint's log is {endpoint.facts['log_group']}") from error
         raise
-    storage.write_bytes(job.labels_uri, png)
+    storage.write_bytes(job.labels_uri, encode_mask(labels))
 
 
 def is_predicted(job: TileJob) -> bool:

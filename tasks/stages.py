@@ -1,10 +1,15 @@
 """Runs one stage over many tiles: submits a task a tile, waits for every one, and notes what became of each."""
 
-from collections.abc import Callable, Sequence
+import os
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from prefect import State, Task
 from prefect.futures import PrefectFuture, as_completed
+from prefect.logging import get_run_logger
 from prefect.results import ResultRecord  # type: ignore[attr-defined] # imported there from a private module
 from prefect.task_runners import ThreadPoolTaskRunner
 
@@ -12,11 +17,16 @@ from tasks.artifacts import StageProgress
 from tasks.core.explanations import in_plain_words
 from tasks.core.jobs import TileJob
 from tasks.core.ledger import Ledger
+from tasks.first_answer import ALONE_SECONDS, until_accepted
 from tasks.policies import as_it_is, remembering
 from tasks.progress import watcher
 from tasks.timing import seconds_of
 
 CACHED = "Cached"
+# Tiles at a time while an endpoint has yet to answer, where the stage does not say how many it serves.
+FEW = max(2, os.cpu_count() or 2)
+
+Submit = Callable[[TileJob], PrefectFuture[Any]]
 
 
 def run_stage(
@@ -26,8 +36,10 @@ def run_stage(
     *,
     is_missing: Callable[[TileJob], bool],
     at_once: int = 0,
+    on_trial: bool = False,
+    alone_seconds: float = ALONE_SECONDS,
     **parameters: Any,
-) -> None:
+) -> int:
     """Submit the stage for every job and return when all have ended: a failure is noted, not raised.
 
     Nothing is chained: a task whose upstream failed would stay pending for ever. So each stage gets only the tiles that
@@ -39,30 +51,99 @@ def run_stage(
         ledger: Where the outcomes go.
         is_missing: Whether a tile's files are not in the work directory: what is remembered of it is then not used.
         at_once: Tiles at a time, for a stage that mostly waits for somebody else; 0: as the flow's runner does.
+        on_trial: Whether the first answer decides if the other tiles are asked for (``first_answer``).
+        alone_seconds: How long the first tile is then waited for before others follow.
         parameters: Further arguments of the task, the same for all.
+
+    Returns:
+        How many task runs were started: fewer than jobs where the first answer was of the wrong format.
     """
     if not jobs:
-        return
-    remember, renew = (remembering(stage, jobs[0].work_directory, refresh=refresh) for refresh in (False, True))
-    tasks = ((renew if is_missing(job) else remember, job, as_it_is(job.to_dict())) for job in jobs)
+        return 0
+    with (
+        _submitting(stage, jobs[0].work_directory, is_missing, at_once, parameters) as submit,
+        StageProgress(stage.name, len(jobs)) as progress,
+    ):
+        outcomes = _Outcomes(stage.name, ledger, len(jobs), progress)
+        unasked = deque(job for job in jobs if on_trial and is_missing(job))
+        others = [job for job in jobs if not (on_trial and is_missing(job))]
+        futures, wrong = until_accepted(unasked, submit, outcomes.note, at_once or FEW, alone_seconds)
+        if wrong is not None:
+            outcomes.refuse(unasked, f"not asked for, since the endpoint's first answer has the wrong format: {wrong}")
+        futures |= {submit(job): job for job in (*unasked, *others)}
+        for future in as_completed(list(futures)):
+            outcomes.note(future, futures[future])
+    return outcomes.started
+
+
+@contextmanager
+def _submitting(
+    stage: Task[..., Any],
+    work_directory: str,
+    is_missing: Callable[[TileJob], bool],
+    at_once: int,
+    parameters: dict[str, Any],
+) -> Iterator[Submit]:
+    """What submits the stage for a tile: to a runner of the block's own where ``at_once`` is given."""
+    remember, renew = (remembering(stage, work_directory, refresh=refresh) for refresh in (False, True))
+
+    def task_of(job: TileJob) -> Task[..., Any]:
+        return renew if is_missing(job) else remember
+
     if not at_once:
-        _settle(stage.name, {task.submit(values, **parameters): job for task, job, values in tasks}, ledger)
+        yield lambda job: task_of(job).submit(as_it_is(job.to_dict()), **parameters)
         return
     with ThreadPoolTaskRunner[Any](max_workers=at_once) as runner:
-        futures: dict[PrefectFuture[Any], TileJob]
-        futures = {runner.submit(task, {"job": values, **parameters}): job for task, job, values in tasks}
-        _settle(stage.name, futures, ledger)
+        yield lambda job: runner.submit(task_of(job), {"job": as_it_is(job.to_dict()), **parameters})
 
 
-def _settle(stage: str, futures: dict[PrefectFuture[Any], TileJob], ledger: Ledger) -> None:
-    failed = 0
-    watcher().stage(stage, 0, 0, len(futures))
-    with StageProgress(stage, len(futures)) as progress:
-        for ended, future in enumerate(as_completed(list(futures)), start=1):
-            future.wait()  # completed is not yet final: this fetches the state that the task ended in
-            failed += not note(ledger, futures[future], stage, future.state)
-            watcher().stage(stage, ended, failed, len(futures))
-            progress.tell(ended, failed)
+@dataclass
+class _Outcomes:
+    """Enters what becomes of a stage's tiles into the ledger, and tells whoever watches.
+
+    Attributes:
+        stage: Its name.
+        ledger: Of the run.
+        total: Tiles of the stage.
+        progress: On the run's page.
+        started: Task runs that have ended.
+        refused: Tiles that no task was started for.
+        failed: Tiles that failed, these among them.
+    """
+
+    stage: str
+    ledger: Ledger
+    total: int
+    progress: StageProgress
+    started: int = 0
+    refused: int = 0
+    failed: int = 0
+
+    def __post_init__(self) -> None:
+        watcher().stage(self.stage, 0, 0, self.total)
+
+    def note(self, future: PrefectFuture[Any], job: TileJob) -> BaseException | None:
+        """A task has ended: why it failed, None where it did not."""
+        future.wait()  # completed is not yet final: this fetches the state that the task ended in
+        good = note(self.ledger, job, self.stage, future.state)
+        self.started += 1
+        self.failed += not good
+        self._tell()
+        error = None if good else _outcome(future.state)
+        return error if good or isinstance(error, BaseException) else RuntimeError(future.state.name)
+
+    def refuse(self, jobs: deque[TileJob], reason: str) -> None:
+        """Fail tiles that no task is started for."""
+        get_run_logger().error("%s: %d tiles %s", self.stage, len(jobs), reason)
+        while jobs:
+            self.ledger.fail(jobs.popleft(), self.stage, reason)
+            self.refused += 1
+            self.failed += 1
+        self._tell()
+
+    def _tell(self) -> None:
+        watcher().stage(self.stage, self.started + self.refused, self.failed, self.total)
+        self.progress.tell(self.started + self.refused, self.failed)
 
 
 def note(ledger: Ledger, job: TileJob, stage: str, state: State[Any]) -> bool:

@@ -16,6 +16,7 @@ FILES = (
     "infra/aws/sweeper.py",
     "tasks/__init__.py",
     "tasks/services/__init__.py",
+    "tasks/services/new_resources.py",
     "tasks/services/sagemaker_resources.py",
     "tasks/services/sweeping.py",
     "tasks/services/teardown.py",

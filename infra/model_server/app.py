@@ -11,7 +11,6 @@ import asyncio
 import os
 from dataclasses import dataclass
 
-import cv2
 from anyio import CapacityLimiter, to_thread
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -22,6 +21,7 @@ from starlette.routing import Route
 from infra.model_server import jpeg
 from infra.model_server.models import Predict
 from tasks.core.errors import EndpointRefused
+from tasks.core.labels import encode_mask
 
 JPEG_TYPE, PNG_TYPE = "image/jpeg", "image/png"
 
@@ -94,7 +94,4 @@ def _answer(predict: Predict, body: bytes, max_pixels: int) -> bytes:
         labels = predict(image)
     except EndpointRefused as error:
         raise HTTPException(400, str(error)) from error
-    done, png = cv2.imencode(".png", labels)
-    if not done:
-        raise RuntimeError("OpenCV could not encode the mask")
-    return png.tobytes()
+    return encode_mask(labels)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 LOOPBACK = "127.0.0.1"
 MODEL_REFUSED = 64
+FORMS = ("indexed", "grey")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -40,7 +41,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     # Whatever account a client's credentials belong to, there is only one.
     os.environ["MOTO_ACCOUNT_ID"] = ACCOUNT
-    settings = Settings(creating_seconds=options.creating_seconds, deleting_seconds=options.deleting_seconds)
+    settings = Settings(
+        creating_seconds=options.creating_seconds,
+        deleting_seconds=options.deleting_seconds,
+        stale_seconds=options.stale_seconds,
+        masks=options.masks,
+    )
     try:
         container = Container(options.model)
     except EndpointRefused as error:
@@ -64,6 +70,8 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--model", default="water-index", help="of its endpoints: water-index, or an ONNX model's path")
     parser.add_argument("--creating-seconds", type=float, default=5.0, help="from CreateEndpoint to InService")
     parser.add_argument("--deleting-seconds", type=float, default=2.0, help="from DeleteEndpoint until it is gone")
+    parser.add_argument("--stale-seconds", type=float, default=0.0, help="for which nothing new is to be seen")
+    parser.add_argument("--masks", choices=FORMS, default=FORMS[0], help="PNG of its label masks")
     parser.add_argument("--training-job", help="name of a finished training job to begin with")
     return parser.parse_args(arguments)
 

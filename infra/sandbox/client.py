@@ -62,6 +62,8 @@ class Sandbox:
         model: str = "water-index",
         creating_seconds: float = 0.2,
         deleting_seconds: float = 0.2,
+        stale_seconds: float = 0.0,
+        masks: str = "indexed",
     ) -> "Sandbox":
         """Start one that ends with this process, and wait until it is up.
 
@@ -70,6 +72,8 @@ class Sandbox:
             model: What its endpoints predict with: ``water-index``, or the path of an ONNX model.
             creating_seconds: From CreateEndpoint to InService.
             deleting_seconds: From DeleteEndpoint until the endpoint is gone.
+            stale_seconds: For which nothing that was created is to be seen.
+            masks: Form of the label masks: ``indexed`` or ``grey``.
 
         Raises:
             SandboxFailed: The extra is not installed; it ended, or is not up in time, and its last words follow.
@@ -80,6 +84,7 @@ class Sandbox:
         announce.unlink(missing_ok=True)
         options = ["--announce", str(announce), "--model", model]
         options += ["--creating-seconds", str(creating_seconds), "--deleting-seconds", str(deleting_seconds)]
+        options += ["--stale-seconds", str(stale_seconds), "--masks", masks]
         child = lifeline.start([sys.executable, "-m", "infra.sandbox", *options], log=log)
         try:
             return cls(f"http://127.0.0.1:{_port(child, announce)}", child)
@@ -101,7 +106,7 @@ class Sandbox:
         """Forget everything: resources of every service, faults, counts, settings."""
         self._ask("POST", "reset")
 
-    def settings(self, **changes: float | dict[str, float] | None) -> None:
+    def settings(self, **changes: float | str | dict[str, float] | None) -> None:
         """Set any of ``infra.sandbox.estate.Settings``."""
         self._ask("POST", "settings", changes)
 
@@ -113,6 +118,7 @@ class Sandbox:
         times: int | None = 1,
         after: int = 0,
         seconds: float = 0.0,
+        calls: int = 0,
         name_contains: str = "",
     ) -> None:
         """Order a fault; ``infra.sandbox.faults`` lists the errors.
@@ -122,14 +128,16 @@ class Sandbox:
             error: What happens.
             times: To how many calls; None for all that come.
             after: How many matching calls pass before.
-            seconds: How long a hang lasts; after which ``stays-creating`` ends in Failed (0: never).
+            seconds: How long a hang lasts; after which ``stays-creating`` ends in Failed (0: never); how long what a
+                ``stale`` creation made is not to be seen.
+            calls: How many reads miss what a ``stale`` creation made.
             name_contains: Only to calls about a name, an ARN or a ``bucket/key`` that contains this.
 
         Raises:
             SandboxFailed: There is no such fault.
         """
         order = {"operation": operation, "error": error, "times": times, "after": after}
-        self._ask("POST", "faults", {**order, "seconds": seconds, "name_contains": name_contains})
+        self._ask("POST", "faults", {**order, "seconds": seconds, "calls": calls, "name_contains": name_contains})
 
     def clear_faults(self) -> None:
         """Let everything work again."""

@@ -22,6 +22,7 @@ from werkzeug.wrappers import Request, Response
 
 from infra.sandbox import faults
 from infra.sandbox.estate import CONFIG, ENDPOINT, MODEL, Estate, Settings
+from infra.sandbox.masks import FORMS, INDEXED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -66,6 +67,8 @@ class Control:
     def _set(self, changes: Mapping[str, Any]) -> dict[str, Any]:
         if unknown := set(changes) - {one.name for one in fields(Settings)}:
             raise ValueError(f"no such setting: {', '.join(sorted(unknown))}")
+        if (form := changes.get("masks", INDEXED)) not in FORMS:
+            raise ValueError(f"no form of masks is called {form!r}; there are: {', '.join(sorted(FORMS))}")
         for name, value in changes.items():
             setattr(self._estate.settings, name, value)
         return asdict(self._estate.settings)

@@ -11,7 +11,9 @@ from moto.core.utils import utcnow
 from moto.sagemaker.models import SageMakerModelBackend, sagemaker_backends
 
 from infra.sandbox.lifecycle import Fate, Life, Status
-from infra.sandbox.wire import ACCOUNT
+from infra.sandbox.masks import INDEXED
+from infra.sandbox.staleness import Stale, Unseen
+from infra.sandbox.wire import ACCOUNT, Refused
 
 MODEL, CONFIG, ENDPOINT = "model", "endpoint-config", "endpoint"
 # How SageMaker's messages call them.
@@ -25,18 +27,22 @@ class Settings:
     Attributes:
         creating_seconds: From CreateEndpoint (UpdateEndpoint) to InService.
         deleting_seconds: From DeleteEndpoint until the endpoint is gone.
+        stale_seconds: For which nothing that was created is to be seen.
         concurrency: Requests in flight that one instance serves; None for any number.
         per_second: Requests a second that an endpoint serves; None for any number.
         max_body_bytes: Largest body of an invocation.
+        masks: Form of the label masks that endpoints answer, a key of ``masks.FORMS``.
         quotas: Instances that the account may have behind endpoints, by type, where it has a value of its own.
         default_quota: The same where it has none.
     """
 
     creating_seconds: float = 0.2
     deleting_seconds: float = 0.2
+    stale_seconds: float = 0.0
     concurrency: int | None = None
     per_second: float | None = None
     max_body_bytes: int = 6 * 1024 * 1024
+    masks: str = INDEXED
     quotas: Mapping[str, float] = field(default_factory=dict)
     default_quota: float = 20.0
 
@@ -44,6 +50,11 @@ class Settings:
 def arn(kind: str, name: str, region: str) -> str:
     """The ARN of a SageMaker resource."""
     return f"arn:aws:sagemaker:{region}:{ACCOUNT}:{kind}/{name}"
+
+
+def could_not_find(kind: str, name: str, region: str) -> Refused:
+    """What SageMaker says of a resource that is not there, or that it does not see."""
+    return Refused(f'Could not find {SPOKEN[kind]} "{arn(kind, name, region)}".')
 
 
 def epoch(moment: datetime) -> float:
@@ -63,6 +74,10 @@ class Estate:
     clock: Callable[[], float] = time.monotonic
     lock: threading.RLock = field(default_factory=threading.RLock)
     _lives: dict[tuple[str, str], Life] = field(default_factory=dict)
+    _unseen: Unseen = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._unseen = Unseen(self.clock)
 
     def records(self, kind: str, region: str) -> Mapping[str, Any]:
         """Moto's records of a kind by name, as they are now."""
@@ -95,6 +110,14 @@ class Estate:
         """An endpoint has been created."""
         self._lives[region, name] = Life.born(self.clock(), self.settings.creating_seconds, fate)
 
+    def created(self, kind: str, region: str, name: str, stale: Stale | None) -> None:
+        """Something has been created, and is not to be seen as ordered, else as is set for all."""
+        self._unseen.hide((kind, region, name), stale or Stale(self.settings.stale_seconds))
+
+    def unseen(self, kind: str, region: str, name: str) -> bool:
+        """Whether a read of what exists misses it."""
+        return self._unseen.hides((kind, region, name))
+
     def in_use_by(self, region: str, kind: str, name: str) -> str | None:
         """The name of an endpoint, not being deleted, that uses a configuration or a model."""
         configs = self.records(CONFIG, region)
@@ -111,8 +134,9 @@ class Estate:
         yield from list(sagemaker_backends[ACCOUNT])
 
     def forget(self) -> None:
-        """No endpoint has ever been created."""
+        """Nothing has ever been created."""
         self._lives.clear()
+        self._unseen.forget()
 
 
 def _records(backend: SageMakerModelBackend, kind: str) -> Mapping[str, Any]:

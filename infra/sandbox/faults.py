@@ -7,14 +7,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import cv2
 import numpy as np
 from werkzeug.wrappers import Response
 
-from infra.sandbox import invocations
-from infra.sandbox.estate import CONFIG, ENDPOINT, MODEL, Settings, arn
+from infra.sandbox import invocations, masks
+from infra.sandbox.estate import CONFIG, ENDPOINT, MODEL, Settings, arn, could_not_find
 from infra.sandbox.lifecycle import NEVER, Fate
+from infra.sandbox.rules import KINDS
+from infra.sandbox.staleness import Stale
 from infra.sandbox.wire import CALLER, IAM, QUOTAS, RUNTIME, S3, SAGEMAKER, Call, Handler, Refused, drain, refusal
+from tasks.core import png_masks
 
 ANY = "*"
 NO_CAPACITY = (
@@ -31,11 +33,27 @@ LIMIT = (
     "quota. If AWS Service Quotas is not available, contact AWS support to request an increase for this quota."
 )
 GARBAGE = b"neither a PNG nor anything else"
-# On InvokeEndpoint and on CreateEndpoint alone; the others are for every operation.
+# On InvokeEndpoint, CreateEndpoint and CreateEndpointConfig alone; the others but ``stale`` are for every operation.
 OF_INVOCATIONS = frozenset(
-    {"model-error-400", "model-error-500", "model-timeout", "wrong-size", "garbage", "body-too-large"}
+    {
+        "model-error-400",
+        "model-error-500",
+        "model-timeout",
+        "wrong-size",
+        "garbage",
+        "body-too-large",
+        "mask-rgb",
+        "mask-16-bit",
+        "mask-scaled",
+    }
 )
 OF_CREATION = frozenset({"capacity", "goes-failed", "stays-creating", "resource-limit"})
+OF_CONFIGURATIONS = frozenset({"key-refused"})
+# A creation that is stale is not to be seen for a while; any other of these calls sees nothing itself.
+STALE = frozenset(f"{verb}{kind}" for verb in ("Create", "Describe", "Delete") for kind in KINDS) | {
+    "AddTags",
+    "ListTags",
+}
 
 
 @dataclass
@@ -48,7 +66,8 @@ class Rule:
         times: How many calls it hits; None for all that come.
         after: How many matching calls it lets pass first.
         seconds: How long ``hang`` waits before the call goes on; after which ``stays-creating`` ends in Failed (0:
-            never).
+            never); how long what a ``stale`` creation made is not to be seen.
+        calls: How many reads miss what a ``stale`` creation made.
         name_contains: Only calls about a name, an ARN or a ``bucket/key`` that contains this.
     """
 
@@ -57,15 +76,22 @@ class Rule:
     times: int | None = 1
     after: int = 0
     seconds: float = 0.0
+    calls: int = 0
     name_contains: str = ""
     matched: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
         if self.error not in ERRORS:
             raise ValueError(f"no error is called {self.error!r}; there are: {', '.join(sorted(ERRORS))}")
-        for errors, operation in ((OF_INVOCATIONS, "InvokeEndpoint"), (OF_CREATION, "CreateEndpoint")):
+        for errors, operation in (
+            (OF_INVOCATIONS, "InvokeEndpoint"),
+            (OF_CREATION, "CreateEndpoint"),
+            (OF_CONFIGURATIONS, "CreateEndpointConfig"),
+        ):
             if self.error in errors and self.operation != operation:
                 raise ValueError(f"{self.error} can only happen to {operation}, not to {self.operation}")
+        if self.error == "stale" and self.operation not in STALE:
+            raise ValueError(f"stale can only happen to {', '.join(sorted(STALE))}, not to {self.operation}")
 
     def hits(self, call: Call, operation: str) -> bool:
         """Whether the rule strikes this call, which is then counted; ``operation`` is what the call does."""
@@ -204,10 +230,36 @@ def _stays(rule: Rule) -> Fate:
 
 def _wrong_size(call: Call, _: Rule, inner: Handler) -> Response:
     answer = inner(call)
-    mask: Any = cv2.imdecode(np.frombuffer(answer.get_data(), np.uint8), cv2.IMREAD_UNCHANGED)
-    if mask is not None:  # else it is an error already
-        answer.set_data(cv2.imencode(".png", np.pad(mask, ((0, 1), (0, 1)), mode="edge"))[1].tobytes())
+    if answer.status_code == 200:  # noqa: PLR2004 - HTTP's own; else it is an error already
+        mask = png_masks.decode(answer.get_data(), call.name)
+        answer.set_data(masks.FORMS[masks.INDEXED](np.pad(mask, ((0, 1), (0, 1)), mode="edge")))
     return answer
+
+
+def _answering(form: str) -> Effect:
+    def effect(call: Call, _: Rule, inner: Handler) -> Response:
+        answer = inner(call)
+        if answer.status_code == 200:  # noqa: PLR2004 - as above
+            answer.set_data(masks.converted(answer.get_data(), form))
+        return answer
+
+    return effect
+
+
+def _stale(call: Call, rule: Rule, inner: Handler) -> Response:
+    if call.operation.startswith("Create"):
+        call.stale = Stale(rule.seconds, rule.calls)
+        return inner(call)
+    kind, _, name = call.name.rpartition(":")[2].rpartition("/")  # of an ARN, for tags
+    kind = kind or KINDS[call.operation.removeprefix("Describe").removeprefix("Delete")]
+    return refusal(call, could_not_find(kind, name, call.region))
+
+
+def _key_refused(call: Call, _: Rule, inner: Handler) -> Response:
+    if "KmsKeyId" not in call.parameters:
+        return inner(call)
+    types = ", ".join(variant["InstanceType"] for variant in call.parameters["ProductionVariants"])
+    return refusal(call, Refused(f"KMS key is not supported for instance type {types} with NVMe instance storage."))
 
 
 def _after_effect(call: Call, _: Rule, inner: Handler) -> Response:
@@ -229,6 +281,8 @@ ERRORS: Mapping[str, Effect] = {
     "body-too-large": lambda _call, _rule, _inner: invocations.too_large(Settings.max_body_bytes),
     "hang": _hang,
     "after-effect-500": _after_effect,
+    "stale": _stale,
+    "key-refused": _key_refused,
     "capacity": _fated(lambda _: Fate(NO_CAPACITY)),
     "goes-failed": _fated(lambda _: Fate(UNHEALTHY)),
     "stays-creating": _fated(_stays),
@@ -236,6 +290,9 @@ ERRORS: Mapping[str, Effect] = {
     "model-error-500": _model_error(500, "Internal Server Error"),
     "model-timeout": _model_error(0, invocations.TIMED_OUT),
     "wrong-size": _wrong_size,
+    "mask-rgb": _answering("rgb"),
+    "mask-16-bit": _answering("16-bit"),
+    "mask-scaled": _answering("scaled"),
     "garbage": lambda _call, _rule, _inner: Response(GARBAGE, 200, content_type="image/png"),
 }
 

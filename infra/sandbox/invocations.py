@@ -1,4 +1,7 @@
-"""The SageMaker Runtime: invocations, answered by the project's model server as the endpoint's container."""
+"""The SageMaker Runtime: invocations, answered by the project's model server as the endpoint's container.
+
+Its label masks are answered as AWS's algorithm does, as indexed PNG, unless ``Settings.masks`` says otherwise.
+"""
 
 import threading
 import time
@@ -10,6 +13,7 @@ from dataclasses import dataclass
 import httpx
 from werkzeug.wrappers import Response
 
+from infra.sandbox import masks
 from infra.sandbox.estate import ENDPOINT, Estate, Settings
 from infra.sandbox.lifecycle import Status
 from infra.sandbox.wire import ACCOUNT, RUNTIME, Call, Handler, Refused, refusal
@@ -166,7 +170,8 @@ class Invocations:
         if said.is_error:
             return model_error(call, said.status_code, said.text)
         production = {"x-amzn-invoked-production-variant": "AllTraffic"}
-        return Response(said.content, 200, production, content_type=said.headers["content-type"])
+        mask = masks.converted(said.content, self._estate.settings.masks)
+        return Response(mask, 200, production, content_type=said.headers["content-type"])
 
 
 def too_large(limit: int) -> Response:

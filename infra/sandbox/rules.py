@@ -7,7 +7,7 @@ from typing import Any
 from werkzeug.wrappers import Response
 
 from infra.sandbox import limits, listing
-from infra.sandbox.estate import CONFIG, ENDPOINT, MODEL, SPOKEN, Estate, arn, epoch
+from infra.sandbox.estate import CONFIG, ENDPOINT, MODEL, SPOKEN, Estate, arn, could_not_find, epoch
 from infra.sandbox.lifecycle import Status
 from infra.sandbox.wire import SAGEMAKER, Call, Handler, Refused, refusal, success
 
@@ -41,6 +41,7 @@ class Rules:
             try:
                 self._check(call)
                 answer = self._own.get(call.operation, self._inner)(call)
+                self._note_creation(call, answer)
             except Refused as refused:
                 return refusal(call, refused)
         return trimmed(answer) if call.operation.startswith("Describe") else answer
@@ -54,8 +55,10 @@ class Rules:
             self._check_training_job(call.name, call.region)
         elif kind is not None and verb == "Create":
             self._check_absent(kind, call)
-        elif kind is not None:
+        elif kind is not None and verb == "Delete":
             self._find(kind, call.name, call.region)
+        elif kind is not None:
+            self._read(kind, call.name, call.region)
         if kind is not None or call.operation == "AddTags":
             limits.check(call)
         self._check_parts(call)
@@ -69,8 +72,19 @@ class Rules:
     def _find(self, kind: str, name: str, region: str) -> Any:
         record = self._estate.records(kind, region).get(name)
         if record is None:
-            raise Refused(f'Could not find {SPOKEN[kind]} "{arn(kind, name, region)}".')
+            raise could_not_find(kind, name, region)
         return record
+
+    def _read(self, kind: str, name: str, region: str) -> None:
+        """Find it, unless what has just been created is not to be seen yet."""
+        self._find(kind, name, region)
+        if self._estate.unseen(kind, region, name):
+            raise could_not_find(kind, name, region)
+
+    def _note_creation(self, call: Call, answer: Response) -> None:
+        kind = KINDS.get(call.operation.removeprefix("Create")) if call.operation.startswith("Create") else None
+        if kind is not None and answer.status_code == 200:  # noqa: PLR2004 - HTTP's own
+            self._estate.created(kind, call.region, call.name, call.stale)
 
     def _check_absent(self, kind: str, call: Call) -> None:
         if call.name in self._estate.records(kind, call.region):
@@ -78,15 +92,15 @@ class Rules:
 
     def _check_parts(self, call: Call) -> None:
         if call.operation in {"CreateEndpoint", "UpdateEndpoint"}:
-            self._find(CONFIG, call.parameters.get("EndpointConfigName", ""), call.region)
+            self._read(CONFIG, call.parameters.get("EndpointConfigName", ""), call.region)
         if call.operation == "CreateEndpointConfig":
             for variant in call.parameters.get("ProductionVariants", ()):
-                self._find(MODEL, variant["ModelName"], call.region)
+                self._read(MODEL, variant["ModelName"], call.region)
 
     def _check_tagged(self, call: Call) -> None:
         kind, _, name = call.name.rpartition(":")[2].partition("/")
         if kind in SPOKEN:
-            self._find(kind, name, call.region)
+            self._read(kind, name, call.region)
         elif kind == "training-job":
             self._check_training_job(name, call.region)
 
@@ -149,6 +163,7 @@ class Rules:
                 status=getattr(record, "endpoint_status", ""),
             )
             for name, record in self._estate.records(kind, region).items()
+            if not self._estate.unseen(kind, region, name)
         ]
 
 

@@ -15,6 +15,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Request, Response
 
 from infra.sandbox.lifecycle import Fate
+from infra.sandbox.staleness import Stale
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -42,6 +43,7 @@ class Call:
         body: Empty for S3, whose bodies pass through unread.
         parameters: The body of a JSON request.
         fate: What an ordered fault wants to become of the endpoint that this call creates.
+        stale: How long an ordered fault hides what this call creates.
     """
 
     environ: "WSGIEnvironment"
@@ -52,6 +54,7 @@ class Call:
     body: bytes = b""
     parameters: dict[str, Any] = field(default_factory=dict)
     fate: Fate | None = None
+    stale: Stale | None = None
 
 
 Handler: TypeAlias = Callable[[Call], Response]

@@ -84,6 +84,10 @@ class WrongMask(FinalError):
     """The endpoint's answer is not a label mask of the image that was sent."""
 
 
+class WrongMaskFormat(WrongMask):
+    """The endpoint answers in a form that is no label mask: it will to every image, until the model is mended."""
+
+
 class EndpointUnavailable(TransientError):
     """The endpoint did not answer, or answered that it cannot just now."""
 

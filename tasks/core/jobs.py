@@ -67,7 +67,7 @@ class TileJob:
 
     @property
     def labels_uri(self) -> str:
-        """The label mask, PNG, as the model answered it."""
+        """The label mask, 8-bit grey PNG, whatever PNG the model answered in."""
         return f"{self.work_directory}/cache/predict/{self.predict_key}.png"
 
     @property

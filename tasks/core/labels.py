@@ -6,22 +6,18 @@ Labels: 0 other, 1 flood, 2 flood with cloud. Masks are boolean arrays (height, 
 from collections.abc import Collection
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
-from tasks.core.errors import WrongMask
+from tasks.core import png_masks
+from tasks.core.errors import WrongMaskFormat
+from tasks.core.png_masks import COLOUR_TYPES, DEPTHS, GREY, INDEXED, Header
 
 OTHER, FLOOD, FLOOD_UNDER_CLOUD = 0, 1, 2
 LABELS = (OTHER, FLOOD, FLOOD_UNDER_CLOUD)
 
 BoolMask = npt.NDArray[np.bool_]
 LabelArray = npt.NDArray[np.uint8]
-
-_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_HEADER_BYTES = 26  # signature, length and type of IHDR, width, height, bit depth, colour type
-_END = b"IEND\xaeB`\x82"
-_COLOUR_TYPES = {0: "grey", 2: "RGB", 3: "palette", 4: "grey with alpha", 6: "RGB with alpha"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +38,16 @@ class LabelMasks:
 
 
 def encode_mask(labels: LabelArray) -> bytes:
-    """Encode labels (height, width) uint8 as a single-channel 8-bit PNG."""
-    return bytes(cv2.imencode(".png", labels)[1])
+    """Encode labels (height, width) uint8 as a single-channel 8-bit PNG: the same labels give the same bytes."""
+    return png_masks.encode(labels)
 
 
 def decode_mask(png: bytes, width_px: int, height_px: int, name: str) -> LabelArray:
     """Decode an endpoint's answer into labels (height, width) uint8.
+
+    Grey samples are labels, and so are the indices of an indexed PNG, whatever colours its palette gives them: AWS's
+    built-in algorithm answers as it was trained, with indexed PNG
+    (https://docs.aws.amazon.com/sagemaker/latest/dg/semantic-segmentation.html).
 
     The header is judged before anything is decoded: a PNG of a few bytes can declare gigabytes of pixels.
 
@@ -58,20 +58,20 @@ def decode_mask(png: bytes, width_px: int, height_px: int, name: str) -> LabelAr
         name: The tile, for messages.
 
     Raises:
-        WrongMask: Not a whole, single-channel 8-bit PNG of that size with values 0, 1 and 2 only.
+        WrongMaskFormat: Not a grey or indexed PNG of at most 8 bit, of that size, with values 0, 1 and 2 only: what
+            this model answers to other images will be no better.
+        WrongMask: This one answer is damaged.
     """
-    _judge_header(png, width_px, height_px, name)
-    labels = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_UNCHANGED)
-    if labels is None or _END not in png[-_HEADER_BYTES:]:
-        raise WrongMask(f"{name}: the mask of {len(png)} bytes is damaged or cut short: predict it again")
-    if labels.shape != (height_px, width_px) or labels.dtype != np.uint8:
-        raise WrongMask(f"{name}: the mask decodes to {labels.shape} {labels.dtype}, not 8-bit rows and columns")
+    _judge(png_masks.read_header(png, name), width_px, height_px, name)
+    labels = png_masks.decode(png, name)
+    if labels.shape != (height_px, width_px):
+        raise png_masks.damaged(png, name)
     if labels.max() > FLOOD_UNDER_CLOUD:
-        raise WrongMask(
+        raise WrongMaskFormat(
             f"{name}: the mask holds the label {labels.max()}: known are {LABELS}; "
             "check that the model was trained with these labels and answers with class numbers, not grey levels"
         )
-    return np.asarray(labels, np.uint8)
+    return labels
 
 
 def split(labels: LabelArray, valid: BoolMask, flood_labels: Collection[int]) -> LabelMasks:
@@ -88,18 +88,14 @@ def split(labels: LabelArray, valid: BoolMask, flood_labels: Collection[int]) ->
     return LabelMasks(labelled & valid, valid & ~hidden, hidden, removed_px)
 
 
-def _judge_header(png: bytes, width_px: int, height_px: int, name: str) -> None:
-    if len(png) < _HEADER_BYTES or not png.startswith(_SIGNATURE) or png[12:16] != b"IHDR":
-        raise WrongMask(
-            f"{name}: the answer is not a PNG (it starts with {png[:8]!r}): check the endpoint's accept type"
+def _judge(header: Header, width_px: int, height_px: int, name: str) -> None:
+    if (header.width_px, header.height_px) != (width_px, height_px):
+        raise WrongMaskFormat(
+            f"{name}: the mask is {header.width_px} x {header.height_px} px, the image that was sent "
+            f"{width_px} x {height_px} px: the model must not resize its answer"
         )
-    width, height = int.from_bytes(png[16:20], "big"), int.from_bytes(png[20:24], "big")
-    if (width, height) != (width_px, height_px):
-        raise WrongMask(
-            f"{name}: the mask is {width} x {height} px, the image that was sent {width_px} x {height_px} px: "
-            "the model must not resize its answer"
+    if header.colour not in (GREY, INDEXED) or header.depth not in DEPTHS:
+        kind = COLOUR_TYPES.get(header.colour, f"colour type {header.colour}")
+        raise WrongMaskFormat(
+            f"{name}: the mask is {header.depth}-bit {kind}, not grey or indexed of 8 bit or less (one label a pixel)"
         )
-    depth, colour = png[24], png[25]
-    if (depth, colour) != (8, 0):
-        kind = _COLOUR_TYPES.get(colour, f"colour type {colour}")
-        raise WrongMask(f"{name}: the mask is {depth}-bit {kind}, not 8-bit grey (one label a pixel)")

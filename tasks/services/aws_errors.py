@@ -117,6 +117,13 @@ def passes(status: int) -> bool:
     return status >= SERVER_ERROR or status in PASSING_STATUS
 
 
+def may_have_happened(error: Exception) -> bool:
+    """Whether a call that ended in this error may have taken effect: its answer was lost, or AWS failed after it."""
+    if not isinstance(error, ClientError):
+        return isinstance(error, BotoCoreError | OSError)
+    return code_of(error) in PASSING or passes(status_of(error))
+
+
 def is_denied(error: ClientError) -> bool:
     """Whether AWS says that a permission is missing."""
     return code_of(error) in DENIED

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from tasks.core.errors import EndpointRefused, EndpointUnavailable, FinalError
-from tasks.services import aws_sessions, invoking
+from tasks.services import aws_sessions, invoking, new_resources
 from tasks.services.aws_errors import NoCapacity, translated
 from tasks.services.endpoints import Deployment, EndpointSpec, Say
 from tasks.services.hosting import Host, Waiting
@@ -50,12 +50,14 @@ class _Held:
         ended: Set when the run is torn down: nothing may be created from then on.
         idle: Clear while a thread is deploying.
         lease: Once it is begun.
+        sent: Requests that the deploying thread's session has sent.
     """
 
     names: list[str] = field(default_factory=list)
     ended: threading.Event = field(default_factory=threading.Event)
     idle: threading.Event = field(default_factory=threading.Event)
     lease: Lease | None = None
+    sent: int = 0
 
     def __post_init__(self) -> None:
         self.idle.set()
@@ -63,6 +65,10 @@ class _Held:
     def go_on(self) -> None:
         if self.ended.is_set():
             raise EndpointRefused("the endpoint was not deployed: the run is being torn down")
+
+    def sending(self) -> None:
+        self.go_on()
+        self.sent += 1
 
     def pause(self, seconds: float) -> None:
         self.ended.wait(seconds)
@@ -91,6 +97,7 @@ def _forget() -> None:
     global _lock  # noqa: PLW0603 - the one that a fork may have locked for ever
     _lock = threading.Lock()
     _held.clear()
+    new_resources.forget()
 
 
 os.register_at_fork(after_in_child=_forget)
@@ -155,7 +162,8 @@ class SageMakerEndpoint:
 
     def wait_until_gone(self, name: str, seconds: float) -> tuple[str, ...]:
         """Delete on until nothing of the run exists, or the time is over."""
-        return _left(_run(name), seconds=seconds, until=DONE)
+        run = _run(name)
+        return _left(run, seconds=seconds, until=DONE, known=_holding(run).names)
 
     def _delete_when_idle(self, run: UUID, held: _Held) -> tuple[str, ...]:
         held.idle.wait(self.patience.notice_seconds)
@@ -165,11 +173,12 @@ class SageMakerEndpoint:
         return _left(run, seconds=self.patience.delete_seconds, until=ACCEPTED, known=held.names)
 
     def _deploy(self, run: UUID, held: _Held, say: Say) -> Deployment:
-        session = aws_sessions.session(held.go_on)
+        session = aws_sessions.session(held.sending)
         client = aws_sessions.patient_client(session)
         trained = TrainedModel.of_job(self.spec.training_job, session)
         lease = held.lease = Lease(client, run, self.spec, say, lambda: self.delete(resource_name(run, 1)))
-        host = Host(session, client, lease, held.go_on, held.pause)
+        seconds = self.spec.deploy_minutes * 60
+        host = Host(session, client, lease, held.go_on, held.pause, lambda: held.sent, seconds, say)
         first = max((attempt_of(name) for name in names_of(client, run)), default=0) + 1
         host.check_may_tag(resource_name(run, first), trained)
         lease.begin()

@@ -123,6 +123,11 @@ def is_missing(error: BaseException) -> bool:
     )
 
 
+def is_taken(error: BaseException) -> bool:
+    """Whether AWS says that there is a resource of this kind and name already."""
+    return code_of(error) == "ValidationException" and "already existing" in message_of(error)
+
+
 def is_in_progress(error: BaseException) -> bool:
     """Whether AWS says that the resource is busy or in use just now."""
     message = message_of(error).lower()

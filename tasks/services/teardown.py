@@ -5,19 +5,22 @@ boto3 and the standard library, no handle on what was created, and no state: it 
 
 Only what is ours is touched: the name has our exact form, and the tags say the same project and run. Endpoint,
 configuration and model of one attempt share one name, so each is found from the run's id. What AWS cannot delete yet
-(an endpoint that is still being created) and what an endpoint still uses is reported as waiting, for the next pass.
+(an endpoint that is still being created) and what an endpoint still uses is reported as waiting, for the next pass; and
+so is what AWS says is not there although it must be: what this process has just created (``new_resources``), or what a
+listing has shown in the same pass. AWS may answer from a copy that does not know of it yet.
 """
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from botocore.exceptions import BotoCoreError
+from botocore.exceptions import BotoCoreError, ClientError
 
+from tasks.services import new_resources
 from tasks.services.sagemaker_resources import (
     AWS_ERRORS,
     CONFIG,
@@ -143,8 +146,9 @@ def delete_run(
         The last pass, a step a resource that was found or asked for; what is not in ``until`` is left to do.
     """
     deadline = time.monotonic() + seconds
-    timed, names = _UntilThen(client, deadline), tuple(dict.fromkeys(known))
+    timed = _UntilThen(client, deadline)
     while True:
+        names = tuple(dict.fromkeys([*known, *new_resources.names_of(run)]))
         steps = _pass(timed, run, names)
         if all(step.outcome in until for step in steps) or time.monotonic() + POLL_SECONDS > deadline:
             return steps
@@ -154,55 +158,82 @@ def delete_run(
 def _pass(client: Any, run: UUID, known: Sequence[str]) -> list[Step]:
     """What is known goes first: should listing take all the time, it has been asked for."""
     steps = [step for name in known for step in delete_named(client, name)]
-    names, failed = _found(client, run)
+    listed, failed = _found(client, run)
+    names = sorted(set().union(*listed.values()), key=attempt_of, reverse=True)
     # What cannot be listed may still be deleted: a run has rarely more than one attempt.
     unseen = [resource_name(run, 1)] if failed else []
-    others = [name for name in dict.fromkeys([*names, *unseen]) if name not in known]
-    return steps + [step for name in others for step in delete_named(client, name)] + failed
+    for name in dict.fromkeys([*names, *unseen]):
+        if name not in known:
+            steps += delete_named(client, name, [kind for kind in listed if name in listed[kind]])
+    return steps + failed
 
 
-def _found(client: Any, run: UUID) -> tuple[list[str], list[Step]]:
-    """Names of a run, and a failed step for each kind that could not be listed."""
-    names: set[str] = set()
+def _found(client: Any, run: UUID) -> tuple[dict[Kind, set[str]], list[Step]]:
+    """Names of a run by kind, and a failed step for each kind that could not be listed."""
+    names: dict[Kind, set[str]] = {}
     failed: list[Step] = []
     for kind in KINDS:
         try:
-            names |= _listed_of(client, kind, run)
+            names[kind] = _listed_of(client, kind, run)
         except AWS_ERRORS as error:
             failed.append(Step(kind.noun, f"{PROJECT}-{run.hex}-*", Outcome.FAILED, f"not listed: {words_of(error)}"))
-    return sorted(names, key=attempt_of, reverse=True), failed
+    return names, failed
 
 
-def delete_named(client: Any, name: str) -> list[Step]:
+def delete_named(client: Any, name: str, listed: Collection[Kind] = ()) -> list[Step]:
     """One pass over the three resources of one name: endpoint first, then what it no longer uses.
 
     An endpoint that is being deleted uses nothing any more: AWS's own examples delete the three in one go.
+
+    Args:
+        client: boto3's for SageMaker.
+        name: Of the three.
+        listed: Kinds of which a listing has just shown one of this name: if it cannot be found, the next pass decides.
     """
-    steps = [_attempted(client, ENDPOINT, name)]
+    steps = [_attempted(client, ENDPOINT, name, listed)]
     for kind in (CONFIG, MODEL):
         if steps[0].outcome in (Outcome.WAITING, Outcome.FAILED):
             steps.append(Step(kind.noun, name, Outcome.WAITING, "its endpoint is still there"))
         else:
-            steps.append(_attempted(client, kind, name))
+            steps.append(_attempted(client, kind, name, listed))
     return steps
 
 
-def _attempted(client: Any, kind: Kind, name: str) -> Step:
+def _attempted(client: Any, kind: Kind, name: str, listed: Collection[Kind]) -> Step:
     """Delete one resource, if it is there, ours and unused; AWS's refusals become outcomes."""
     try:
-        return _deleted(client, kind, name)
+        step = _deleted(client, kind, name, listed)
     except AWS_ERRORS as error:
-        if is_missing(error):
-            return Step(kind.noun, name, Outcome.GONE)
         waits = is_in_progress(error) or isinstance(error, TimeIsOver)
-        return Step(kind.noun, name, Outcome.WAITING if waits else Outcome.FAILED, words_of(error))
+        step = Step(kind.noun, name, Outcome.WAITING if waits else Outcome.FAILED, words_of(error))
+    if step.outcome in (Outcome.GONE, Outcome.REQUESTED):
+        new_resources.ended(kind, name)
+    return step
 
 
-def _deleted(client: Any, kind: Kind, name: str) -> Step:
+def _deleted(client: Any, kind: Kind, name: str, listed: Collection[Kind]) -> Step:
     there = kind.described(client, name)
     if there is None:
-        return Step(kind.noun, name, Outcome.GONE)
+        return _not_found(kind, name, listed)
+    try:
+        return _deleted_if_ours(client, kind, name, there)
+    except ClientError as error:
+        if not is_missing(error):
+            raise
+    # Somebody else has deleted it meanwhile, or one of the answers came from a copy that lags behind.
+    return _not_found(kind, name, (kind,) if kind.described(client, name) else listed)
+
+
+def _not_found(kind: Kind, name: str, listed: Collection[Kind]) -> Step:
+    if kind in listed or new_resources.may_be_unseen(kind, name):
+        return Step(kind.noun, name, Outcome.WAITING, "AWS does not see it, and may only not see it yet")
+    return Step(kind.noun, name, Outcome.GONE)
+
+
+def _deleted_if_ours(client: Any, kind: Kind, name: str, there: Mapping[str, Any]) -> Step:
     if not is_ours(name, tags_of(client, there[f"{kind.key}Arn"])):
+        if new_resources.may_be_unseen(kind, name):
+            return Step(kind.noun, name, Outcome.WAITING, "AWS does not show its tags yet")
         return Step(kind.noun, name, Outcome.FOREIGN, "its name looks like ours, its tags do not say so")
     if there.get("EndpointStatus") == DELETING:
         return Step(kind.noun, name, Outcome.REQUESTED)

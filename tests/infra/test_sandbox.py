@@ -1,5 +1,6 @@
 """The sandbox, asked by the real clients: boto3, sagemaker-core and s3fs."""
 
+import io
 import os
 import signal
 import subprocess
@@ -17,6 +18,7 @@ import numpy as np
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
+from PIL import Image
 
 from infra.sandbox.client import IMAGE, REGION, Sandbox, SandboxFailed
 
@@ -304,11 +306,12 @@ def test_a_model_keeps_its_network_settings() -> None:
 
 @pytest.mark.usefixtures("aws")
 def test_an_invocation_is_answered_by_the_model() -> None:
-    """The mask has the image's size and says water where the water is."""
+    """The mask is indexed, has the image's size and says water where the water is."""
     deployed(sagemaker())
     answer = runtime().invoke_endpoint(EndpointName="e", Body=jpeg(), ContentType="image/jpeg", Accept="image/png")
-    mask = cv2.imdecode(np.frombuffer(answer["Body"].read(), np.uint8), cv2.IMREAD_UNCHANGED)
-    assert answer["ContentType"] == "image/png"
+    image = Image.open(io.BytesIO(answer["Body"].read()))
+    mask = np.asarray(image)
+    assert (answer["ContentType"], image.mode) == ("image/png", "P")
     np.testing.assert_array_equal(mask[:, :28], 1)
     np.testing.assert_array_equal(mask[:, 36:], 0)
 
@@ -484,7 +487,7 @@ def test_a_sandbox_that_cannot_start_says_why(tmp_path: Path) -> None:
 def test_the_command_prints_what_to_export(tmp_path: Path) -> None:
     """Started by hand, it says how to reach it, has the training job asked for, and ends at SIGTERM with status 0."""
     announce = tmp_path / "port"
-    options = ["--announce", str(announce), "--training-job", "by-hand"]
+    options = ["--announce", str(announce), "--training-job", "by-hand", "--stale-seconds", "3600", "--masks", "grey"]
     command = [sys.executable, "-m", "infra.sandbox", *options]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
@@ -494,9 +497,11 @@ def test_the_command_prints_what_to_export(tmp_path: Path) -> None:
             session = boto3.session.Session("testing", "testing", region_name=REGION)
             client = session.client("sagemaker", endpoint_url=exported["AWS_ENDPOINT_URL"])
             job = client.describe_training_job(TrainingJobName="by-hand")
+            set_now = httpx.post(f"{exported['AWS_ENDPOINT_URL']}/_sandbox/settings", json={}, trust_env=False).json()
         finally:
             process.send_signal(signal.SIGTERM)
     assert (job["TrainingJobStatus"], process.returncode) == ("Completed", 0)
+    assert (set_now["stale_seconds"], set_now["masks"]) == (3600, "grey")
     assert exported["AWS_ENDPOINT_URL"].endswith(announce.read_text())
 
 

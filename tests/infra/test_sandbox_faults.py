@@ -1,5 +1,6 @@
 """Each fault that the sandbox can be told to make, as the real clients see it."""
 
+import io
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError, ReadTimeoutError
+from PIL import Image, UnidentifiedImageError
 
 from infra.sandbox.client import IMAGE, Sandbox, SandboxFailed
 
@@ -145,19 +147,119 @@ def test_a_hang_outlasts_the_client(aws: Sandbox) -> None:
         invoke(Config(retries={"total_max_attempts": 1}, read_timeout=0.5))
 
 
+def mask() -> Image.Image:
+    """What an invocation answers, as another library than ours reads it."""
+    return Image.open(io.BytesIO(invoke()))
+
+
 def test_a_mask_of_the_wrong_size(aws: Sandbox) -> None:
     """The answer is a whole PNG mask, but not the image's size."""
     create()
     aws.fault("InvokeEndpoint", "wrong-size")
-    shapes = [cv2.imdecode(np.frombuffer(invoke(), np.uint8), cv2.IMREAD_UNCHANGED).shape for _ in range(2)]
-    assert shapes == [(49, 65), (48, 64)]
+    assert [mask().size for _ in range(2)] == [(65, 49), (64, 48)]
+
+
+@pytest.mark.parametrize(("error", "mode"), [("mask-rgb", "RGB"), ("mask-16-bit", "I;16"), ("mask-scaled", "L")])
+def test_a_mask_of_the_wrong_format(aws: Sandbox, error: str, mode: str) -> None:
+    """A whole PNG of the right size holds colours, wide samples, or greys in place of labels; the next is right."""
+    create()
+    aws.fault("InvokeEndpoint", error)
+    wrong, right = mask(), mask()
+    assert (wrong.mode, wrong.size, right.mode) == (mode, (64, 48), "P")
 
 
 def test_garbage(aws: Sandbox) -> None:
     """The answer claims success and is no image."""
     create()
     aws.fault("InvokeEndpoint", "garbage")
-    assert cv2.imdecode(np.frombuffer(invoke(), np.uint8), cv2.IMREAD_UNCHANGED) is None
+    with pytest.raises(UnidentifiedImageError):
+        mask()
+
+
+NEW: dict[str, Callable[[], object]] = {
+    "Model": lambda: sagemaker().create_model(
+        ModelName="new", ExecutionRoleArn=ROLE, PrimaryContainer={"Image": IMAGE}
+    ),
+    "EndpointConfig": lambda: sagemaker().create_endpoint_config(
+        EndpointConfigName="new", ProductionVariants=[VARIANT]
+    ),
+    "Endpoint": lambda: create("new"),
+}
+SPOKEN = {"Model": "model", "EndpointConfig": "endpoint configuration", "Endpoint": "endpoint"}
+PATHS = {"Model": "model", "EndpointConfig": "endpoint-config", "Endpoint": "endpoint"}
+
+
+def reads_of(kind: str) -> list[Callable[[], object]]:
+    """Every way to read one that is called ``new``, listings excepted."""
+    client, arn = sagemaker(), f"{ARN}:{PATHS[kind]}/new"
+    reads: list[Callable[[], object]] = [
+        lambda: getattr(client, f"describe_{PATHS[kind].replace('-', '_')}")(**{f"{kind}Name": "new"}),
+        lambda: client.list_tags(ResourceArn=arn),
+        lambda: client.add_tags(ResourceArn=arn, Tags=TAGS),
+    ]
+    variant = {**VARIANT, "ModelName": "new"}
+    if kind == "Model":
+        reads.append(lambda: client.create_endpoint_config(EndpointConfigName="on", ProductionVariants=[variant]))
+    if kind == "EndpointConfig":
+        reads.append(lambda: client.create_endpoint(EndpointName="on", EndpointConfigName="new"))
+    return reads
+
+
+@pytest.mark.parametrize("kind", NEW)
+def test_what_is_new_is_not_seen_for_so_many_reads(aws: Sandbox, kind: str) -> None:
+    """Descriptions, tags, listings and what is built on it answer in AWS's words as if it were not there."""
+    reads = reads_of(kind)
+    aws.fault(f"Create{kind}", "stale", calls=len(reads) + 1)
+    NEW[kind]()
+    words = f'Could not find {SPOKEN[kind]} "{ARN}:{PATHS[kind]}/new".'
+    assert {caught(read)["Error"]["Message"] for read in reads} == {words}
+    listing = f"list_{PATHS[kind].replace('-', '_')}s"
+    assert [len(getattr(sagemaker(), listing)(NameContains="new")[f"{kind}s"]) for _ in range(2)] == [0, 1]
+    for read in reads:
+        read()
+
+
+def test_what_is_new_and_unseen_is_there_all_the_same(aws: Sandbox) -> None:
+    """Its name is taken, it can be deleted, and the sandbox's own controls show it."""
+    aws.fault("CreateModel", "stale", seconds=3600)
+    NEW["Model"]()
+    assert "Cannot create already existing" in caught(NEW["Model"])["Error"]["Message"]
+    assert "new" in aws.resources().models
+    sagemaker().delete_model(ModelName="new")
+    assert "new" not in aws.resources().models
+
+
+def test_everything_new_may_be_unseen_for_a_while(aws: Sandbox) -> None:
+    """A setting hides what is created from then on, for so many seconds."""
+    aws.settings(stale_seconds=3600)
+    NEW["Model"]()
+    assert caught(reads_of("Model")[0])["Error"]["Code"] == "ValidationException"
+    aws.settings(stale_seconds=0.1)
+    NEW["EndpointConfig"]()
+    threading.Event().wait(0.2)
+    reads_of("EndpointConfig")[0]()
+
+
+@pytest.mark.parametrize("number", range(3))
+def test_what_was_seen_may_be_missed_again(aws: Sandbox, number: int) -> None:
+    """Another copy answers: a single call of any of these finds nothing, and the next one does."""
+    NEW["Endpoint"]()
+    read = reads_of("Endpoint")[number]
+    read()
+    aws.fault(["DescribeEndpoint", "ListTags", "AddTags"][number], "stale")
+    assert caught(read)["Error"]["Message"] == f'Could not find endpoint "{ARN}:endpoint/new".'
+    read()
+
+
+def test_a_key_is_refused_and_its_absence_is_not(aws: Sandbox) -> None:
+    """As AWS did for instances that encrypt a disk of their own."""
+    aws.fault("CreateEndpointConfig", "key-refused", times=None)
+    client = sagemaker()
+    asked = {"EndpointConfigName": "new", "ProductionVariants": [VARIANT]}
+    said = caught(client.create_endpoint_config, **asked, KmsKeyId="key-1")["Error"]
+    assert (said["Code"], "ml.c5.xlarge" in said["Message"]) == ("ValidationException", True)
+    client.create_endpoint_config(**asked)
+    assert "new" in aws.resources().configs
 
 
 def test_no_capacity(aws: Sandbox) -> None:
@@ -299,3 +401,7 @@ def test_an_order_that_makes_no_sense_is_refused(aws: Sandbox) -> None:
         aws.fault("InvokeEndpoint", "throttle")
     with pytest.raises(SandboxFailed, match="garbage can only happen to InvokeEndpoint"):
         aws.fault("DescribeEndpoint", "garbage")
+    with pytest.raises(SandboxFailed, match="stale can only happen to AddTags, CreateEndpoint"):
+        aws.fault("ListModels", "stale")
+    with pytest.raises(SandboxFailed, match="no form of masks is called 'tiff'; there are: 16-bit, grey, indexed"):
+        aws.settings(masks="tiff")

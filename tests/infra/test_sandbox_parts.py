@@ -1,12 +1,16 @@
 """The sandbox's pure parts: an endpoint's times, pages of lists, the capacity of an endpoint, a rule's count."""
 
+import io
 from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
+from PIL import Image
 
-from infra.sandbox import listing
+from infra.sandbox import listing, masks
 from infra.sandbox.estate import Settings
 from infra.sandbox.faults import Rule, rule
 from infra.sandbox.invocations import Capacity
@@ -115,6 +119,33 @@ def test_a_strange_token_is_refused(token: str) -> None:
     """A token of another list is the caller's mistake, not a crash."""
     with pytest.raises(Refused):
         listing.page([entry("a", 1)], {"NextToken": token})
+
+
+LABELS = np.array([[0, 1, 2], [2, 1, 0]], np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("form", "mode", "values"),
+    [
+        ("indexed", "P", LABELS),
+        ("grey", "L", LABELS),
+        ("rgb", "RGB", np.stack([LABELS] * 3, axis=-1)),
+        ("16-bit", "I;16", LABELS),
+        ("scaled", "L", np.array([[0, 127, 255], [255, 127, 0]])),
+    ],
+)
+def test_masks_take_every_form(form: str, mode: str, values: NDArray[Any]) -> None:
+    """Another reader than ours sees the form that was asked for, with the labels in it."""
+    file = io.BytesIO()
+    Image.fromarray(LABELS).save(file, "PNG")
+    image = Image.open(io.BytesIO(masks.converted(file.getvalue(), form)))
+    assert image.mode == mode
+    assert np.array_equal(np.asarray(image), values)
+
+
+def test_the_palette_is_pascal_vocs() -> None:
+    """Its first colours, as that data set publishes them: black, maroon, green, olive, navy."""
+    assert masks.palette()[:15] == [0, 0, 0, 128, 0, 0, 0, 128, 0, 128, 128, 0, 0, 0, 128]
 
 
 def room(capacity: Capacity, requests: int, instances: int = 1) -> int:

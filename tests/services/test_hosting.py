@@ -8,15 +8,18 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 from cloud import NOTHING, OTHER_RUN, RUN, TRAINING_JOB, Cloud, only, spec, tags_for
 
 from infra.sandbox.client import IMAGE
 from tasks.core.errors import EndpointRefused, EndpointUnavailable, FinalError
-from tasks.services import sagemaker, teardown
+from tasks.services import new_resources, sagemaker, teardown
+from tasks.services.creating import Creation
 from tasks.services.endpoints import Deployment
-from tasks.services.hosting import has_own_disk
+from tasks.services.hosting import Host, Waiting, takes_no_key
+from tasks.services.leases import Lease
 from tasks.services.sagemaker import Patience, SageMakerEndpoint
-from tasks.services.sagemaker_resources import LEASE_TAG, resource_name
+from tasks.services.sagemaker_resources import ENDPOINT, LEASE_TAG, MODEL, resource_name
 
 NAME, SECOND = resource_name(RUN, 1), resource_name(RUN, 2)
 Said = list[str]
@@ -30,6 +33,7 @@ def new_process(cloud: Cloud) -> Iterator[None]:
     yield
     for held in sagemaker._held.values():
         held.end_lease()
+    sagemaker._forget()
 
 
 def deploy(said: Said | None = None, **changes: Any) -> Deployment:
@@ -66,15 +70,44 @@ def test_the_model_is_the_jobs(cloud: Cloud) -> None:
     assert model["EnableNetworkIsolation"] is True
 
 
-@pytest.mark.parametrize(("instance_type", "key"), [("ml.c5.xlarge", "key-1"), ("ml.g4dn.xlarge", None)])
-def test_the_disk_is_encrypted_with_the_jobs_key(cloud: Cloud, instance_type: str, key: str | None) -> None:
-    """Where the instance has a disk to encrypt: AWS refuses a key for those that do it themselves."""
+@pytest.mark.parametrize("instance_type", ["ml.c5.xlarge", "ml.c5d.xlarge", "ml.g4dn.xlarge"])
+def test_the_disk_is_encrypted_with_the_jobs_key(cloud: Cloud, instance_type: str) -> None:
+    """Whatever the instance: AWS takes a key also for those that come with a disk of their own."""
     cloud.sandbox.add_training_job("keyed", volume_kms_key="key-1")
     deploy(training_job="keyed", instance_types=(instance_type,), instance_count=2)
     config = cloud.client.describe_endpoint_config(EndpointConfigName=NAME)
     variant = config["ProductionVariants"][0]
-    assert config.get("KmsKeyId") == key
+    assert config["KmsKeyId"] == "key-1"
     assert (variant["ModelName"], variant["InstanceType"], variant["InitialInstanceCount"]) == (NAME, instance_type, 2)
+
+
+def test_where_aws_takes_no_key_for_the_instance_it_is_left_out(cloud: Cloud) -> None:
+    """Such a disk is encrypted all the same, by the instance: asked once more without the key, and it is said."""
+    cloud.sandbox.add_training_job("keyed", volume_kms_key="key-1")
+    cloud.sandbox.fault("CreateEndpointConfig", "key-refused", times=None)
+    said: Said = []
+    deploy(said, training_job="keyed", instance_types=("ml.g4dn.xlarge",))
+    assert "KmsKeyId" not in cloud.client.describe_endpoint_config(EndpointConfigName=NAME)
+    assert any("ml.g4dn.xlarge takes no key for its disk" in words for words in said)
+    assert cloud.sandbox.requests()["CreateEndpointConfig"] == 2
+
+
+@pytest.mark.parametrize(
+    ("code", "words", "left_out"),
+    [
+        ("ValidationException", "KMS key is not supported for NVMe instance storage", True),
+        ("ValidationException", "KmsKeyId cannot be used with instance type ml.g5.xlarge", True),
+        ("ValidationException", "Encryption keys are not taken for nitro-based instances with local storage", True),
+        ("ValidationException", "The KMS key alias/flood does not exist or is disabled", False),
+        ("ValidationException", "Value 'x' at 'kmsKeyId' failed to satisfy constraint", False),
+        ("ValidationException", "The instance type ml.x9.large is not supported", False),
+        ("AccessDeniedException", "not allowed to use the KMS key for this instance type", False),
+    ],
+)
+def test_a_key_that_is_wrong_is_not_left_out(code: str, words: str, left_out: bool) -> None:
+    """Only the kind of instance is a reason to go without: else a slip would leave a disk without the owner's key."""
+    error = ClientError({"Error": {"Code": code, "Message": words}}, "CreateEndpointConfig")
+    assert takes_no_key(error) == left_out
 
 
 @pytest.mark.parametrize("kind", ["endpoints", "configs", "models"])
@@ -351,10 +384,142 @@ def test_a_forked_process_holds_nothing(cloud: Cloud) -> None:
     assert cloud.left() == only(NAME)
 
 
-@pytest.mark.parametrize(
-    ("instance_type", "own"),
-    [("ml.c5.xlarge", False), ("ml.c5d.xlarge", True), ("ml.m5.large", False), ("ml.g5.2xlarge", True)],
-)
-def test_instances_with_a_disk_of_their_own(instance_type: str, own: bool) -> None:
-    """AWS's families, by name."""
-    assert has_own_disk(instance_type) == own
+CREATIONS = ["CreateModel", "CreateEndpointConfig", "CreateEndpoint"]
+
+
+@pytest.mark.parametrize("operation", CREATIONS)
+def test_what_aws_does_not_see_yet_is_waited_for(cloud: Cloud, operation: str) -> None:
+    """Descriptions and what builds on it find nothing at first: AWS asks to try again."""
+    cloud.sandbox.fault(operation, "stale", calls=4)
+    assert deploy().name == NAME
+    assert cloud.left() == only(NAME)
+    assert delete() == ()
+    assert cloud.left() == NOTHING
+
+
+def test_a_deployment_with_everything_stale_comes_up(cloud: Cloud) -> None:
+    """Each of the three is unseen for a second after its creation, also where the answer to it was lost."""
+    cloud.sandbox.settings(stale_seconds=1)
+    for operation in CREATIONS:
+        cloud.sandbox.fault(operation, "after-effect-500")
+    said: Said = []
+    assert deploy(said).name == NAME
+    assert [cloud.sandbox.resources().endpoints[NAME]["status"], len(said) < 12] == ["InService", True]
+
+
+def test_what_aws_never_sees_is_given_up(cloud: Cloud) -> None:
+    """In the time that deploying may take, with AWS's own words."""
+    cloud.sandbox.fault("CreateModel", "stale", seconds=3600)
+    with pytest.raises(EndpointRefused, match=f'Could not find model ".*{NAME}"'):
+        deploy(deploy_minutes=0.02)
+
+
+def test_an_artifact_that_is_missing_is_not_waited_for(cloud: Cloud) -> None:
+    """Only what we have just created may be unseen: what the training job names is there, or will not come."""
+    refusal = {"Error": {"Code": "ValidationException", "Message": f"Could not find model data at s3://b/{NAME}."}}
+    creation = Creation(MODEL, NAME, "arn", cloud.client, lambda _: None, lambda: 1)
+
+    def create() -> None:
+        raise ClientError(refusal, "CreateModel")
+
+    with pytest.raises(ClientError, match="model data"):
+        creation.attempt(create)
+
+
+def test_an_endpoint_that_a_lagging_copy_misses_is_waited_for(cloud: Cloud) -> None:
+    """Seen once, then not, then again: nobody has deleted it."""
+    cloud.sandbox.settings(creating_seconds=1.5)
+    cloud.sandbox.fault("DescribeEndpoint", "stale", times=2, after=2)
+    assert deploy().name == NAME
+
+
+def test_an_endpoint_that_somebody_deletes_ends_the_wait(cloud: Cloud) -> None:
+    """Whoever deletes it by hand is not waited for until the time of the deployment is over."""
+    cloud.sandbox.settings(creating_seconds=0.5, deleting_seconds=3600)
+    cloud.sandbox.fault("DescribeEndpoint", "internal", times=6)
+    deploying = in_background(deploy)
+    while NAME not in cloud.sandbox.resources().endpoints:
+        time.sleep(0.01)
+    cloud.wait_for(NAME, "InService")
+    cloud.client.delete_endpoint(EndpointName=NAME)
+    with pytest.raises(EndpointRefused, match=r"was deleted while it was being created\. Run again"):
+        deploying.result(60)
+
+
+@pytest.mark.parametrize(("looks", "ends"), [([True, False, False], True), ([True, False, True, False], False)])
+def test_an_endpoint_out_of_sight_for_long_is_gone(cloud: Cloud, looks: list[bool], ends: bool) -> None:
+    """Since it was seen last, not since the wait began."""
+    waiting = Waiting(waited_by(cloud), NAME, 3600, lambda _: None, absent_seconds=60)
+    cloud.sandbox.settings(creating_seconds=3600)
+    cloud.three(NAME, tags_for(RUN), wait=False)
+
+    def look(number: int, there: bool) -> None:
+        if not there:
+            cloud.sandbox.fault("DescribeEndpoint", "stale")
+        assert not waiting._is_in_service(40.0 * number)
+
+    for number, there in enumerate(looks[:-1]):
+        look(number, there)
+    if ends:
+        with pytest.raises(EndpointRefused, match="was deleted while it was being created"):
+            look(len(looks) - 1, looks[-1])
+    else:
+        look(len(looks) - 1, looks[-1])
+
+
+def waited_by(cloud: Cloud) -> Host:
+    lease = Lease(cloud.client, RUN, spec(), lambda _: None)
+    return Host(None, cloud.client, lease, lambda: None, time.sleep, lambda: 0, 60.0, lambda _: None)
+
+
+@pytest.mark.parametrize("reached", CREATIONS)
+def test_delete_right_after_a_creation_that_is_not_seen_leaves_nothing(cloud: Cloud, reached: str) -> None:
+    """That AWS could not find what was created a moment ago proves nothing: it is asked for until it is seen."""
+    cloud.sandbox.settings(stale_seconds=2)
+    deploying = in_background(deploy)
+    while not cloud.sandbox.requests().get(reached):
+        time.sleep(0.005)
+    left = delete()
+    with pytest.raises(EndpointRefused, match="torn down"):
+        deploying.result(60)
+    assert left == ()
+    assert cloud.left() == NOTHING
+
+
+def test_an_endpoint_that_stays_unseen_is_never_called_deleted(cloud: Cloud) -> None:
+    """It is on the bill: what is left is said, by the deletion and by the wait for the end, until it is seen."""
+    cloud.sandbox.fault("CreateEndpoint", "stale", seconds=3600)
+    with pytest.raises(EndpointRefused):
+        deploy(deploy_minutes=0.02)
+    for left in (delete(delete_seconds=1.0), SageMakerEndpoint(spec()).wait_until_gone(NAME, 1)):
+        assert f"endpoint {NAME}: cannot be deleted yet (AWS does not see it" in left[0]
+    assert NAME in cloud.left()["endpoints"]
+
+
+def test_an_endpoint_that_was_perhaps_created_is_looked_for_again(cloud: Cloud) -> None:
+    """Every answer to its creation was lost, and AWS does not see it at first: the deletion waits for it."""
+    cloud.sandbox.fault("CreateEndpoint", "after-effect-500", times=1)
+    cloud.sandbox.fault("CreateEndpoint", "internal", times=None)
+    cloud.sandbox.settings(stale_seconds=3)
+    with pytest.raises(EndpointUnavailable):
+        deploy()
+    assert delete() == ()
+    assert cloud.left() == NOTHING
+
+
+def test_a_creation_that_was_refused_is_not_waited_for(cloud: Cloud) -> None:
+    """AWS has said no: nothing can be there unseen, and the deletion is done at once."""
+    cloud.sandbox.fault("CreateEndpoint", "resource-limit", times=None)
+    with pytest.raises(EndpointRefused):
+        deploy()
+    assert not new_resources.may_be_unseen(ENDPOINT, NAME)
+    assert delete(delete_seconds=2.0) == ()
+
+
+@pytest.mark.usefixtures("cloud")
+def test_what_was_deleted_is_not_waited_for() -> None:
+    """Its deletion was accepted: that it is not found any more is the end of it."""
+    deploy()
+    assert delete() == ()
+    assert new_resources.names_of(RUN) == []
+    assert SageMakerEndpoint(spec()).wait_until_gone(NAME, 20) == ()

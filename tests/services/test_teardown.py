@@ -339,7 +339,7 @@ def test_awss_refusals_are_told_apart(cloud: Cloud) -> None:
     assert (is_missing(busy.value), is_in_progress(busy.value)) == (False, True)
 
 
-@pytest.mark.parametrize("module", ["sagemaker_resources", "teardown", "sweeping"])
+@pytest.mark.parametrize("module", ["new_resources", "sagemaker_resources", "teardown", "sweeping"])
 def test_the_lambda_needs_nothing_but_boto3(module: str) -> None:
     """What these import, at the top or inside functions, is in the zip or in Lambda's Python."""
     source = Path(str(teardown.__file__)).with_name(f"{module}.py").read_text()

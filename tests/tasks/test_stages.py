@@ -1,5 +1,8 @@
 """One stage over several tiles, against a real Prefect server."""
 
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +12,7 @@ from prefect.runtime import task_run
 from prefect.states import Crashed
 from prefect.task_runners import ThreadPoolTaskRunner
 
-from tasks.core.errors import CutShort
+from tasks.core.errors import CutShort, EndpointUnavailable, WrongMask, WrongMaskFormat
 from tasks.core.jobs import TileJob, plan_jobs
 from tasks.core.ledger import Ledger
 from tasks.core.records import Grid, Tile
@@ -79,6 +82,151 @@ def test_a_remembered_tile_is_cached_and_one_whose_file_is_gone_is_not(jobs: lis
     taken, renewed = ledger_of(noting(again), jobs, missing="b").accounts
     assert (taken.cached, taken.warnings, renewed.cached) == (["prepare"], ["hazy"], [])
     assert list(again) == ["prepare b"]
+
+
+WRONG = WrongMaskFormat("a.jp2: the mask is 8-bit RGB")
+DAMAGED = WrongMask("a.jp2: the mask is damaged")
+MANY = "abcdefgh"
+
+
+@pytest.fixture
+def many_jobs(tmp_path: Path) -> list[TileJob]:
+    """Eight tiles, whose results are kept in a folder of the test."""
+    tiles = [Tile(f"{name}.jp2", f"/data/{name}.jp2", 12, f"hash of {name}", (), 3, GRID) for name in MANY]
+    settings: dict[str, Any] = {"width_px": 64, "max_pixels": 10**6, "model_identity": "m", "flood_labels": [1, 2]}
+    return plan_jobs(tiles, work_directory=str(tmp_path), **settings)
+
+
+@dataclass
+class Endpoint:
+    """An endpoint as the stage sees it: what it answers to each tile, good answers left out.
+
+    Attributes:
+        answers: By tile: an error, or what waits and perhaps returns one.
+        asked: Tiles in the order in which they were asked for, each attempt.
+        started: Task runs of the stage.
+    """
+
+    answers: dict[str, Exception | Callable[[], Exception | None]]
+    asked: list[str] = field(default_factory=list)
+    started: int = 0
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def answer(self, name: str) -> None:
+        """Count, and raise what is to be raised."""
+        with self._lock:
+            self.asked.append(name)
+        found = self.answers.get(name)
+        error = found() if callable(found) else found
+        if error is not None:
+            raise error
+
+    def run(self, jobs: list[TileJob], at_once: int, *, there: str = "", alone_seconds: float = 60.0) -> Ledger:
+        """The stage ``predict`` on trial; the label masks of the tiles ``there`` lie in the work directory."""
+        ledger = Ledger(jobs)
+
+        @tile_task("predict")
+        def predict(job: dict[str, Any]) -> dict[str, Any]:
+            if job["name"] not in there:
+                self.answer(job["name"])
+            return {"seconds": 0.1}
+
+        @flow(task_runner=ThreadPoolTaskRunner(max_workers=4), persist_result=False)
+        def one_stage() -> int:
+            return run_stage(
+                predict.with_options(retry_delay_seconds=0.5),
+                jobs,
+                ledger,
+                is_missing=lambda job: job.name not in there,
+                at_once=at_once,
+                on_trial=True,
+                alone_seconds=alone_seconds,
+            )
+
+        self.started = one_stage()
+        return ledger
+
+
+def errors(ledger: Ledger) -> dict[str, str]:
+    return {account.job.name: str(account.error) for account in ledger.failed}
+
+
+@BOTH_RUNNERS
+@pytest.mark.usefixtures("prefect_api")
+def test_a_first_answer_of_the_wrong_format_ends_the_stage(many_jobs: list[TileJob], at_once: int) -> None:
+    """The first tile alone is asked for, once; the others fail in this stage with its error, without a task run."""
+    endpoint = Endpoint(dict.fromkeys(MANY, WRONG))
+    ledger = endpoint.run(many_jobs, at_once)
+    assert (endpoint.asked, endpoint.started) == (["a"], 1)
+    assert {account.stage for account in ledger.failed} == {"predict"}
+    assert errors(ledger) == {"a": str(WRONG)} | dict.fromkeys(
+        MANY[1:], f"not asked for, since the endpoint's first answer has the wrong format: {WRONG}"
+    )
+
+
+@BOTH_RUNNERS
+@pytest.mark.usefixtures("prefect_api")
+def test_once_an_answer_was_accepted_a_wrong_format_costs_its_tile(many_jobs: list[TileJob], at_once: int) -> None:
+    """A model that has answered well is asked on."""
+    endpoint = Endpoint({"b": WRONG, "c": WRONG})
+    assert set(errors(endpoint.run(many_jobs, at_once))) == {"b", "c"}
+    assert sorted(endpoint.asked) == sorted(MANY)
+
+
+@pytest.mark.usefixtures("prefect_api")
+def test_damage_of_the_first_answer_costs_its_tile(many_jobs: list[TileJob]) -> None:
+    """It says nothing of the model: all others are asked for."""
+    endpoint = Endpoint({"a": DAMAGED})
+    assert set(errors(endpoint.run(many_jobs, 3))) == {"a"}
+    assert sorted(endpoint.asked) == sorted(MANY)
+
+
+@pytest.mark.usefixtures("prefect_api")
+def test_after_another_failure_no_more_are_paid_for_than_are_in_flight(many_jobs: list[TileJob]) -> None:
+    """While nothing has been accepted, a wrong format still ends the stage, with those in flight as the only price."""
+    endpoint = Endpoint({"a": DAMAGED, **dict.fromkeys(MANY[1:], WRONG)})
+    found = errors(endpoint.run(many_jobs, 3))
+    assert 2 <= len(endpoint.asked) <= 4
+    assert set(found) == set(MANY)
+
+
+@pytest.mark.usefixtures("prefect_api")
+def test_an_answer_that_was_in_flight_speaks_for_the_model(many_jobs: list[TileJob]) -> None:
+    """A wrong format beside an accepted answer to a tile that was asked for at the same time costs its tile only."""
+    together = threading.Barrier(2)
+
+    def with_c(error: Exception | None) -> Callable[[], Exception | None]:
+        return lambda: (together.wait(30), error)[1]
+
+    endpoint = Endpoint({"a": DAMAGED, "b": with_c(WRONG), "c": with_c(None)})
+    assert set(errors(endpoint.run(many_jobs, 2))) == {"a", "b"}
+    assert sorted(endpoint.asked) == sorted(MANY)
+
+
+@BOTH_RUNNERS
+@pytest.mark.usefixtures("prefect_api")
+def test_a_first_tile_that_is_tried_again_does_not_hold_the_others_up(many_jobs: list[TileJob], at_once: int) -> None:
+    """A transient failure of the first is no reason to ask for one tile after the other."""
+    others = threading.Event()
+
+    def busy() -> Exception | None:
+        return None if others.is_set() else EndpointUnavailable("throttled")
+
+    def seen() -> None:
+        others.set()
+
+    endpoint = Endpoint({"a": busy, **dict.fromkeys(MANY[1:], seen)})
+    assert errors(endpoint.run(many_jobs, at_once, alone_seconds=0.1)) == {}
+    assert endpoint.asked.index("b") < len(endpoint.asked) - 1 - endpoint.asked[::-1].index("a")
+
+
+@pytest.mark.usefixtures("prefect_api")
+def test_tiles_with_a_mask_need_no_endpoint(many_jobs: list[TileJob]) -> None:
+    """What is remembered is no answer of this endpoint, nor is it lost with a wrong format."""
+    endpoint = Endpoint(dict.fromkeys(MANY, WRONG))
+    ledger = endpoint.run(many_jobs, 2, there="abc")
+    assert (endpoint.asked, endpoint.started) == (["d"], 4)
+    assert [job.name for job in ledger.standing] == ["a", "b", "c"]
 
 
 def test_a_task_that_crashed_has_its_states_words(jobs: list[TileJob]) -> None:
