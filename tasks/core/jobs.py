@@ -82,8 +82,8 @@ class TileJob:
         return {"prepare": self.prepare_key, "predict": self.predict_key, "extract": self.extract_key}[stage]
 
     def record_uri(self, stage: Stage) -> str:
-        """What a stage's files hold: JSON, written after them."""
-        return f"{self.work_directory}/cache/{stage}/{self.key(stage)}.json"
+        """What a stage's files hold: JSON, written after them, in a folder that holds nothing else."""
+        return f"{self.work_directory}/cache/records/{stage}/{self.key(stage)}.json"
 
     @property
     def resized(self) -> Grid:

@@ -1,7 +1,7 @@
 """The record of a stage: which files are its answer for a tile, each by size and SHA-256.
 
-It lies beside the files, under the same key, and is written after them. What a file under a key really holds is known
-by it alone: a name can be given to any file.
+It has the same key as the files, and is written after them. What a file under a key really holds is known by it alone:
+a name can be given to any file.
 """
 
 import hashlib
