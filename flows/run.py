@@ -144,11 +144,22 @@ class Run:
         self.jobs = plan_tiles(self.parameters, tiles, self.model_identity)
         self.ledger = Ledger(self.jobs)
         self.remembered = Remembered.look_up(self.jobs)
+        self._warn_of_the_cache()
         again = None if self.earlier is None else self._complete(self.earlier)
         words = run_name(self.dataset_name, (tile.id for tile in tiles), of_them=again)
         run_identity.name(words, {self.dataset_name, self.parameters.endpoint})
         if self.parameters.endpoint == SAGEMAKER:
             estimate(self.parameters, self.unpredicted).check(self.parameters.max_endpoint_minutes)
+
+    def _warn_of_the_cache(self) -> None:
+        """Name what the work directory holds under a tile's key that is not the tile's."""
+        for tile, finding in self.remembered.mismatches:
+            warning = f"{finding}; it is computed again"
+            get_run_logger().warning(warning)
+            self.ledger.warn(tile, warning)
+        if count := self.remembered.unrecorded:
+            words = "%d label masks in %s have no record of what they are: they are not used, but predicted again"
+            get_run_logger().warning(words, count, self._work)
 
     def _complete(self, earlier: EarlierRun) -> int:
         """Take over what the earlier run has done and is still remembered; how many tiles are done again."""

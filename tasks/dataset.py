@@ -3,17 +3,19 @@
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
 
 from prefect.logging import get_run_logger
 
 from tasks.core.crs import given_crs
-from tasks.core.errors import ObjectMissing
+from tasks.core.errors import FinalError, ObjectMissing, RecordMismatch
 from tasks.core.jobs import TileJob
 from tasks.core.records import Tile
-from tasks.extent import has_valid_mask, is_extracted
 from tasks.policies import run_task
-from tasks.prediction import is_predicted
-from tasks.services import datasets, storage
+from tasks.services import datasets, storage, tile_files
+
+T = TypeVar("T")
 
 CHECKS_AT_ONCE = 16
 MEGA = 1_000_000
@@ -37,37 +39,62 @@ class Remembered:
         prepare: Ids of tiles with all that ``prepare`` makes and later stages of this run need.
         predict: Ids of tiles with a usable label mask.
         extract: Ids of tiles with polygons.
+        mismatches: Ids of tiles, each with a sentence on a file that does not fit its record; in the order of the ids.
+        unrecorded: How many tiles have a label mask without a record, which is not believed either.
     """
 
     prepare: frozenset[str] = frozenset()
     predict: frozenset[str] = frozenset()
     extract: frozenset[str] = frozenset()
+    mismatches: tuple[tuple[str, str], ...] = ()
+    unrecorded: int = 0
 
     @classmethod
     def look_up(cls, jobs: Sequence[TileJob]) -> "Remembered":
-        """Ask the work directory, in parallel: a remembered URI does not prove that the file is there, and whole."""
-        predicted = _which(jobs, is_predicted)
-        prepared = _which(jobs, lambda job: _is_prepared(job, needs_jpeg=job.tile.id not in predicted))
-        return cls(prepared, predicted, _which(jobs, is_extracted))
+        """Ask the work directory, in parallel: a remembered URI does not prove that the file is there, and the tile's.
+
+        A cache may be full of files without records, of an earlier version of this program: they are counted, not
+        named. Only of label masks, which may have cost money.
+        """
+        predict = _which(jobs, tile_files.labels)
+        prepare = _which(jobs, lambda job: tile_files.check_prepared(job, with_jpeg=job.tile.id not in predict.usable))
+        extract = _which(jobs, tile_files.extent)
+        mismatches = tuple(sorted(prepare.mismatches + predict.mismatches + extract.mismatches))
+        rest = [job for job in jobs if job.tile.problem is None and job.tile.id in predict.missing]
+        unrecorded = sum(_each(rest, lambda job: storage.exists(job.labels_uri)))
+        return cls(prepare.usable, predict.usable, extract.usable, mismatches, unrecorded)
 
     def lacks(self, stage: str, job: TileJob) -> bool:
         """Whether the files of a tile's stage were not there."""
         return job.tile.id not in {"prepare": self.prepare, "predict": self.predict, "extract": self.extract}[stage]
 
 
-def _which(jobs: Sequence[TileJob], is_there: Callable[[TileJob], bool]) -> frozenset[str]:
+@dataclass(frozen=True)
+class _Found:
+    """What became of one stage's files: ids of usable and missing ones, and what was found of those that do not fit."""
+
+    usable: frozenset[str]
+    missing: frozenset[str]
+    mismatches: tuple[tuple[str, str], ...]
+
+
+def _which(jobs: Sequence[TileJob], read: Callable[[TileJob], object]) -> _Found:
+    errors = {job.tile.id: error for job, error in zip(jobs, _each(jobs, partial(_error, read)), strict=True)}
+    return _Found(
+        frozenset(tile for tile, error in errors.items() if error is None),
+        frozenset(tile for tile, error in errors.items() if isinstance(error, ObjectMissing)),
+        tuple((tile, error.finding) for tile, error in errors.items() if isinstance(error, RecordMismatch)),
+    )
+
+
+def _each(jobs: Sequence[TileJob], ask: Callable[[TileJob], T]) -> list[T]:
     with ThreadPoolExecutor(CHECKS_AT_ONCE) as pool:
-        return frozenset(job.tile.id for job, there in zip(jobs, pool.map(is_there, jobs), strict=True) if there)
+        return list(pool.map(ask, jobs))
 
 
-def _is_prepared(job: TileJob, *, needs_jpeg: bool) -> bool:
-    needed = [job.preview_uri, *([job.jpeg_uri] if needs_jpeg else [])]
-    return all(_holds_something(uri) for uri in needed) and has_valid_mask(job)
-
-
-def _holds_something(uri: str) -> bool:
-    """A loss of power may leave a file under its final name without its content."""
+def _error(read: Callable[[TileJob], object], job: TileJob) -> FinalError | None:
     try:
-        return storage.size(uri) > 0
-    except ObjectMissing:
-        return False
+        read(job)
+    except FinalError as error:
+        return error
+    return None

@@ -6,16 +6,15 @@ import shapely
 from prefect.logging import get_run_logger
 from shapely import MultiPolygon
 
-from tasks.core.errors import FinalError, FloodExtentError
+from tasks.core.errors import FloodExtentError, RecordMismatch
 from tasks.core.extraction import TileExtent, extract
 from tasks.core.jobs import TileJob
-from tasks.core.labels import BoolMask, decode_mask
 from tasks.core.layers import AnsweredTile, FailedTile, Layer, assemble
 from tasks.core.ledger import Account, Ledger
 from tasks.core.polygons import mask_polygons, to_crs
-from tasks.core.valid_masks import decode_valid
 from tasks.policies import run_task, tile_task
-from tasks.services import storage
+from tasks.services import tile_files
+from tasks.services.cached_files import keep
 from tasks.timing import timed
 
 
@@ -25,44 +24,14 @@ def extract_tile(job: dict[str, Any]) -> dict[str, Any]:
     with timed() as timing:
         tile = TileJob.from_dict(job)
         extent = extract_extent(tile)
-        storage.write_bytes(tile.extent_uri, extent.to_bytes())
+        keep(tile, "extract", {tile.extent_uri: extent.to_bytes()})
     get_run_logger().info("%s px of flood, %s px removed in the padding", extent.flood_px, extent.removed_px)
     return {"seconds": timing.seconds, "flood_px": extent.flood_px, "removed_px": extent.removed_px}
 
 
 def extract_extent(job: TileJob) -> TileExtent:
     """The tile's polygons, from the label mask and the valid mask in the work directory."""
-    grid = job.resized
-    png = storage.read_bytes(job.labels_uri)
-    labels = decode_mask(png, grid.width_px, grid.height_px, f"{job.tile.id} ({job.labels_uri})")
-    return extract(labels, read_valid_mask(job), grid, job.flood_labels)
-
-
-def read_valid_mask(job: TileJob) -> BoolMask:
-    """The tile's valid mask, (height, width) bool, as ``prepare`` wrote it.
-
-    Raises:
-        UnreadableImage: The file in the work directory is damaged.
-    """
-    return decode_valid(storage.read_bytes(job.valid_uri), job.resized.width_px, job.resized.height_px, job.valid_uri)
-
-
-def has_valid_mask(job: TileJob) -> bool:
-    """Whether the work directory holds a usable valid mask for this content and size."""
-    try:
-        read_valid_mask(job)
-    except FinalError:
-        return False
-    return True
-
-
-def is_extracted(job: TileJob) -> bool:
-    """Whether the work directory holds usable polygons."""
-    try:
-        TileExtent.from_bytes(storage.read_bytes(job.extent_uri))
-    except (FinalError, ValueError):
-        return False
-    return True
+    return extract(tile_files.labels(job), tile_files.valid_mask(job), job.resized, job.flood_labels)
 
 
 @run_task(name="assemble")
@@ -81,9 +50,9 @@ def _answered(account: Account, ledger: Ledger) -> AnsweredTile | None:
         return None
     job = account.job
     try:
-        extent = TileExtent.from_bytes(storage.read_bytes(job.extent_uri))
-    except (FloodExtentError, ValueError) as error:
-        ledger.fail(job, "extract", f"{job.extent_uri}: {error}. Remove the file and run again")
+        extent = tile_files.extent(job)
+    except FloodExtentError as error:
+        ledger.fail(job, "extract", str(error) if isinstance(error, RecordMismatch) else f"{error}. Run again")
         return None
     return AnsweredTile(job.tile.id, job.resized, extent, sum(account.seconds.values()))
 
@@ -102,7 +71,7 @@ def unanswered_area(account: Account) -> MultiPolygon | None:
         return None
     if account.stage != "prepare":
         try:
-            return to_crs(mask_polygons(read_valid_mask(job)), job.grid)
+            return to_crs(mask_polygons(tile_files.valid_mask(job)), job.grid)
         except FloodExtentError:
             get_run_logger().warning("%s: its valid mask is gone; the whole tile counts as not assessed", job.tile.id)
     return to_crs([shapely.box(0, 0, job.grid.width_px, job.grid.height_px)], job.grid)

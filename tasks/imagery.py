@@ -16,9 +16,9 @@ from tasks.core.preparation import PreparedImage, prepare_image
 from tasks.core.valid_masks import encode_valid
 from tasks.policies import tile_task
 from tasks.services import storage
+from tasks.services.cached_files import keep
+from tasks.services.tile_files import PREVIEW_PX
 from tasks.timing import timed
-
-PREVIEW_PX = 512
 
 
 @tile_task("prepare")
@@ -45,9 +45,8 @@ def prepare(job: TileJob) -> PreparedImage:
         prepared = prepare_image(
             path, job.tile.grid, size.width_px, size.height_px, max_pixels=job.max_pixels, nodata=job.tile.nodata
         )
-    storage.write_bytes(job.jpeg_uri, prepared.jpeg)
-    storage.write_bytes(job.preview_uri, _preview(prepared.jpeg))
-    storage.write_bytes(job.valid_uri, encode_valid(prepared.valid))
+    preview, valid = _preview(prepared.jpeg), encode_valid(prepared.valid)
+    keep(job, "prepare", {job.jpeg_uri: prepared.jpeg, job.preview_uri: preview, job.valid_uri: valid})
     return prepared
 
 

@@ -2,11 +2,12 @@
 
 from typing import Any
 
-from tasks.core.errors import EndpointRefused, WrongMask
+from tasks.core.errors import EndpointRefused, FinalError, WrongMask
 from tasks.core.jobs import TileJob
 from tasks.core.labels import decode_mask, encode_mask
 from tasks.policies import tile_task
-from tasks.services import storage
+from tasks.services import tile_files
+from tasks.services.cached_files import keep
 from tasks.services.endpoint_kinds import endpoint_service
 from tasks.services.endpoints import Deployment, EndpointService, EndpointSpec
 from tasks.timing import timed
@@ -33,23 +34,22 @@ def predict(job: TileJob, service: EndpointService, endpoint: Deployment) -> Non
         WrongMask: This answer is damaged.
         EndpointUnavailable: A retry may help.
         EndpointRefused: It will not.
+        RecordMismatch: The JPEG is not the one that ``prepare`` wrote.
     """
-    png = service.invoke(endpoint, storage.read_bytes(job.jpeg_uri))
+    png = service.invoke(endpoint, tile_files.jpeg(job))
     try:
         labels = decode_mask(png, job.resized.width_px, job.resized.height_px, job.tile.id)
     except WrongMask as error:
         if "log_group" in endpoint.facts:
             raise type(error)(f"{error}. The endpoint's log is {endpoint.facts['log_group']}") from error
         raise
-    storage.write_bytes(job.labels_uri, encode_mask(labels))
+    keep(job, "predict", {job.labels_uri: encode_mask(labels)})
 
 
 def is_predicted(job: TileJob) -> bool:
     """Whether the work directory holds a usable label mask for this content, size and model."""
-    if job.tile.problem is not None or not storage.exists(job.labels_uri):
-        return False
     try:
-        decode_mask(storage.read_bytes(job.labels_uri), job.resized.width_px, job.resized.height_px, job.tile.id)
-    except WrongMask:
+        tile_files.labels(job)
+    except FinalError:
         return False
     return True

@@ -6,13 +6,14 @@ from typing import Any
 
 from prefect.logging import get_run_logger
 
+from tasks.core.errors import ObjectMissing, RecordMismatch
 from tasks.core.layers import Layer
 from tasks.core.ledger import Ledger
 from tasks.core.overview import draw
 from tasks.core.records import Grid
 from tasks.core.report import RunRecord, file_hashes, markdown, run_record, to_json
 from tasks.policies import run_task
-from tasks.services import storage
+from tasks.services import tile_files
 
 
 @run_task(name="draw-overview")
@@ -25,8 +26,14 @@ def _previews(ledger: Ledger) -> Iterator[tuple[Grid, bytes]]:
     """Grid and small JPEG of every tile that was prepared, one at a time."""
     for account in ledger.accounts:
         job = account.job
-        if job.grid is not None and job.tile.problem is None and storage.exists(job.preview_uri):
-            yield job.grid, storage.read_bytes(job.preview_uri)
+        if job.grid is None or job.tile.problem is not None:
+            continue
+        try:
+            yield job.grid, tile_files.preview(job)
+        except ObjectMissing:
+            continue
+        except RecordMismatch as error:
+            get_run_logger().warning("%s: the map is without its imagery: %s", job.tile.id, error)
 
 
 @run_task(name="report")

@@ -6,15 +6,15 @@ Imported only where the work directory is in S3: prefect-aws takes a third of a 
 import os
 from collections.abc import Mapping
 from functools import lru_cache, partial
-from typing import Any, cast
+from typing import Any
 
 import boto3
 from botocore.config import Config
 from prefect.utilities.asyncutils import run_sync_in_worker_thread
 from prefect_aws.s3 import S3Bucket
 
-from tasks.results import checked_record
-from tasks.services import s3_store
+from tasks.results import LARGEST_RECORD_BYTES, checked_record
+from tasks.services import s3_store, storage
 from tasks.services.objects import S3_SCHEME, join
 
 WRITES = ("PutObject", "CreateMultipartUpload")
@@ -37,9 +37,9 @@ class S3Results(S3Bucket):
 
     def read_path(self, path: str, _sync: bool = True) -> bytes:  # type: ignore[override] # tasks here are synchronous
         """The result record stored under a key."""
-        with s3_store.translated(self._uri(path), "read"):
-            content = super().read_path(join(self.bucket_folder, path), _sync=True)  # type: ignore[call-arg] # dispatch
-        return checked_record(cast("bytes", content), path)
+        # Not by the block's own download, which asks for the size first and then takes all of whatever is there.
+        content = storage.read_range(self._uri(path), 0, LARGEST_RECORD_BYTES + 1)
+        return checked_record(content, path, self._uri(path))
 
     async def aread_path(self, path: str) -> bytes:
         """As ``read_path``: Prefect prefers this one where it runs asynchronously, and it must check as well."""

@@ -13,8 +13,8 @@ from infra import lifeline
 
 LOOPBACK = "127.0.0.1"
 MODEL_REFUSED = 64
-# More requests at once than this are answered 503 rather than queued without end.
-MAX_REQUESTS = 256
+# Connections that wait to be accepted.
+BACKLOG = 256
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     import cv2  # noqa: PLC0415
     import uvicorn  # noqa: PLC0415
 
-    from infra.model_server import app, models  # noqa: PLC0415
+    from infra.model_server import app, connections, models  # noqa: PLC0415
     from tasks.core.errors import EndpointRefused  # noqa: PLC0415
 
     cv2.setNumThreads(1)  # requests are what runs in parallel
@@ -40,18 +40,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except EndpointRefused as error:
         sys.stderr.write(f"{error}\n")
         return MODEL_REFUSED
-    config = uvicorn.Config(
-        application,
-        lifespan="off",
-        access_log=False,
-        log_level="warning",
-        limit_concurrency=MAX_REQUESTS,
-        timeout_keep_alive=75,
-        timeout_graceful_shutdown=5,
-    )
     listener = listen(options.host, options.port)
     _announce(listener, options.announce)
-    uvicorn.Server(config).run(sockets=[listener])
+    uvicorn.Server(connections.server_config(application)).run(sockets=[listener])
     return 0
 
 
@@ -69,7 +60,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 def listen(host: str, port: int) -> socket.socket:
     """A socket that accepts connections whose answers leave at once."""
-    listener = socket.create_server((host, port), backlog=MAX_REQUESTS)
+    listener = socket.create_server((host, port), backlog=BACKLOG)
     # An answer is two writes, header and body. asyncio turns Nagle's waiting off only for sockets that name their
     # protocol, which this one does not; with it each answer would wait 40 ms for the client's acknowledgement.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

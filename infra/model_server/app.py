@@ -3,8 +3,9 @@
 https://docs.aws.amazon.com/sagemaker/latest/dg/your-algorithms-inference-code.html
 
 One answer a request and never a hang: 200 with a PNG label mask (8 bit, one channel, the size of the image); 400 not a
-whole three-band JPEG, or not one that the model takes; 408 the body did not arrive in time; 413 too many bytes or
-pixels; 415 not ``image/jpeg``; 500 the model failed.
+whole three-band JPEG, not one that the model takes, or one that it has no answer for; 408 the body did not arrive in
+time; 413 too many bytes or pixels; 415 not ``image/jpeg``; 500 the model failed. After a refusal the connection is
+closed: what is left of the body is not taken for the next request, nor read to its end.
 """
 
 import asyncio
@@ -14,16 +15,20 @@ from dataclasses import dataclass
 from anyio import CapacityLimiter, to_thread
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from infra.model_server import jpeg
 from infra.model_server.models import Predict
+from infra.model_server.refusal import Refusal
 from tasks.core.errors import EndpointRefused
 from tasks.core.labels import encode_mask
 
 JPEG_TYPE, PNG_TYPE = "image/jpeg", "image/png"
+LENGTH_DIGITS = 20
+# In the scope of a request whose body has been read to its end.
+BODY = "flood_extent.body"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +61,13 @@ def create_app(predict: Predict, limits: Limits) -> Starlette:
         png = await to_thread.run_sync(_answer, predict, body, limits.max_pixels, limiter=limiter)
         return Response(png, media_type=PNG_TYPE)
 
+    async def refused(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)  # noqa: S101 - Starlette's handlers are typed for any error
+        return Refusal(error.detail, error.status_code, error.headers, lingers=BODY not in request.scope)
+
     return Starlette(
-        routes=[Route("/ping", ping, methods=["GET"]), Route("/invocations", invocations, methods=["POST"])]
+        routes=[Route("/ping", ping, methods=["GET"]), Route("/invocations", invocations, methods=["POST"])],
+        exception_handlers={HTTPException: refused},
     )
 
 
@@ -69,7 +79,7 @@ def _check_type(request: Request) -> None:
 
 async def _body(request: Request, limits: Limits) -> bytes:
     too_large = HTTPException(413, f"the body is larger than {limits.max_bytes} bytes")
-    if int(request.headers.get("content-length", 0)) > limits.max_bytes:
+    if _declared_bytes(request) > limits.max_bytes:
         raise too_large
     body = bytearray()
     try:
@@ -80,7 +90,17 @@ async def _body(request: Request, limits: Limits) -> bytes:
                     raise too_large
     except TimeoutError as error:
         raise HTTPException(408, f"the body did not arrive within {limits.body_seconds:g} s") from error
+    except ClientDisconnect as error:
+        raise HTTPException(400, "the client went away") from error
+    request.scope[BODY] = "read"
     return bytes(body)
+
+
+def _declared_bytes(request: Request) -> int:
+    text = request.headers.get("content-length", "0")
+    if not (text.isascii() and text.isdigit() and len(text) <= LENGTH_DIGITS):
+        raise HTTPException(400, f"the content length {text[:LENGTH_DIGITS]!r} is not a number of bytes")
+    return int(text)
 
 
 def _answer(predict: Predict, body: bytes, max_pixels: int) -> bytes:

@@ -52,6 +52,23 @@ class ObjectMissing(FinalError):
     """A file or object that should be there is not."""
 
 
+class RecordMismatch(FinalError):
+    """A file of the work directory is not the one that was written for the tile.
+
+    Attributes:
+        finding: Which file, and what it is.
+    """
+
+    def __init__(self, uri: str, what: str) -> None:
+        self.finding = str(redact(f"{uri}: {what}"))
+        self._arguments = (uri, what)
+        super().__init__(f"{self.finding}. Run again: what does not fit is computed anew")
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Rebuilt from both arguments where another process has raised it."""
+        return type(self), self._arguments
+
+
 class UnreadableImage(FinalError):
     """The image cannot be decoded."""
 

@@ -8,6 +8,8 @@ import shapely
 from shapely import GeometryCollection, MultiPolygon, Point
 
 from tasks.core import labels as label_masks
+from tasks.core.extent_grid import check_on_grid
+from tasks.core.extent_wkb import LITTLE_ENDIAN, read_layout
 from tasks.core.labels import BoolMask, LabelArray
 from tasks.core.polygons import mask_polygons, to_crs
 from tasks.core.records import Grid
@@ -44,24 +46,25 @@ class TileExtent:
 
     def to_bytes(self) -> bytes:
         """One WKB geometry collection: the three areas, then a point that carries the two pixel counts."""
-        return bytes(shapely.to_wkb(GeometryCollection([*self.areas, Point(self.flood_px, self.removed_px)])))
+        collection = GeometryCollection([*self.areas, Point(self.flood_px, self.removed_px)])
+        return bytes(shapely.to_wkb(collection, byte_order=LITTLE_ENDIAN))
 
     @classmethod
-    def from_bytes(cls, content: bytes) -> Self:
-        """Rebuild from ``to_bytes``.
+    def from_bytes(cls, content: bytes, grid: Grid) -> Self:
+        """Rebuild from ``to_bytes``: GEOS gets what is of our own layout and lies on the grid, nothing else.
 
         Raises:
-            ValueError: The content is damaged, or is something else.
+            ValueError: The content is damaged, is something else, or is no extent of this grid.
         """
         try:
-            collection = shapely.from_wkb(content)
-            *areas, counts = collection.geoms
-            flood, observed, unassessed = areas
-            extent = cls(flood, observed, unassessed, int(counts.x), int(counts.y))
-        except (shapely.errors.ShapelyError, AttributeError, TypeError, ValueError) as error:
-            raise ValueError(f"not a tile's extent ({len(content)} bytes): {error}") from error
+            outlines, counts = read_layout(content)
+            check_on_grid(outlines, counts, grid)
+            flood, observed, unassessed, _ = shapely.from_wkb(content).geoms
+            extent = cls(flood, observed, unassessed, *counts)
+        except (shapely.errors.ShapelyError, ValueError) as error:
+            raise ValueError(f"not this tile's extent ({len(content)} bytes): {error}") from error
         if not shapely.is_valid(extent.areas).all():
-            raise ValueError(f"a tile's extent of {len(content)} bytes holds invalid polygons")
+            raise ValueError(f"not this tile's extent ({len(content)} bytes): its polygons are invalid")
         return extent
 
 

@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import PurePosixPath
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from tasks.core.errors import UnreadableImage
 from tasks.core.records import Grid, Tile
@@ -19,6 +19,8 @@ from tasks.core.records import Grid, Tile
 PREPARE_VERSION = 2
 PREDICT_VERSION = 1
 EXTRACT_VERSION = 1
+
+Stage = Literal["prepare", "predict", "extract"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,14 @@ class TileJob:
     def extent_uri(self) -> str:
         """The polygons."""
         return f"{self.work_directory}/cache/extract/{self.extract_key}.wkb"
+
+    def key(self, stage: Stage) -> str:
+        """Content key of a stage."""
+        return {"prepare": self.prepare_key, "predict": self.predict_key, "extract": self.extract_key}[stage]
+
+    def record_uri(self, stage: Stage) -> str:
+        """What a stage's files hold: JSON, written after them, in a folder that holds nothing else."""
+        return f"{self.work_directory}/cache/records/{stage}/{self.key(stage)}.json"
 
     @property
     def resized(self) -> Grid:

@@ -98,6 +98,10 @@ class Ledger:
         account.stage, account.error = stage, str(redact(error))
         account.seconds[stage] = seconds
 
+    def warn(self, tile: str, warning: str) -> None:
+        """Note what a person should know of a tile, whatever becomes of it."""
+        self._accounts[tile].warnings.append(str(redact(warning)))
+
     def drop(self, tile: str, reason: str) -> None:
         """Note that a person has left the tile out of the product; one that failed stays failed."""
         account = self._accounts[tile]

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import pyogrio
 
+from tasks.core.assessment import DONE
 from tasks.core.layer_records import Layer
 from tasks.core.shapefiles import LIMIT_BYTES, tile_stems, write_shapefile
 from tasks.core.vector_files import gdal_options, incomplete, write_vector
@@ -42,7 +43,7 @@ LAYERS = {
     "area_observed": About("Area observed", f"Ground that the model answered for. {CLOUD}"),
     "not_assessed": About(
         "Area not assessed",
-        "Ground without an answer: tiles that failed, and labels left out as flood with cloud. "
+        "Ground without an answer: tiles that failed or were dropped, and labels left out as flood with cloud. "
         "observed_elsewhere is the share (0 to 1) that an overlapping tile saw.",
     ),
     "tiles": About("Tiles", "Every tile with its state; without geometry where its place is not known."),
@@ -55,6 +56,8 @@ def write_layers(
     layers: Sequence[Layer], folder: Path, *, title: str = "Flood extent", limit_bytes: int = LIMIT_BYTES
 ) -> tuple[str, ...]:
     """Write ``flood_extent.gpkg``, the shapefiles of the whole, and ``tiles/<tile>.shp`` for every answered tile.
+
+    A tile that failed or was dropped gets none: an empty file would say that there is no flood.
 
     Args:
         layers: As ``layers.assemble`` gives them; their order is the order in the GeoPackage.
@@ -123,7 +126,7 @@ def _tile_shapefiles(layers: dict[str, Layer]) -> Iterator[tuple[Path, Layer]]:
 
 def _answered(tiles: Layer) -> list[str]:
     states = zip(tiles.columns["tile"], tiles.columns["state"], strict=True)
-    return [str(tile) for tile, state in states if state != "failed"]
+    return [str(tile) for tile, state in states if state == DONE]
 
 
 def _rows_by_tile(layer: Layer) -> dict[str, list[int]]:

@@ -77,7 +77,7 @@ def _product(*errors: str) -> list[Layer]:
     observed = Layer(
         "area_observed", "MultiPolygon", CRS, _array(MultiPolygon([box(0, 0, 20, 20)])), {"area_m2": np.array([400.0])}
     )
-    states = {"a.jp2": "done", "sub/Ü 洪.JP2": "done", "bad.jp2": "failed"}
+    states = {"a.jp2": "done", "sub/Ü 洪.JP2": "done", "bad.jp2": "failed", "glare.jp2": "dropped"}
     return [
         _extent(DOUGHNUT),
         _by_tile((1, "a.jp2", flood)),
@@ -134,7 +134,7 @@ def test_writing_again_replaces_the_geopackage(tmp_path: Path) -> None:
 
 
 def test_every_shapefile_is_complete_for_other_programs(tmp_path: Path) -> None:
-    """Each has index, table, CRS and code page; answered tiles have one even without flood, failed ones none."""
+    """Each has index, table, CRS and code page; answered tiles have one even without flood, others none."""
     product_files.write_layers(_product(), tmp_path)
     stems = ["flood_extent", "area_observed", "not_assessed", "tiles/a", "tiles/sub/Ü 洪"]
     assert sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.shp")) == sorted(

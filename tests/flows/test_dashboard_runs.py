@@ -83,6 +83,7 @@ def test_a_review_outlasts_the_heartbeats_and_goes_on_as_decided(
     }
     assert record["counts"] == {"tiles": 6, "done": 5, "failed": 0, "dropped": 1, "unplaced": 0}
     assert record["tiles"][0]["error"] == "dropped in review: glare"
+    assert Path(FIRST).stem not in {path.stem for path in (tmp_path / "out").glob("*/tiles/*.shp")}
     assert stage_runs(dashboard, run) == before
 
 

@@ -7,12 +7,15 @@ import time
 from pathlib import Path
 from typing import Any
 
+import cv2
 import httpx
 import numpy as np
 import pyogrio
 import pytest
 import shapely
 from command_line import CommandLine, Scene
+
+from tasks.core.valid_masks import encode_valid
 
 RECORD_SECONDS = 60
 ENDED = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
@@ -234,6 +237,34 @@ def test_a_hostile_cached_result_is_not_executed(command: CommandLine, scene: Sc
     assert len(results) == 6
     assert command("run", scene.dataset)[0] == 0
     assert stages(command.record(), "cached") == [["prepare", "predict"]] * 6
+
+
+def exchange(files: list[Path]) -> None:
+    """Give each of two files the other's content."""
+    first, second = (path.read_bytes() for path in files)
+    assert first != second
+    files[0].write_bytes(second)
+    files[1].write_bytes(first)
+
+
+def test_another_tiles_answers_are_not_believed(command: CommandLine, scene: Scene) -> None:
+    """Exchanged labels and polygons, and a valid mask that leaves nothing, are named and made again: same extent."""
+    assert command("run", scene.dataset)[0] == 0
+    clean = command.record()
+    cache = command.folder / "work" / "cache"
+    exchange(sorted((cache / "predict").glob("*.png"))[:2])
+    exchange(sorted((cache / "extract").glob("*.wkb"))[2:4])
+    blackened = sorted((cache / "prepare").glob("*.valid.png"))[5]
+    blackened.write_bytes(encode_valid(np.zeros(cv2.imread(str(blackened)).shape[:2], np.bool_)))
+    status, said = command("run", scene.dataset)
+    assert status == 0, said
+    again = command.record()
+    assert again["content_hash"] == clean["content_hash"]
+    warned = [warning for tile in again["tiles"] for warning in tile["warnings"]]
+    assert [warning.endswith("not the file that its record names; it is computed again") for warning in warned] == [
+        True
+    ] * 5
+    assert warned[0] in next((command.folder / "logs").glob(f"*{again['flow_run_id'][:8]}.log")).read_text()
 
 
 @pytest.mark.parametrize("content", [pytest.param(b"", marks=pytest.mark.slow), b"damaged"])

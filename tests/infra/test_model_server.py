@@ -4,41 +4,22 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 
 import cv2
 import httpx
 import numpy as np
 import pytest
-import uvicorn
+from model_serving import LIMITS, serving
 from numpy.typing import NDArray
 
 from infra.model_server.__main__ import listen
-from infra.model_server.app import Limits, create_app
 from infra.model_server.models import Predict
 from tasks.core.errors import EndpointRefused
-
-LIMITS = Limits(max_bytes=100_000, max_pixels=200 * 200, body_seconds=0.5, concurrency=2)
 
 
 def red_as_labels(nrg: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """A model whose answer shows which band came second."""
     return (nrg[..., 1] > 127).astype(np.uint8)
-
-
-@contextmanager
-def serving(predict: Predict, limits: Limits = LIMITS) -> Iterator[str]:
-    """A server in a thread; its address."""
-    listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(create_app(predict, limits), lifespan="off", log_level="critical"))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        thread.join()
-        listener.close()
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from infra.model_server import models, onnx_model
+from infra.model_server import models, onnx_files, onnx_model
 from tasks.core.errors import EndpointRefused
 
 onnx = pytest.importorskip("onnx", reason="needs the extras onnx and dev")
@@ -148,7 +148,164 @@ def constant(path: Path, answer: list[int]) -> Path:
     [([0, 1, 2, 3], 2, "labels 0 to 3"), ([0, 1, 2, 0], 5, r"\(2, 2\) labels for \(5, 5\) pixels")],
 )
 def test_an_answer_without_a_meaning_is_an_error(answer: list[int], size_px: int, words: str, tmp_path: Path) -> None:
-    """Unknown labels and masks of another size are not passed on."""
+    """Unknown labels and masks of another size are not passed on, and asking again would not help."""
     model = onnx_model.load(constant(tmp_path / "m.onnx", answer))
-    with pytest.raises(ValueError, match=words):
+    with pytest.raises(EndpointRefused, match=rf"model m\.onnx answered {words}"):
         model.predict(np.zeros((size_px, size_px, 3), np.uint8))
+
+
+def scored(path: Path, numbers: list[list[float]], element: int = TensorProto.FLOAT) -> onnx_model.OnnxModel:
+    """A model that answers these scores of a row of pixels, a list a class, whatever it is asked."""
+    value = helper.make_tensor("c", element, [1, len(numbers), 1, len(numbers[0])], np.ravel(numbers))
+    nodes = [helper.make_node("Constant", [], ["c"], value=value), helper.make_node("Identity", ["c"], ["y"])]
+    output = helper.make_tensor_value_info("y", element, (1, "classes", *DYNAMIC))
+    return onnx_model.load(saved(path, nodes, (1, 3, *DYNAMIC), output))
+
+
+NAN, INF = float("nan"), float("inf")
+
+
+@pytest.mark.parametrize(
+    ("numbers", "words"),
+    [
+        ([[NAN, NAN], [NAN, NAN]], "NaN or infinity in 2 of 2 pixels"),
+        ([[0.1, 0.9], [0.9, NAN], [0.0, 0.0]], "NaN or infinity in 1 of 2 pixels"),
+        ([[NAN, 0.9], [0.9, 0.1]], "NaN or infinity in 1 of 2 pixels"),
+        ([[0.1, 0.9], [INF, 0.1]], "NaN or infinity in 1 of 2 pixels"),
+        ([[-INF, 0.9], [-INF, 0.1]], "NaN or infinity in 1 of 2 pixels"),
+        ([[0.5, 0.0], [0.5, 0.0]], "the same score for every class in every pixel"),
+    ],
+)
+def test_no_answer_is_not_taken_for_no_flood(numbers: list[list[float]], words: str, tmp_path: Path) -> None:
+    """Scores that decide nothing are refused for good, naming the model, instead of labelling all of it as dry."""
+    model = scored(tmp_path / "m.onnx", numbers)
+    with pytest.raises(EndpointRefused, match=rf"model m\.onnx answered {words}"):
+        model.predict(np.zeros((1, len(numbers[0]), 3), np.uint8))
+
+
+@pytest.mark.parametrize(
+    ("numbers", "expected"),
+    [
+        ([[-INF, 0.9], [0.9, -INF], [-INF, -INF]], [1, 0]),
+        ([[0.5, 0.5], [0.5, 0.9]], [0, 1]),
+        ([[0.1, 0.1], [0.9, 0.9]], [1, 1]),
+    ],
+)
+def test_an_answer_may_be_certain_or_uniform(numbers: list[list[float]], expected: list[int], tmp_path: Path) -> None:
+    """The logarithm of a probability of 0, a tie in some pixels, and one label everywhere are answers."""
+    model = scored(tmp_path / "m.onnx", numbers)
+    assert model.predict(np.zeros((1, 2, 3), np.uint8)).tolist() == [expected]
+
+
+@pytest.mark.parametrize("classes", [1, 4])
+def test_another_number_of_classes_than_declared_is_refused(classes: int) -> None:
+    """A model that leaves its number of classes open is judged by its answer."""
+    scores = np.zeros((1, classes, 2, 2), np.float32)
+    with pytest.raises(ValueError, match=f"scores of {classes} classes"):
+        onnx_model._labels(scores, (2, 2), channels_first=True)
+
+
+def test_one_channel_is_refused_when_it_is_declared(tmp_path: Path) -> None:
+    """A single score a pixel has no largest class: taken for scores it would be dry everywhere."""
+    output = helper.make_tensor_value_info("y", TensorProto.FLOAT, (1, 1, *DYNAMIC))
+    mean = helper.make_node("ReduceMean", ["x"], ["y"], axes=[1])
+    with pytest.raises(EndpointRefused, match="knows 1 classes"):
+        onnx_model.load(saved(tmp_path / "m.onnx", [mean], (1, 3, *DYNAMIC), output))
+
+
+def with_weights(path: Path, weights: list[float], location: str = "weights.bin") -> Path:
+    """Scores of three classes, the bands times ``weights``, which lie in a file of their own."""
+    output = helper.make_tensor_value_info("y", TensorProto.FLOAT, (1, 3, *DYNAMIC))
+    tensor = helper.make_tensor("w", TensorProto.FLOAT, [1, 3, 1, 1], np.array(weights, "<f4").tobytes(), raw=True)
+    image = helper.make_tensor_value_info("x", TensorProto.FLOAT, (1, 3, *DYNAMIC))
+    graph = helper.make_graph([helper.make_node("Mul", ["x", "w"], ["y"])], "tiny", [image], [output], [tensor])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=10)
+    onnx.save(model, path, save_as_external_data=True, location=location, size_threshold=0)
+    return path
+
+
+def test_weights_in_another_file_are_part_of_the_identity(nrg: NDArray[np.uint8], tmp_path: Path) -> None:
+    """Other weights under the same name are another model, whatever their file is called."""
+    path = with_weights(tmp_path / "m.onnx", [1, 1, 1])
+    before, answered = models.identity(str(path)), models.load(str(path))(nrg)
+    (tmp_path / "weights.bin").write_bytes(np.array([-1, -1, -1], "<f4").tobytes())
+    assert models.identity(str(path)) != before
+    assert not np.array_equal(models.load(str(path))(nrg), answered)
+
+
+def referring(path: Path, location: str) -> Path:
+    """A model whose weights are said to lie somewhere."""
+    model = onnx.load(with_weights(path, [1, 1, 1]), load_external_data=False)
+    model.graph.initializer[0].external_data[0].value = location
+    path.write_bytes(model.SerializeToString())
+    return path
+
+
+def linked(path: Path) -> Path:
+    """A model whose weights are a link to a file elsewhere."""
+    (with_weights(path, [1, 1, 1]).parent / "weights.bin").rename(path.parent / "elsewhere.bin")
+    (path.parent / "weights.bin").symlink_to("elsewhere.bin")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda path: referring(path, "/etc/hostname"), "own folder"),
+        (lambda path: referring(path, "../weights.bin"), "own folder"),
+        (lambda path: referring(path, ""), "own folder"),
+        (lambda path: referring(path, "gone.bin"), "not there"),
+        (linked, "is a link"),
+        (lambda path: path.write_bytes(b"\x3a\xff\x01") and path, "cannot be loaded"),
+        (lambda path: path.write_bytes(b"\x0b") and path, "cannot be loaded"),
+        (lambda path: path.write_bytes(b"") or path, "cannot be loaded"),
+    ],
+)
+@pytest.mark.parametrize("use", [onnx_model.identity, onnx_model.load])
+def test_weights_elsewhere_are_refused(make: type, words: str, use: type, tmp_path: Path) -> None:
+    """What a model's answers depend on is known and lies in its folder, or the model is neither named nor loaded."""
+    with pytest.raises(EndpointRefused, match=words):
+        use(make(tmp_path / "m.onnx"))
+
+
+def test_every_place_of_a_tensor_is_looked_into() -> None:
+    """The fields that are followed are those by which the ONNX package's own schema leads to a tensor."""
+    from onnx import onnx_ml_pb2 as schema  # noqa: PLC0415 - generated
+
+    leads: dict[str, dict[int, str]] = {}
+    messages = {kind.name: kind for kind in schema.DESCRIPTOR.message_types_by_name.values()}
+    wanted = {"TensorProto"}
+    while True:
+        for name, message in messages.items():
+            inner = {one.number: one.message_type.name for one in message.fields if one.message_type}
+            leads[name] = {number: kind for number, kind in inner.items() if kind in wanted}
+        found = wanted | {name for name, fields in leads.items() if fields}
+        if found == wanted:
+            break
+        wanted = found
+    assert {name: fields for name, fields in leads.items() if fields} == onnx_files.FIELDS
+
+
+def nested(tensor: object, inside: str) -> object:
+    """A model that holds the tensor only in a branch, a function, or a sparse initializer."""
+    branch = helper.make_graph([], "branch", [], [], [tensor])
+    node = helper.make_node("If", ["c"], ["y"], then_branch=branch, else_branch=branch)
+    constant_node = helper.make_node("Constant", [], ["y"], value=tensor)
+    graph = helper.make_graph([node] if inside == "branch" else [], "g", [], [])
+    if inside == "sparse":
+        graph.sparse_initializer.add().values.CopyFrom(tensor)
+    functions = []
+    if inside == "function":
+        opset = helper.make_opsetid("", 17)
+        functions = [helper.make_function("own", "F", [], ["y"], [constant_node], [opset])]
+    return helper.make_model(graph, functions=functions)
+
+
+@pytest.mark.parametrize("inside", ["branch", "function", "sparse"])
+def test_weights_of_nested_tensors_are_found(inside: str, tmp_path: Path) -> None:
+    """Also where only a branch, a function or a sparse tensor refers to them."""
+    tensor = helper.make_tensor("w", TensorProto.FLOAT, [1], b"1234", raw=True)
+    onnx.external_data_helper.set_external_data(tensor, "deep.bin")
+    (tmp_path / "deep.bin").write_bytes(b"1234")
+    (tmp_path / "m.onnx").write_bytes(nested(tensor, inside).SerializeToString())
+    assert onnx_files.weight_files(tmp_path / "m.onnx") == [tmp_path / "deep.bin"]

@@ -179,12 +179,10 @@ def test_model_identity_follows_the_files_content(tmp_path: Path) -> None:
     """Cached predictions are reused only for the very same model."""
     path = tmp_path / "model.onnx"
     identities = {LocalEndpoint("water-index").model_identity()}
-    for content in (b"one", b"two"):
-        path.write_bytes(content)
+    for ir_version in (b"\x0a", b"\x0b"):
+        path.write_bytes(b"\x08" + ir_version)  # all that such a model says
         identities.add(LocalEndpoint(str(path)).model_identity())
-    (tmp_path / "model.onnx.data").write_bytes(b"weights")
-    identities.add(LocalEndpoint(str(path)).model_identity())
-    assert len(identities) == 4
+    assert len(identities) == 3
     assert water_index.identity() in identities
 
 

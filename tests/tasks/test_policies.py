@@ -25,7 +25,7 @@ from prefect.task_runners import ThreadPoolTaskRunner
 
 from tasks.core.errors import CutShort, EndpointUnavailable, TransientError, UnusableArgument
 from tasks.policies import by_content, is_transient, remembering, results_in, tile_task
-from tasks.results import PLAIN_JSON
+from tasks.results import LARGEST_RECORD_BYTES, PLAIN_JSON
 from tasks.services import storage
 
 
@@ -39,8 +39,8 @@ class Touch:
         return (Path.touch, (self.path,))
 
 
-def record(result: Any, serializer: Serializer) -> bytes:
-    metadata = ResultRecordMetadata(storage_key="k", serializer=serializer)
+def record(result: Any, serializer: Serializer, key: str = "k") -> bytes:
+    metadata = ResultRecordMetadata(storage_key=key, serializer=serializer)
     return ResultRecord(metadata=metadata, result=result).serialize()
 
 
@@ -76,7 +76,7 @@ def stored(folder: str, content: bytes) -> Any:
 def test_a_result_comes_back(folder: str, read: Reader) -> None:
     """What a task returned is what a later run reads, and it lies below the work directory under its key."""
     store: Any = results_in(folder)
-    store.write_path("predict-1", record({"seconds": 1.5}, PLAIN_JSON))
+    store.write_path("predict-1", record({"seconds": 1.5}, PLAIN_JSON, "predict-1"))
     assert ResultRecord.deserialize(read(store, "predict-1")).result == {"seconds": 1.5}
     assert [info.relative_path for info in storage.list_objects(folder)] == ["predict-1"]
 
@@ -103,10 +103,51 @@ def test_a_pickled_result_is_not_read(folder: str, tmp_path: Path, read: Reader)
 )
 def test_a_result_that_names_another_decoder_is_not_read(folder: str, serializer: Serializer, read: Reader) -> None:
     """JSON too runs code where the record names a decoder or another library."""
-    content = json.loads(record({"x": 1}, PLAIN_JSON))
+    content = json.loads(record({"seconds": 1}, PLAIN_JSON))
     content["metadata"]["serializer"] = serializer.model_dump()
     with pytest.raises(ValueError, match="not plain JSON"):
         read(stored(folder, json.dumps(content).encode()), "k")
+
+
+@READERS
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"[]",
+        b"5",
+        b"[" * 100_000,
+        b'{"metadata": 5, "result": "{}"}',
+        record({"seconds": 1.5}, PLAIN_JSON).replace(b'"result"', b'"other"'),
+        record({"seconds": 1.5}, PLAIN_JSON, "another-key"),
+        record({"seconds": 1.5}, PLAIN_JSON) + b" " * LARGEST_RECORD_BYTES,
+        record({}, PLAIN_JSON),
+        record([], PLAIN_JSON),
+        record({"seconds": "x"}, PLAIN_JSON),
+        record({"seconds": -1}, PLAIN_JSON),
+        record({"seconds": float("nan")}, PLAIN_JSON),
+        record({"seconds": 10**400}, PLAIN_JSON),
+        record({"seconds": 1, "warnings": 5}, PLAIN_JSON),
+        record({"seconds": 1, "warnings": [5]}, PLAIN_JSON),
+        record({"seconds": 1, "flood_px": "many"}, PLAIN_JSON),
+    ],
+)
+def test_a_result_of_another_shape_is_not_read(tmp_path: Path, content: bytes, read: Reader) -> None:
+    """What a run could not enter into its own record is refused before it is handed on."""
+    with pytest.raises(ValueError, match=r"."):
+        read(stored(f"{tmp_path}/kept/results", content), "k")
+
+
+@pytest.mark.usefixtures("prefect_api")
+def test_a_result_of_another_shape_is_computed_anew(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """It costs its own tile a second computation, and the run's log names the file."""
+    ran: list[str] = []
+    states(counting(ran), str(tmp_path))
+    forged = tmp_path / "results" / "predict-key-a"
+    forged.write_bytes(record({"seconds": "x", "warnings": 5}, PLAIN_JSON, "predict-key-a"))
+    again = states(counting(ran), str(tmp_path))
+    assert [state.name for state in again] == ["Completed", "Cached"]
+    assert f"{forged}: not the result that its name promises" in caplog.text
 
 
 def test_results_in_s3_are_kept_by_prefect_aws(bucket: str) -> None:

@@ -1,0 +1,55 @@
+"""The files of a tile in the work directory: written with a record of their content, read only if they fit it."""
+
+from collections.abc import Mapping
+
+from tasks.core.errors import RecordMismatch
+from tasks.core.jobs import Stage, TileJob
+from tasks.core.stage_records import LARGEST_RECORD_BYTES, FileHash, StageRecord
+from tasks.services import storage
+
+# What no file of a tile exceeds, so that a forged record makes nobody read more: 160 bytes of polygons around each
+# second pixel of a chessboard, and what a file has of its own.
+BYTES_A_PIXEL, BYTES_BESIDE = 160, 8 << 20
+
+
+def keep(job: TileJob, stage: Stage, files: Mapping[str, bytes]) -> None:
+    """Write the files of a stage (content by URI), then their record: without it they are not believed."""
+    for uri, content in files.items():
+        storage.write_bytes(uri, content)
+    hashes = {storage.name(uri): FileHash.of(content) for uri, content in files.items()}
+    record = StageRecord(stage=stage, key=job.key(stage), tile_content=job.tile.content_hash, files=hashes)
+    storage.write_bytes(job.record_uri(stage), record.to_bytes())
+
+
+def read(job: TileJob, stage: Stage, *uris: str) -> list[bytes]:
+    """The content of some files of a stage, in this order: one request for the record, and one for each.
+
+    Raises:
+        ObjectMissing: There is no record, or no such file.
+        RecordMismatch: The record is not of this stage of this tile, or a file is not the one that it names.
+    """
+    record = _record(job, stage)
+    return [_content(job, uri, record) for uri in uris]
+
+
+def _record(job: TileJob, stage: Stage) -> StageRecord:
+    uri = job.record_uri(stage)
+    try:
+        record = StageRecord.from_bytes(storage.read_range(uri, 0, LARGEST_RECORD_BYTES + 1))
+    except ValueError as error:
+        raise RecordMismatch(uri, "not the record of a tile's stage") from error
+    if (record.stage, record.key, record.tile_content) != (stage, job.key(stage), job.tile.content_hash):
+        raise RecordMismatch(uri, "the record of another tile or stage")
+    return record
+
+
+def _content(job: TileJob, uri: str, record: StageRecord) -> bytes:
+    expected = record.files.get(storage.name(uri))
+    largest = BYTES_BESIDE + BYTES_A_PIXEL * job.resized.width_px * job.resized.height_px
+    if expected is None or expected.size_bytes > largest:
+        raise RecordMismatch(job.record_uri(record.stage), f"its record names no usable {storage.name(uri)}")
+    # No more than a byte too many: the file may be any that somebody has put there.
+    content = storage.read_range(uri, 0, expected.size_bytes + 1)
+    if len(content) != expected.size_bytes or FileHash.of(content) != expected:
+        raise RecordMismatch(uri, "not the file that its record names")
+    return content
