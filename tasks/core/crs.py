@@ -4,7 +4,7 @@ import re
 from functools import lru_cache
 
 from pyproj import CRS
-from pyproj.crs import Datum, Ellipsoid
+from pyproj.crs import Datum, Ellipsoid  # type: ignore[attr-defined] # documented there, from a private module
 from pyproj.exceptions import CRSError
 
 from tasks.core.errors import UnusableArgument
