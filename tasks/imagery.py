@@ -1,9 +1,5 @@
 """Stage prepare: the JPEG2000 frame becomes a small JPEG, a valid mask and a preview."""
 
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import cv2
@@ -16,6 +12,7 @@ from tasks.core.preparation import PreparedImage, prepare_image
 from tasks.core.valid_masks import encode_valid
 from tasks.policies import tile_task
 from tasks.services import storage
+from tasks.services.frame_files import at_hand
 from tasks.timing import timed
 
 PREVIEW_PX = 512
@@ -36,30 +33,18 @@ def prepare(job: TileJob) -> PreparedImage:
 
     Raises:
         UnreadableImage: What the header probe found wrong, or the decoder.
+        ChangedSinceListed: The frame is not the one that was listed; nothing is written then.
         StorageUnavailable: A retry may help.
     """
     size = job.resized
     if job.tile.grid is None:
         raise UnreadableImage(f"{job.tile.uri}: its place is unknown")
-    with _at_hand(job) as path:
+    with at_hand(job.tile) as path:
         prepared = prepare_image(path, job.tile.grid, size.width_px, size.height_px, max_pixels=job.max_pixels)
     storage.write_bytes(job.jpeg_uri, prepared.jpeg)
     storage.write_bytes(job.preview_uri, _preview(prepared.jpeg))
     storage.write_bytes(job.valid_uri, encode_valid(prepared.valid))
     return prepared
-
-
-@contextmanager
-def _at_hand(job: TileJob) -> Iterator[Path]:
-    """The image as a local file with its sidecars beside it: fetched whole, because a decoder would read it all."""
-    if not storage.is_s3(job.tile.uri):
-        yield Path(job.tile.uri)
-        return
-    with tempfile.TemporaryDirectory(prefix="flood-extent-") as folder:
-        for uri in (*job.tile.sidecars, job.tile.uri):
-            path = Path(folder) / storage.name(uri)
-            storage.fetch(uri, path)
-        yield path
 
 
 def _preview(jpeg: bytes) -> bytes:

@@ -52,6 +52,10 @@ class ObjectMissing(FinalError):
     """A file or object that should be there is not."""
 
 
+class ChangedSinceListed(FinalError):
+    """A file or object is not what it was when the run listed it."""
+
+
 class UnreadableImage(FinalError):
     """The image cannot be decoded."""
 

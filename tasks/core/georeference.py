@@ -28,7 +28,7 @@ def settle(header: Header, crs: str | None, name: str) -> Grid:
     """
     given = None if crs is None else given_crs(crs)
     if header.transform is None:
-        missing = "neither CRS nor transform" if header.crs is None else "no transform"
+        missing = "no transform" if header.crs or given else "neither CRS nor transform"
         also = "" if header.crs or given else ", and give the CRS as crs (such as EPSG:7855)"
         raise NoGeoreference(f"{name}: {missing}. Put a world file (.j2w) beside it{also}")
     settled = _settle_crs(header.crs, given, name)

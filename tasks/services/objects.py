@@ -29,6 +29,7 @@ class ObjectInfo:
         size_bytes: Its size.
         etag: S3's ETag without quotes; None for local files.
         modified_at: Time of the last change, seconds since the epoch.
+        stamp: Changes with every writing: the ETag; of a local file its inode, size and times, as the system has them.
     """
 
     uri: str
@@ -36,6 +37,7 @@ class ObjectInfo:
     size_bytes: int
     etag: str | None = None
     modified_at: float = 0.0
+    stamp: str = ""
 
 
 def is_s3(uri: str) -> bool:
