@@ -8,10 +8,12 @@ from prefect.logging import get_run_logger
 
 from tasks.core.errors import UnreadableImage
 from tasks.core.jobs import TileJob
-from tasks.core.preparation import PreparedImage, prepare_image
+from tasks.core.preparation import PreparedImage
 from tasks.core.valid_masks import encode_valid
 from tasks.policies import tile_task
 from tasks.services import storage
+from tasks.services.decoder import Decode, Request, decode
+from tasks.services.decoding import InChild, decoder_of
 from tasks.services.frame_files import at_hand
 from tasks.timing import timed
 
@@ -19,17 +21,21 @@ PREVIEW_PX = 512
 
 
 @tile_task("prepare")
-def prepare_tile(job: dict[str, Any]) -> dict[str, Any]:
+def prepare_tile(job: dict[str, Any], decode_in_child: InChild = "auto") -> dict[str, Any]:
     """Fetch, judge, decode and resize one tile; what is kept lies at the job's URIs."""
     with timed() as timing:
-        prepared = prepare(TileJob.from_dict(job))
+        prepared = prepare(TileJob.from_dict(job), decoder_of(job["tile"]["uri"], decode_in_child))
     for warning in prepared.warnings:
         get_run_logger().warning(warning)
     return {"seconds": timing.seconds, "warnings": list(prepared.warnings)}
 
 
-def prepare(job: TileJob) -> PreparedImage:
+def prepare(job: TileJob, decode: Decode = decode) -> PreparedImage:
     """Write the tile's JPEG, valid mask and preview.
+
+    Args:
+        job: What to do.
+        decode: Decodes in this process, or elsewhere.
 
     Raises:
         UnreadableImage: What the header probe found wrong, or the decoder.
@@ -40,7 +46,7 @@ def prepare(job: TileJob) -> PreparedImage:
     if job.tile.grid is None:
         raise UnreadableImage(f"{job.tile.uri}: its place is unknown")
     with at_hand(job.tile) as path:
-        prepared = prepare_image(path, job.tile.grid, size.width_px, size.height_px, max_pixels=job.max_pixels)
+        prepared = decode(Request(str(path), job.tile.grid, size.width_px, size.height_px, job.max_pixels))
     storage.write_bytes(job.jpeg_uri, prepared.jpeg)
     storage.write_bytes(job.preview_uri, _preview(prepared.jpeg))
     storage.write_bytes(job.valid_uri, encode_valid(prepared.valid))

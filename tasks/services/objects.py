@@ -10,11 +10,11 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from tasks.core.errors import UnusableArgument
+from tasks.core.file_names import safe_name
 
 S3_SCHEME = "s3://"
 FILE_SCHEME = "file://"
 LIST_SUFFIX = ".txt"
-FORBIDDEN = '/\\:*?"<>|'
 # Of 255: the locks and partial folders beside a product add to its name.
 NAME_BYTES = 180
 
@@ -92,9 +92,8 @@ def name(uri: str) -> str:
 def dataset_name(dataset: str) -> str:
     """What the product's folder is called: the last component of folder or prefix, or the stem of a ``.txt`` list.
 
-    Safe as a file name everywhere: characters that some system forbids become ``_``, dots and spaces at the ends go.
+    Safe as a file name everywhere (``file_names.safe_name``).
     """
     last = name(resolve(dataset))
     stem = last[: -len(LIST_SUFFIX)] if last.lower().endswith(LIST_SUFFIX) else last
-    safe = "".join("_" if character in FORBIDDEN or not character.isprintable() else character for character in stem)
-    return safe.encode(errors="replace")[:NAME_BYTES].decode(errors="ignore").strip(". ") or "dataset"
+    return safe_name(stem, NAME_BYTES) or "dataset"
