@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -34,7 +35,7 @@ from tasks.dataset import MEGA, Remembered
 from tasks.endpoint import EndpointLife, endpoint_name
 from tasks.progress import watcher
 from tasks.runlog import log_file
-from tasks.services import publishing, run_store, storage
+from tasks.services import decoding, publishing, run_store, storage
 from tasks.services.endpoint_kinds import SAGEMAKER, endpoint_service
 from tasks.stages import run_stage
 
@@ -182,7 +183,11 @@ class Run:
         """Run a stage for every tile that nothing has failed so far, and wait until each has ended."""
         jobs = [job for job in self.ledger.standing if job.tile.id not in self.settled]
         self.task_runs += len(jobs)
-        run_stage(stage, jobs, self.ledger, is_missing=lambda job: self.remembered.lacks(stage.name, job), **parameters)
+        try:
+            lacking = partial(self.remembered.lacks, stage.name)
+            run_stage(stage, jobs, self.ledger, is_missing=lacking, **parameters)
+        finally:
+            decoding.stop_idle()
 
     def predict(self, stage: Task[..., Any]) -> None:
         """Wait for the endpoint, then ask it for every tile, as many at a time as it serves well.
