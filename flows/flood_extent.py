@@ -15,6 +15,7 @@ from flows.parameters import (
     DeployMinutes,
     Endpoint,
     FloodLabels,
+    InChild,
     InstanceCount,
     InstanceType,
     InstanceTypes,
@@ -84,6 +85,7 @@ def flood_extent(
     log_storage_directory: Text = "logs",
     log_file_prefix: Text = "flood_extent",
     max_tile_megapixels: Megapixels = 400,
+    decode_in_child: InChild = "auto",
     aws_block: Text | None = None,
     kms_key: Text | None = None,
 ) -> State[Any]:
@@ -121,6 +123,7 @@ def flood_extent(
         log_storage_directory: Where the run's log file goes: local or s3://.
         log_file_prefix: Start of the log file's name.
         max_tile_megapixels: Largest image, in millions of pixels, that is decoded.
+        decode_in_child: Decode in child processes, where a crash costs one tile: always, never, or auto: frames in S3.
         aws_block: Name of a prefect-aws AwsCredentials block; without one, AWS's default chain is used.
         kms_key: KMS key that everything written to S3 is encrypted with; without one, as each bucket says.
     """
@@ -135,7 +138,7 @@ def flood_extent(
                 try:
                     if run.needs_endpoint:
                         run.endpoint.start(in_this_process)
-                    run.stage(prepare_tile)
+                    run.stage(prepare_tile, decode_in_child=decode_in_child)
                     run.predict(predict_tile)
                 finally:
                     run.endpoint.end()

@@ -24,6 +24,7 @@ Text = Annotated[str, Field(min_length=1)]
 InstanceType = Annotated[str, Field(pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9]+$")]
 InstanceTypes = Annotated[list[InstanceType], AfterValidator(_distinct)]
 Endpoint = Literal["local", "sagemaker"]
+InChild = Literal["auto", "always", "never"]
 InstanceCount = Annotated[int, Field(ge=1, le=20)]
 Width = Annotated[int, Field(ge=16, le=10_000)]
 SquareMetres = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -74,6 +75,7 @@ class RunParameters(BaseModel):
     log_storage_directory: Text = "logs"
     log_file_prefix: Text = "flood_extent"
     max_tile_megapixels: Megapixels = 400
+    decode_in_child: InChild = "auto"
     aws_block: Text | None = None
     kms_key: Text | None = None
 

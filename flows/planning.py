@@ -9,14 +9,13 @@ from flows.parameters import RunParameters
 from flows.redo import EarlierRun, completed_parameters
 from flows.run import estimate, plan_tiles
 from tasks.aws_access import aws_access
-from tasks.core.crs import given_crs
 from tasks.core.errors import UnusableArgument
 from tasks.core.jobs import TileJob
 from tasks.core.pace import minutes_by
 from tasks.core.plans import PREDICT, STAGES, Finding, Hosting, Plan, Verdict
 from tasks.core.records import Tile
-from tasks.dataset import MEGA, Remembered
-from tasks.services import datasets, run_store, storage
+from tasks.dataset import Remembered, probe_dataset
+from tasks.services import run_store, storage
 from tasks.services.endpoint_kinds import LOCAL, SAGEMAKER, endpoint_service
 
 # Of a model that cannot be had, no answer is remembered.
@@ -51,8 +50,7 @@ def _check(parameters: RunParameters) -> None:
 
 
 def _tiles(parameters: RunParameters, earlier: EarlierRun | None) -> list[Tile]:
-    crs = None if parameters.crs is None else given_crs(parameters.crs)
-    tiles = datasets.list_tiles(parameters.dataset, crs=crs, max_pixels=parameters.max_tile_megapixels * MEGA)
+    tiles = probe_dataset(parameters.dataset, parameters.crs, parameters.max_tile_megapixels)
     if earlier is not None:
         earlier.check_tiles(tiles)
     return tiles

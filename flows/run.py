@@ -35,7 +35,7 @@ from tasks.dataset import MEGA, Remembered
 from tasks.endpoint import EndpointLife, endpoint_name
 from tasks.progress import watcher
 from tasks.runlog import log_file
-from tasks.services import publishing, run_store, storage
+from tasks.services import decoding, publishing, run_store, storage
 from tasks.services.endpoint_kinds import SAGEMAKER, endpoint_service
 from tasks.stages import run_stage
 
@@ -194,7 +194,10 @@ class Run:
         """Run a stage for every tile that nothing has failed so far, and wait until each has ended."""
         jobs = [job for job in self.ledger.standing if job.tile.id not in self.settled]
         is_missing = partial(self.remembered.lacks, stage.name)
-        self.task_runs += run_stage(stage, jobs, self.ledger, is_missing=is_missing, **parameters)
+        try:
+            self.task_runs += run_stage(stage, jobs, self.ledger, is_missing=is_missing, **parameters)
+        finally:
+            decoding.stop_idle()
 
     def predict(self, stage: Task[..., Any]) -> None:
         """Wait for the endpoint, then ask it for every tile, as many at a time as it serves well.

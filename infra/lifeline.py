@@ -92,7 +92,14 @@ class Child:
                 os.close(self._parent_end)
 
 
-def start(command: Sequence[str], *, env: Mapping[str, str] | None = None, log: Path | None = None) -> Child:
+def start(
+    command: Sequence[str],
+    *,
+    env: Mapping[str, str] | None = None,
+    log: Path | None = None,
+    inherit_env: bool = True,
+    pass_fds: Sequence[int] = (),
+) -> Child:
     """Start a child that ends when this process does, provided that it calls ``watch_inherited`` early.
 
     Its own session keeps a Ctrl-C meant for the parent away from it.
@@ -101,6 +108,8 @@ def start(command: Sequence[str], *, env: Mapping[str, str] | None = None, log: 
         command: Program and arguments.
         env: Added to this process's environment.
         log: File that its standard output and error are appended to; discarded where None.
+        inherit_env: Whether the child has this process's environment; where not, `env` is all that it has.
+        pass_fds: Open files of this process that the child has too, under the same numbers.
 
     Raises:
         OSError: The program or the log cannot be opened.
@@ -108,7 +117,8 @@ def start(command: Sequence[str], *, env: Mapping[str, str] | None = None, log: 
     child_end, parent_end = os.pipe()
     _held.add(parent_end)
     try:
-        process = _spawn(command, {**os.environ, **(env or {}), FD_VARIABLE: str(child_end)}, log, child_end)
+        variables = {**(os.environ if inherit_env else {}), **(env or {}), FD_VARIABLE: str(child_end)}
+        process = _spawn(command, variables, log, (child_end, *pass_fds))
     except BaseException:
         _held.discard(parent_end)
         os.close(parent_end)
@@ -118,7 +128,9 @@ def start(command: Sequence[str], *, env: Mapping[str, str] | None = None, log: 
     return Child(process, log, parent_end)
 
 
-def _spawn(command: Sequence[str], env: Mapping[str, str], log: Path | None, child_end: int) -> subprocess.Popen[bytes]:
+def _spawn(
+    command: Sequence[str], env: Mapping[str, str], log: Path | None, pass_fds: Sequence[int]
+) -> subprocess.Popen[bytes]:
     if log is not None:
         log.parent.mkdir(parents=True, exist_ok=True)
     with Path(log or os.devnull).open("ab") as output:
@@ -128,7 +140,7 @@ def _spawn(command: Sequence[str], env: Mapping[str, str], log: Path | None, chi
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
-            pass_fds=(child_end,),
+            pass_fds=pass_fds,
             start_new_session=True,
         )
 

@@ -1,5 +1,6 @@
 """Stage list: what the dataset holds, and what each of its tiles still needs."""
 
+import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from tasks.core.jobs import TileJob
 from tasks.core.records import Tile
 from tasks.policies import run_task
 from tasks.services import datasets, storage, tile_files
+from tasks.services.image_lists import LIST_BUCKETS
 
 T = TypeVar("T")
 
@@ -24,11 +26,20 @@ MEGA = 1_000_000
 @run_task(name="list-tiles", task_run_name="list {dataset}")
 def list_tiles(dataset: str, crs: str | None, max_tile_megapixels: int) -> list[Tile]:
     """Every image of the dataset with its header judged; a bad header costs its own tile only."""
-    assigned = None if crs is None else given_crs(crs)
-    tiles = datasets.list_tiles(dataset, crs=assigned, max_pixels=max_tile_megapixels * MEGA)
+    tiles = probe_dataset(dataset, crs, max_tile_megapixels)
     bad = sum(tile.problem is not None for tile in tiles)
     get_run_logger().info("%d tiles in %s, %d of them unusable", len(tiles), dataset, bad)
     return tiles
+
+
+def probe_dataset(dataset: str, crs: str | None, max_tile_megapixels: int) -> list[Tile]:
+    """As the stage, outside a run."""
+    return datasets.list_tiles(
+        dataset,
+        crs=None if crs is None else given_crs(crs),
+        max_pixels=max_tile_megapixels * MEGA,
+        list_buckets=[name.strip() for name in os.environ.get(LIST_BUCKETS, "").split(",") if name.strip()],
+    )
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,5 @@
 """Stage prepare: the JPEG2000 frame becomes a small JPEG, a valid mask and a preview."""
 
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import cv2
@@ -12,55 +8,49 @@ from prefect.logging import get_run_logger
 
 from tasks.core.errors import UnreadableImage
 from tasks.core.jobs import TileJob
-from tasks.core.preparation import PreparedImage, prepare_image
+from tasks.core.preparation import PreparedImage
 from tasks.core.valid_masks import encode_valid
 from tasks.policies import tile_task
-from tasks.services import storage
 from tasks.services.cached_files import keep
+from tasks.services.decoder import Decode, Request, decode
+from tasks.services.decoding import InChild, decoder_of
+from tasks.services.frame_files import at_hand
 from tasks.services.tile_files import PREVIEW_PX
 from tasks.timing import timed
 
 
 @tile_task("prepare")
-def prepare_tile(job: dict[str, Any]) -> dict[str, Any]:
+def prepare_tile(job: dict[str, Any], decode_in_child: InChild = "auto") -> dict[str, Any]:
     """Fetch, judge, decode and resize one tile; what is kept lies at the job's URIs."""
     with timed() as timing:
-        prepared = prepare(TileJob.from_dict(job))
+        prepared = prepare(TileJob.from_dict(job), decoder_of(job["tile"]["uri"], decode_in_child))
     for warning in prepared.warnings:
         get_run_logger().warning(warning)
     return {"seconds": timing.seconds, "warnings": list(prepared.warnings)}
 
 
-def prepare(job: TileJob) -> PreparedImage:
+def prepare(job: TileJob, decode: Decode = decode) -> PreparedImage:
     """Write the tile's JPEG, valid mask and preview.
+
+    Args:
+        job: What to do.
+        decode: Decodes in this process, or elsewhere.
 
     Raises:
         UnreadableImage: What the header probe found wrong, or the decoder.
+        ChangedSinceListed: The frame is not the one that was listed; nothing is written then.
         StorageUnavailable: A retry may help.
     """
     size = job.resized
     if job.tile.grid is None:
         raise UnreadableImage(f"{job.tile.uri}: its place is unknown")
-    with _at_hand(job) as path:
-        prepared = prepare_image(
-            path, job.tile.grid, size.width_px, size.height_px, max_pixels=job.max_pixels, nodata=job.tile.nodata
+    with at_hand(job.tile) as path:
+        prepared = decode(
+            Request(str(path), job.tile.grid, size.width_px, size.height_px, job.max_pixels, job.tile.nodata)
         )
     preview, valid = _preview(prepared.jpeg), encode_valid(prepared.valid)
     keep(job, "prepare", {job.jpeg_uri: prepared.jpeg, job.preview_uri: preview, job.valid_uri: valid})
     return prepared
-
-
-@contextmanager
-def _at_hand(job: TileJob) -> Iterator[Path]:
-    """The image as a local file with its sidecars beside it: fetched whole, because a decoder would read it all."""
-    if not storage.is_s3(job.tile.uri):
-        yield Path(job.tile.uri)
-        return
-    with tempfile.TemporaryDirectory(prefix="flood-extent-") as folder:
-        for uri in (*job.tile.sidecars, job.tile.uri):
-            path = Path(folder) / storage.name(uri)
-            storage.fetch(uri, path)
-        yield path
 
 
 def _preview(jpeg: bytes) -> bytes:

@@ -1,18 +1,27 @@
-"""Coordinate reference systems: one name each, and which of them differ in datum alone."""
+"""Coordinate reference systems: one name each, which of them differ in datum alone, and which have no known datum."""
 
+import re
 from functools import lru_cache
 
 from pyproj import CRS
+from pyproj.crs import Datum, Ellipsoid  # type: ignore[attr-defined] # documented there, from a private module
 from pyproj.exceptions import CRSError
 
 from tasks.core.errors import UnusableArgument
 
 MIN_CONFIDENCE = 25  # candidates only: a code is used when the CRS it stands for is equivalent
+# What PROJ, GDAL, ESRI and EPSG call a datum that nobody has named; matched without case, spaces and punctuation.
+NO_DATUM = re.compile(
+    r"un(known|named|specified|defined|retrievable)|not(specified|known|defined)|userdefined|nodatum"
+    r"|^d?(none|na|null|custom|default|datum)?$"
+)
 
 
 @lru_cache(maxsize=256)
 def crs_name(definition: str) -> str | None:
     """One spelling a CRS: ``EPSG:7855`` where that code means an equivalent CRS, else WKT2.
+
+    PROJ takes a CRS of unknown datum for equal to any with the same ellipsoid: such a one is never named by a code.
 
     Args:
         definition: WKT, ``EPSG:n`` or anything else that PROJ reads. Only its horizontal part counts.
@@ -26,6 +35,8 @@ def crs_name(definition: str) -> str | None:
     crs = _horizontal(CRS.from_user_input(definition))
     if not (crs.is_projected or crs.is_geographic):
         return None
+    if _unknown_datum(crs) is not None:
+        return crs.to_wkt()
     code = crs.to_epsg(min_confidence=MIN_CONFIDENCE)
     # Axis order is left out: transforms of rasters are always x (east) first.
     if code is not None and CRS.from_epsg(code).equals(crs, ignore_axis_order=True):
@@ -37,7 +48,7 @@ def given_crs(value: str) -> str:
     """The name of a CRS that a person gave.
 
     Raises:
-        UnusableArgument: It is not a CRS, or places nothing on Earth.
+        UnusableArgument: It is not a CRS, places nothing on Earth, or has no known datum.
     """
     try:
         name = crs_name(value)
@@ -45,7 +56,15 @@ def given_crs(value: str) -> str:
         raise UnusableArgument(f"crs {value!r} is not a CRS. Give a code such as EPSG:7855, or WKT") from error
     if name is None:
         raise UnusableArgument(f"crs {value!r} is neither projected nor geographic. Give a code such as EPSG:7855")
+    datum = unknown_datum(name)
+    if datum is not None:
+        raise UnusableArgument(f"crs {value!r}: its datum is unknown ({datum}). Give a code such as EPSG:7855")
     return name
+
+
+def unknown_datum(definition: str) -> str | None:
+    """What a CRS calls its datum where that says only that the datum is unknown; None where it has a known one."""
+    return _unknown_datum(_horizontal(CRS.from_user_input(definition)))
 
 
 def differ_in_datum_only(first: str, second: str) -> bool:
@@ -57,6 +76,26 @@ def differ_in_datum_only(first: str, second: str) -> bool:
 def is_geographic(name: str) -> bool:
     """Whether coordinates are degrees (or another angle)."""
     return bool(CRS.from_user_input(name).is_geographic)
+
+
+def _unknown_datum(crs: CRS) -> str | None:
+    name = "" if crs.datum is None else crs.datum.name
+    if NO_DATUM.search(re.sub(r"[^a-z0-9]", "", name.lower())) or _is_only_ellipsoid(name):
+        return name or "without a name"
+    return None
+
+
+def _is_only_ellipsoid(name: str) -> bool:
+    """Whether a datum is called as an ellipsoid is, and no datum is (WGS 84 names both)."""
+    return not _is_known(Datum, name) and _is_known(Ellipsoid, name)
+
+
+def _is_known(kind: type[Datum | Ellipsoid], name: str) -> bool:
+    try:
+        kind.from_name(name)
+    except CRSError:
+        return False
+    return True
 
 
 def _horizontal(crs: CRS) -> CRS:

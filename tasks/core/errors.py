@@ -69,6 +69,10 @@ class RecordMismatch(FinalError):
         return type(self), self._arguments
 
 
+class ChangedSinceListed(FinalError):
+    """A file or object is not what it was when the run listed it."""
+
+
 class UnreadableImage(FinalError):
     """The image cannot be decoded."""
 

@@ -1,6 +1,6 @@
 """Where an image lies: what its header says, settled with the CRS that a person gave."""
 
-from tasks.core.crs import crs_name, differ_in_datum_only, given_crs, is_geographic
+from tasks.core.crs import crs_name, differ_in_datum_only, given_crs, is_geographic, unknown_datum
 from tasks.core.errors import CrsConflict, NoGeoreference
 from tasks.core.jpeg2000 import Header
 from tasks.core.records import Grid
@@ -15,20 +15,20 @@ def settle(header: Header, crs: str | None, name: str) -> Grid:
     Args:
         header: What the image says.
         crs: Assigned where the image has no CRS; replaces one that differs from it in datum alone, with the same
-            projection and zone (GDA94 written for GDA2020); anything else is a conflict.
+            projection and zone (GDA94 written for GDA2020, or a datum that is unknown); anything else is a conflict.
         name: The image's name, for messages.
 
     Returns:
         The grid, its CRS as ``EPSG:n`` or WKT2, its transform in that CRS's units.
 
     Raises:
-        NoGeoreference: Transform or CRS is missing or unusable.
+        NoGeoreference: Transform or CRS is missing or unusable, or the CRS has no known datum and `crs` is not given.
         CrsConflict: The image's CRS differs from `crs` in more than the datum.
         UnusableArgument: `crs` is not a CRS.
     """
     given = None if crs is None else given_crs(crs)
     if header.transform is None:
-        missing = "neither CRS nor transform" if header.crs is None else "no transform"
+        missing = "no transform" if header.crs or given else "neither CRS nor transform"
         also = "" if header.crs or given else ", and give the CRS as crs (such as EPSG:7855)"
         raise NoGeoreference(f"{name}: {missing}. Put a world file (.j2w) beside it{also}")
     settled = _settle_crs(header.crs, given, name)
@@ -42,16 +42,27 @@ def settle(header: Header, crs: str | None, name: str) -> Grid:
 
 
 def _settle_crs(own: str | None, given: str | None, name: str) -> str:
-    if own is None and given is None:
-        raise NoGeoreference(f"{name}: no CRS. Give it as crs (such as EPSG:7855)")
-    if own is None or given is None or crs_name(own) == given:
-        return given or own or ""
+    if given is None:
+        return _known(own, name)
+    if own is None or crs_name(own) == given:
+        return given
     if differ_in_datum_only(own, given):
         return given
     raise CrsConflict(
         f"{name}: its CRS is {own}, crs says {given}: they differ in more than the datum. "
         "Leave crs out, or run such tiles on their own"
     )
+
+
+def _known(own: str | None, name: str) -> str:
+    if own is None:
+        raise NoGeoreference(f"{name}: no CRS. Give it as crs (such as EPSG:7855)")
+    datum = unknown_datum(own)
+    if datum is not None:  # to guess one is to be off by metres
+        raise NoGeoreference(
+            f"{name}: the datum of its CRS is unknown ({datum}). Give the CRS as crs (such as EPSG:7855)"
+        )
+    return own
 
 
 def _check_degrees(grid: Grid, name: str) -> None:

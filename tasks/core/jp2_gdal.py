@@ -18,6 +18,8 @@ from rasterio.windows import Window
 
 from tasks.core.errors import TooLarge, UnreadableImage
 from tasks.core.jp2_structure import Structure, with_wider_tile
+from tasks.core.sidecars import AUX_SUFFIX, WORLD_SUFFIXES
+from tasks.core.world_files import read_world_file, to_bytes
 
 DRIVER = "JP2OpenJPEG"
 UNWRITTEN = -1  # no 8-bit sample has this value
@@ -50,11 +52,8 @@ def opened_header(header_file: bytes, sidecars: Mapping[str, bytes]) -> Iterator
     """
     folder, files = uuid4().hex, []
     try:
-        for name in sorted(sidecars, key=len):
-            suffix = next((end for end in (".aux.xml", ".j2w", ".wld") if name.lower().endswith(end)), None)
-            if suffix is not None:
-                suffix = ".jp2.aux.xml" if suffix == ".aux.xml" else suffix
-                files.append(MemoryFile(sidecars[name], dirname=folder, filename=f"tile{suffix}"))
+        for suffix, content in _seen_by_gdal(sidecars):
+            files.append(MemoryFile(content, dirname=folder, filename=f"tile{suffix}"))
         files.append(MemoryFile(header_file, dirname=folder, filename="tile.jp2"))
         with (
             _options(GDAL_PAM_ENABLED="YES", GDAL_DISABLE_READDIR_ON_OPEN="FALSE"),
@@ -64,6 +63,23 @@ def opened_header(header_file: bytes, sidecars: Mapping[str, bytes]) -> Iterator
     finally:
         for file in files:
             file.close()
+
+
+def _seen_by_gdal(sidecars: Mapping[str, bytes]) -> Iterator[tuple[str, bytes]]:
+    """Endings and contents of the files that GDAL finds beside the header file."""
+    for name in sorted(sidecars, key=len):
+        if name.lower().endswith(AUX_SUFFIX):
+            yield f".jp2{AUX_SUFFIX}", sidecars[name]
+        suffix = next((end for end in WORLD_SUFFIXES if name.lower().endswith(end)), None)
+        numbers = None if suffix is None else read_world_file(sidecars[name])
+        if suffix is not None and numbers is not None:
+            yield suffix, to_bytes(numbers)
+
+
+def unreadable_world_file(sidecars: Mapping[str, bytes]) -> str | None:
+    """Name of a world file that is none; None where all can be read."""
+    world_files = (name for name in sidecars if name.lower().endswith(WORLD_SUFFIXES))
+    return next((name for name in world_files if read_world_file(sidecars[name]) is None), None)
 
 
 def read_coarse(

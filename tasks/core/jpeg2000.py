@@ -24,9 +24,9 @@ from rasterio.windows import Window
 
 from tasks.core.colour_conversion import OPAQUE_FROM, to_nrg
 from tasks.core.crs import crs_name
-from tasks.core.errors import NotNrg, TooLarge, UnreadableImage
+from tasks.core.errors import NoGeoreference, NotNrg, TooLarge, UnreadableImage
 from tasks.core.jp2_channels import COLOURS, WITH_ALPHA, Channels, read_channels
-from tasks.core.jp2_gdal import opened_header, read_coarse, read_window, reason
+from tasks.core.jp2_gdal import opened_header, read_coarse, read_window, reason, unreadable_world_file
 from tasks.core.jp2_metadata import geotiff_nodata
 from tasks.core.jp2_structure import ReadRange, Structure, check_tile_parts, read_structure
 from tasks.core.no_data import Colour, declared_colour, listed_values
@@ -94,7 +94,7 @@ def probe(
     *,
     max_pixels: int = MAX_PIXELS,
 ) -> Header:
-    """Judge an image by its header and read its georeference (GeoJP2, GMLJP2, ``.aux.xml`` or world file).
+    """Judge an image by its header and read its georeference (``.aux.xml``, GeoJP2, GMLJP2 or world file).
 
     Reads boxes, the start of the codestream and its last bytes, so it costs little over S3; safe in threads.
 
@@ -102,7 +102,7 @@ def probe(
         read_range: (start, length) -> bytes of the image.
         size_bytes: The image's size.
         name: File name or path, for messages; its stem is what sidecars are matched by.
-        sidecars: File name -> content of ``.j2w``, ``.wld`` and ``.aux.xml`` files that belong to the image.
+        sidecars: File name -> content of ``.j2w``, ``.jp2w``, ``.wld`` and ``.aux.xml`` files that belong to the image.
         max_pixels: The most pixels that an image may declare.
 
     Raises:
@@ -136,9 +136,12 @@ def peek(
 def _read_header(structure: Structure, channels: Channels | None, sidecars: Mapping[str, bytes], name: str) -> Header:
     try:
         with opened_header(structure.header_file, sidecars) as dataset:
-            return _header(dataset, structure, channels)
+            header = _header(dataset, structure, channels)
     except (RasterioError, ValueError) as error:  # rasterio raises either for a CRS that is none
         raise UnreadableImage(f"{name}: its header cannot be read: {reason(error)}") from error
+    if header.transform is None and (broken := unreadable_world_file(sidecars)) is not None:
+        raise NoGeoreference(f"{name}: its world file {broken} cannot be read: it needs six numbers, one a line")
+    return header
 
 
 def decode(path: Path, width_px: int, height_px: int, max_pixels: int) -> DecodedImage:

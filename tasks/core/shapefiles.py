@@ -3,12 +3,10 @@
 Source: ESRI Shapefile Technical Description (1998); limits as in GDAL's manual of the driver.
 """
 
-import os
 import struct
 import tempfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -16,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import shapely
 
+from tasks.core.file_names import cut, distinct_paths
 from tasks.core.layer_records import Layer
 from tasks.core.vector_files import incomplete, write_vector
 
@@ -26,6 +25,7 @@ TEXT_BYTES = 254
 LIMIT_BYTES = 2**31 - 1
 # A file name of 255 bytes, less the longest ending that shapefiles have.
 STEM_BYTES = 240
+ENDINGS = (".shp", ".shx", ".dbf", ".prj", ".cpg")
 
 HEADER_BYTES = 100
 RECORD_BYTES = 8 + 4 + 32 + 4 + 4  # record header, shape type, box, number of parts, number of points
@@ -76,24 +76,15 @@ def write_shapefile(layer: Layer, path: Path, *, limit_bytes: int = LIMIT_BYTES)
 def tile_stems(ids: Sequence[str]) -> dict[str, str]:
     """Path of each tile's shapefile without ``.shp``: the id without extension; the whole id where two would collide.
 
-    Case does not count when comparing: the product is also opened where file names ignore it.
+    Case does not count when comparing: the product is also opened where file names ignore it. Safe on every system, and
+    apart there (``file_names.distinct_paths``).
     """
     stems = {id_: str(PurePosixPath(id_).with_suffix("")) for id_ in ids}
     whole = {id_.casefold() for id_ in ids if PurePosixPath(id_).suffix}
     counts = Counter(stem.casefold() for stem in stems.values())
     taken = {stem for stem, count in counts.items() if count > 1 or stem in whole}
-    return {id_: _fitting(id_ if stem.casefold() in taken else stem) for id_, stem in stems.items()}
-
-
-def _fitting(path: str) -> str:
-    return "/".join(_short_name(part) for part in path.split("/") if part)
-
-
-def _short_name(name: str) -> str:
-    encoded = os.fsencode(name)
-    if len(encoded) <= STEM_BYTES:
-        return name
-    return f"{_cut(name, STEM_BYTES - 17)}-{sha256(encoded).hexdigest()[:16]}"
+    wanted = {id_: id_ if stem.casefold() in taken else stem for id_, stem in stems.items()}
+    return distinct_paths(wanted, ENDINGS, STEM_BYTES)
 
 
 def shp_bytes(geometries: npt.NDArray[np.object_]) -> int:
@@ -133,11 +124,7 @@ def _field_name(name: str) -> str:
 def _cut_texts(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
     if values.dtype.kind != "O":
         return values
-    return np.array([None if value is None else _cut(str(value), TEXT_BYTES) for value in values], dtype=object)
-
-
-def _cut(text: str, most_bytes: int) -> str:
-    return text.encode(errors="replace")[:most_bytes].decode(errors="ignore")
+    return np.array([None if value is None else cut(str(value), TEXT_BYTES) for value in values], dtype=object)
 
 
 def _check_complete(path: Path, features: int, expected_bytes: int, final: Path) -> None:

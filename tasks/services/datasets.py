@@ -3,15 +3,12 @@
 Listing never fails because of an image: what is wrong with one is written into its tile, as its ``problem``.
 """
 
-import os
-import posixpath
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+import hashlib
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
-from pathlib import PurePosixPath
 from typing import Any, NamedTuple, TypeVar
-from urllib.parse import urlsplit
 
 from tasks.core import georeference, jpeg2000
 from tasks.core.errors import (
@@ -19,21 +16,28 @@ from tasks.core.errors import (
     EmptyDataset,
     FloodExtentError,
     ObjectMissing,
+    TooLarge,
     TransientError,
     UnreadableImage,
 )
-from tasks.core.jobs import content_key
+from tasks.core.jpeg2000 import Header
 from tasks.core.records import Tile
+from tasks.core.sidecars import IMAGE_SUFFIX, Folder, is_image
 from tasks.services import storage
+from tasks.services.frame_files import FrameFiles
+from tasks.services.image_lists import Line, is_list, listed_ids, read_list, safe_id
 from tasks.services.storage import ObjectInfo
 
-IMAGE_SUFFIX = ".jp2"
-LIST_SUFFIX = ".txt"
+__all__ = ["Entry", "list_tiles", "listed_ids", "probe_tile"]
+
 PROBES_AT_ONCE = 16
 PROBE_ATTEMPTS = 3
+MAX_SIDECAR_BYTES = 16 << 20
+# Lossless JPEG2000 of noise is a little larger than its samples of one byte each.
+MOST_BYTES_A_SAMPLE = 2
+MOST_METADATA_BYTES = 64 << 20
 
 T = TypeVar("T")
-Found = tuple[ObjectInfo, tuple[ObjectInfo, ...]]
 
 
 class Entry(NamedTuple):
@@ -47,16 +51,17 @@ class Entry(NamedTuple):
 
     tile_id: str
     uri: str
-    find: Callable[[], Found]
+    find: Callable[[], FrameFiles]
 
 
-def list_tiles(dataset: str, *, crs: str | None, max_pixels: int) -> list[Tile]:
+def list_tiles(dataset: str, *, crs: str | None, max_pixels: int, list_buckets: Collection[str] = ()) -> list[Tile]:
     """Every image of the dataset with its header judged, sorted by id.
 
     Args:
         dataset: ``s3://bucket/prefix``, a folder, one image, or a ``.txt`` file with one image URI a line.
         crs: The CRS to settle the tiles' own with (``georeference.settle``).
         max_pixels: Pixels that an image may declare.
+        list_buckets: Buckets that a list in S3 may name besides its own.
 
     Raises:
         DatasetNotFound: There is nothing at that address.
@@ -64,17 +69,17 @@ def list_tiles(dataset: str, *, crs: str | None, max_pixels: int) -> list[Tile]:
     """
     probe = partial(probe_tile, crs=crs, max_pixels=max_pixels)
     with ThreadPoolExecutor(PROBES_AT_ONCE) as pool:
-        return sorted(pool.map(probe, _entries(dataset)), key=lambda tile: tile.id)
+        return sorted(pool.map(probe, _entries(dataset, list_buckets, pool)), key=lambda tile: tile.id)
 
 
 def probe_tile(entry: Entry, *, crs: str | None, max_pixels: int) -> Tile:
     """Read one header. Never raises: what is wrong is the tile's ``problem``."""
     known: dict[str, Any] = {"id": entry.tile_id, "uri": entry.uri, "size_bytes": 0, "content_hash": ""}
     try:
-        image, sidecars = _with_patience(entry.find)
-        known |= {"size_bytes": image.size_bytes, "sidecars": tuple(info.uri for info in sidecars)}
-        known["content_hash"] = _with_patience(lambda: _content_hash(image, sidecars))
-        return _judged(known, image, sidecars, crs, max_pixels)
+        files = _with_patience(entry.find)
+        known |= {"size_bytes": files.image.size_bytes, "sidecars": tuple(info.uri for info in files.sidecars)}
+        known["content_hash"] = files.unread_hash()
+        return _judged(known, files, crs, max_pixels)
     except FloodExtentError as error:
         return Tile(**known, problem=str(error))
     except Exception as error:  # noqa: BLE001 - a hostile header costs its own tile, never the listing
@@ -91,20 +96,15 @@ def _with_patience(attempt: Callable[[], T]) -> T:
     return attempt()
 
 
-def _content_hash(image: ObjectInfo, sidecars: Iterable[ObjectInfo]) -> str:
-    parts = [(PurePosixPath(info.uri).suffix, storage.content_hash(info)) for info in (image, *sidecars)]
-    return content_key("tile", parts)
-
-
-def _judged(
-    known: Mapping[str, Any], image: ObjectInfo, sidecars: Sequence[ObjectInfo], crs: str | None, max_pixels: int
-) -> Tile:
-    beside = {storage.name(info.uri): storage.read_bytes(info.uri) for info in sidecars}
-    asked = (partial(storage.read_range, image.uri), image.size_bytes, image.uri, beside)
+def _judged(known: Mapping[str, Any], files: FrameFiles, crs: str | None, max_pixels: int) -> Tile:
+    """The tile of a frame: its header is judged before its content, which may be of any size, is read."""
+    image = files.image
+    beside = {storage.name(info.uri): _with_patience(partial(_sidecar, info)) for info in files.sidecars}
+    asked = (partial(storage.read_range, image.uri, etag=image.etag), image.size_bytes, image.uri, beside)
     try:
         header = _with_patience(lambda: jpeg2000.probe(*asked, max_pixels=max_pixels))
         grid = georeference.settle(header, crs, image.uri)
-        return Tile(**known, bands=header.bands, grid=grid, nodata=header.nodata)
+        _check_size(image, header)
     except UnreadableImage as error:
         told: dict[str, Any] = {}
         with suppress(UnreadableImage):  # what its header still tells: the ground that will not be assessed
@@ -112,94 +112,116 @@ def _judged(
             told["bands"] = header.bands
             told["grid"] = georeference.settle(header, crs, image.uri)
         return Tile(**known, **told, problem=str(error))
+    content_hash = _with_patience(files.content_hash)
+    files.check_unchanged()
+    return Tile(**{**known, "content_hash": content_hash}, bands=header.bands, grid=grid, nodata=header.nodata)
 
 
-def _entries(dataset: str) -> list[Entry]:
-    if dataset.lower().endswith(LIST_SUFFIX) and not storage.is_folder(dataset):
-        uris = _listed_uris(dataset)
-        return [Entry(*named, partial(_look_up, named[1])) for named in zip(listed_ids(uris), uris, strict=True)]
+def _sidecar(info: ObjectInfo) -> bytes:
+    if info.size_bytes > MAX_SIDECAR_BYTES:
+        raise UnreadableImage(f"{info.uri}: {info.size_bytes:,} bytes are too many for a sidecar. Remove or mend it")
+    return storage.read_range(info.uri, 0, info.size_bytes, etag=info.etag)
+
+
+def _check_size(image: ObjectInfo, header: Header) -> None:
+    """Refuse what no encoder makes of so few pixels: to hash it could take for ever."""
+    most = MOST_BYTES_A_SAMPLE * header.width_px * header.height_px * header.bands + MOST_METADATA_BYTES
+    if image.size_bytes > most:
+        raise TooLarge(
+            f"{image.uri}: {image.size_bytes:,} bytes are too many for {header.width_px} x {header.height_px} px with "
+            f"{header.bands} bands. Copy or export it again"
+        )
+
+
+def _entries(dataset: str, list_buckets: Collection[str], pool: Executor) -> list[Entry]:
+    if is_list(dataset):
+        return _distinct(_of_lines(read_list(dataset, list_buckets), pool))
     try:
         found = storage.list_objects(dataset)
     except ObjectMissing as error:
         raise DatasetNotFound(f"dataset {dataset!r} does not exist: {error}") from error
-    images = [info for info in found if info.relative_path.lower().endswith(IMAGE_SUFFIX)]
+    images = [info for info in found if is_image(info.relative_path)]
     if not images:
         raise EmptyDataset(
             f"dataset {dataset!r} holds no {IMAGE_SUFFIX} image ({len(found)} other files). Name a folder or prefix "
             "with JPEG2000 frames, or a .txt file that lists them"
         )
-    by_uri = {info.uri.lower(): info for info in found} | {info.uri: info for info in found}
-    return [Entry(_safe_id(info.relative_path), info.uri, partial(_pick, info, by_uri)) for info in images]
+    if images[0].uri == storage.resolve(dataset):  # one image, whose sidecars were not listed with it
+        return _of_lines([Line(images[0].uri)], pool)
+    return _distinct(_of_folders(found, images))
 
 
-def _pick(image: ObjectInfo, by_uri: Mapping[str, ObjectInfo]) -> Found:
-    """The sidecars as `_look_up` finds them, else under a name that differs in case."""
-    spellings = ((*names, names[0].lower()) for names in _sidecar_uris(image.uri))
-    picked = (next((by_uri[name] for name in names if name in by_uri), None) for names in spellings)
-    return image, tuple(info for info in picked if info is not None)
+class _Files:
+    """The objects of one folder, to find those that belong together."""
+
+    def __init__(self, infos: Iterable[ObjectInfo]) -> None:
+        self._by_name = {_split(info.uri)[1]: info for info in infos}
+        self._folder = Folder(self._by_name)
+
+    def sidecars(self, uri: str) -> tuple[ObjectInfo, ...]:
+        return tuple(self._by_name[name] for name in self._folder.sidecars(_split(uri)[1]))
 
 
-def _look_up(uri: str) -> Found:
-    looked_up = (next(filter(storage.exists, names), None) for names in _sidecar_uris(uri))
-    return storage.info(uri), tuple(storage.info(name) for name in looked_up if name is not None)
+def _of_folders(found: Sequence[ObjectInfo], images: Sequence[ObjectInfo]) -> list[Entry]:
+    """Entries of what was found below a folder; a sidecar lies in the very folder of its image."""
+    by_folder: dict[str, list[ObjectInfo]] = {}
+    for info in found:
+        by_folder.setdefault(_split(info.uri)[0], []).append(info)
+    files = {folder: _Files(infos) for folder, infos in by_folder.items()}
+    return [_of_info(info, files[_split(info.uri)[0]]) for info in images]
 
 
-def _sidecar_uris(uri: str) -> list[tuple[str, str]]:
-    """Where each sidecar may be: its ending in small letters, then in capitals, as GDAL looks for world files."""
-    stem = uri.removesuffix(PurePosixPath(uri).suffix)
-    ends = ((stem, ".j2w"), (stem, ".wld"), (uri, ".aux.xml"))
-    return [(start + end, start + end.upper()) for start, end in ends]
+def _of_info(info: ObjectInfo, files: _Files) -> Entry:
+    tile_id, readable = safe_id(info.relative_path), _readable(info.uri)
+    if readable != info.uri:
+        return Entry(_readable(tile_id), readable, partial(_refuse, f"{readable}: its name is not UTF-8. Rename it"))
+    return Entry(tile_id, info.uri, lambda: FrameFiles(info, files.sidecars(info.uri)))
 
 
-def _listed_uris(dataset: str) -> list[str]:
-    try:
-        text = storage.read_bytes(dataset).decode("utf-8-sig")
-    except ObjectMissing as error:
-        raise DatasetNotFound(f"the list {dataset!r} does not exist: {error}") from error
-    except UnicodeDecodeError as error:
-        raise DatasetNotFound(f"the list {dataset!r} is not UTF-8 text: write one image URI a line") from error
-    lines = (line.strip() for line in text.splitlines())
-    named = [line for line in lines if line and not line.startswith("#")]
-    if not named:
-        raise EmptyDataset(f"the list {dataset!r} names no image: write one image URI a line")
-    base = storage.parent(storage.resolve(dataset))
-    return list(dict.fromkeys(_listed_uri(line, base) for line in named))
+def _readable(name: str) -> str:
+    """A file name whose bytes that are not UTF-8 are spelled out in hexadecimal digits."""
+    return name.encode(errors="surrogateescape").decode(errors="backslashreplace")
 
 
-def _listed_uri(line: str, base: str) -> str:
-    is_relative = not urlsplit(line).scheme and not line.startswith(("/", "~"))
-    if is_relative and storage.is_s3(base):  # of "..", S3 knows nothing
-        bucket = _root(base)
-        return storage.join(bucket, posixpath.normpath(storage.join(base, line).removeprefix(bucket)))
-    return storage.resolve(storage.join(base, line) if is_relative else line)
+def _of_lines(lines: Sequence[Line], pool: Executor) -> list[Entry]:
+    """Entries of listed images; each folder is looked through once, before the first of its images is probed."""
+    allowed = [line.uri for line in lines if line.refusal is None]
+    ids, folders = dict(zip(allowed, listed_ids(allowed), strict=True)), dict[str, Future[_Files]]()
+    for uri in allowed:
+        if _split(uri)[0] not in folders:
+            folders[_split(uri)[0]] = pool.submit(_with_patience, partial(_files_beside, uri))
+    return [
+        Entry(ids[line.uri], line.uri, partial(_look_up, line.uri, folders[_split(line.uri)[0]]))
+        if line.refusal is None
+        else Entry(safe_id(line.uri), line.uri, partial(_refuse, line.refusal))
+        for line in lines
+    ]
 
 
-def listed_ids(uris: Sequence[str]) -> list[str]:
-    """Tile ids of listed images: paths below the common parent of their bucket; other buckets than the first prefixed.
-
-    The first is prefixed too where a folder in it is named like another bucket.
-
-    Args:
-        uris: Distinct absolute local paths or ``s3://`` URIs.
-    """
-    roots = list(dict.fromkeys(_root(uri) for uri in uris))
-    common = {root: _common_parent([uri for uri in uris if _root(uri) == root]) for root in roots}
-    relative = [_safe_id(uri[len(common[_root(uri)]) :]) for uri in uris]
-    prefixed = [f"{storage.name(_root(uri))}/{path}" for uri, path in zip(uris, relative, strict=True)]
-    ids = [path if _root(uri) == roots[0] else full for uri, path, full in zip(uris, relative, prefixed, strict=True)]
-    return ids if len(set(ids)) == len(ids) else prefixed
+def _files_beside(uri: str) -> _Files:
+    return _Files(storage.siblings(uri))
 
 
-def _safe_id(path: str) -> str:
-    """A path below the dataset as tile ids have it; a key in S3 may hold ``..``, where it is but a name."""
-    return "/".join("_" if part == ".." else part for part in path.lstrip("/").split("/"))
+def _look_up(uri: str, beside: Future[_Files]) -> FrameFiles:
+    image = storage.info(uri)
+    return FrameFiles(image, beside.result().sidecars(uri))
 
 
-def _root(uri: str) -> str:
-    """``s3://bucket`` of an S3 object; ``local`` for a file."""
-    return "/".join(uri.split("/")[:3]) if storage.is_s3(uri) else "local"
+def _refuse(words: str) -> FrameFiles:
+    raise UnreadableImage(words)
 
 
-def _common_parent(uris: Sequence[str]) -> str:
-    """The longest folder that holds all: compared by component, so that ``/a/b1`` and ``/a/b2`` share ``/a``."""
-    return os.path.commonpath([storage.parent(uri) for uri in uris]).replace("s3:/", "s3://", 1)
+def _split(uri: str) -> tuple[str, str]:
+    """Folder and name."""
+    folder, _, name = uri.rpartition("/")
+    return folder, name
+
+
+def _distinct(entries: Iterable[Entry]) -> list[Entry]:
+    """The entries with no id twice: of those that would share one, all but the first get a hash of the URI."""
+    by_id: dict[str, Entry] = {}
+    for entry in entries:
+        mark = hashlib.sha256(entry.uri.encode()).hexdigest()[:8]
+        tile_id = f"{entry.tile_id} ({mark})" if entry.tile_id in by_id else entry.tile_id
+        by_id[tile_id] = entry._replace(tile_id=tile_id)
+    return list(by_id.values())

@@ -4,8 +4,9 @@ import os
 import shutil
 import stat
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from io import BufferedReader
 from pathlib import Path
 
 from tasks.core.errors import ObjectMissing
@@ -30,8 +31,14 @@ class LocalStore:
                 return [_info(root, root.parent)]
             return [_info(path, root) for path in _files(root) if path.is_file()]
 
+    def siblings(self, uri: str) -> Sequence[ObjectInfo]:
+        """The files in the same folder."""
+        folder = Path(uri).parent
+        with translated(str(folder), "read"):
+            return [_info(path, folder) for path in folder.iterdir() if path.is_file()]
+
     def stat(self, uri: str) -> ObjectInfo | None:
-        """What is at the path; None where nothing is or where it is a folder."""
+        """What is at the path; None where nothing is or where it is a folder, device or pipe."""
         with translated(uri, "read"):
             path = Path(uri)
             return _info(path, path.parent) if path.is_file() else None
@@ -42,12 +49,12 @@ class LocalStore:
 
     def read(self, uri: str) -> bytes:
         """The whole file."""
-        with translated(uri, "read"):
-            return Path(uri).read_bytes()
+        with translated(uri, "read"), opened(uri) as file:
+            return file.read()
 
-    def read_range(self, uri: str, start: int, length: int) -> bytes:
+    def read_range(self, uri: str, start: int, length: int, etag: str | None = None) -> bytes:  # noqa: ARG002 - of S3
         """Bytes from ``start``; fewer than ``length`` where the file ends."""
-        with translated(uri, "read"), Path(uri).open("rb") as file:
+        with translated(uri, "read"), opened(uri) as file:
             file.seek(start)
             return file.read(length)
 
@@ -55,7 +62,7 @@ class LocalStore:
         """Write whole or not at all."""
         write_atomically(Path(uri), lambda partial: partial.write_bytes(data))
 
-    def fetch(self, uri: str, path: Path) -> None:
+    def fetch(self, uri: str, path: Path, etag: str | None = None) -> None:  # noqa: ARG002 - of S3
         """Copy to ``path``, whole or not at all."""
         if self.stat(uri) is None:
             raise ObjectMissing(f"{uri}: does not exist. Check the name")
@@ -67,6 +74,21 @@ class LocalStore:
         """Remove the file; nothing there is no error."""
         with translated(uri, "write"):
             Path(uri).unlink(missing_ok=True)
+
+
+def opened(uri: str) -> BufferedReader:
+    """A file to be read: a device never ends, and a pipe without a writer would be waited for.
+
+    Raises:
+        ObjectMissing: It is a device or a pipe.
+        OSError: It cannot be opened.
+    """
+    descriptor = os.open(uri, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    kind = os.fstat(descriptor).st_mode
+    if not (stat.S_ISREG(kind) or stat.S_ISDIR(kind)):
+        os.close(descriptor)
+        raise ObjectMissing(f"{uri}: is a device or a pipe, not a file. Check the name")
+    return open(descriptor, "rb")  # noqa: PTH123 - a descriptor; a folder is an error here
 
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
@@ -114,4 +136,5 @@ def _raise(error: OSError) -> None:
 
 def _info(path: Path, root: Path) -> ObjectInfo:
     status = path.stat()
-    return ObjectInfo(str(path), path.relative_to(root).as_posix(), status.st_size, None, status.st_mtime)
+    stamp = f"{status.st_dev} {status.st_ino} {status.st_size} {status.st_mtime_ns} {status.st_ctime_ns}"
+    return ObjectInfo(str(path), path.relative_to(root).as_posix(), status.st_size, None, status.st_mtime, stamp)

@@ -10,11 +10,11 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from tasks.core.errors import UnusableArgument
+from tasks.core.file_names import safe_name
 
 S3_SCHEME = "s3://"
 FILE_SCHEME = "file://"
 LIST_SUFFIX = ".txt"
-FORBIDDEN = '/\\:*?"<>|'
 # Of 255: the locks and partial folders beside a product add to its name.
 NAME_BYTES = 180
 
@@ -29,6 +29,7 @@ class ObjectInfo:
         size_bytes: Its size.
         etag: S3's ETag without quotes; None for local files.
         modified_at: Time of the last change, seconds since the epoch.
+        stamp: Changes with every writing: the ETag; of a local file its inode, size and times, as the system has them.
     """
 
     uri: str
@@ -36,6 +37,7 @@ class ObjectInfo:
     size_bytes: int
     etag: str | None = None
     modified_at: float = 0.0
+    stamp: str = ""
 
 
 def is_s3(uri: str) -> bool:
@@ -90,9 +92,8 @@ def name(uri: str) -> str:
 def dataset_name(dataset: str) -> str:
     """What the product's folder is called: the last component of folder or prefix, or the stem of a ``.txt`` list.
 
-    Safe as a file name everywhere: characters that some system forbids become ``_``, dots and spaces at the ends go.
+    Safe as a file name everywhere (``file_names.safe_name``).
     """
     last = name(resolve(dataset))
     stem = last[: -len(LIST_SUFFIX)] if last.lower().endswith(LIST_SUFFIX) else last
-    safe = "".join("_" if character in FORBIDDEN or not character.isprintable() else character for character in stem)
-    return safe.encode(errors="replace")[:NAME_BYTES].decode(errors="ignore").strip(". ") or "dataset"
+    return safe_name(stem, NAME_BYTES) or "dataset"

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.core.errors import ObjectMissing, OutputRefused
+from tasks.core.file_names import safe_path
 from tasks.services import storage
 from tasks.services.objects import dataset_name
 from tasks.services.output_lock import locked
@@ -23,6 +24,7 @@ MARKER = ".publishing.json"
 UPLOADS_AT_ONCE = 8
 ZIP_DATE = (1980, 1, 1, 0, 0, 0)  # the earliest that zip knows: the same product gives the same bytes
 ZIP_MODE = 0o644 << 16
+MEMBER_BYTES = 255
 
 
 def check_writable(output_directory: str) -> None:
@@ -173,8 +175,7 @@ def _pack(folder: Path, target: Path, leave_out: set[Path]) -> None:
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
         for path in sorted(folder.rglob("*")):
             if path.is_file() and path not in leave_out:
-                # Names that are not text at all exist on Linux; a zip's are UTF-8.
-                name = path.relative_to(folder).as_posix().encode(errors="replace").decode()
+                name = safe_path(path.relative_to(folder).as_posix(), MEMBER_BYTES)
                 member = zipfile.ZipInfo(name, ZIP_DATE)
                 member.compress_type, member.external_attr = zipfile.ZIP_DEFLATED, ZIP_MODE
                 with path.open("rb") as source, archive.open(member, "w", force_zip64=True) as packed:

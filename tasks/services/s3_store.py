@@ -8,7 +8,7 @@ fsspec: these take ``[`` and ``*`` in a name for patterns.
 
 import importlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -18,9 +18,11 @@ from tasks.core.errors import FloodExtentError, ObjectMissing, StorageUnavailabl
 from tasks.core.redaction import redact
 from tasks.services.local_store import write_atomically
 from tasks.services.objects import S3_SCHEME, ObjectInfo
-from tasks.services.storage_errors import FULL, Purpose, local_error, missing, no_bucket, refused
+from tasks.services.storage_errors import FULL, Purpose, changed_since_listed, local_error, missing, no_bucket, refused
 
 BEYOND_THE_END = 416
+ANOTHER_ETAG = 412
+PIECE_BYTES = 1 << 20
 THROTTLED = {
     "SlowDown",
     "Throttling",
@@ -48,6 +50,14 @@ class S3Store:
             _info(info, path) for info in found.values() if info["type"] == "file" and not info["name"].endswith("/")
         ]
 
+    def siblings(self, uri: str) -> Sequence[ObjectInfo]:
+        """The objects whose keys differ from this one's in their last component alone."""
+        folder = _path(uri).rpartition("/")[0]
+        with translated(uri, "read"):
+            found = _filesystem().ls(folder, detail=True)
+        infos = [_info(info, folder) for info in found if info["type"] == "file"]
+        return [info for info in infos if info.uri.rpartition("/")[0] == uri.rpartition("/")[0]]
+
     def stat(self, uri: str) -> ObjectInfo | None:
         """What is at the key; None where nothing is or where it is a prefix."""
         path = _path(uri)
@@ -71,11 +81,11 @@ class S3Store:
         with translated(uri, "read"):
             return bytes(_filesystem().cat_file(_path(uri)))
 
-    def read_range(self, uri: str, start: int, length: int) -> bytes:
+    def read_range(self, uri: str, start: int, length: int, etag: str | None = None) -> bytes:
         """Bytes from ``start``; fewer than ``length`` where the object ends."""
         with translated(uri, "read"):
             try:
-                return bytes(_filesystem().cat_file(_path(uri), start=start, end=start + length))
+                return b"".join(_content(uri, etag, Range=f"bytes={start}-{start + length - 1}"))
             except OSError as error:
                 if _status(error) == BEYOND_THE_END:
                     return b""
@@ -86,12 +96,12 @@ class S3Store:
         with translated(uri, "write"):
             _filesystem().pipe_file(_path(uri), data)
 
-    def fetch(self, uri: str, path: Path) -> None:
+    def fetch(self, uri: str, path: Path, etag: str | None = None) -> None:
         """Download to ``path``, whole or not at all."""
 
         def download(partial: Path) -> None:
-            with translated(uri, "read", str(path)):
-                _filesystem().get_file(_path(uri), str(partial))
+            with translated(uri, "read", str(path)), partial.open("wb") as file:
+                file.writelines(_content(uri, etag))
 
         write_atomically(path, download)
 
@@ -99,6 +109,26 @@ class S3Store:
         """Remove the object; nothing there is no error."""
         with translated(uri, "write"):
             _filesystem().rm_file(_path(uri))
+
+
+def _content(uri: str, etag: str | None, **request: str) -> Iterator[bytes]:
+    """What one request answers, in pieces: s3fs's own ways ask several times, and may mix an object with its successor.
+
+    Args:
+        uri: The object.
+        etag: That it must have; None: any.
+        request: More of the request.
+    """
+    filesystem, sync = _filesystem(), importlib.import_module("fsspec.asyn").sync
+    bucket, _, key = _path(uri).partition("/")
+    condition = {"IfMatch": f'"{etag}"'} if etag else {}
+    settings = {**filesystem.req_kw, **condition, **request}
+    body = filesystem.call_s3("get_object", Bucket=bucket, Key=key, **settings)["Body"]
+    try:
+        while piece := sync(filesystem.loop, body.read, PIECE_BYTES):
+            yield bytes(piece)
+    finally:
+        body.close()
 
 
 def _path(uri: str) -> str:
@@ -110,7 +140,8 @@ def _info(info: dict[str, Any], path: str) -> ObjectInfo:
     relative = name.removeprefix(path).lstrip("/") or name.rpartition("/")[2]
     modified = info.get("LastModified")
     etag = str(info.get("ETag", "")).strip('"')
-    return ObjectInfo(S3_SCHEME + name, relative, int(info["size"]), etag, modified.timestamp() if modified else 0.0)
+    changed = modified.timestamp() if modified else 0.0
+    return ObjectInfo(S3_SCHEME + name, relative, int(info["size"]), etag, changed, etag)
 
 
 def settings() -> Settings:
@@ -173,6 +204,8 @@ def translated(uri: str, purpose: Purpose, disk: str | None = None) -> Iterator[
 def _s3_error(error: Exception, uri: str, purpose: Purpose) -> FloodExtentError | None:
     status, code = _status(error), _response(error).get("Error", {}).get("Code", "")
     error = _as_s3fs(error)
+    if status == ANOTHER_ETAG:
+        return changed_since_listed(uri)
     if status >= 500 or code.removeprefix("KMS.") in THROTTLED or _is_connection(error):  # noqa: PLR2004 - HTTP's server errors
         return StorageUnavailable(f"{uri}: S3 does not answer just now ({_words(error)})")
     if isinstance(error, FileNotFoundError):

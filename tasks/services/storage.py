@@ -7,11 +7,12 @@ many threads. All raise the storage errors of ``tasks.core.errors`` with the URI
 
 import hashlib
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
 from tasks.core.errors import ObjectMissing
-from tasks.services.local_store import LocalStore
+from tasks.services.local_store import LocalStore, opened
 from tasks.services.objects import ObjectInfo, is_s3, join, name, parent, resolve
 from tasks.services.s3_store import S3Store
 from tasks.services.storage_errors import translated
@@ -33,6 +34,7 @@ __all__ = [
     "read_bytes",
     "read_range",
     "resolve",
+    "siblings",
     "size",
     "write_bytes",
 ]
@@ -47,9 +49,10 @@ class Store(Protocol):
     def stat(self, uri: str) -> ObjectInfo | None: ...
     def is_folder(self, uri: str) -> bool: ...
     def read(self, uri: str) -> bytes: ...
-    def read_range(self, uri: str, start: int, length: int) -> bytes: ...
+    def siblings(self, uri: str) -> Sequence[ObjectInfo]: ...
+    def read_range(self, uri: str, start: int, length: int, etag: str | None = None) -> bytes: ...
     def write(self, uri: str, data: bytes) -> None: ...
-    def fetch(self, uri: str, path: Path) -> None: ...
+    def fetch(self, uri: str, path: Path, etag: str | None = None) -> None: ...
     def delete(self, uri: str) -> None: ...
 
 
@@ -76,8 +79,18 @@ def info(uri: str) -> ObjectInfo:
     uri = resolve(uri)
     found = _store(uri).stat(uri)
     if found is None:
-        raise ObjectMissing(f"{uri}: does not exist. Check the name")
+        raise ObjectMissing(f"{uri}: does not exist, or is no regular file. Check the name")
     return found
+
+
+def siblings(uri: str) -> list[ObjectInfo]:
+    """The objects in the same folder, or whose keys differ from this one's in the last component alone; itself too.
+
+    Raises:
+        ObjectMissing: There is no such folder.
+    """
+    uri = resolve(uri)
+    return sorted(_store(uri).siblings(uri), key=lambda info: info.relative_path)
 
 
 def exists(uri: str) -> bool:
@@ -103,10 +116,20 @@ def read_bytes(uri: str) -> bytes:
     return _store(uri).read(uri)
 
 
-def read_range(uri: str, start: int, length: int) -> bytes:
-    """``length`` bytes from ``start``, fewer where the object ends before."""
+def read_range(uri: str, start: int, length: int, etag: str | None = None) -> bytes:
+    """``length`` bytes from ``start``, fewer where the object ends before.
+
+    Args:
+        uri: The object.
+        start: Offset of the first byte.
+        length: How many.
+        etag: The ETag that an object in S3 must have.
+
+    Raises:
+        ChangedSinceListed: It has another.
+    """
     uri = resolve(uri)
-    return _store(uri).read_range(uri, start, length) if length > 0 else b""
+    return _store(uri).read_range(uri, start, length, etag) if length > 0 else b""
 
 
 def write_bytes(uri: str, data: bytes) -> None:
@@ -115,10 +138,19 @@ def write_bytes(uri: str, data: bytes) -> None:
     _store(uri).write(uri, data)
 
 
-def fetch(uri: str, path: Path) -> None:
-    """Copy an object to a local file, whole or not at all; its folders are made."""
+def fetch(uri: str, path: Path, etag: str | None = None) -> None:
+    """Copy an object to a local file, whole or not at all; its folders are made.
+
+    Args:
+        uri: The object.
+        path: Of the file.
+        etag: The ETag that an object in S3 must have.
+
+    Raises:
+        ChangedSinceListed: It has another.
+    """
     uri = resolve(uri)
-    _store(uri).fetch(uri, path)
+    _store(uri).fetch(uri, path, etag)
 
 
 def delete(uri: str) -> None:
@@ -131,7 +163,7 @@ def content_hash(info: ObjectInfo) -> str:
     """Changes when the object's content does: SHA-256 of a local file; in S3 of ETag and size, without reading it."""
     if info.etag is not None:
         return hashlib.sha256(f"{info.etag} {info.size_bytes}".encode()).hexdigest()
-    with translated(info.uri, "read"), Path(info.uri).open("rb") as file:
+    with translated(info.uri, "read"), opened(info.uri) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Literal
 
 from tasks.core.errors import (
+    ChangedSinceListed,
     FinalError,
     FloodExtentError,
     ObjectMissing,
@@ -71,3 +72,8 @@ def refused(uri: str, purpose: Purpose, detail: str) -> FinalError:
     if purpose == "write":
         return OutputRefused(f"{uri}: may not be written ({detail}). Check the permissions or choose another output")
     return ObjectMissing(f"{uri}: may not be read ({detail}). Check the permissions")
+
+
+def changed_since_listed(uri: str) -> ChangedSinceListed:
+    """Somebody writes what a run reads: nothing may be kept under the name of what was listed."""
+    return ChangedSinceListed(f"{uri}: changed while the run was under way: run again when nobody writes it")

@@ -1,12 +1,20 @@
 """Where an image lies, and which CRS it may be given."""
 
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
 import pytest
 from pyproj import CRS
+from pyproj.database import query_crs_info
+from pyproj.enums import PJType
 
-from tasks.core.crs import crs_name
+from tasks.core.crs import crs_name, unknown_datum
 from tasks.core.errors import CrsConflict, NoGeoreference, UnusableArgument
 from tasks.core.georeference import settle
-from tasks.core.jpeg2000 import Header, Transform
+from tasks.core.jpeg2000 import Header, Transform, probe
+
+WriteJp2 = Callable[..., Path]
 
 PLACE: Transform = (0.5, 0.0, 5e5, 0.0, -0.5, 6e6)
 DEGREES: Transform = (1e-5, 0.0, 146.8, 0.0, -1e-5, -29.9)
@@ -85,3 +93,84 @@ def test_a_code_is_used_only_where_it_means_the_same() -> None:
     assert not name.startswith("EPSG:")
     assert crs_name("EPSG:7855+5711") == "EPSG:7855"
     assert crs_name('LOCAL_CS["site",UNIT["metre",1]]') is None
+
+
+MGA_55 = (
+    'PROJCS["x",GEOGCS["y",DATUM["{datum}",SPHEROID["GRS 1980",6378137,298.257222101]],PRIMEM["Greenwich",0],'
+    'UNIT["degree",0.0174532925199433]],PROJECTION["Transverse_Mercator"],PARAMETER["latitude_of_origin",0],'
+    'PARAMETER["central_meridian",147],PARAMETER["scale_factor",0.9996],PARAMETER["false_easting",500000],'
+    'PARAMETER["false_northing",10000000],UNIT["metre",1]]'
+)
+NO_DATUMS = [
+    "unknown",
+    "D_Unknown",
+    "",
+    "unnamed",
+    "user-defined",
+    "GRS_1980",
+    "D_GRS_1980",
+    "GRS80",
+    "Unknown based on GRS80 ellipsoid",
+    "Unknown_datum_based_upon_the_GRS_1980_ellipsoid",
+    "Not_specified_based_on_GRS_1980_ellipsoid",
+    "unretrievable - using WGS84",
+]
+WITHOUT_DATUM = [
+    *(MGA_55.format(datum=datum) for datum in NO_DATUMS),
+    "+proj=utm +zone=55 +south +ellps=GRS80 +units=m",
+    "+proj=utm +zone=55 +south +ellps=GRS80 +towgs84=0,0,0 +units=m",
+    "+proj=tmerc +lon_0=147 +k=0.9996 +x_0=500000 +y_0=10000000 +R=6371000 +units=m",
+]
+
+
+@pytest.mark.parametrize("definition", WITHOUT_DATUM)
+def test_a_crs_of_unknown_datum_gets_no_datum_by_matching(definition: str) -> None:
+    """PROJ takes an unknown datum for equal to any of its ellipsoid; which one it is, a person has to say."""
+    name = crs_name(definition)
+    assert name is not None
+    assert not name.startswith("EPSG:")
+    with pytest.raises(NoGeoreference, match=r"a\.jp2: the datum of its CRS is unknown .*Give the CRS as crs"):
+        settle(_header(crs=name), None, "a.jp2")
+
+
+@pytest.mark.parametrize("definition", WITHOUT_DATUM)
+def test_a_crs_of_unknown_datum_takes_a_given_one_of_its_zone(definition: str) -> None:
+    """It differs from the given one in the datum alone; of another zone it is a conflict as ever."""
+    name = crs_name(definition)
+    assert settle(_header(crs=name), "EPSG:7855", "a.jp2").crs == "EPSG:7855"
+    with pytest.raises(CrsConflict, match="more than the datum"):
+        settle(_header(crs=name), "EPSG:7856", "a.jp2")
+
+
+WGS_84_ELLIPSOID = 'GEOGCS["y",DATUM["unknown",SPHEROID["WGS84",6378137,298.257223563]]]'
+
+
+@pytest.mark.parametrize("definition", ["+proj=longlat +ellps=WGS84", WGS_84_ELLIPSOID])
+def test_a_geographic_crs_of_unknown_datum_is_no_wgs_84(definition: str) -> None:
+    """Degrees on an ellipsoid alone get neither EPSG:4326 nor any other code."""
+    with pytest.raises(NoGeoreference, match="datum of its CRS is unknown"):
+        settle(_header(DEGREES, crs_name(definition)), None, "a.jp2")
+
+
+def test_a_given_crs_has_a_known_datum() -> None:
+    """A person who is asked for the datum cannot answer that it is unknown."""
+    with pytest.raises(UnusableArgument, match="its datum is unknown"):
+        settle(_header(crs=None), "+proj=utm +zone=55 +south +ellps=GRS80", "a.jp2")
+
+
+def test_every_datum_of_epsg_is_known_but_those_that_it_calls_unspecified() -> None:
+    """PROJ's own database is the judge of which datums have a name."""
+    codes = [info.code for info in query_crs_info("EPSG", [PJType.GEOGRAPHIC_2D_CRS], allow_deprecated=True)]
+    unknown = {code for code in codes if unknown_datum(f"EPSG:{code}") is not None}
+    named = {code: CRS.from_epsg(int(code)).datum for code in codes}
+    assert unknown == {code for code, datum in named.items() if datum and datum.name.startswith("Not specified")}
+
+
+@pytest.mark.parametrize("definition", [*WITHOUT_DATUM[:2], "+proj=utm +zone=55 +south +ellps=GRS80"])
+def test_a_frame_of_unknown_datum_is_not_given_one(write_jp2: WriteJp2, definition: str) -> None:
+    """What GDAL writes into GeoJP2 as user-defined keys comes back without a datum's name."""
+    path = write_jp2(np.zeros((3, 64, 64), np.uint8), crs=definition)
+    data = path.read_bytes()
+    header = probe(lambda start, length: data[start : start + length], len(data), path.name, {})
+    with pytest.raises(NoGeoreference, match="datum of its CRS is unknown"):
+        settle(header, None, path.name)

@@ -194,13 +194,13 @@ def test_long_texts_are_cut_at_a_character(tmp_path: Path) -> None:
 
 
 def test_names_that_are_no_text_do_not_lose_the_product(tmp_path: Path) -> None:
-    """A file's name on disk may be any bytes: it is written with question marks where it is not UTF-8."""
+    """A tile's name may be any bytes: where it is not UTF-8, tables have question marks and files ``_``."""
     name = "caf\udce9.jp2"
     layers = [_by_tile((1, name, MultiPolygon([DOUGHNUT]))), _tiles({name: "done"}), *_product("caf\udce9")[3:4]]
     product_files.write_layers(layers, tmp_path)
     assert raw.read(tmp_path / "flood_extent.gpkg", layer="tiles", columns=["tile"])[3][0].tolist() == ["caf?.jp2"]
     assert raw.read(tmp_path / "not_assessed.shp", columns=["error"])[3][0].tolist() == ["caf?"]
-    assert [path.name for path in (tmp_path / "tiles").glob("*.shp")] == ["caf\udce9.shp"]
+    assert [path.name for path in (tmp_path / "tiles").glob("*.shp")] == ["caf_.shp"]
 
 
 def test_field_names_that_would_be_cut_are_refused(tmp_path: Path) -> None:

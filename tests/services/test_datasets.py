@@ -1,5 +1,6 @@
 """Listing a dataset: every image is accounted for, whatever is wrong with it."""
 
+import os
 from pathlib import Path
 
 import boto3
@@ -11,7 +12,8 @@ from rasterio.transform import from_origin
 from tasks.core.errors import DatasetNotFound, EmptyDataset
 from tasks.core.records import Tile
 from tasks.services import storage
-from tasks.services.datasets import list_tiles, listed_ids
+from tasks.services.datasets import Entry, list_tiles, listed_ids, probe_tile
+from tasks.services.frame_files import FrameFiles
 
 WORLD_FILE = "0.15\n0\n0\n-0.15\n300000.075\n6599999.925\n"
 
@@ -165,3 +167,125 @@ def test_nothing_to_do_is_an_error(tmp_path: Path) -> None:
         listed(listing)
     with pytest.raises(EmptyDataset, match=r"holds no \.jp2"):
         listed(tmp_path)
+
+
+NAMES = ["north/t.jp2", "North/t.jp2", "North/t.j2w", "a.jp2", "A.jp2", "A.J2W", "b.JP2", "B.j2w", "c.jp2", "c.jp2w"]
+
+
+@pytest.mark.parametrize("kind", ["local", "s3"])
+def test_a_list_and_a_folder_agree_on_sidecars(request: pytest.FixtureRequest, tmp_path: Path, kind: str) -> None:
+    """Files that differ in case keep their own sidecars, locally and in S3, listed or found."""
+    place = str(tmp_path / "set") if kind == "local" else f"{request.getfixturevalue('s3_bucket')}/set"
+    image = write_jp2(tmp_path / "plain" / "x.jp2", crs=None).read_bytes()
+    for name in NAMES:
+        storage.write_bytes(f"{place}/{name}", image if name.lower().endswith("jp2") else WORLD_FILE.encode())
+    images = [name for name in NAMES if name.lower().endswith("jp2")]
+    storage.write_bytes(f"{place}/all.txt", "\n".join(images).encode())
+    found = listed(place, crs="EPSG:7855")
+    own = {tile.id: [uri.removeprefix(f"{place}/") for uri in tile.sidecars] for tile in found}
+    assert own == {
+        "north/t.jp2": [],
+        "North/t.jp2": ["North/t.j2w"],
+        "a.jp2": [],
+        "A.jp2": ["A.J2W"],
+        "b.JP2": ["B.j2w"],
+        "c.jp2": ["c.jp2w"],
+    }
+    assert listed(f"{place}/all.txt", crs="EPSG:7855") == found
+    assert [tile.id for tile in found if "no transform" in (tile.problem or "")] == ["a.jp2", "north/t.jp2"]
+
+
+def test_a_dataset_of_one_image_has_its_sidecar(tmp_path: Path) -> None:
+    """The image is the same tile whether its folder or itself is the dataset."""
+    write_jp2(tmp_path / "a.jp2", crs=None)
+    (tmp_path / "a.j2w").write_text(WORLD_FILE)
+    assert listed(tmp_path / "a.jp2", crs="EPSG:7855") == listed(tmp_path, crs="EPSG:7855")
+
+
+@pytest.mark.parametrize("text", [WORLD_FILE.replace("300000", "300 000"), "no numbers", WORLD_FILE[:20]])
+def test_a_world_file_that_cannot_be_read_is_named(tmp_path: Path, text: str) -> None:
+    """Whoever put it there is told that it does not do; the image is not placed at 0."""
+    write_jp2(tmp_path / "a.jp2", crs=None)
+    (tmp_path / "a.j2w").write_text(text)
+    assert "its world file a.j2w cannot be read" in (listed(tmp_path, crs="EPSG:7855")[0].problem or "")
+
+
+def test_a_world_file_from_a_windows_editor_places_its_image(tmp_path: Path) -> None:
+    """The byte-order mark is no part of the first number."""
+    write_jp2(tmp_path / "a.jp2", crs=None)
+    (tmp_path / "a.j2w").write_text(WORLD_FILE, encoding="utf-8-sig")
+    grid = listed(tmp_path, crs="EPSG:7855")[0].grid
+    assert grid is not None
+    assert grid.transform == pytest.approx((0.15, 0, 300000, 0, -0.15, 6600000))
+
+
+@pytest.mark.parametrize("tail", [b"", b"end"], ids=["to the last box", "beyond the last box"])
+def test_a_huge_file_is_refused_by_its_header(tmp_path: Path, tail: bytes) -> None:
+    """A sparse file of a terabyte is not read to its end to find out what it is; its ground is known."""
+    path = write_jp2(tmp_path / "a.jp2")
+    data = path.read_bytes()
+    at = data.index(b"jp2c") - 4
+    if not tail:
+        path.write_bytes(data[:at] + bytes(4) + data[at + 4 :])
+    os.truncate(path, 1 << 40)
+    (tile,) = listed(tmp_path)
+    assert tile.problem is not None
+    assert tile.grid is not None
+
+
+def test_more_bytes_than_pixels_can_need_are_refused(tmp_path: Path) -> None:
+    """Metadata that nobody needs is not hashed for minutes."""
+    path = write_jp2(tmp_path / "a.jp2")
+    data = path.read_bytes()
+    at, size = data.index(b"jp2c") - 4, 1 << 36
+    with path.open("wb") as file:
+        file.write(data[:at] + (1).to_bytes(4, "big") + b"free" + size.to_bytes(8, "big"))
+        file.seek(size - 16, os.SEEK_CUR)
+        file.write(data[at:])
+    assert "bytes are too many for 64 x 48 px" in (listed(tmp_path)[0].problem or "")
+
+
+def test_a_refused_frame_has_another_identity_once_it_is_mended(tmp_path: Path) -> None:
+    """Nothing that was found of the broken one is found of the mended one; it needs no reading for that."""
+    path = write_jp2(tmp_path / "a.jp2")
+    good = listed(tmp_path)[0].content_hash
+    data = path.read_bytes()
+    path.write_bytes(data[:-100])
+    broken = listed(tmp_path)[0]
+    assert listed(tmp_path)[0] == broken
+    path.write_bytes(data[:-99])
+    assert len({good, broken.content_hash, listed(tmp_path)[0].content_hash}) == 3
+
+
+def test_a_sidecar_of_absurd_size_costs_its_tile(tmp_path: Path) -> None:
+    """It would be read into memory."""
+    write_jp2(tmp_path / "a.jp2")
+    (tmp_path / "a.jp2.aux.xml").touch()
+    os.truncate(tmp_path / "a.jp2.aux.xml", 1 << 40)
+    assert "too many for a sidecar" in (listed(tmp_path)[0].problem or "")
+
+
+def test_a_name_that_is_not_utf_8_is_to_be_mended(tmp_path: Path) -> None:
+    """Neither GDAL nor JSON can carry it: the tile says so, spelled in letters that both can, and others are listed."""
+    write_jp2(tmp_path / "good.jp2")
+    write_jp2(tmp_path / "x.jp2").replace(os.fsdecode(os.fsencode(tmp_path) + b"/M\xfcnchen.jp2"))
+    bad, good = listed(tmp_path)
+    assert good.problem is None
+    assert bad.id == r"M\xfcnchen.jp2"
+    assert "its name is not UTF-8. Rename it" in (bad.problem or "")
+
+
+def test_ids_that_are_cleaned_alike_stay_two(s3_bucket: str) -> None:
+    """A key in S3 may hold ``..`` beside the name that it is shown as."""
+    for key in ("set/x/../b.jp2", "set/x/_/b.jp2"):
+        boto3.client("s3").put_object(Bucket=storage.name(s3_bucket), Key=key, Body=b"no image")
+    assert len({tile.id for tile in listed(f"{s3_bucket}/set")}) == 2
+
+
+def test_a_frame_written_while_it_is_listed_is_not_taken(tmp_path: Path) -> None:
+    """Header and content would be of two frames."""
+    path = write_jp2(tmp_path / "a.jp2")
+    found = FrameFiles(storage.info(str(path)), ())
+    write_jp2(path)
+    tile = probe_tile(Entry("a.jp2", str(path), lambda: found), crs=None, max_pixels=10**6)
+    assert "changed while the run was under way" in (tile.problem or "")

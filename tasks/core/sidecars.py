@@ -1,0 +1,66 @@
+"""Which files of a folder belong to which of its images: world files and ``.aux.xml``.
+
+The names are those that GDAL's JPEG2000 drivers look for, in its order: ``.j2w`` (first and last letter of the
+extension, and w), ``.jp2w``, ``.wld``; and ``.aux.xml`` behind the whole name. Like GDAL's, the search disregards case,
+but never at another image's cost: a file that fits an image by its exact case is that image's alone, and one that fits
+several equally is nobody's.
+
+Source: GDAL's ``GDALReadWorldFile2`` and ``GDALJP2AbstractDataset`` (3.10).
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from pathlib import PurePosixPath
+
+IMAGE_SUFFIX = ".jp2"
+WORLD_SUFFIXES = (".j2w", ".jp2w", ".wld")
+AUX_SUFFIX = ".aux.xml"
+
+EXACT, OTHER_ENDING, OTHER_NAME = range(3)  # how far a name differs in case from the one that is looked for
+
+
+def is_image(name: str) -> bool:
+    """Whether a file is called as frames are, whatever the case."""
+    return name.lower().endswith(IMAGE_SUFFIX)
+
+
+class Folder:
+    """The file names of one folder."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        alike: dict[str, list[str]] = defaultdict(list)
+        for name in names:
+            alike[name.lower()].append(name)
+        self._alike = dict(alike)
+
+    def sidecars(self, image: str) -> tuple[str, ...]:
+        """Names of the files that belong to an image of the folder, at most one of each kind."""
+        found = (self._closest(image, suffix) for suffix in (*WORLD_SUFFIXES, AUX_SUFFIX))
+        return tuple(name for name in found if name is not None)
+
+    def _closest(self, image: str, suffix: str) -> str | None:
+        candidates = self._alike.get("".join(_wanted(image, suffix)).lower(), ())
+        own = [name for name in candidates if self._belongs(name, image, suffix)]
+        return min(own, key=lambda name: (_distance(image, suffix, name), name), default=None)
+
+    def _belongs(self, name: str, image: str, suffix: str) -> bool:
+        rivals = (other for other in self._alike.get(image.lower(), ()) if other != image)
+        return all(_distance(image, suffix, name) < _distance(rival, suffix, name) for rival in rivals)
+
+
+def _wanted(image: str, suffix: str) -> tuple[str, str]:
+    """What a sidecar is called that follows the case of its image: the part before the ending, and the ending."""
+    extension = PurePosixPath(image).suffix
+    if suffix == AUX_SUFFIX:
+        return image, suffix
+    last = "W" if extension.isupper() else "w"
+    by_kind = {".j2w": f".{extension[1]}{extension[-1]}{last}", ".jp2w": extension + last}
+    otherwise = suffix.upper() if extension.isupper() else suffix
+    return image.removesuffix(extension), by_kind.get(suffix, otherwise)
+
+
+def _distance(image: str, suffix: str, name: str) -> int:
+    stem, ending = _wanted(image, suffix)
+    if name == stem + ending:
+        return EXACT
+    return OTHER_ENDING if name.startswith(stem) else OTHER_NAME
