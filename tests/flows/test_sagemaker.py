@@ -83,7 +83,7 @@ def test_a_passing_fault_costs_no_tile(cloud: CloudRuns, error: str) -> None:
 )
 def test_a_final_fault_costs_that_tile_alone(cloud: CloudRuns, error: str, words: list[str]) -> None:
     """What will not pass fails one tile with AWS's own words; the product is written with the rest."""
-    cloud.sandbox.fault("InvokeEndpoint", error)
+    cloud.sandbox.fault("InvokeEndpoint", error, after=1)
     status, said = cloud.run()
     assert status == 2, said
     record = cloud.command.record()
@@ -92,6 +92,52 @@ def test_a_final_fault_costs_that_tile_alone(cloud: CloudRuns, error: str, words
     assert len(failed) == 1
     assert all(part in failed[0] for part in [*words, "/aws/sagemaker/Endpoints/flood-extent-"]), failed
     assert cloud.everything() == cloud.others
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        ("mask-rgb", "8-bit RGB"),
+        ("mask-16-bit", "16-bit grey"),
+        ("mask-scaled", "the mask holds the label 127"),
+        ("wrong-size", "the model must not resize its answer"),
+    ],
+)
+def test_a_first_answer_of_the_wrong_format_is_the_only_one_paid_for(cloud: CloudRuns, error: str, words: str) -> None:
+    """The run ends after one request, red, with that answer's error on every tile, and the endpoint gone."""
+    cloud.sandbox.fault("InvokeEndpoint", error, times=None)
+    status, said = cloud.run()
+    assert status == 1, said
+    assert words in said
+    assert cloud.sandbox.requests()["InvokeEndpoint"] == 1
+    assert cloud.everything() == cloud.others
+    (record,) = (json.loads(path.read_bytes()) for path in (cloud.command.folder / "work" / "runs").rglob("*.json"))
+    assert {(tile["state"], tile["stage"], words in tile["error"]) for tile in record["tiles"]} == {
+        ("failed", "predict", True)
+    }
+
+
+@pytest.mark.slow
+def test_a_wrong_format_after_good_answers_costs_its_tiles(cloud: CloudRuns) -> None:
+    """A model that has answered well is asked on: two bad answers cost two tiles."""
+    cloud.sandbox.fault("InvokeEndpoint", "mask-rgb", times=2, after=1)
+    status, said = cloud.run()
+    assert status == 2, said
+    assert cloud.command.record()["counts"]["done"] == 4
+    assert cloud.sandbox.requests()["InvokeEndpoint"] == 6
+
+
+@pytest.mark.slow
+def test_labels_are_kept_in_one_form(cloud: CloudRuns) -> None:
+    """Whether the endpoint answers indexed or grey, the masks in the work directory are the same bytes."""
+    kept = []
+    for form in ("indexed", "grey"):
+        cloud.sandbox.settings(masks=form)
+        assert cloud.run("--work-directory", form, "--output", f"out-{form}")[0] == 0
+        masks = (cloud.command.folder / form / "cache" / "predict").glob("*.png")
+        kept.append({path.name: path.read_bytes() for path in masks})
+    assert kept[0] == kept[1] != {}
 
 
 @pytest.fixture(scope="session")

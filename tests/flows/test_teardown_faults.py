@@ -45,7 +45,7 @@ def fault(operation: str, error: str, **settings: Any) -> dict[str, Any]:
 
 
 ROWS = {
-    "a tile task fails": Row([fault("InvokeEndpoint", "garbage")], 2, "the answer is not a PNG"),
+    "a tile task fails": Row([fault("InvokeEndpoint", "garbage", after=1)], 2, "the answer is not a PNG"),
     "deploying fails after the model": Row(
         [fault("CreateEndpointConfig", "access-denied", times=None)], 1, "sagemaker:CreateEndpointConfig"
     ),
@@ -71,6 +71,18 @@ ROWS = {
         [fault(f"Delete{kind}", "access-denied", times=3) for kind in ("Endpoint", "EndpointConfig", "Model")],
         0,
         "6 done",
+    ),
+    "AWS does not see yet what was created": Row(
+        [fault(f"Create{kind}", "stale", seconds=2) for kind in ("Model", "EndpointConfig", "Endpoint")], 0, "6 done"
+    ),
+    "deploying fails on what AWS does not see": Row(
+        [fault("CreateEndpointConfig", "stale", seconds=8)],
+        1,
+        "Could not find endpoint configuration",
+        options=["--deploy-minutes", "0.05"],
+    ),
+    "the first answer has the wrong format": Row(
+        [fault("InvokeEndpoint", "mask-rgb", times=None)], 1, "the mask is 8-bit RGB"
     ),
     "AddTags is denied": Row([fault("AddTags", "access-denied", times=None)], 1, "permission sagemaker:AddTags"),
 }
@@ -194,6 +206,31 @@ def test_an_interrupted_run_tears_down(cloud: CloudRuns, phase: str, number: str
     assert accepted < 30, said
     assert FINALLY in cloud.log()
     cloud.wait_until_clean()
+
+
+@SLOW
+def test_a_run_on_stale_reads_leaves_nothing(cloud: CloudRuns) -> None:
+    """AWS shows nothing for some seconds after its creation: the run waits, maps, and deletes all of it."""
+    cloud.sandbox.settings(stale_seconds=3.0)
+    status, said = cloud.run()
+    assert status == 0, said
+    assert FINALLY in cloud.log()
+    assert cloud.everything() == cloud.others
+
+
+@SLOW
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_run_that_is_interrupted_before_aws_sees_its_endpoint_leaves_nothing(cloud: CloudRuns, number: str) -> None:
+    """An endpoint that AWS does not show yet is on the bill: it is not called deleted, and deleted once it is seen."""
+    cloud.sandbox.settings(creating_seconds=1.0)
+    cloud.sandbox.fault("CreateEndpoint", "stale", seconds=25)
+    process = cloud.command.start(*cloud.arguments())
+    cloud.wait_for(cloud.is_deploying)
+    process.send_signal(SIGNALS[number][0])
+    said = process.communicate(timeout=180)[0]
+    assert process.returncode == SIGNALS[number][1], said
+    assert "may only not see it yet" in cloud.log() + said
+    assert cloud.everything() == cloud.others
 
 
 @SLOW

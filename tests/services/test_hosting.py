@@ -1,5 +1,6 @@
 """Endpoints in SageMaker: what is created for a run, and that nothing of it outlives the run."""
 
+import itertools
 import os
 import threading
 import time
@@ -8,7 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ReadTimeoutError
 from cloud import NOTHING, OTHER_RUN, RUN, TRAINING_JOB, Cloud, only, spec, tags_for
 
 from infra.sandbox.client import IMAGE
@@ -435,15 +436,11 @@ def test_an_endpoint_that_a_lagging_copy_misses_is_waited_for(cloud: Cloud) -> N
 
 def test_an_endpoint_that_somebody_deletes_ends_the_wait(cloud: Cloud) -> None:
     """Whoever deletes it by hand is not waited for until the time of the deployment is over."""
-    cloud.sandbox.settings(creating_seconds=0.5, deleting_seconds=3600)
-    cloud.sandbox.fault("DescribeEndpoint", "internal", times=6)
-    deploying = in_background(deploy)
-    while NAME not in cloud.sandbox.resources().endpoints:
-        time.sleep(0.01)
-    cloud.wait_for(NAME, "InService")
+    cloud.sandbox.settings(deleting_seconds=3600)
+    cloud.three(NAME, tags_for(RUN))
     cloud.client.delete_endpoint(EndpointName=NAME)
     with pytest.raises(EndpointRefused, match=r"was deleted while it was being created\. Run again"):
-        deploying.result(60)
+        Waiting(waited_by(cloud), NAME, 3600, lambda _: None).until_in_service()
 
 
 @pytest.mark.parametrize(("looks", "ends"), [([True, False, False], True), ([True, False, True, False], False)])
@@ -497,12 +494,19 @@ def test_an_endpoint_that_stays_unseen_is_never_called_deleted(cloud: Cloud) -> 
 
 
 def test_an_endpoint_that_was_perhaps_created_is_looked_for_again(cloud: Cloud) -> None:
-    """Every answer to its creation was lost, and AWS does not see it at first: the deletion waits for it."""
-    cloud.sandbox.fault("CreateEndpoint", "after-effect-500", times=1)
-    cloud.sandbox.fault("CreateEndpoint", "internal", times=None)
-    cloud.sandbox.settings(stale_seconds=3)
-    with pytest.raises(EndpointUnavailable):
-        deploy()
+    """The answer to its creation was lost for good, and AWS does not see it at first: the deletion waits for it."""
+    requests = itertools.count()
+    creation = Creation(ENDPOINT, NAME, "arn", cloud.client, lambda _: None, lambda: next(requests))
+
+    def create() -> None:
+        cloud.sandbox.settings(stale_seconds=2)
+        cloud.endpoint(NAME, tags_for(RUN), wait=False)
+        raise ReadTimeoutError(endpoint_url="https://api.sagemaker")
+
+    cloud.model(NAME, tags_for(RUN))
+    cloud.config(NAME, tags_for(RUN))
+    with pytest.raises(ReadTimeoutError):
+        creation.attempt(create)
     assert delete() == ()
     assert cloud.left() == NOTHING
 
