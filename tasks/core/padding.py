@@ -26,6 +26,7 @@ NEIGHBOURS = np.ones((3, 3), np.uint8)
 LARGE_SHARE = 0.01  # of the tile: from here on it matters
 EXACT_SHARE = 0.8  # of a flat area has exactly its colour: smooth ground drifts, compressed padding hardly
 DARK_INFRARED = 64  # water has less near infrared than this, or less than it has green
+EDGE_SHARE = 0.5  # of what surrounds an area must be far from its colour: no plateau of a smooth slope
 BORDER_COLOURS = 4  # that are tried at most
 LOOKS = 4  # at full resolution, at most, for each colour
 DETAIL_SHARE = 0.95  # of the pixels at full resolution that must be flat too
@@ -90,9 +91,17 @@ def _other_colours(
     doubtful: list[FlatArea] = []
     for colour in _border_colours(nrg, known):
         area = FlatArea(colour, find_padding(nrg, colour, look, exact_share=EXACT_SHARE))
-        if area.mask.mean() > LARGE_SHARE:
+        if area.mask.mean() > LARGE_SHARE and _has_edge(nrg, area):
             (doubtful if _may_be_water(colour) else padding).append(area)
     return padding, doubtful
+
+
+def _has_edge(nrg: NDArray[np.uint8], area: FlatArea) -> bool:
+    """Whether an area ends abruptly: what surrounds it is far from its colour, or nothing does."""
+    wider = cv2.dilate(area.mask.astype(np.uint8), NEIGHBOURS, iterations=RINGING_PX).astype(bool)
+    surroundings = nrg[wider & ~area.mask]
+    far = np.abs(surroundings.astype(np.int16) - np.array(area.colour, np.int16)).max(axis=1) > TOLERANCE
+    return not far.size or float(far.mean()) >= EDGE_SHARE
 
 
 def _may_be_water(colour: Colour) -> bool:
