@@ -56,7 +56,10 @@ def run() -> None:
 def _in_turn(here: Callable[[], object], there: Callable[[], object], child: int) -> tuple[Taken, Taken]:
     """In turn, and the least of each: what disturbs the machine for a while disturbs both."""
     pairs = [(_taken(here, child), _taken(there, child)) for _ in range(REPEATS)]
-    least = [Taken(min(one.wall_s for one in column), min(one.cpu_s for one in column)) for column in zip(*pairs, strict=True)]
+    least = [
+        Taken(min(one.wall_s for one in column), min(one.cpu_s for one in column))
+        for column in zip(*pairs, strict=True)
+    ]
     return least[0], least[1]
 
 
