@@ -6,5 +6,5 @@ from pathlib import Path
 
 sys.path.append(str(Path(__file__).parents[1] / "support"))
 
-for name in sys.argv[1:] or ("decode", "tile", "polygons", "orchestration"):
+for name in sys.argv[1:] or ("decode", "tile", "isolation", "polygons", "orchestration"):
     importlib.import_module(name).run()

@@ -74,7 +74,7 @@ def test_a_bucket_that_is_not_there_is_refused(in_s3: CommandLine) -> None:
 
 
 def test_a_list_may_name_several_buckets(in_s3: CommandLine, scene: Scene, bucket: Any, s3_server: str) -> None:
-    """A list in S3 names frames of two buckets, however they are called; what is missing costs itself alone."""
+    """Of buckets that the operator allows, however frames are called; what is missing or not allowed costs itself."""
     other = boto3.Session("testing", "testing", region_name="us-east-1").resource("s3", endpoint_url=s3_server)
     second = other.create_bucket(Bucket=f"other-{uuid4().hex}")
     frames, awkward = sorted(scene.dataset.iterdir()), "deep/[1] *?#%20 plus+&=.JP2"
@@ -83,9 +83,11 @@ def test_a_list_may_name_several_buckets(in_s3: CommandLine, scene: Scene, bucke
     wanted = [f"{bucket.name}/a/{awkward}", f"{second.name}/a/1.jp2", f"{second.name}/gone.jp2", "no-bucket-here/x.jp2"]
     bucket.Object("lists/two.txt").put(Body="\n".join(f"s3://{name}" for name in wanted).encode())
     output = f"s3://{bucket.name}/maps"
-    status, said = in_s3("run", f"s3://{bucket.name}/lists/two.txt", "--output", output)
+    allowed = {"FLOOD_EXTENT_LIST_BUCKETS": f"{second.name}, elsewhere"}
+    status, said = in_s3("run", f"s3://{bucket.name}/lists/two.txt", "--output", output, **allowed)
     assert status == 2, said
     assert "gone.jp2: does not exist" in said
+    assert "own bucket alone" in said
     found = record(bucket, "maps/two")
     assert [(tile["state"], tile["tile"].rpartition("/")[2]) for tile in found["tiles"]] == [
         ("done", "[1] *?#%20 plus+&=.JP2"),
