@@ -194,7 +194,9 @@ class Run:
             if self.remembered.lacks("predict", job):
                 self.ledger.fail(job, "predict", str(self.endpoint.error))
         at_once = 0 if endpoint is None else endpoint.in_flight
-        self.stage(stage, deployment=None if endpoint is None else endpoint.to_dict(), at_once=at_once)
+        deployment = None if endpoint is None else endpoint.to_dict()
+        # An answer may take a minute, and whoever is told to stop may not have that long.
+        self.stage(stage, deployment=deployment, at_once=at_once, interrupted=self.endpoint.end)
 
     @property
     def has_answers(self) -> bool:

@@ -64,6 +64,7 @@ def upload(scene: Path, sandbox: Sandbox) -> str:
     Returns:
         The dataset's URI.
     """
+    sandbox.settings(tags_by_role=True)
     sandbox.add_training_job(TRAINING_JOB)
     sandbox.create_bucket(BUCKET)
     dataset = f"s3://{BUCKET}/flights/{scene.name}"

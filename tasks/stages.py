@@ -26,6 +26,7 @@ def run_stage(
     *,
     is_missing: Callable[[TileJob], bool],
     at_once: int = 0,
+    interrupted: Callable[[], object] = lambda: None,
     **parameters: Any,
 ) -> None:
     """Submit the stage for every job and return when all have ended: a failure is noted, not raised.
@@ -39,6 +40,7 @@ def run_stage(
         ledger: Where the outcomes go.
         is_missing: Whether a tile's files are not in the work directory: what is remembered of it is then not used.
         at_once: Tiles at a time, for a stage that mostly waits for somebody else; 0: as the flow's runner does.
+        interrupted: Called where waiting ``at_once`` is cut short, before the tasks that are under way are waited for.
         parameters: Further arguments of the task, the same for all.
     """
     if not jobs:
@@ -51,7 +53,11 @@ def run_stage(
     with ThreadPoolTaskRunner[Any](max_workers=at_once) as runner:
         futures: dict[PrefectFuture[Any], TileJob]
         futures = {runner.submit(task, {"job": values, **parameters}): job for task, job, values in tasks}
-        _settle(stage.name, futures, ledger)
+        try:
+            _settle(stage.name, futures, ledger)
+        except BaseException:
+            interrupted()
+            raise
 
 
 def _settle(stage: str, futures: dict[PrefectFuture[Any], TileJob], ledger: Ledger) -> None:

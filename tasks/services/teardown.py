@@ -128,7 +128,13 @@ class _UntilThen:
 
 
 def delete_run(
-    client: Any, run: UUID, *, seconds: float, known: Iterable[str] = (), until: frozenset[Outcome] = ACCEPTED
+    client: Any,
+    run: UUID,
+    *,
+    seconds: float,
+    known: Iterable[str] = (),
+    until: frozenset[Outcome] = ACCEPTED,
+    newest: int | None = None,
 ) -> list[Step]:
     """Delete all attempts of a run, in as many passes as it takes or the time allows. Never raises for AWS's answers.
 
@@ -138,6 +144,8 @@ def delete_run(
         seconds: After which no further call begins; the last one may still take as long as the client lets it.
         known: Names that may exist although a listing does not show them yet.
         until: Outcomes that need no further pass: ``ACCEPTED``, or ``DONE`` to wait until all is gone.
+        newest: The last attempt to delete; None for all. A process that is being stopped has had its run handed to
+            another, whose endpoint it must leave alone.
 
     Returns:
         The last pass, a step a resource that was found or asked for; what is not in ``until`` is left to do.
@@ -145,19 +153,20 @@ def delete_run(
     deadline = time.monotonic() + seconds
     timed, names = _UntilThen(client, deadline), tuple(dict.fromkeys(known))
     while True:
-        steps = _pass(timed, run, names)
+        steps = _pass(timed, run, names, newest)
         if all(step.outcome in until for step in steps) or time.monotonic() + POLL_SECONDS > deadline:
             return steps
         time.sleep(POLL_SECONDS)
 
 
-def _pass(client: Any, run: UUID, known: Sequence[str]) -> list[Step]:
+def _pass(client: Any, run: UUID, known: Sequence[str], newest: int | None) -> list[Step]:
     """What is known goes first: should listing take all the time, it has been asked for."""
     steps = [step for name in known for step in delete_named(client, name)]
     names, failed = _found(client, run)
     # What cannot be listed may still be deleted: a run has rarely more than one attempt.
     unseen = [resource_name(run, 1)] if failed else []
-    others = [name for name in dict.fromkeys([*names, *unseen]) if name not in known]
+    last = newest or max(map(attempt_of, [*names, *unseen]), default=0)
+    others = [name for name in dict.fromkeys([*names, *unseen]) if name not in known and attempt_of(name) <= last]
     return steps + [step for name in others for step in delete_named(client, name)] + failed
 
 
