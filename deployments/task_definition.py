@@ -80,9 +80,11 @@ def _differences(there: Mapping[str, Any], given: Mapping[str, str]) -> Iterator
     if container["image"] != given[IMAGE]:
         yield f"it runs the image {container['image']}, and {IMAGE} is {given[IMAGE]}: output Image of the stack"
     secrets = {one["name"]: one["valueFrom"] for one in container.get("secrets", ())}
-    if secrets.get(VARIABLE) != given[SECRET]:
-        has = " and ".join(f"{name} from {secret}" for name, secret in secrets.items()) or "no secret"
+    if VARIABLE not in secrets:
+        has = " and ".join(secrets) or "no secret"
         yield (
-            f"it gives its container {has}, and runs need {VARIABLE} from {given[SECRET]} ({SECRET}): update the stack "
-            f"with PrefectSecretName={VARIABLE} and PrefectSecretArn={given[SECRET]}"
+            f"it gives its container {has}, and runs need {VARIABLE}: update the stack with {VARIABLE} as "
+            f"PrefectSecretName, and with the ARN in {SECRET} as PrefectSecretArn"
         )
+    elif secrets[VARIABLE] != given[SECRET]:
+        yield f"it gives its container {VARIABLE} from another secret than the one in {SECRET}"

@@ -45,16 +45,15 @@ def test_one_that_fits_is_taken(ecs: Any) -> None:
 def test_a_container_without_the_password_is_refused(ecs: Any, secrets: list[dict[str, str]]) -> None:
     """The server would answer every run with 401: what to update the stack with is said."""
     register(ecs, secrets=secrets)
-    with pytest.raises(NotDeployed, match=rf"PrefectSecretName={VARIABLE} and PrefectSecretArn={SECRET}"):
+    with pytest.raises(NotDeployed, match=rf"{VARIABLE} as PrefectSecretName, and with the ARN in {task_definition.SECRET}"):
         compare(GIVEN)
 
 
 def test_all_differences_are_said_at_once(ecs: Any) -> None:
     """Another image and another secret than the deployment names."""
     register(ecs, image="flood-extent:6", secrets=[{"name": VARIABLE, "valueFrom": f"{SECRET}2"}])
-    with pytest.raises(NotDeployed, match=r"runs the image flood-extent:6.*\n.*gives its container") as refused:
+    with pytest.raises(NotDeployed, match=r"runs the image flood-extent:6.*\n.*from another secret"):
         compare(GIVEN)
-    assert f"{SECRET}2" in str(refused.value)
 
 
 def test_another_s_task_definition_is_refused(ecs: Any) -> None:
