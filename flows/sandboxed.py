@@ -33,7 +33,7 @@ def sandbox_only(model: str = "water-index") -> Iterator[Sandbox]:
     """
     if importlib.util.find_spec("moto") is None or importlib.util.find_spec("sagemaker") is None:
         raise UnusableArgument(
-            'the demo on SageMaker needs the extra "sandbox": pip install -c requirements.lock -e ".[sandbox]"'
+            'the demo on SageMaker needs the extra "sandbox": make install-sandbox'
         )
     before = {name: os.environ[name] for name in _settings()}
     with ExitStack() as stack:
