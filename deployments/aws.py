@@ -76,7 +76,7 @@ def check_server() -> None:
     if get_current_settings().api.url is None:
         raise UnusableArgument("PREFECT_API_URL is not set: it names the server to deploy to")
     if find_spec("prefect_aws") is None:
-        raise UnusableArgument('prefect-aws is not installed: make install-aws')
+        raise UnusableArgument("prefect-aws is not installed: make install-aws")
 
 
 def check_uploads(client: SyncPrefectClient) -> None:

@@ -1,8 +1,8 @@
 """Compares the stack's task definition with what the deployment on ECS says of it.
 
-The ECS worker takes ``PREFECT_API_AUTH_STRING`` out of a run's environment where the deployment names a secret, for the
-task definition is to hand it to the container. Where that does not, the server answers the run with 401, and it is never
-heard of again.
+The ECS worker takes ``PREFECT_API_AUTH_STRING`` out of a run's environment where the deployment names a secret: the
+task definition is to hand it to the container. Where that does not, the server answers the run with 401, and nobody
+hears of it again.
 """
 
 import re

@@ -32,9 +32,7 @@ def sandbox_only(model: str = "water-index") -> Iterator[Sandbox]:
         UnusableArgument: The extra ``sandbox`` is not installed.
     """
     if importlib.util.find_spec("moto") is None or importlib.util.find_spec("sagemaker") is None:
-        raise UnusableArgument(
-            'the demo on SageMaker needs the extra "sandbox": make install-sandbox'
-        )
+        raise UnusableArgument('the demo on SageMaker needs the extra "sandbox": make install-sandbox')
     before = {name: os.environ[name] for name in _settings()}
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="flood-extent-sandbox-"))

@@ -1,8 +1,8 @@
 """Finds out, before anything costs money, whether a run may renew its leases.
 
-AWS lets a role tag what it creates and, apart from that, only what carries our tag already (``infra/aws/template.yaml``):
-so nothing can be asked before the first resource exists. The model and the configuration cost nothing. Each has its
-lease renewed as soon as it is there, with the call, the tag and the condition that the endpoint's renewals will have.
+A role may tag what it creates and, apart from that, only what carries our tag (``infra/aws/template.yaml``): so nothing
+can be asked before the first resource exists. The model and the configuration cost nothing. Each has its lease renewed
+as soon as it is there, with the call, the tag and the condition that the endpoint's renewals will have.
 """
 
 from collections.abc import Callable, Iterator
@@ -40,7 +40,7 @@ class LeaseProbe:
     seconds: float
 
     def read_clock(self, name: str) -> None:
-        """Take AWS's time from a look at the endpoint to come: the first lease must not rest on this machine's clock."""
+        """Take AWS's time from a look at the endpoint to come: no first lease rests on this machine's clock."""
         try:
             answer = self.client.describe_endpoint(**{f"{ENDPOINT.key}Name": name})
         except ClientError as error:  # there is none yet
@@ -90,7 +90,7 @@ class LeaseProbe:
             waited, step = waited + step, min(2 * step, LONGEST_PAUSE)
 
     def _denied(self, arn: str) -> ClientError | None:
-        """What AWS says against it, where that may change or end the run; None where it was renewed, or fails softly."""
+        """What AWS says against it, where that may change or end the run; else None."""
         try:
             self.lease.renew(arn)
         except ClientError as error:

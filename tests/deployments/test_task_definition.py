@@ -45,7 +45,9 @@ def test_one_that_fits_is_taken(ecs: Any) -> None:
 def test_a_container_without_the_password_is_refused(ecs: Any, secrets: list[dict[str, str]]) -> None:
     """The server would answer every run with 401: what to update the stack with is said."""
     register(ecs, secrets=secrets)
-    with pytest.raises(NotDeployed, match=rf"{VARIABLE} as PrefectSecretName, and with the ARN in {task_definition.SECRET}"):
+    with pytest.raises(
+        NotDeployed, match=rf"{VARIABLE} as PrefectSecretName, and with the ARN in {task_definition.SECRET}"
+    ):
         compare(GIVEN)
 
 

@@ -1,7 +1,6 @@
 """The fault table's rows of a stopped container: what SIGTERM to its init leaves, and what the run does afterwards."""
 
 from contextlib import AbstractContextManager
-from typing import Any
 from uuid import UUID
 
 import pytest
@@ -56,6 +55,18 @@ def test_a_stopped_container_tears_down_and_its_run_goes_on(cloud: CloudRuns, po
         assert second.wait() == 0
     assert pool.state(run)["name"] == "Completed", second.log.read_text()
     assert "1: torn down" in cloud.log()
+    cloud.wait_until_clean()
+
+
+def test_a_run_that_is_cancelled_ends(cloud: CloudRuns, pool: Worker) -> None:
+    """This is how a person ends one: the container hears of it from the server, tears down, and nothing starts again."""
+    cloud.sandbox.fault("InvokeEndpoint", "hang", seconds=3, times=None)
+    run = create_run(cloud, pool)
+    with started(cloud, run) as only:
+        cloud.wait_for(cloud.is_predicting)
+        pool.set_state(run, "CANCELLING", "Cancelling")
+        only.wait()
+    assert pool.state(run)["name"] == "Cancelled", only.log.read_text()
     cloud.wait_until_clean()
 
 

@@ -89,7 +89,7 @@ def test_only_what_is_ours_is_deleted(stack: Stack, role: str, operation: str, p
 
 @pytest.fixture
 def account(stack: Stack) -> Account:
-    """What the flow's role may do, in an account where somebody else hosts under names like ours, with tags and without."""
+    """What the flow's role may do where somebody else hosts under names like ours, with tags and without."""
     theirs = {THEIRS.format(path): {"team": "roads"} for _, path in KINDS}
     return Account(stack.policies("FlowRole"), {**theirs, **{UNTAGGED.format(path): {} for _, path in KINDS}})
 
@@ -139,7 +139,9 @@ def test_the_sandbox_judges_tags_as_the_stack_does(
     role = Account(account.role, {} if there is None else {arn: dict(there)})
     tags = dict.fromkeys(asked, PROJECT)
     pairs = [{"Key": key, "Value": value} for key, value in (there or {}).items()]
-    call = Call({}, "sagemaker", "AddTags", REGION, arn, parameters={"Tags": [{"Key": key, "Value": ""} for key in asked]})
+    call = Call(
+        {}, "sagemaker", "AddTags", REGION, arn, parameters={"Tags": [{"Key": key, "Value": ""} for key in asked]}
+    )
     try:
         permissions.check_tagging(call, pairs)
     except Refused:

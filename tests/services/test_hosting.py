@@ -200,7 +200,7 @@ def test_what_could_not_be_deleted_before_is_after(cloud: Cloud) -> None:
 
 
 def test_a_stopped_process_leaves_the_endpoint_of_the_one_that_goes_on(cloud: Cloud) -> None:
-    """A stopped container's run may be started elsewhere while it still tears down: what came after it is not its own."""
+    """A stopped container's run may be started elsewhere while it still tears down: that attempt is not its own."""
     deploy()
     cloud.three(SECOND, tags_for(RUN))
     assert delete() == ()

@@ -1,4 +1,4 @@
-"""A flow run as the main process of a container: ``prefect flow-run execute`` under an init, in a PID namespace of its own.
+"""A flow run as a container's main process: ``prefect flow-run execute`` under an init, in a PID namespace of its own.
 
 ECS starts Prefect's image like that, and stops a task by SIGTERM to the init. When the init ends, the kernel kills
 whatever is left in the namespace: that is the end of a container.
