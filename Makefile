@@ -3,23 +3,32 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo demo-sagemaker test test-slow test-all lint bench serve automations lambda deploy-aws lock
+.PHONY: demo demo-sagemaker test test-slow test-all lint bench serve automations lambda deploy-aws lock pin-images
 
-# Installing with the lock as constraints pins everything and installs only what the extras ask for.
-$(VENV)/core.stamp: pyproject.toml requirements.lock
+# Only what these extras need, each file held against the hash in the lock; then the project itself, which has none.
+define install
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock --editable .
+	$(BIN)/python -m deployments.locked $(1) > $(VENV)/locked.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps \
+	    --requirement $(VENV)/locked.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
+endef
+
+$(VENV)/core.stamp: pyproject.toml requirements.lock
+	$(call install,)
 	touch $@
 
 $(VENV)/sandbox.stamp: pyproject.toml requirements.lock
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock --editable ".[sandbox]"
+	$(call install,sandbox)
 	touch $@ $(VENV)/core.stamp
 
 $(VENV)/dev.stamp: pyproject.toml requirements.lock
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock --editable ".[dev]"
+	$(call install,dev)
 	touch $@ $(VENV)/core.stamp $(VENV)/sandbox.stamp
+
+# An extra of pyproject.toml, on top of what is there: make install-aws, make install-onnx.
+install-%:
+	$(call install,$*)
 
 demo: $(VENV)/core.stamp
 	$(BIN)/flood-extent demo
@@ -61,5 +70,10 @@ deploy-aws: $(VENV)/sandbox.stamp
 	$(BIN)/python -m deployments.aws
 
 lock: $(VENV)/dev.stamp
-	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --all-extras --no-emit-index-url \
-	    --custom-compile-command "make lock" --output-file requirements.lock pyproject.toml
+	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --all-extras --generate-hashes \
+	    --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --output-file requirements.lock \
+	    pyproject.toml
+
+# The digests of the images that Dockerfile and compose.yaml name, as their registry has them. Needs Docker with buildx.
+pin-images: $(VENV)/core.stamp
+	$(BIN)/python -m deployments.pin_images

@@ -17,7 +17,7 @@ from prefect.exceptions import ObjectNotFound
 from prefect.settings import get_current_settings
 from prefect.workers.utilities import get_default_base_job_template_for_infrastructure_type
 
-from deployments import automations
+from deployments import automations, task_definition
 from deployments.deploying import NotDeployed, deploy
 from tasks.core.errors import FloodExtentError, UnusableArgument
 
@@ -28,7 +28,7 @@ UPLOADED = f"{automations.UPLOADED} (aws)"  # in prefect.yaml
 OUTPUTS = {
     "FLOOD_EXTENT_IMAGE": "Image",
     "FLOOD_EXTENT_CLUSTER": "ClusterArn",
-    "FLOOD_EXTENT_TASK_DEFINITION": "TaskDefinitionArn",
+    "FLOOD_EXTENT_TASK_DEFINITION": "TaskDefinitionFamily",
     "FLOOD_EXTENT_OUTPUT": "OutputDirectory",
     "FLOOD_EXTENT_WORK": "WorkDirectory",
 }
@@ -62,7 +62,9 @@ def settings(environment: Mapping[str, str]) -> dict[str, str]:
     if missing or wrong:
         lines = "\n".join([*missing, *wrong])
         raise UnusableArgument(f"set in the environment, and repeat (infra/aws/README.md has them all):\n{lines}")
-    return {**{name: environment[name] for name in words}, **given}
+    named = {name: environment[name] for name in words}
+    named[task_definition.FAMILY] = task_definition.family_of(named[task_definition.FAMILY])
+    return {**named, **given}
 
 
 def check_server() -> None:
@@ -74,7 +76,7 @@ def check_server() -> None:
     if get_current_settings().api.url is None:
         raise UnusableArgument("PREFECT_API_URL is not set: it names the server to deploy to")
     if find_spec("prefect_aws") is None:
-        raise UnusableArgument('prefect-aws is not installed: pip install -c requirements.lock -e ".[aws]"')
+        raise UnusableArgument("prefect-aws is not installed: make install-aws")
 
 
 def check_uploads(client: SyncPrefectClient) -> None:
@@ -130,12 +132,15 @@ def main() -> None:
         with get_client(sync_client=True) as client:
             if given[UPLOADS] == "true":
                 check_uploads(client)
+            uncompared = task_definition.compare(given)
             made = make_pool(client)
             deploy([DEPLOYMENT], given, {UPLOADED})
             # Lost heartbeats are watched for by the deployment's id.
             automations.apply_all()
     except FloodExtentError as error:
         sys.exit(f"flood-extent: {error}")
+    if uncompared:
+        sys.stderr.write(f"flood-extent: {uncompared}\n")
     print(f"{DEPLOYMENT} is deployed to the pool {POOL}{', which was made' if made else ''}")  # noqa: T201 - a command
 
 

@@ -212,7 +212,9 @@ class Run:
                 self.ledger.fail(job, "predict", str(self.endpoint.error))
         at_once = 0 if endpoint is None else endpoint.in_flight
         deployment = None if endpoint is None else endpoint.to_dict()
-        self.stage(stage, deployment=deployment, at_once=at_once, on_trial=True)
+        # An answer may take a minute, and whoever is told to stop may not have that long.
+        interrupted = self.endpoint.end
+        self.stage(stage, deployment=deployment, at_once=at_once, on_trial=True, interrupted=interrupted)
 
     @property
     def has_answers(self) -> bool:

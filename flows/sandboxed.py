@@ -34,9 +34,7 @@ def sandbox_only(model: str = "water-index") -> Iterator[Sandbox]:
         UnusableArgument: The extra ``sandbox`` is not installed.
     """
     if importlib.util.find_spec("moto") is None or importlib.util.find_spec("sagemaker") is None:
-        raise UnusableArgument(
-            'the demo on SageMaker needs the extra "sandbox": pip install -c requirements.lock -e ".[sandbox]"'
-        )
+        raise UnusableArgument('the demo on SageMaker needs the extra "sandbox": make install-sandbox')
     before = {name: os.environ[name] for name in _settings()}
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="flood-extent-sandbox-"))
@@ -71,6 +69,7 @@ def upload(scene: Path, sandbox: Sandbox) -> str:
     Returns:
         The dataset's URI.
     """
+    sandbox.settings(tags_by_role=True)
     sandbox.add_training_job(TRAINING_JOB)
     sandbox.create_bucket(BUCKET)
     dataset = f"s3://{BUCKET}/flights/{scene.name}"

@@ -38,6 +38,7 @@ def run_stage(
     at_once: int = 0,
     on_trial: bool = False,
     alone_seconds: float = ALONE_SECONDS,
+    interrupted: Callable[[], object] = lambda: None,
     **parameters: Any,
 ) -> int:
     """Submit the stage for every job and return when all have ended: a failure is noted, not raised.
@@ -53,6 +54,7 @@ def run_stage(
         at_once: Tiles at a time, for a stage that mostly waits for somebody else; 0: as the flow's runner does.
         on_trial: Whether the first answer decides if the other tiles are asked for (``first_answer``).
         alone_seconds: How long the first tile is then waited for before others follow.
+        interrupted: Called where waiting ``at_once`` is cut short, before the tasks that are under way are waited for.
         parameters: Further arguments of the task, the same for all.
 
     Returns:
@@ -61,7 +63,7 @@ def run_stage(
     if not jobs:
         return 0
     with (
-        _submitting(stage, jobs[0].work_directory, is_missing, at_once, parameters) as submit,
+        _submitting(stage, jobs[0].work_directory, is_missing, at_once, interrupted, parameters) as submit,
         StageProgress(stage.name, len(jobs)) as progress,
     ):
         outcomes = _Outcomes(stage.name, ledger, len(jobs), progress)
@@ -82,6 +84,7 @@ def _submitting(
     work_directory: str,
     is_missing: Callable[[TileJob], bool],
     at_once: int,
+    interrupted: Callable[[], object],
     parameters: dict[str, Any],
 ) -> Iterator[Submit]:
     """What submits the stage for a tile: to a runner of the block's own where ``at_once`` is given."""
@@ -94,7 +97,11 @@ def _submitting(
         yield lambda job: task_of(job).submit(as_it_is(job.to_dict()), **parameters)
         return
     with ThreadPoolTaskRunner[Any](max_workers=at_once) as runner:
-        yield lambda job: runner.submit(task_of(job), {"job": as_it_is(job.to_dict()), **parameters})
+        try:
+            yield lambda job: runner.submit(task_of(job), {"job": as_it_is(job.to_dict()), **parameters})
+        except BaseException:
+            interrupted()
+            raise
 
 
 @dataclass

@@ -34,6 +34,7 @@ class Settings:
         masks: Form of the label masks that endpoints answer, a key of ``masks.FORMS``.
         quotas: Instances that the account may have behind endpoints, by type, where it has a value of its own.
         default_quota: The same where it has none.
+        tags_by_role: Whether AddTags is judged by the policy of the stack's role for runs; else anything may be tagged.
     """
 
     creating_seconds: float = 0.2
@@ -45,6 +46,7 @@ class Settings:
     masks: str = INDEXED
     quotas: Mapping[str, float] = field(default_factory=dict)
     default_quota: float = 20.0
+    tags_by_role: bool = False
 
 
 def arn(kind: str, name: str, region: str) -> str:

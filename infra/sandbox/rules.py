@@ -6,7 +6,7 @@ from typing import Any
 
 from werkzeug.wrappers import Response
 
-from infra.sandbox import limits, listing
+from infra.sandbox import limits, listing, permissions
 from infra.sandbox.estate import CONFIG, ENDPOINT, MODEL, SPOKEN, Estate, arn, could_not_find, epoch
 from infra.sandbox.lifecycle import Status
 from infra.sandbox.wire import SAGEMAKER, Call, Handler, Refused, refusal, success
@@ -50,6 +50,7 @@ class Rules:
         verb = next((verb for verb in VERBS if call.operation.startswith(verb)), "")
         kind = KINDS.get(call.operation.removeprefix(verb)) if verb else None
         if call.operation.endswith("Tags"):
+            self._check_permitted(call)
             self._check_tagged(call)
         elif call.operation == "DescribeTrainingJob":
             self._check_training_job(call.name, call.region)
@@ -96,6 +97,13 @@ class Rules:
         if call.operation == "CreateEndpointConfig":
             for variant in call.parameters.get("ProductionVariants", ()):
                 self._read(MODEL, variant["ModelName"], call.region)
+
+    def _check_permitted(self, call: Call) -> None:
+        """AWS judges permissions before it looks for the resource: one that does not exist has no tags."""
+        if call.operation == "AddTags" and self._estate.settings.tags_by_role:
+            kind, _, name = call.name.rpartition(":")[2].partition("/")
+            record = self._estate.records(kind, call.region).get(name) if kind in SPOKEN else None
+            permissions.check_tagging(call, () if record is None else record.tags)
 
     def _check_tagged(self, call: Call) -> None:
         kind, _, name = call.name.rpartition(":")[2].partition("/")

@@ -9,7 +9,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from tasks.core.errors import EndpointRefused, EndpointUnavailable
-from tasks.services.aws_errors import NoCapacity, is_capacity, is_denied, translated
+from tasks.services.aws_errors import NoCapacity, is_capacity, translated
 from tasks.services.creating import Creation
 from tasks.services.endpoints import Say
 from tasks.services.invoking import log_group
@@ -18,7 +18,6 @@ from tasks.services.sagemaker_resources import (
     CONFIG,
     DELETING,
     ENDPOINT,
-    LEASE_TAG,
     MODEL,
     Kind,
     code_of,
@@ -60,25 +59,6 @@ class Host:
     sent: Callable[[], int]
     seconds: float
     say: Say
-
-    def check_may_tag(self, name: str, trained: TrainedModel) -> None:
-        """Find out before anything is created whether leases can be renewed.
-
-        A lease on the endpoint to come is asked for: AWS judges permissions before it looks for the resource.
-
-        Raises:
-            EndpointRefused: They cannot: the permission is named.
-        """
-        arn = arn_of(ENDPOINT, name, trained)
-        try:
-            self.lease.clock.set_by(self.client.add_tags(ResourceArn=arn, Tags=[{"Key": LEASE_TAG, "Value": "probe"}]))
-        except ClientError as error:
-            self.lease.clock.set_by(error.response)  # the first lease must not rest on this machine's clock
-            if is_denied(error):
-                raise EndpointRefused(
-                    f"endpoint {name}: nothing was created, for without the permission sagemaker:AddTags its lease "
-                    f"could not be renewed, nor an orphan be told from others' endpoints. AWS says: {words_of(error)}"
-                ) from error
 
     def create_model(self, name: str, trained: TrainedModel) -> None:
         """The model: image and artifact of the training job, in the job's network, with the job's role."""

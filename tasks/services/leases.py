@@ -113,10 +113,18 @@ class Lease:
             for arn in tuple(self._arns):
                 self._renew(arn)
 
-    def _renew(self, arn: str) -> None:
+    def renew(self, arn: str) -> None:
+        """Renew the lease of one resource.
+
+        Raises:
+            ClientError: AWS refuses; or another of ``AWS_ERRORS``.
+        """
         tag = {"Key": LEASE_TAG, "Value": write_lease(self._until())}
+        self.clock.set_by(self._client.add_tags(ResourceArn=arn, Tags=[tag]))
+
+    def _renew(self, arn: str) -> None:
         try:
-            self.clock.set_by(self._client.add_tags(ResourceArn=arn, Tags=[tag]))
+            self.renew(arn)
         except Exception as error:  # noqa: BLE001 - whatever it is, the next renewal must be tried
             if self._ended.is_set():
                 return

@@ -6,18 +6,20 @@ id can delete it (``teardown``), and what nobody deletes the sweep does (``sweep
 
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import Any
 from uuid import UUID
 
 from tasks.core.errors import EndpointRefused, EndpointUnavailable, FinalError
 from tasks.services import aws_sessions, invoking, new_resources
 from tasks.services.aws_errors import NoCapacity, translated
 from tasks.services.endpoints import Deployment, EndpointSpec, Say
-from tasks.services.hosting import Host, Waiting
+from tasks.services.hosting import Host, Waiting, arn_of
+from tasks.services.lease_probe import LeaseProbe
 from tasks.services.leases import Lease
-from tasks.services.sagemaker_resources import AWS_ERRORS, attempt_of, resource_name, run_of, words_of
+from tasks.services.sagemaker_resources import AWS_ERRORS, CONFIG, MODEL, attempt_of, resource_name, run_of, words_of
 from tasks.services.teardown import ACCEPTED, DONE, Outcome, delete_named, delete_run, make_client, names_of
 from tasks.services.training_jobs import TrainedModel
 
@@ -34,11 +36,13 @@ class Patience:
             ``READ_SECONDS``.
         all_seconds: Should even that take longer, a name that is not resolved perhaps, the caller goes on after so
             long; the deletion does, too.
+        tags_seconds: For which AWS may deny to renew the lease of what was just created with its tags.
     """
 
     notice_seconds: float = 4.0
     delete_seconds: float = 15.0
     all_seconds: float = 28.0
+    tags_seconds: float = 15.0
 
 
 @dataclass
@@ -76,6 +80,11 @@ class _Held:
     def begin(self) -> None:
         self.idle.clear()  # first: whoever ends the run from here on waits for this thread
         self.go_on()
+
+    @property
+    def newest(self) -> int | None:
+        """The last attempt that this process has begun; None where it has begun none."""
+        return max(map(attempt_of, self.names), default=None)
 
     def end_lease(self) -> None:
         if self.lease is not None:
@@ -170,7 +179,9 @@ class SageMakerEndpoint:
         return self._delete(run, held)
 
     def _delete(self, run: UUID, held: _Held) -> tuple[str, ...]:
-        return _left(run, seconds=self.patience.delete_seconds, until=ACCEPTED, known=held.names)
+        """What this process has begun, and whatever was before it; a run that is started again is not its own."""
+        seconds, known = self.patience.delete_seconds, held.names
+        return _left(run, seconds=seconds, until=ACCEPTED, known=known, newest=held.newest)
 
     def _deploy(self, run: UUID, held: _Held, say: Say) -> Deployment:
         session = aws_sessions.session(held.sending)
@@ -179,21 +190,25 @@ class SageMakerEndpoint:
         lease = held.lease = Lease(client, run, self.spec, say, lambda: self.delete(resource_name(run, 1)))
         seconds = self.spec.deploy_minutes * 60
         host = Host(session, client, lease, held.go_on, held.pause, lambda: held.sent, seconds, say)
-        first = max((attempt_of(name) for name in names_of(client, run)), default=0) + 1
-        host.check_may_tag(resource_name(run, first), trained)
+        probe = LeaseProbe(client, lease, held.pause, held.go_on, self.patience.tags_seconds)
+        earlier = names_of(client, run)
+        first = max(map(attempt_of, earlier), default=0) + 1
+        probe.read_clock(resource_name(run, first))
+        _delete_earlier(client, earlier, say)
         lease.begin()
         short: list[str] = []
         for attempt, instance_type in enumerate(self.spec.instance_types, start=first):
             name = resource_name(run, attempt)
             held.names.append(name)
             try:
-                self._host(host, name, trained, instance_type, say)
+                self._host(host, probe, name, trained, instance_type, say)
             except NoCapacity as error:
                 short.append(instance_type)
                 say(str(error))
                 lease.let_go(name)
                 delete_named(client, name)
                 continue
+            _delete_earlier(client, earlier, say)
             facts = {"instance_type": instance_type, "instance_count": self.spec.instance_count}
             facts |= {"training_job": trained.job, "log_group": invoking.log_group(name)}
             return Deployment(KIND, name, in_flight=self.spec.in_flight, facts=facts)
@@ -201,21 +216,44 @@ class SageMakerEndpoint:
             f"AWS has no capacity just now for {' or '.join(short)}. Run again later, or name other instance types"
         )
 
-    def _host(self, host: Host, name: str, trained: TrainedModel, instance_type: str, say: Say) -> None:
+    def _host(
+        self, host: Host, probe: LeaseProbe, name: str, trained: TrainedModel, instance_type: str, say: Say
+    ) -> None:
         say(f"creating endpoint {name} on {self.spec.instance_count} x {instance_type}")
-        host.create_model(name, trained)
+        with probe.creating_with_tags(name):
+            host.create_model(name, trained)
+        probe.check(f"model {name}", arn_of(MODEL, name, trained))
         host.create_config(name, instance_type, self.spec.instance_count, trained)
+        probe.check(f"endpoint configuration {name}", arn_of(CONFIG, name, trained))
         host.create_endpoint(name, trained)
         Waiting(host, name, self.spec.deploy_minutes * 60, say).until_in_service()
 
 
-def _left(run: UUID, *, seconds: float, until: frozenset[Outcome], known: list[str] | None = None) -> tuple[str, ...]:
+def _delete_earlier(client: Any, names: Sequence[str], say: Say) -> None:
+    """Delete what an attempt of the run that was stopped has left: AWS refuses it while an endpoint is being created.
+
+    What is not deleted yet is, at the latest, when the run ends.
+    """
+    for name in names:
+        endpoint = delete_named(client, name)[0]
+        if endpoint.outcome not in DONE:
+            say(f"of an earlier attempt: {endpoint}")
+
+
+def _left(
+    run: UUID,
+    *,
+    seconds: float,
+    until: frozenset[Outcome],
+    known: Sequence[str] = (),
+    newest: int | None = None,
+) -> tuple[str, ...]:
     """Delete, and say what is left; never raises for AWS's answers or settings."""
     try:
         client = make_client()
     except AWS_ERRORS as error:
         return (f"AWS could not be asked about {resource_name(run, 1)}: {words_of(error)}",)
-    steps = delete_run(client, run, seconds=seconds, known=known or (), until=until)
+    steps = delete_run(client, run, seconds=seconds, known=known, until=until, newest=newest)
     return tuple(str(step) for step in steps if step.outcome not in until)
 
 

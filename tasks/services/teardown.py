@@ -131,7 +131,13 @@ class _UntilThen:
 
 
 def delete_run(
-    client: Any, run: UUID, *, seconds: float, known: Iterable[str] = (), until: frozenset[Outcome] = ACCEPTED
+    client: Any,
+    run: UUID,
+    *,
+    seconds: float,
+    known: Iterable[str] = (),
+    until: frozenset[Outcome] = ACCEPTED,
+    newest: int | None = None,
 ) -> list[Step]:
     """Delete all attempts of a run, in as many passes as it takes or the time allows. Never raises for AWS's answers.
 
@@ -141,6 +147,8 @@ def delete_run(
         seconds: After which no further call begins; the last one may still take as long as the client lets it.
         known: Names that may exist although a listing does not show them yet.
         until: Outcomes that need no further pass: ``ACCEPTED``, or ``DONE`` to wait until all is gone.
+        newest: The last attempt to delete; None for all. A process that is being stopped has had its run handed to
+            another, whose endpoint it must leave alone.
 
     Returns:
         The last pass, a step a resource that was found or asked for; what is not in ``until`` is left to do.
@@ -149,21 +157,22 @@ def delete_run(
     timed = _UntilThen(client, deadline)
     while True:
         names = tuple(dict.fromkeys([*known, *new_resources.names_of(run)]))
-        steps = _pass(timed, run, names)
+        steps = _pass(timed, run, names, newest)
         if all(step.outcome in until for step in steps) or time.monotonic() + POLL_SECONDS > deadline:
             return steps
         time.sleep(POLL_SECONDS)
 
 
-def _pass(client: Any, run: UUID, known: Sequence[str]) -> list[Step]:
+def _pass(client: Any, run: UUID, known: Sequence[str], newest: int | None) -> list[Step]:
     """What is known goes first: should listing take all the time, it has been asked for."""
     steps = [step for name in known for step in delete_named(client, name)]
     listed, failed = _found(client, run)
     names = sorted(set().union(*listed.values()), key=attempt_of, reverse=True)
     # What cannot be listed may still be deleted: a run has rarely more than one attempt.
     unseen = [resource_name(run, 1)] if failed else []
+    last = newest or max(map(attempt_of, [*names, *unseen]), default=0)
     for name in dict.fromkeys([*names, *unseen]):
-        if name not in known:
+        if name not in known and attempt_of(name) <= last:
             steps += delete_named(client, name, [kind for kind in listed if name in listed[kind]])
     return steps + failed
 

@@ -20,6 +20,7 @@ from prefect_aws.workers.ecs_worker import ECSJobConfiguration
 from deployments import automations, aws
 from flows.local_server import using
 from tasks.core.errors import UnusableArgument
+from tasks.services.sagemaker_resources import PROJECT, PROJECT_TAG
 
 ARN = "arn:aws:ecs:ap-southeast-2:123456789012:"
 GIVEN = {
@@ -107,6 +108,11 @@ def test_the_registry_the_command_and_the_instructions_name_the_same() -> None:
     assert [name for name in named if f"`{name}`" not in readme] == []
 
 
+def test_a_revision_does_not_reach_the_deployment() -> None:
+    """The stack's next update deregisters it, and every run after that would fail to start."""
+    assert aws.settings(GIVEN)["FLOOD_EXTENT_TASK_DEFINITION"] == "flood"
+
+
 def test_outputs_are_the_stack_s() -> None:
     """Who is told to look for an output finds it."""
     template = (ROOT / "infra" / "aws" / "template.yaml").read_text().partition("\nOutputs:\n")[2]
@@ -138,7 +144,8 @@ def test_the_worker_would_start_it_in_the_stack(deployed: str) -> None:
     values = ask(deployed, f"deployments/name/{aws.DEPLOYMENT}")["job_variables"]
     with using(deployed):
         job = asyncio.run(ECSJobConfiguration.from_template_and_values(template, values))
-    assert job.task_run_request["taskDefinition"] == GIVEN["FLOOD_EXTENT_TASK_DEFINITION"]
+    assert job.task_run_request["taskDefinition"] == "flood"
+    assert job.labels.items() >= {PROJECT_TAG: PROJECT}.items()
     assert (job.cluster, job.vpc_id) == (GIVEN["FLOOD_EXTENT_CLUSTER"], "vpc-1")
     assert job.network_configuration == {
         "subnets": ["subnet-1", "subnet-2"],

@@ -18,6 +18,7 @@ from infra import lifeline
 
 SERVER = ("migrate", "server", "services")
 CLIENTS = ("worker", "deploy")
+THEIRS = ("postgres", "redis")
 STAY = ("postgres", "redis", "server", "services", "worker")
 REDIS = {
     f"PREFECT_REDIS_{section}_{name.upper()}"
@@ -100,6 +101,36 @@ def test_a_run_cannot_reach_the_database(services: dict[str, Any]) -> None:
     assert composition(GIVEN)["networks"]["inside"] == {"internal": True}
     assert all(services[name]["networks"] == ["inside"] for name in ("postgres", "redis"))
     assert all(services[name]["networks"] == ["outside"] for name in CLIENTS)
+
+
+@pytest.mark.parametrize("service", [*SERVER, *CLIENTS, *THEIRS])
+def test_no_container_has_or_gets_a_privilege(services: dict[str, Any], service: str) -> None:
+    """Whoever breaks into one has what an ordinary user has: neither root's powers nor a way to them."""
+    assert services[service]["cap_drop"] == ["ALL"]
+    assert services[service]["security_opt"] == ["no-new-privileges:true"]
+    assert not {"cap_add", "privileged"} & services[service].keys()
+
+
+@pytest.mark.parametrize("service", THEIRS)
+def test_database_and_redis_are_not_root_and_have_their_limits(services: dict[str, Any], service: str) -> None:
+    """Without a capability their images' entry points could not change to their user; a leak ends in one container."""
+    assert services[service]["user"] == "999:999"
+    assert re.fullmatch(r"\dg", services[service]["mem_limit"])
+
+
+def test_redis_has_a_password_that_no_command_line_shows(services: dict[str, Any]) -> None:
+    """Everything on the network inside must know it; who lists processes must not learn it."""
+    password = GIVEN["FLOOD_EXTENT_REDIS_PASSWORD"]
+    assert services["redis"]["environment"] == {"REDISCLI_AUTH": password}
+    assert not any(password in word for word in services["redis"]["command"])
+    addresses = {value for value in services["server"]["environment"].values() if "redis://" in value}
+    assert addresses == {f"redis://:{password}@redis:6379/0"}
+
+
+@pytest.mark.parametrize("service", THEIRS)
+def test_the_bytes_of_others_images_are_pinned(services: dict[str, Any], service: str) -> None:
+    """A version's tag can be pointed at other bytes."""
+    assert re.fullmatch(r"\w+:\d+\.\d+(\.\d+)?-\w+@sha256:[0-9a-f]{64}", services[service]["image"])
 
 
 @pytest.mark.parametrize("service", STAY)

@@ -42,6 +42,15 @@ def test_mapping_runs_beat_as_fast_as_the_server_expects(name: str) -> None:
     assert not any(schedule["active"] for schedule in deployment.get("schedules", []))
 
 
+def test_a_run_that_is_a_container_hears_when_it_is_told_to_stop() -> None:
+    """Prefect's way to execute a run in a container handles no SIGTERM unless it is told to; its workers do."""
+    name = "PREFECT_FLOW_RUN_EXECUTE_SIGTERM_BEHAVIOR"
+    told = {
+        one: BY_NAME[one]["work_pool"]["job_variables"]["env"].get(name) for one in (DEPLOYMENT, "flood-extent/aws")
+    }
+    assert told == {DEPLOYMENT: None, "flood-extent/aws": "reschedule"}
+
+
 def test_a_run_that_ends_badly_is_swept_and_the_sweep_is_not() -> None:
     """Every red state is listed, and the trigger looks at runs of the mapping flow alone: it cannot start itself."""
     trigger = BY_NAME[SWEEP]["triggers"][0]

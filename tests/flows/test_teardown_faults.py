@@ -84,6 +84,9 @@ ROWS = {
     "the first answer has the wrong format": Row(
         [fault("InvokeEndpoint", "mask-rgb", times=None)], 1, "the mask is 8-bit RGB"
     ),
+    "renewing the lease is denied": Row(
+        [fault("AddTags", "access-denied", times=None, name_contains=":model/")], 1, "permission sagemaker:AddTags"
+    ),
     "AddTags is denied": Row([fault("AddTags", "access-denied", times=None)], 1, "permission sagemaker:AddTags"),
 }
 
@@ -107,7 +110,8 @@ def test_without_the_permission_to_tag_nothing_is_created(cloud: CloudRuns) -> N
     """A lease that could not be renewed is found out before anything costs money."""
     cloud.sandbox.fault("AddTags", "access-denied", times=None)
     cloud.run()
-    assert not {"CreateModel", "CreateEndpointConfig", "CreateEndpoint"} & cloud.sandbox.requests().keys()
+    assert cloud.everything() == cloud.others
+    assert not {"CreateEndpointConfig", "CreateEndpoint"} & cloud.sandbox.requests().keys()
 
 
 @SLOW

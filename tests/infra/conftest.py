@@ -28,5 +28,11 @@ def plain(stacks: str, tmp_path_factory: pytest.TempPathFactory) -> Stack:
     return _deployed(stacks, tmp_path_factory, {})
 
 
+@pytest.fixture(scope="session")
+def training(stacks: str, tmp_path_factory: pytest.TempPathFactory) -> Stack:
+    """The stack with all that is optional, whose SageMaker role may also train."""
+    return _deployed(stacks, tmp_path_factory, {**EVERYTHING, "RoleMayTrain": "true"})
+
+
 def _deployed(url: str, folders: pytest.TempPathFactory, parameters: dict[str, str]) -> Stack:
     return deploy(url, folders.mktemp("stack"), parameters)

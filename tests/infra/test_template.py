@@ -12,6 +12,7 @@ import cfnlint.decode
 import pytest
 from cloud_stack import EVERYTHING, TEMPLATE, Stack
 
+from deployments import task_definition
 from deployments.automations import HEARTBEAT_SECONDS
 from infra.aws import package_sweeper
 from tasks.services import sweeping
@@ -96,13 +97,24 @@ def test_buckets_refuse_plain_http(template: dict[str, Any], bucket: str) -> Non
     assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
 
 
-def test_old_objects_expire_and_products_are_versioned(template: dict[str, Any]) -> None:
-    """Intermediates and broken uploads do not add up; a product that was overwritten can be had back for a while."""
+@pytest.mark.parametrize(("bucket", "days"), [("WorkBucket", 7), ("ProductBucket", {"Ref": "OldProductDays"})])
+def test_what_was_overwritten_can_be_had_back_for_a_while(
+    template: dict[str, Any], bucket: str, days: int | dict[str, str]
+) -> None:
+    """Versions end, and so do the marks of what has no version left: nothing adds up."""
+    properties = template["Resources"][bucket]["Properties"]
+    rules = {rule["Id"]: rule for rule in properties["LifecycleConfiguration"]["Rules"]}
+    assert properties["VersioningConfiguration"] == {"Status": "Enabled"}
+    assert rules["replaced"]["NoncurrentVersionExpiration"] == {"NoncurrentDays": days}
+    assert rules["replaced"]["ExpiredObjectDeleteMarker"] is True
+
+
+def test_intermediates_and_broken_uploads_expire(template: dict[str, Any]) -> None:
+    """A cache is no archive. S3 takes no rule that ends objects and marks of deletion at once."""
     work, product = (template["Resources"][one]["Properties"] for one in ("WorkBucket", "ProductBucket"))
-    rules = {rule["Id"]: rule for one in (work, product) for rule in one["LifecycleConfiguration"]["Rules"]}
+    rules = {rule["Id"]: rule for rule in work["LifecycleConfiguration"]["Rules"]}
     assert rules["expire"]["ExpirationInDays"] == {"Ref": "WorkDays"}
-    assert rules["replaced"]["NoncurrentVersionExpiration"] == {"NoncurrentDays": {"Ref": "OldProductDays"}}
-    assert product["VersioningConfiguration"] == {"Status": "Enabled"}
+    assert "ExpiredObjectDeleteMarker" not in rules["expire"]
     assert all("uploads" in str(one["LifecycleConfiguration"]) for one in (work, product))
 
 
@@ -186,12 +198,14 @@ def test_runs_have_their_roles_logs_and_secret(template: dict[str, Any], stack: 
     """Prefect's worker finds its container; the run gets the flow's role, a log, and time to tear down."""
     (task,) = properties(template, "AWS::ECS::TaskDefinition")
     client = stack.client("ecs")
-    made = client.describe_task_definition(taskDefinition=stack.outputs["TaskDefinitionArn"])["taskDefinition"]
+    made = client.describe_task_definition(taskDefinition=stack.outputs["TaskDefinitionFamily"])["taskDefinition"]
     (container,) = made["containerDefinitions"]
     assert (task["RequiresCompatibilities"], task["NetworkMode"]) == (["FARGATE"], "awsvpc")
     assert task["TaskRoleArn"] == {"Fn::GetAtt": ["FlowRole", "Arn"]}
+    # Under an init, which passes SIGTERM on, and with all the time that Fargate gives.
     assert (container["name"], container["stopTimeout"]) == ("prefect", 120)
+    assert container["linuxParameters"]["initProcessEnabled"] is True
     told = {one["name"]: int(one["value"]) for one in container["environment"]}
     assert told["PREFECT_FLOWS_HEARTBEAT_FREQUENCY"] == HEARTBEAT_SECONDS
     assert container["logConfiguration"]["options"]["awslogs-group"] == stack.outputs["RunLogGroup"]
-    assert container["secrets"] == [{"name": "PREFECT_API_KEY", "valueFrom": EVERYTHING["PrefectSecretArn"]}]
+    assert container["secrets"] == [{"name": task_definition.VARIABLE, "valueFrom": EVERYTHING["PrefectSecretArn"]}]

@@ -8,8 +8,10 @@ from uuid import uuid4
 
 import pytest
 from cloud_stack import ACCOUNT, DATA_KEY, EVERYTHING, REGION, TRAINER, Stack
-from iam_policies import Policies, as_list
+from iam_policies import Account, Policies, as_list
 
+from infra.sandbox import permissions
+from infra.sandbox.wire import Call, Refused
 from tasks.services import sweeping, teardown
 from tasks.services.sagemaker_resources import (
     CAP_TAG,
@@ -25,6 +27,8 @@ ARN = f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:"
 RUN = uuid4()
 NAME = resource_name(RUN, 1)
 KINDS = [("Endpoint", "endpoint"), ("EndpointConfig", "endpoint-config"), ("Model", "model")]
+# Names that the policy's wildcards take for ours: AWS cannot tell them from a run's.
+THEIRS, UNTAGGED = f"{ARN}{{}}/flood-extent-production", f"{ARN}{{}}/flood-extent-trial"
 OURS = {"aws:ResourceTag/project": PROJECT}
 TAGGED = {"aws:RequestTag/project": PROJECT}
 TO_SAGEMAKER = {"iam:PassedToService": "sagemaker.amazonaws.com"}
@@ -83,15 +87,67 @@ def test_only_what_is_ours_is_deleted(stack: Stack, role: str, operation: str, p
     assert not policies.allow(action, f"{ARN}{path}/production", OURS)
 
 
-@pytest.mark.parametrize(("_operation", "path"), KINDS)
-def test_the_flow_writes_its_own_tags_only(stack: Stack, _operation: str, path: str) -> None:
-    """All tags at creation, the lease alone later, and no tag that means something to others."""
-    flow, ours = stack.policies("FlowRole"), f"{ARN}{path}/{NAME}"
-    assert flow.allow("sagemaker:AddTags", ours, {**TAGGED, "aws:TagKeys": TAGS})
-    assert flow.allow("sagemaker:AddTags", ours, {"aws:TagKeys": [LEASE_TAG]})
-    assert not flow.allow("sagemaker:AddTags", ours, {"aws:TagKeys": [LEASE_TAG, "cost-centre"]})
-    assert not flow.allow("sagemaker:AddTags", ours, {"aws:RequestTag/project": "other", "aws:TagKeys": ["project"]})
-    assert not flow.allow("sagemaker:AddTags", f"{ARN}{path}/production", {"aws:TagKeys": [LEASE_TAG]})
+@pytest.fixture
+def account(stack: Stack) -> Account:
+    """What the flow's role may do where somebody else hosts under names like ours, with tags and without."""
+    theirs = {THEIRS.format(path): {"team": "roads"} for _, path in KINDS}
+    return Account(stack.policies("FlowRole"), {**theirs, **{UNTAGGED.format(path): {} for _, path in KINDS}})
+
+
+@pytest.mark.parametrize(("operation", "path"), KINDS)
+def test_the_flow_creates_with_all_tags_and_renews_its_lease(account: Account, operation: str, path: str) -> None:
+    """What a run does, from its first resource to its teardown."""
+    mine = f"{ARN}{path}/{NAME}"
+    assert account.create(f"Create{operation}", mine, dict.fromkeys(TAGS, "x") | {PROJECT_TAG: PROJECT})
+    assert account.add_tags(mine, {LEASE_TAG: "2026-01-01T00:00:00Z"})
+    assert account.delete(f"Delete{operation}", mine)
+
+
+@pytest.mark.parametrize("whose", [THEIRS, UNTAGGED])
+@pytest.mark.parametrize(("operation", "path"), KINDS)
+def test_a_stranger_s_resource_cannot_be_made_ours_and_deleted(
+    account: Account, operation: str, path: str, whose: str
+) -> None:
+    """The attack: tag somebody else's with our tag, then delete it, as only what carries our tag may be deleted."""
+    theirs = whose.format(path)
+    before = dict(account.tags[theirs])
+    for tags in ({PROJECT_TAG: PROJECT}, {PROJECT_TAG: PROJECT, LEASE_TAG: "x"}, {LEASE_TAG: "x"}):
+        assert not account.add_tags(theirs, tags)
+    account.create(f"Create{operation}", theirs, {PROJECT_TAG: PROJECT})  # refused by AWS: the name is taken
+    assert account.tags[theirs] == before
+    assert not account.delete(f"Delete{operation}", theirs)
+
+
+@pytest.mark.parametrize(("operation", "path"), KINDS)
+def test_the_flow_writes_no_tag_that_means_something_to_others(account: Account, operation: str, path: str) -> None:
+    """Not at creation, and not on its own resources afterwards; whose they are cannot be changed either."""
+    mine, ours = f"{ARN}{path}/{NAME}", {PROJECT_TAG: PROJECT}
+    assert not account.create(f"Create{operation}", mine, {**ours, "cost-centre": "7"})
+    assert not account.create(f"Create{operation}", mine, {PROJECT_TAG: "roads"})
+    assert account.create(f"Create{operation}", mine, ours)
+    for tags in ({"cost-centre": "7"}, {LEASE_TAG: "x", "cost-centre": "7"}, {PROJECT_TAG: "roads"}, {RUN_TAG: "x"}):
+        assert not account.add_tags(mine, tags)
+
+
+@pytest.mark.parametrize("there", [None, {}, {PROJECT_TAG: "roads"}, {PROJECT_TAG: PROJECT}])
+@pytest.mark.parametrize("asked", [(LEASE_TAG,), (PROJECT_TAG,), (LEASE_TAG, "cost-centre"), (LEASE_TAG, RUN_TAG)])
+def test_the_sandbox_judges_tags_as_the_stack_does(
+    account: Account, there: dict[str, str] | None, asked: tuple[str, ...]
+) -> None:
+    """What runs on the sandbox, with the role's policy, runs on AWS."""
+    arn = f"{ARN}endpoint/{NAME}"
+    role = Account(account.role, {} if there is None else {arn: dict(there)})
+    tags = dict.fromkeys(asked, PROJECT)
+    pairs = [{"Key": key, "Value": value} for key, value in (there or {}).items()]
+    call = Call(
+        {}, "sagemaker", "AddTags", REGION, arn, parameters={"Tags": [{"Key": key, "Value": ""} for key in asked]}
+    )
+    try:
+        permissions.check_tagging(call, pairs)
+    except Refused:
+        assert not role.add_tags(arn, tags)
+    else:
+        assert role.add_tags(arn, tags)
 
 
 def test_the_flow_passes_execution_roles_to_sagemaker_only(stack: Stack, plain: Stack) -> None:
@@ -154,6 +210,26 @@ def test_endpoints_read_models_and_do_no_more(stack: Stack, plain: Stack) -> Non
     assert not plain.policies("SageMakerRole").allow("s3:GetObject", model)
 
 
+def test_a_role_that_trains_uses_the_keys_of_its_jobs(training: Stack, stack: Stack) -> None:
+    """Output and disks of a training job are encrypted with a key; a grant is for AWS's own resources alone."""
+    role, for_aws = training.policies("SageMakerRole"), {"kms:GrantIsForAWSResource": "true"}
+    assert role.allow("kms:Encrypt", DATA_KEY)
+    assert role.allow("kms:GenerateDataKey", DATA_KEY, VIA_S3)
+    assert role.allow("kms:CreateGrant", DATA_KEY, for_aws)
+    assert not role.allow("kms:CreateGrant", DATA_KEY)
+    assert not role.allow("kms:CreateGrant", training.outputs["KeyArn"], for_aws)
+    hosting = stack.policies("SageMakerRole")
+    assert not any(hosting.allow(f"kms:{one}", DATA_KEY, for_aws) for one in ("Encrypt", "CreateGrant"))
+
+
+@pytest.mark.parametrize("role", ["FlowRole", "SageMakerRole", "TaskExecutionRole"])
+def test_services_take_a_role_on_for_this_account_alone(stack: Stack, role: str) -> None:
+    """Somebody else's endpoint or task cannot make AWS act with our role (the confused deputy)."""
+    trust = stack.client("iam").get_role(RoleName=stack.resources[role])["Role"]["AssumeRolePolicyDocument"]
+    (statement,) = trust["Statement"]
+    assert statement["Condition"]["StringEquals"] == {"aws:SourceAccount": ACCOUNT}
+
+
 def test_endpoints_reach_a_network_only_where_they_are_attached_to_one(stack: Stack, plain: Stack) -> None:
     """Network interfaces are for models that live in a VPC."""
     interface = f"arn:aws:ec2:{REGION}:{ACCOUNT}:network-interface/eni-1"
@@ -177,7 +253,9 @@ def test_the_worker_starts_runs_and_nothing_else(stack: Stack) -> None:
     document = iam.get_policy_version(PolicyArn=arn, VersionId="v1")["PolicyVersion"]["Document"]
     worker, cluster = Policies(document["Statement"]), {"ecs:cluster": stack.outputs["ClusterArn"]}
     to_ecs = {"iam:PassedToService": "ecs-tasks.amazonaws.com"}
-    assert worker.allow("ecs:RunTask", stack.outputs["TaskDefinitionArn"], cluster)
+    revision = stack.outputs["TaskDefinitionArn"]
+    assert worker.allow("ecs:RunTask", revision, cluster)
+    assert worker.allow("ecs:RunTask", revision.rpartition(":")[0], cluster)  # the family, as the request names it
     assert not worker.allow("ecs:RunTask", stack.outputs["TaskDefinitionArn"], {"ecs:cluster": "other"})
     assert all(
         worker.allow("iam:PassRole", stack.outputs[f"{one}RoleArn"], to_ecs) for one in ("Flow", "TaskExecution")

@@ -36,5 +36,6 @@ def cloud(sandbox: Sandbox, aws_settings: pytest.MonkeyPatch) -> Cloud:
     """The local AWS, emptied, which the environment points at, with a finished training job."""
     for name, value in sandbox.environment.items():
         aws_settings.setenv(name, value)
+    sandbox.settings(tags_by_role=True)
     sandbox.add_training_job(TRAINING_JOB)
     return Cloud(sandbox, make_client())

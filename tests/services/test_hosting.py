@@ -194,7 +194,51 @@ def test_without_the_right_to_tag_nothing_is_created(cloud: Cloud) -> None:
     cloud.sandbox.fault("AddTags", "access-denied", times=None)
     with pytest.raises(EndpointRefused, match=r"nothing was created.*sagemaker:AddTags"):
         deploy()
-    assert not any(operation.startswith("CreateModel") for operation in cloud.sandbox.requests())
+    assert cloud.left() == NOTHING
+    assert "CreateEndpointConfig" not in cloud.sandbox.requests()
+
+
+@pytest.mark.parametrize("kind", ["model", "endpoint-config"])
+def test_without_the_right_to_renew_no_endpoint_is_created(cloud: Cloud, kind: str) -> None:
+    """A role may tag what it creates and yet not renew: found out on what costs nothing, which then goes."""
+    cloud.sandbox.fault("AddTags", "access-denied", times=None, name_contains=f":{kind}/")
+    with pytest.raises(EndpointRefused, match=r"no endpoint was created.*perform: sagemaker:AddTags"):
+        SageMakerEndpoint(spec(), Patience(tags_seconds=0)).deploy(NAME, print)
+    assert "CreateEndpoint" not in cloud.sandbox.requests()
+    assert delete() == ()
+    assert cloud.left() == NOTHING
+
+
+def test_a_new_tag_may_take_a_moment_to_count(cloud: Cloud) -> None:
+    """AWS may judge by tags that it does not know yet: a first denial is not the last word."""
+    cloud.sandbox.fault("AddTags", "access-denied", times=2, name_contains=":model/")
+    assert deploy().name == NAME
+
+
+def test_what_a_stopped_attempt_has_left_goes_before_the_next_is_deployed(cloud: Cloud) -> None:
+    """A container that was killed before it could tear down, and the run started again: two would be paid for."""
+    cloud.three(NAME, tags_for(RUN))
+    cloud.sandbox.forget_requests()
+    assert deploy().name == SECOND
+    assert cloud.left() == only(SECOND)
+
+
+def test_what_could_not_be_deleted_before_is_after(cloud: Cloud) -> None:
+    """AWS refuses while an endpoint is being created: it is asked again when the next one is in service."""
+    cloud.sandbox.settings(creating_seconds=1.0)
+    cloud.three(NAME, tags_for(RUN), wait=False)
+    said: Said = []
+    assert deploy(said).name == SECOND
+    assert any("of an earlier attempt" in words and "cannot be deleted yet" in words for words in said)
+    assert cloud.left() == only(SECOND)
+
+
+def test_a_stopped_process_leaves_the_endpoint_of_the_one_that_goes_on(cloud: Cloud) -> None:
+    """A stopped container's run may be started elsewhere while it still tears down: that attempt is not its own."""
+    deploy()
+    cloud.three(SECOND, tags_for(RUN))
+    assert delete() == ()
+    assert cloud.left() == only(SECOND)
 
 
 def test_somebody_elses_resource_of_our_name_is_not_used(cloud: Cloud) -> None:
@@ -371,6 +415,9 @@ def test_a_teardown_that_hangs_lets_its_caller_go(cloud: Cloud) -> None:
     cloud.three(NAME, tags_for(RUN))
     cloud.sandbox.fault("ListEndpoints", "hang", seconds=1)
     assert delete(all_seconds=0.2) == ("AWS did not answer within 0.2 s",)
+    for thread in threading.enumerate():
+        if thread.name.startswith("teardown"):  # it goes on, and must not delete what the next test deploys
+            thread.join()
 
 
 def test_a_forked_process_holds_nothing(cloud: Cloud) -> None:

@@ -118,6 +118,7 @@ class CloudRuns:
 
 def make_cloud(command: CommandLine, sandbox: Sandbox, scene: Scene) -> CloudRuns:
     """A cloud with a training job and somebody else's endpoints."""
+    sandbox.settings(tags_by_role=True)
     sandbox.add_training_job(JOB)
     settings = {**command.environment, **sandbox.environment}
     made = CloudRuns(CommandLine(command.folder, settings), sandbox, scene)

@@ -13,6 +13,7 @@ VARIABLE = re.compile(r"\$\$|\$\{(?P<name>\w+)(?P<rule>:[-?])(?P<word>[^}]*)\}")
 GIVEN = {
     "FLOOD_EXTENT_AUTH": "team:not a secret",
     "FLOOD_EXTENT_DATABASE_PASSWORD": "p@ss/w:rd",
+    "FLOOD_EXTENT_REDIS_PASSWORD": "0123456789abcdef",
     "FLOOD_EXTENT_IMAGERY": "/imagery",
     "FLOOD_EXTENT_PRODUCTS": "/products",
 }

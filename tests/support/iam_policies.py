@@ -40,6 +40,50 @@ class Policies:
         return effects == {"Allow"}
 
 
+@dataclass
+class Account:
+    """Resources with their tags, and what a role may do to them: each request has the condition keys that AWS gives it.
+
+    https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsagemaker.html
+
+    Attributes:
+        role: What is allowed.
+        tags: Of what exists, by ARN.
+    """
+
+    role: Policies
+    tags: dict[str, dict[str, str]]
+
+    def create(self, operation: str, arn: str, tags: Mapping[str, str]) -> bool:
+        """Create something with tags, which takes the right to both; whether it was allowed. What exists stays."""
+        request = self._request(arn, tags)
+        allowed = self.role.allow(f"sagemaker:{operation}", arn, request) and self.role.allow(
+            "sagemaker:AddTags", arn, {**request, "sagemaker:TaggingAction": operation}
+        )
+        if allowed:
+            self.tags.setdefault(arn, dict(tags))
+        return allowed
+
+    def add_tags(self, arn: str, tags: Mapping[str, str]) -> bool:
+        """Tag what exists, or does not; whether it was allowed."""
+        allowed = self.role.allow("sagemaker:AddTags", arn, self._request(arn, tags))
+        if allowed:
+            self.tags[arn].update(tags)
+        return allowed
+
+    def delete(self, operation: str, arn: str) -> bool:
+        """Whether it was allowed."""
+        allowed = self.role.allow(f"sagemaker:{operation}", arn, self._request(arn, {}))
+        if allowed:
+            del self.tags[arn]
+        return allowed
+
+    def _request(self, arn: str, tags: Mapping[str, str]) -> dict[str, Any]:
+        there = {f"aws:ResourceTag/{key}": value for key, value in self.tags.get(arn, {}).items()}
+        given = {f"aws:RequestTag/{key}": value for key, value in tags.items()}
+        return {**there, **given, **({"aws:TagKeys": list(tags)} if tags else {})}
+
+
 def _applies(statement: dict[str, Any], action: str, resource: str, context: Mapping[str, Any]) -> bool:
     conditions = [
         (operator, wanted, None if key not in context else as_list(context[key]))

@@ -3,6 +3,7 @@
 import base64
 import os
 import pwd
+import re
 import shutil
 import subprocess
 import sys
@@ -70,7 +71,7 @@ class Team:
     def here(self, text: str) -> str:
         """A word of compose.yaml with places of this machine in the place of the containers'."""
         for name, port in (("server", 4200), ("redis", 6379)):
-            text = text.replace(f"//{name}:{port}", f"//127.0.0.1:{self.ports[name]}")
+            text = re.sub(rf"(?<=[/@]){name}:{port}\b", f"127.0.0.1:{self.ports[name]}", text)
         exact = {"0.0.0.0": "127.0.0.1", "4200": str(self.ports["server"])}  # noqa: S104 - replaced
         return exact.get(text, text).replace("=/data", f"={self.folder / 'data'}")
 
@@ -103,7 +104,8 @@ class Team:
     def running(self, service: str, *, command: Sequence[str] = ()) -> Iterator[lifeline.Child]:
         """A container that stays, while the block runs."""
         words = command or [self.here(word) for word in self.services[service]["command"]]
-        environment = {"PATH": os.environ["PATH"]} if command else self.environment(service)
+        theirs = {"PATH": os.environ["PATH"], **self.services[service]["environment"]}
+        environment = theirs if command else self.environment(service)
         variables = [f"{name}={value}" for name, value in environment.items()]
         # Without the environment of the test: only what is said is given.
         child = lifeline.start(["env", "--ignore-environment", *variables, *words], log=self.folder / f"{service}.log")

@@ -13,7 +13,7 @@ from typing import Any
 from uuid import uuid4
 
 import httpx
-from command_line import ROOT
+from command_line import QUIET, ROOT
 
 ENDED = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 WAIT_SECONDS = 180
@@ -85,19 +85,13 @@ def running_worker(api: str, home: Path, environment: Mapping[str, str]) -> Iter
         environment: Added to this process's; flow runs inherit it.
     """
     pool = f"pool-{uuid4().hex[:8]}"
-    settings = {"PREFECT_API_URL": api, "PREFECT_HOME": str(home), "PREFECT_WORKER_QUERY_SECONDS": "1"}
-    settings |= {"FLOOD_EXTENT_TEST_MARK": pool, "PYTHONPATH": str(ROOT)}
-    variables = {**os.environ, **environment, **settings}
-    script = f"POOL, ROOT = {pool!r}, {str(ROOT)!r}\n{DEPLOY}"
-    deployed = subprocess.run(
-        [sys.executable, "-c", script], env=variables, cwd=ROOT, capture_output=True, text=True, check=True, timeout=120
-    )
+    variables = _variables(api, home, pool, environment)
+    deployed = _deployed(api, pool, variables)
     command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", pool, "--type", "process"]
     with (home / f"{pool}.log").open("wb") as log:
         process = subprocess.Popen(command, env=variables, cwd=home, stdout=log, stderr=log)
     try:
-        ids = [line for line in deployed.stdout.split() if len(line) == UUID_LENGTH and line.count("-") == UUID_DASHES]
-        yield Worker(api, *ids, mark=pool)
+        yield deployed
     finally:
         process.terminate()
         try:
@@ -105,6 +99,27 @@ def running_worker(api: str, home: Path, environment: Mapping[str, str]) -> Iter
         finally:
             kill_marked(pool)
             process.wait(30)
+
+
+def deployed_without_worker(api: str, home: Path) -> Worker:
+    """A pool and deployments of its own, for a test that executes the runs itself."""
+    pool = f"pool-{uuid4().hex[:8]}"
+    return _deployed(api, pool, _variables(api, home, pool, QUIET))
+
+
+def _variables(api: str, home: Path, pool: str, environment: Mapping[str, str]) -> dict[str, str]:
+    settings = {"PREFECT_API_URL": api, "PREFECT_HOME": str(home), "PREFECT_WORKER_QUERY_SECONDS": "1"}
+    settings |= {"FLOOD_EXTENT_TEST_MARK": pool, "PYTHONPATH": str(ROOT)}
+    return {**os.environ, **environment, **settings}
+
+
+def _deployed(api: str, pool: str, variables: Mapping[str, str]) -> Worker:
+    script = f"POOL, ROOT = {pool!r}, {str(ROOT)!r}\n{DEPLOY}"
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=variables, cwd=ROOT, capture_output=True, text=True, check=True, timeout=120
+    )
+    ids = [line for line in done.stdout.split() if len(line) == UUID_LENGTH and line.count("-") == UUID_DASHES]
+    return Worker(api, *ids, mark=pool)
 
 
 def kill_marked(mark: str) -> int:
