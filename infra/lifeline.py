@@ -59,6 +59,11 @@ class Child:
         """Whether it is still running."""
         return self.process.poll() is None
 
+    @property
+    def status(self) -> int | None:
+        """Its exit status, negative where a signal ended it; None while it is running."""
+        return self.process.poll()
+
     def stop(self, timeout: float = STOP_SECONDS) -> int:
         """End the child and what it started: SIGTERM, then SIGKILL after ``timeout`` seconds. Safe to repeat.
 
@@ -92,14 +97,14 @@ class Child:
                 os.close(self._parent_end)
 
 
-def start(command: Sequence[str], *, env: Mapping[str, str] | None = None, log: Path | None = None) -> Child:
+def start(command: Sequence[str], *, env: Mapping[str, str | None] | None = None, log: Path | None = None) -> Child:
     """Start a child that ends when this process does, provided that it calls ``watch_inherited`` early.
 
     Its own session keeps a Ctrl-C meant for the parent away from it.
 
     Args:
         command: Program and arguments.
-        env: Added to this process's environment.
+        env: Added to this process's environment; None takes a variable out of it.
         log: File that its standard output and error are appended to; discarded where None.
 
     Raises:
@@ -108,7 +113,9 @@ def start(command: Sequence[str], *, env: Mapping[str, str] | None = None, log: 
     child_end, parent_end = os.pipe()
     _held.add(parent_end)
     try:
-        process = _spawn(command, {**os.environ, **(env or {}), FD_VARIABLE: str(child_end)}, log, child_end)
+        merged = {**os.environ, **(env or {}), FD_VARIABLE: str(child_end)}
+        variables = {name: value for name, value in merged.items() if value is not None}
+        process = _spawn(command, variables, log, child_end)
     except BaseException:
         _held.discard(parent_end)
         os.close(parent_end)
