@@ -17,6 +17,7 @@ from rich.markup import escape
 from flows.local_server import ApiUnreachable, Server, ServerNotStarted, configured_url, serve_of_this_home, using
 from flows.options import parameters_of
 from flows.parameters import RunParameters
+from flows.memory import OutOfMemory, ran_out_of_memory
 from flows.proxies import no_proxy_for_loopback
 from flows.terminal import Watcher, show_plan, show_product, show_score
 from tasks.core.errors import FloodExtentError, ObjectMissing, UnusableArgument
@@ -111,6 +112,8 @@ def _judged(state: Any, watcher: Watcher) -> tuple[int, Mapping[str, Any]]:
     outcome = state.result(raise_on_failure=False)
     if isinstance(outcome, FloodExtentError):
         raise outcome
+    if ran_out_of_memory(outcome):
+        raise OutOfMemory
     raise FloodExtentError(f"no product: {state.message}. The log is {watcher.log or 'not written'}")
 
 

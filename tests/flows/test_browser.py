@@ -60,6 +60,8 @@ def page(dashboard: Dashboard) -> Iterator["playwright.Page"]:
         browser = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         page = browser.new_page(viewport={"width": 1400, "height": 1000})
         page.set_default_timeout(60_000)
+        page.goto(dashboard.log_in_link())
+        page.wait_for_url(f"{dashboard.address}/**/dashboard")
         yield page
         browser.close()
     assert dashboard.process.poll() is None
