@@ -15,9 +15,9 @@ from rich.console import Console
 from rich.markup import escape
 
 from flows.local_server import ApiUnreachable, Server, ServerNotStarted, configured_url, serve_of_this_home, using
+from flows.memory import OutOfMemory, ran_out_of_memory
 from flows.options import parameters_of
 from flows.parameters import RunParameters
-from flows.memory import OutOfMemory, ran_out_of_memory
 from flows.proxies import no_proxy_for_loopback
 from flows.terminal import Watcher, show_plan, show_product, show_score
 from tasks.core.errors import FloodExtentError, ObjectMissing, UnusableArgument
