@@ -99,6 +99,12 @@ def _add_score(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_serve(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "A Prefect server with its dashboard on loopback, a worker, the deployments and automations, until Ctrl-C. "
+        "It has a password, which PREFECT_HOME/flood-extent-serve keeps for you alone: a link that is printed logs a "
+        "browser in, and two variables that are printed let Prefect's commands in another terminal use it. Runs and "
+        "events older than 30 days go from its database."
+    )
     parser.add_argument("--port", type=int, default=SERVE_PORT, help=f"on loopback (default: {SERVE_PORT})")
     parser.add_argument("--aws-block", metavar="NAME", help="prefect-aws AwsCredentials block to sweep with")
     words = 'who is told of failures and reviews: a URL that takes a POST of {"text": ...} (default: this terminal)'

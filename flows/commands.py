@@ -92,15 +92,14 @@ def _final_state(parameters: RunParameters, watcher: Watcher, server: Server | N
     try:
         return flood_extent(**parameters.model_dump(), return_state=True)
     except httpx.HTTPError as error:
+        why = "" if server is None else server.why_gone()
         if not watcher.record:
-            if server is not None:
-                server.check_alive()
             raise ApiUnreachable(
-                f"no product: the Prefect API stopped answering ({error}). "
+                f"no product: the Prefect API stopped answering ({why or error}). "
                 "What was computed is kept: run again when it is back"
             ) from error
         words = "the Prefect API stopped answering: the dashboard does not show how this run ended"
-        watcher.console.print(words, soft_wrap=True)
+        watcher.console.print(escape(f"{words}. {why}" if why else words), soft_wrap=True)
         return None
 
 

@@ -9,6 +9,7 @@ import os
 import socket
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,8 +28,8 @@ SERVE_PORT = 4200
 SERVE_ADDRESS = f"http://127.0.0.1:{SERVE_PORT}"
 START_SECONDS = 120.0
 LOG_LINES = 60
-# Of Prefect's groups of server settings, the one that a single run's server has from the user: where his runs are.
-ONE_RUN = ("database",)
+# Of Prefect's groups of server settings, those that a single run's server has from the user: where runs are, how long.
+ONE_RUN = ("database", "services.db_vacuum")
 # A command keeps its terminal quiet; what goes wrong in its server belongs into the server's log.
 LOG_SETTINGS = {f"PREFECT_LOGGING_{what}_LEVEL": "WARNING" for what in ("HANDLERS_CONSOLE", "INTERNAL", "SERVER")}
 RECORD_SECONDS = 60.0
@@ -65,10 +66,6 @@ class ServerNotStarted(FloodExtentError):
     """The Prefect server of this run did not come up."""
 
 
-class ServerEnded(FloodExtentError):
-    """The Prefect server of this run ended before the run did."""
-
-
 class ApiUnreachable(FloodExtentError):
     """The Prefect API that this machine's settings name does not answer."""
 
@@ -96,7 +93,9 @@ def prefect_api(
             _check_configured()
             yield None
         return
-    with no_proxy_for_loopback():
+    with no_proxy_for_loopback() as left_out:
+        for name in left_out:
+            say(f"{name}: no client here can use such a proxy (http:// or https://): AWS is asked without one")
         serve = serve_of_this_home(say)
         if serve is not None:
             with using(f"{serve[0]}/api", serve[1]):
@@ -172,15 +171,13 @@ def using(url: str, auth_string: str | None = None) -> Iterator[None]:
         url: Of the API.
         auth_string: That it asks for; None: what is set.
     """
-    from prefect.context import refresh_global_settings_context  # noqa: PLC0415 - takes a second
-
     settings = {"PREFECT_API_URL": url}
     if auth_string is not None:
         # Headers that are meant for another server may take the place of its credentials.
         settings |= {"PREFECT_API_AUTH_STRING": auth_string, "PREFECT_CLIENT_CUSTOM_HEADERS": "{}"}
     former = {name: os.environ.pop(name, None) for name in settings}
     os.environ.update(settings)
-    refresh_global_settings_context()
+    _refresh_settings()
     try:
         yield
     finally:
@@ -188,6 +185,14 @@ def using(url: str, auth_string: str | None = None) -> Iterator[None]:
             del os.environ[name]
             if value is not None:
                 os.environ[name] = value
+        _refresh_settings()
+
+
+def _refresh_settings() -> None:
+    from prefect.context import refresh_global_settings_context  # noqa: PLC0415 - takes a second
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of a home that cannot be made, the server says what to do
         refresh_global_settings_context()
 
 
@@ -261,14 +266,9 @@ class Server:
 
         return server_faults.reason(self._child.status, self._child.log_tail(LOG_LINES), get_current_settings().home)
 
-    def check_alive(self) -> None:
-        """Do nothing while it runs.
-
-        Raises:
-            ServerEnded: It is gone; the message has the reason.
-        """
-        if not self._child.alive:
-            raise ServerEnded(f"the Prefect server of this run has ended: {self._reason()}")
+    def why_gone(self) -> str:
+        """What ended it; empty while it runs."""
+        return "" if self._child.alive else f"the server of this run is gone: {self._reason()}"
 
     @property
     def alive(self) -> bool:

@@ -23,17 +23,20 @@ def is_loopback(url: str) -> bool:
 
 
 @contextmanager
-def no_proxy_for_loopback(url: str = "http://127.0.0.1") -> Iterator[None]:
+def no_proxy_for_loopback(url: str = "http://127.0.0.1") -> Iterator[list[str]]:
     """In the block, this process and what it starts reach 127.0.0.1 directly, whatever proxies are set.
 
     Args:
         url: That is to be reached; where it is on another machine, all stays as it is.
+
+    Yields:
+        Variables whose proxy no client here can use, AWS's neither: it is left out for other hosts as well.
     """
     changed = without_loopback(os.environ) if is_loopback(url) else {}
     former = {name: os.environ.get(name) for name in changed}
     _set(changed)
     try:
-        yield
+        yield [name for name, value in changed.items() if value is None and name.lower() != "all_proxy"]
     finally:
         _set(former)
 
