@@ -7,6 +7,7 @@ they start, read the environment for themselves. AWS may need the proxy, so it s
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -19,7 +20,10 @@ KNOWN_SCHEMES = ("http", "https")
 def is_loopback(url: str) -> bool:
     """Whether the address is one of this machine's own."""
     host = (urlsplit(url).hostname or "").lower()
-    return host in LOOPBACK or host.startswith("127.")
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 @contextmanager
