@@ -14,6 +14,7 @@ from typing import NoReturn
 
 from flows.interrupts import Interrupted, interruptible
 from flows.local_server import SERVE_PORT
+from flows.memory import OutOfMemory, ran_out_of_memory
 from flows.options import add_options
 from tasks.core.errors import FloodExtentError, UnusableArgument
 from tasks.core.redaction import redact
@@ -50,6 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         status = error.status if isinstance(error, Interrupted) else INTERRUPTED
         return _complain("interrupted: what was computed is kept, the same command goes on from there", status)
     except Exception as error:  # noqa: BLE001 - a traceback is for whoever mends the program, not for who runs it
+        if ran_out_of_memory(error):
+            return _complain(OutOfMemory(), NO_PRODUCT)
         return _complain(f"a fault of the program: {error!r}. Report it with {_trace_file()}", NO_PRODUCT)
 
 
@@ -96,6 +99,12 @@ def _add_score(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_serve(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "A Prefect server with its dashboard on loopback, a worker, the deployments and automations, until Ctrl-C. "
+        "It has a password, which PREFECT_HOME/flood-extent-serve keeps for you alone: a link that is printed logs a "
+        "browser in, and two variables that are printed let Prefect's commands in another terminal use it. Runs and "
+        "events older than 30 days go from its database."
+    )
     parser.add_argument("--port", type=int, default=SERVE_PORT, help=f"on loopback (default: {SERVE_PORT})")
     parser.add_argument("--aws-block", metavar="NAME", help="prefect-aws AwsCredentials block to sweep with")
     words = 'who is told of failures and reviews: a URL that takes a POST of {"text": ...} (default: this terminal)'

@@ -6,6 +6,7 @@ import os
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,11 @@ import httpx
 from rich.console import Console
 from rich.markup import escape
 
-from flows.local_server import SERVE_URL, ApiUnreachable, ServerNotStarted, is_healthy, using
+from flows.local_server import ApiUnreachable, Server, ServerNotStarted, configured_url, serve_of_this_home, using
+from flows.memory import OutOfMemory, ran_out_of_memory
 from flows.options import parameters_of
 from flows.parameters import RunParameters
+from flows.proxies import no_proxy_for_loopback
 from flows.terminal import Watcher, show_plan, show_product, show_score
 from tasks.core.errors import FloodExtentError, ObjectMissing, UnusableArgument
 
@@ -58,9 +61,13 @@ def run_flow(parameters: RunParameters, console: Console) -> tuple[int, Mapping[
         parameters, _ = completed_parameters(parameters, parameters.model_fields_set)
         check(parameters)
     watcher = Watcher(console)
+
+    def say(line: str) -> None:
+        console.print(escape(line), soft_wrap=True)
+
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="flood-extent-server-"))
-        server = stack.enter_context(prefect_api(os.environ, Path(folder) / "server.log"))
+        server = stack.enter_context(prefect_api(os.environ, Path(folder) / "server.log", say))
         import flows.flood_extent  # noqa: F401, PLC0415 - while the server starts
 
         if server is not None:
@@ -69,7 +76,7 @@ def run_flow(parameters: RunParameters, console: Console) -> tuple[int, Mapping[
         # Held until the endpoint is gone: the server with the credentials' block may be away by then.
         access = aws_access(parameters.aws_block, parameters.kms_key)
         with access, sent_at_the_end(), endpoint_gone_at_the_end(parameters, watcher), watcher.watching():
-            state = _final_state(parameters, watcher)
+            state = _final_state(parameters, watcher, server)
         if server is not None and state is not None and state.state_details.flow_run_id is not None:
             unrecorded = server.wait_until_recorded(state.state_details.flow_run_id, watcher.task_runs)
             if unrecorded:
@@ -77,7 +84,7 @@ def run_flow(parameters: RunParameters, console: Console) -> tuple[int, Mapping[
     return _judged(state, watcher)
 
 
-def _final_state(parameters: RunParameters, watcher: Watcher) -> Any:
+def _final_state(parameters: RunParameters, watcher: Watcher, server: Server | None) -> Any:
     """Run the flow; None where its product is there but the Prefect API went away before it could be told."""
     from flows.flood_extent import flood_extent  # noqa: PLC0415
 
@@ -85,13 +92,14 @@ def _final_state(parameters: RunParameters, watcher: Watcher) -> Any:
     try:
         return flood_extent(**parameters.model_dump(), return_state=True)
     except httpx.HTTPError as error:
+        why = "" if server is None else server.why_gone()
         if not watcher.record:
             raise ApiUnreachable(
-                f"no product: the Prefect API stopped answering ({error}). "
+                f"no product: the Prefect API stopped answering ({why or error}). "
                 "What was computed is kept: run again when it is back"
             ) from error
         words = "the Prefect API stopped answering: the dashboard does not show how this run ended"
-        watcher.console.print(words, soft_wrap=True)
+        watcher.console.print(escape(f"{words}. {why}" if why else words), soft_wrap=True)
         return None
 
 
@@ -103,6 +111,8 @@ def _judged(state: Any, watcher: Watcher) -> tuple[int, Mapping[str, Any]]:
     outcome = state.result(raise_on_failure=False)
     if isinstance(outcome, FloodExtentError):
         raise outcome
+    if ran_out_of_memory(outcome):
+        raise OutOfMemory
     raise FloodExtentError(f"no product: {state.message}. The log is {watcher.log or 'not written'}")
 
 
@@ -138,14 +148,16 @@ def _server_of_block(parameters: RunParameters) -> Iterator[None]:
         yield
         return
     os.environ.update({name: value for name, value in QUIET.items() if name not in os.environ})
-    from prefect.settings import get_current_settings  # noqa: PLC0415 - takes a second
-
-    if get_current_settings().api.url:
-        yield
-    elif is_healthy(SERVE_URL):
-        with using(SERVE_URL):
+    if url := configured_url():
+        with no_proxy_for_loopback(url):
             yield
-    else:
+        return
+    with no_proxy_for_loopback():
+        serve = serve_of_this_home()
+        if serve is not None:
+            with using(f"{serve[0]}/api", serve[1]):
+                yield
+            return
         raise UnusableArgument(
             f"aws_block {parameters.aws_block}: only a Prefect server knows it, and a plan starts none. Start "
             "`flood-extent serve`, set PREFECT_API_URL, or leave it out and use AWS's own settings"
@@ -201,7 +213,8 @@ def sweep(options: argparse.Namespace) -> int:
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="flood-extent-server-"))
         try:
-            server = stack.enter_context(prefect_api(os.environ, Path(folder) / "server.log"))
+            api = prefect_api(os.environ, Path(folder) / "server.log", partial(console.print, markup=False))
+            server = stack.enter_context(api)
             if server is not None:
                 server.wait_until_up()
         except (ApiUnreachable, ServerNotStarted) as error:

@@ -9,19 +9,29 @@ import os
 import socket
 import sys
 import time
-from collections.abc import Iterator, Mapping
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from uuid import UUID
 
 import httpx
 
+from deployments.server_access import Access, authorization
+from flows import server_faults
+from flows.proxies import is_loopback, no_proxy_for_loopback
+from flows.server_proof import accepts, is_ours
 from infra import lifeline
 from tasks.core.errors import FloodExtentError
 
 SERVE_PORT = 4200
-SERVE_URL = f"http://127.0.0.1:{SERVE_PORT}/api"
+SERVE_ADDRESS = f"http://127.0.0.1:{SERVE_PORT}"
 START_SECONDS = 120.0
+LOG_LINES = 60
+# Of Prefect's groups of server settings, those that a single run's server has from the user: where runs are, how long.
+ONE_RUN = ("database", "services.db_vacuum")
+# A command keeps its terminal quiet; what goes wrong in its server belongs into the server's log.
+LOG_SETTINGS = {f"PREFECT_LOGGING_{what}_LEVEL": "WARNING" for what in ("HANDLERS_CONSOLE", "INTERNAL", "SERVER")}
 RECORD_SECONDS = 60.0
 POLL_SECONDS = 0.1
 # A task run costs the server 22 ms of CPU with Prefect's default of 1, and the last of 3,000 shows half a minute after
@@ -37,6 +47,13 @@ BATCH_SETTINGS = {
 }
 # A task run is written when a batch is full or so many seconds have passed (Prefect's default: 5; 1 is its least).
 BATCH_SETTINGS["PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_FLUSH_INTERVAL"] = "1"
+# Prefect's own default keeps runs for ever, and events for a week.
+KEPT_SETTINGS = {
+    "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
+    "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": str(30 * 24 * 3600),
+    "PREFECT_SERVER_EVENTS_RETENTION_PERIOD": "P30D",
+    "PREFECT_SERVER_SERVICES_DB_VACUUM_EVENT_RETENTION_OVERRIDES": '{"prefect.flow-run.heartbeat": 86400}',
+}
 QUIET_SETTINGS = {"PREFECT_SERVER_ANALYTICS_ENABLED": "false", "DO_NOT_TRACK": "1"}
 # A server that serves one run has nothing to schedule, nobody else's runs to judge, and no page to show.
 ONE_RUN_SETTINGS = {
@@ -54,71 +71,133 @@ class ApiUnreachable(FloodExtentError):
 
 
 @contextmanager
-def prefect_api(environment: Mapping[str, str], log: Path) -> Iterator["Server | None"]:
+def prefect_api(
+    environment: Mapping[str, str], log: Path, say: Callable[[str], None] = lambda _: None
+) -> Iterator["Server | None"]:
     """Make sure that there is a Prefect API while the block runs.
 
     Yields:
         The run's own server, already starting: ``wait_until_up`` before the first request. None where an API is set or
-        a server of ``serve`` answers; ``PREFECT_API_URL`` is set in this process in either case.
+        the ``serve`` of this Prefect home answers; ``PREFECT_API_URL`` is set in this process in either case.
 
     Args:
         environment: Of the process.
         log: Where the server's output goes.
+        say: Takes a line for who started the run.
 
     Raises:
         ApiUnreachable: The API that is set does not answer.
     """
-    if environment.get("PREFECT_API_URL") or _is_configured():
-        _check_configured()
-        yield None
-    elif is_healthy(SERVE_URL):
-        with using(SERVE_URL):
+    if environment.get("PREFECT_API_URL") or configured_url():
+        with no_proxy_for_loopback(configured_url()):
+            _check_configured()
             yield None
-    else:
+        return
+    with no_proxy_for_loopback() as left_out:
+        for name in left_out:
+            say(f"{name}: no client here can use such a proxy (http:// or https://): AWS is asked without one")
+        serve = serve_of_this_home(say)
+        if serve is not None:
+            with using(f"{serve[0]}/api", serve[1]):
+                yield None
+            return
         server = Server.start(log)
         try:
-            with using(server.url):
+            with using(server.url, server.access.auth_string):
                 yield server
         finally:
             server.stop()
 
 
-def _is_configured() -> bool:
-    """Whether a profile or a prefect.toml names an API."""
+def serve_of_this_home(say: Callable[[str], None] = lambda _: None) -> tuple[str, str] | None:
+    """The address of the ``serve`` that works with this Prefect home, and what it asks for; None where none answers.
+
+    Another server, perhaps of another user, is not joined: it would get what the run has to tell.
+    """
+    from flows.serve_files import read_address, read_auth_string  # noqa: PLC0415 - takes a second
+
+    address, key = read_address(), read_auth_string()
+    if address is not None and key is not None and is_loopback(address) and is_ours(address, key):
+        for auth_string in dict.fromkeys([*configured_auth_strings(), key]):
+            if accepts(address, auth_string):
+                return address, auth_string
+        say(f"`serve` at {address} asks for a password of its own: set PREFECT_API_AUTH_STRING as where it was started")
+        return None
+    if is_healthy(f"{SERVE_ADDRESS}/api"):
+        say(
+            f"{SERVE_ADDRESS} is not the `serve` of this PREFECT_HOME: this run has a server of its own. "
+            f"To report there all the same, set PREFECT_API_URL={SERVE_ADDRESS}/api"
+        )
+    return None
+
+
+def configured_auth_strings() -> list[str]:
+    """The user's own password for a Prefect server, where one is set: as servers read it, then as clients do."""
     from prefect.settings import get_current_settings  # noqa: PLC0415 - takes a second
 
-    return get_current_settings().api.url is not None
+    settings = get_current_settings()
+    found = (settings.server.api.auth_string, settings.api.auth_string)
+    return [secret.get_secret_value() for secret in found if secret is not None and secret.get_secret_value()]
+
+
+def configured_url() -> str:
+    """The API that environment, profile or prefect.toml name; empty where none does."""
+    from prefect.settings import get_current_settings  # noqa: PLC0415 - takes a second
+
+    return get_current_settings().api.url or ""
 
 
 def _check_configured() -> None:
     """Ask as the flow will, with the same address, credentials and certificates."""
     from prefect.client.orchestration import get_client  # noqa: PLC0415 - takes a second
 
-    with get_client(sync_client=True) as client:
-        error = client.api_healthcheck()
-        if error is not None:
-            raise ApiUnreachable(
-                f"the Prefect API at {client.api_url} does not answer ({error}). Start it, correct PREFECT_API_URL, or "
-                "unset it (also: prefect config unset PREFECT_API_URL) to let the run start a server of its own"
-            )
+    try:
+        with get_client(sync_client=True) as client:
+            url, error = client.api_url, client.api_healthcheck()
+    except (ImportError, ValueError) as unusable:  # what httpx says of a proxy that it cannot use
+        raise ApiUnreachable(f"the Prefect API cannot be asked through the proxy that is set: {unusable}") from unusable
+    if error is not None:
+        raise ApiUnreachable(
+            f"the Prefect API at {url} does not answer ({error}). Start it, correct PREFECT_API_URL, or "
+            "unset it (also: prefect config unset PREFECT_API_URL) to let the run start a server of its own"
+        )
 
 
 @contextmanager
-def using(url: str) -> Iterator[None]:
-    """Let this process's Prefect, which has read the environment already, report there."""
-    from prefect.context import refresh_global_settings_context  # noqa: PLC0415 - takes a second
+def using(url: str, auth_string: str | None = None) -> Iterator[None]:
+    """Let this process's Prefect, which has read the environment already, report there.
 
-    os.environ["PREFECT_API_URL"] = url
-    refresh_global_settings_context()
+    Args:
+        url: Of the API.
+        auth_string: That it asks for; None: what is set.
+    """
+    settings = {"PREFECT_API_URL": url}
+    if auth_string is not None:
+        # Headers that are meant for another server may take the place of its credentials.
+        settings |= {"PREFECT_API_AUTH_STRING": auth_string, "PREFECT_CLIENT_CUSTOM_HEADERS": "{}"}
+    former = {name: os.environ.pop(name, None) for name in settings}
+    os.environ.update(settings)
+    _refresh_settings()
     try:
         yield
     finally:
-        del os.environ["PREFECT_API_URL"]
+        for name, value in former.items():
+            del os.environ[name]
+            if value is not None:
+                os.environ[name] = value
+        _refresh_settings()
+
+
+def _refresh_settings() -> None:
+    from prefect.context import refresh_global_settings_context  # noqa: PLC0415 - takes a second
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of a home that cannot be made, the server says what to do
         refresh_global_settings_context()
 
 
 def is_healthy(url: str) -> bool:
-    """Whether a Prefect API answers there within a second."""
+    """Whether a Prefect API, ours or not, answers there within a second."""
     try:
         return httpx.get(f"{url}/health", timeout=1.0, trust_env=False).status_code == httpx.codes.OK
     except httpx.HTTPError:
@@ -129,43 +208,67 @@ class Server:
     """A Prefect server on a free loopback port, as a child that ends with this process.
 
     Attributes:
+        address: Of its pages.
         url: Of its API.
+        access: What it asks its clients for.
     """
 
-    def __init__(self, child: lifeline.Child, url: str) -> None:
-        self._child = child
-        self.url = url
+    def __init__(self, child: lifeline.Child, address: str, access: Access) -> None:
+        self._child, self.address = child, address
+        self.url, self.access = f"{address}/api", access
 
     @classmethod
-    def start(cls, log: Path, settings: Mapping[str, str] = ONE_RUN_SETTINGS, port: int | None = None) -> "Server":
+    def start(
+        cls,
+        log: Path,
+        settings: Mapping[str, str] = ONE_RUN_SETTINGS,
+        port: int | None = None,
+        access: Access | None = None,
+        kept: Sequence[str] = ONE_RUN,
+    ) -> "Server":
         """Start it and return at once: it takes seconds, the first time up to half a minute.
 
         Args:
             log: Where its output goes.
             settings: Environment variables on top of this process's and of those that every server of ours has.
             port: On loopback; a free one where None.
+            access: What it asks for; what this process alone knows where None.
+            kept: Groups of Prefect's server settings that are as the user has them.
         """
+        from flows.server_environment import prefect_settings  # noqa: PLC0415 - takes a second
+
         port = _free_port() if port is None else port
-        app = ("uvicorn", "--factory", "prefect.server.api.server:create_app", "--host", "127.0.0.1")
+        access = Access.of_one_run() if access is None else access
+        app = ("uvicorn", "--factory", "deployments.server_app:create_app", "--host", "127.0.0.1")
         command = [sys.executable, "-m", "infra.lifeline", *app, "--port", str(port), "--log-level", "warning"]
-        url = f"http://127.0.0.1:{port}/api"
+        address = f"http://127.0.0.1:{port}"
         # The pages ask the API where the server says that it is: Prefect's default port unless told.
-        place = {"PREFECT_SERVER_UI_API_URL": url, "PREFECT_SERVER_API_PORT": str(port)}
-        place["PREFECT_UI_URL"] = url.removesuffix("/api")
-        child = lifeline.start(command, env={**BATCH_SETTINGS, **QUIET_SETTINGS, **place, **settings}, log=log)
-        return cls(child, url)
+        place = {"PREFECT_SERVER_UI_API_URL": f"{address}/api", "PREFECT_SERVER_API_PORT": str(port)}
+        place |= {"PREFECT_UI_URL": address, "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": address}
+        chosen = prefect_settings(kept, {**BATCH_SETTINGS, **KEPT_SETTINGS})
+        env = {**chosen, **QUIET_SETTINGS, **LOG_SETTINGS, **place, **settings, **access.variables(address)}
+        return cls(lifeline.start(command, env=env, log=log), address, access)
 
     def wait_until_up(self) -> None:
-        """Return when it answers.
+        """Return when it answers, and has proved that it is this one.
 
         Raises:
-            ServerNotStarted: It ended, or took longer than two minutes.
+            ServerNotStarted: It ended, or took longer than two minutes; the message has the reason.
         """
         deadline = time.monotonic() + START_SECONDS
-        while not is_healthy(self.url):
+        while not is_ours(self.address, self.access.key):
             if not self._child.alive or time.monotonic() > deadline:
-                raise ServerNotStarted(f"the Prefect server did not start; it said:\n{self._child.log_tail()}")
+                raise ServerNotStarted(f"the Prefect server did not start: {self._reason()}")
             time.sleep(POLL_SECONDS)
+
+    def _reason(self) -> str:
+        from prefect.settings import get_current_settings  # noqa: PLC0415 - takes a second
+
+        return server_faults.reason(self._child.status, self._child.log_tail(LOG_LINES), get_current_settings().home)
+
+    def why_gone(self) -> str:
+        """What ended it; empty while it runs."""
+        return "" if self._child.alive else f"the server of this run is gone: {self._reason()}"
 
     @property
     def alive(self) -> bool:
@@ -187,7 +290,9 @@ class Server:
         final = {"state": {"type": {"any_": ["COMPLETED", "FAILED", "CRASHED", "CANCELLED"]}}}
         body = {"flow_runs": {"id": {"any_": [str(flow_run_id)]}}, "task_runs": final}
         try:
-            answer = httpx.post(f"{self.url}/task_runs/count", json=body, timeout=10.0, trust_env=False)
+            headers = authorization(self.access.auth_string)
+            url = f"{self.url}/task_runs/count"
+            answer = httpx.post(url, json=body, headers=headers, timeout=10.0, trust_env=False)
             return int(answer.raise_for_status().json())
         except httpx.HTTPError:
             return 0

@@ -45,8 +45,10 @@ def serve_here(console: Console, port: int, aws_block: str | None, notify: str |
             serving.start_sweep()
         for name in dead:
             say(f"Crashed, for its process is gone: {name}")
-        say(f"dashboard: http://127.0.0.1:{port}")
-        say(f"start a run there, or: prefect deployment run {DEPLOYMENT} -p dataset=DATASET")
+        say(f"dashboard: {server.address}")
+        say(f"log a browser in, once, within a quarter of an hour: {serving.log_in(server)}")
+        say(f"start a run there, or in another terminal: {serving.for_another_terminal(server)}")
+        say(f"then: prefect deployment run {DEPLOYMENT} -p dataset=DATASET")
         why = f"every {serving.SWEEP_MINUTES} minutes" if sweeping else "not, without extra aws, credentials, region"
         say(f"SageMaker endpoints of dead runs are swept: {why}")
         say(f"failures and reviews are told {'to the webhook' if notify else 'here'}; logs: {serving.log_folder()}")

@@ -1,6 +1,8 @@
 """``flood-extent serve``: server, work pool, worker, deployments and automations on this machine, ended together."""
 
 import fcntl
+import shlex
+import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,17 +13,21 @@ from prefect.client.schemas.actions import DeploymentUpdate
 from prefect.settings import get_current_settings
 
 from deployments.local import POOL, SWEEP
+from deployments.server_access import Access
 from deployments.worker import Worker
+from flows import serve_files
 from flows.interrupts import uninterrupted
-from flows.local_server import Server, is_healthy, using
+from flows.local_server import LOG_SETTINGS, Server, configured_auth_strings, serve_of_this_home, using
+from flows.proxies import no_proxy_for_loopback
+from flows.server_proof import log_in_link
 from tasks.core.errors import FloodExtentError, UnusableArgument
 
 SWEEP_MINUTES = 15
 WATCH_SECONDS, RESTART_SECONDS = 1.0, 10.0
 # Prefect's default is 10: here, who presses Run looks at the screen.
 WORKER_SETTINGS = {"PREFECT_WORKER_QUERY_SECONDS": "2"}
-# The command itself keeps its terminal quiet; what goes wrong in its server and worker belongs into their logs.
-LOG_SETTINGS = {f"PREFECT_LOGGING_{what}_LEVEL": "WARNING" for what in ("HANDLERS_CONSOLE", "INTERNAL", "SERVER")}
+# Of Prefect's groups of server settings, those that are as the user has them.
+KEPT = ("database", "concurrency", "deployments", "docket", "events", "flow_run_graph", "logs", "services", "tasks")
 
 
 class ServingEnded(FloodExtentError):
@@ -33,22 +39,44 @@ def dashboard(port: int) -> Iterator[Server]:
     """A Prefect server with its pages, on a loopback port, while the block runs.
 
     Raises:
-        UnusableArgument: Another server answers there, or another ``serve`` is at work.
+        UnusableArgument: Another server listens there, another ``serve`` is at work, or the Prefect home is not ours.
         ServerNotStarted: It did not come up; its last words are in the message.
     """
-    if is_healthy(f"http://127.0.0.1:{port}/api"):
-        raise UnusableArgument(
-            f"--port {port}: a Prefect server answers there already, perhaps of another `serve`. Use that one at "
-            f"http://127.0.0.1:{port}, end it, or choose another port"
-        )
-    with _alone():
-        server = Server.start(log_folder() / "server.log", settings=LOG_SETTINGS, port=port)
+    with no_proxy_for_loopback():
+        _check_free(port)
+        with _alone():
+            key = serve_files.own_auth_string()
+            access = Access(next(iter(configured_auth_strings()), key), key)
+            server = Server.start(log_folder() / "server.log", {}, port, access, KEPT)
+            try:
+                server.wait_until_up()
+                serve_files.write_address(server.address)
+                with using(server.url, access.auth_string):
+                    yield server
+            finally:
+                serve_files.forget_address()
+                server.stop()
+
+
+def _check_free(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            server.wait_until_up()
-            with using(server.url):
-                yield server
-        finally:
-            server.stop()
+            probe.bind(("127.0.0.1", port))
+        except PermissionError as error:
+            raise UnusableArgument(f"--port {port}: only root may use it. Choose one from 1024 on") from error
+        except OSError as error:
+            raise UnusableArgument(
+                f"--port {port}: something answers there already{_log_in_again(port)}, or choose another port"
+            ) from error
+
+
+def _log_in_again(port: int) -> str:
+    """How to use what listens on a port, where it is our own ``serve``."""
+    serve = serve_of_this_home()
+    if serve is None or serve[0] != f"http://127.0.0.1:{port}":
+        return ". End it"
+    return f", your own `serve`. Use that one (log in: {log_in_link(*serve)}), end it"
 
 
 @contextmanager
@@ -58,9 +86,7 @@ def _alone() -> Iterator[None]:
     Raises:
         UnusableArgument: Another one is at work.
     """
-    path = log_folder() / "lock"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as lock:
+    with (serve_files.private_folder() / "lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
@@ -73,7 +99,20 @@ def _alone() -> Iterator[None]:
 
 def log_folder() -> Path:
     """Where server and worker of ``serve`` write what they have to say."""
-    return get_current_settings().home / "flood-extent-serve"
+    return serve_files.folder()
+
+
+def for_another_terminal(server: Server) -> str:
+    """What to set there, so that Prefect's commands reach this server."""
+    ours = server.access.auth_string == serve_files.read_auth_string()
+    path = log_folder() / serve_files.AUTH_STRING
+    auth_string = f'"$(cat {shlex.quote(str(path))})"' if ours else '"$PREFECT_SERVER_API_AUTH_STRING"'
+    return f"export PREFECT_API_URL={server.url} PREFECT_API_AUTH_STRING={auth_string}"
+
+
+def log_in(server: Server) -> str:
+    """A link that logs one browser in."""
+    return log_in_link(server.address, server.access.auth_string)
 
 
 def set_up_sweeping(*, sweeping: bool, aws_block: str | None) -> None:

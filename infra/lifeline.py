@@ -59,6 +59,11 @@ class Child:
         """Whether it is still running."""
         return self.process.poll() is None
 
+    @property
+    def status(self) -> int | None:
+        """Its exit status, negative where a signal ended it; None while it is running."""
+        return self.process.poll()
+
     def stop(self, timeout: float = STOP_SECONDS) -> int:
         """End the child and what it started: SIGTERM, then SIGKILL after ``timeout`` seconds. Safe to repeat.
 
@@ -95,7 +100,7 @@ class Child:
 def start(
     command: Sequence[str],
     *,
-    env: Mapping[str, str] | None = None,
+    env: Mapping[str, str | None] | None = None,
     log: Path | None = None,
     inherit_env: bool = True,
     pass_fds: Sequence[int] = (),
@@ -106,7 +111,7 @@ def start(
 
     Args:
         command: Program and arguments.
-        env: Added to this process's environment.
+        env: Added to this process's environment; None takes a variable out of it.
         log: File that its standard output and error are appended to; discarded where None.
         inherit_env: Whether the child has this process's environment; where not, `env` is all that it has.
         pass_fds: Open files of this process that the child has too, under the same numbers.
@@ -117,7 +122,8 @@ def start(
     child_end, parent_end = os.pipe()
     _held.add(parent_end)
     try:
-        variables = {**(os.environ if inherit_env else {}), **(env or {}), FD_VARIABLE: str(child_end)}
+        merged = {**(os.environ if inherit_env else {}), **(env or {}), FD_VARIABLE: str(child_end)}
+        variables = {name: value for name, value in merged.items() if value is not None}
         process = _spawn(command, variables, log, (child_end, *pass_fds))
     except BaseException:
         _held.discard(parent_end)

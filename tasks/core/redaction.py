@@ -18,9 +18,11 @@ SECRET_QUERY = re.compile(
 AUTHORIZATION = re.compile(r"""(?i)(\bauthorization\W{1,6})(?:aws4?|basic|bearer|digest)\b[^\r\n"'<>]+""")
 # name=value, "name": "value", name:value, <name>value. After a colon prose may follow, and its words are shorter.
 SECRET_VALUE = re.compile(
-    r"""(?ix) ( \b [\w-]* (?:secret|token|password|credential|signature) [\w-]* [\\"']* \s* )
+    r"""(?ix) ( \b [\w-]* (?:secret|token|password|credential|signature|auth_?string) [\w-]* [\\"']* \s* )
     ( =>? \s* b?[\\"']* (?=[^\s"'<>,;&\\]) | [:>] \s* b?[\\"']* (?=[^\s"'<>,;&\\]{16}) ) [^\s"'<>,;&\\]+"""
 )
+# Of our own Prefect servers (deployments/server_access.py): as it is, and in base64 as a header has it.
+SERVER_PASSWORD = re.compile(r"\bflood-extent:[\w-]{43}|\bZmxvb2QtZXh0ZW50O[A-Za-z0-9+/]{40,}={0,2}")
 ACCESS_KEY_ID = re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b")
 SESSION_TOKEN = re.compile(r"\b(?:IQoJ|FwoG|FQoG|AQoD)[A-Za-z0-9+/=%]{40,}")
 # A secret access key has 40 characters, other keys and tokens in base64 more; a path may have as many.
@@ -46,7 +48,7 @@ def redact(value: Any) -> Any:
 
 
 def _redacted(text: str) -> str:
-    text = AUTHORIZATION.sub(rf"\g<1>{HIDDEN}", USERINFO.sub("", text))
+    text = SERVER_PASSWORD.sub(HIDDEN, AUTHORIZATION.sub(rf"\g<1>{HIDDEN}", USERINFO.sub("", text)))
     text = SECRET_VALUE.sub(rf"\g<1>\g<2>{HIDDEN}", SECRET_QUERY.sub(rf"\g<1>{HIDDEN}", text))
     text = SESSION_TOKEN.sub(HIDDEN, ACCESS_KEY_ID.sub(HIDDEN, text))
     return LONE_SECRET.sub(lambda found: HIDDEN if _is_random(found[0]) else found[0], text)

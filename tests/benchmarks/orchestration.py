@@ -20,7 +20,8 @@ from typing import Any
 import httpx
 from measuring import measure
 
-from flows.local_server import Server
+from deployments.server_access import authorization
+from flows.local_server import Server, using
 from flows.run import PRODUCT_TASKS, STAGES
 
 TILES = 1000
@@ -85,7 +86,8 @@ def _server(folder: Path) -> Iterator[tuple[Server, int]]:
     server = Server.start(folder / "server.log", {"PREFECT_HOME": str(folder / "home")})
     try:
         server.wait_until_up()
-        yield server, server._child.pid
+        with using(server.url, server.access.auth_string):
+            yield server, server._child.pid
     finally:
         server.stop()
 
@@ -148,4 +150,5 @@ def _events(api: str) -> int:
 
 
 def _post(url: str, body: Mapping[str, Any]) -> Any:
-    return httpx.post(url, json=body, timeout=60, trust_env=False).raise_for_status().json()
+    headers = authorization(os.environ["PREFECT_API_AUTH_STRING"])
+    return httpx.post(url, json=body, headers=headers, timeout=60, trust_env=False).raise_for_status().json()

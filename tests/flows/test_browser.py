@@ -3,11 +3,11 @@
 Screenshots are kept in ``dist/screenshots``.
 """
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from browser import CHROMIUM, new_page
 from command_line import QUIET, ROOT, CommandLine
 from dashboard import Dashboard, served
 from many_tiles import break_seven, make_tiles
@@ -19,17 +19,6 @@ playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright
 pytestmark = pytest.mark.slow
 
 SCREENSHOTS = ROOT / "dist" / "screenshots"
-CHROMIUM = shutil.which("chromium")
-# Without these it looks for hosts beyond this machine at every start.
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 FIVE_FIRST = ["dataset", "output_directory", "endpoint", "training_job", "min_contour_size"]
 
 
@@ -56,12 +45,10 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def page(dashboard: Dashboard) -> Iterator["playwright.Page"]:
     """A page in a new browser."""
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        page = browser.new_page(viewport={"width": 1400, "height": 1000})
-        page.set_default_timeout(60_000)
+    with new_page() as page:
+        page.goto(dashboard.log_in_link())
+        page.wait_for_url(lambda url: "/dashboard" in url)
         yield page
-        browser.close()
     assert dashboard.process.poll() is None
 
 

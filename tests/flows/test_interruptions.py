@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 from command_line import CommandLine, Scene, processes_marked
+from prefect_servers import Server
 
-from flows.local_server import ONE_RUN_SETTINGS, Server
+from flows.local_server import ONE_RUN_SETTINGS
 from tasks.services.publishing import locked
 
 KILL_SECONDS = 120

@@ -15,7 +15,6 @@ from prefect import State
 from prefect.settings import PREFECT_API_URL, PREFECT_LOGGING_TO_API_ENABLED, temporary_settings
 
 from flows.flood_extent import flood_extent
-from flows.local_server import SERVE_URL, is_healthy
 from infra.sandbox.client import ROLE
 from tasks.core.states import NOT_POSSIBLE, PLANNED
 
@@ -128,8 +127,6 @@ def test_wrong_arguments_are_refused_as_ever(tmp_path: Path, arguments: list[str
 
 def test_a_plan_starts_no_server_to_ask_for_credentials(tmp_path: Path) -> None:
     """Where no server has the block that is named, the ways out are told."""
-    if is_healthy(SERVE_URL):
-        pytest.skip("a server of flood-extent serve runs on this machine")
     command = CommandLine(tmp_path, {"PREFECT_HOME": str(tmp_path / "home"), **QUIET})
     status, said = command("plan", ".", "--aws-block", "mine")
     assert (status, "only a Prefect server knows it, and a plan starts none" in said) == (64, True), said

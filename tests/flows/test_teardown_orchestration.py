@@ -13,10 +13,11 @@ from command_line import QUIET, ROOT
 from prefect.automations import AutomationCore
 from prefect.client.orchestration import get_client
 from prefect.events.schemas.deployment_triggers import DeploymentEventTrigger
+from prefect_servers import Server
 from worker import Worker, kill_flow, kill_marked, running_worker
 
 from deployments import automations
-from flows.local_server import ONE_RUN_SETTINGS, Server, using
+from flows.local_server import ONE_RUN_SETTINGS, using
 from infra.sandbox.client import Sandbox
 from tasks.services.sagemaker_resources import resource_name
 

@@ -16,6 +16,9 @@ from typing import Any
 import httpx
 from command_line import ROOT, CommandLine
 
+from deployments.server_access import authorization
+from flows.server_proof import log_in_link
+
 ENDED = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 SECONDS = 240
 # SQLite may be locked by another of the server's writers: Prefect lets it wait for a minute.
@@ -55,9 +58,25 @@ class Dashboard:
         """Of the server."""
         return f"{self.address}/api"
 
+    @property
+    def auth_string(self) -> str:
+        """What the API asks for."""
+        home = Path(self.environment["PREFECT_HOME"])
+        return (home / "flood-extent-serve" / "auth-string").read_text()
+
+    def log_in_link(self) -> str:
+        """A link that logs one browser in."""
+        return log_in_link(self.address, self.auth_string)
+
     def said(self) -> str:
         """What it has printed."""
         return self.output.read_text()
+
+    def _request(self, method: str, path: str, body: Any = None) -> httpx.Response:
+        headers = authorization(self.auth_string)
+        return httpx.request(
+            method, f"{self.api}/{path}", json=body, headers=headers, timeout=PATIENCE_SECONDS, trust_env=False
+        )
 
     def get(self, path: str) -> Any:
         """Ask the API."""
@@ -68,7 +87,7 @@ class Dashboard:
         return self._answer("POST", path, body)
 
     def _answer(self, method: str, path: str, body: Any = None) -> Any:
-        ask = partial(httpx.request, method, f"{self.api}/{path}", json=body, timeout=PATIENCE_SECONDS, trust_env=False)
+        ask = partial(self._request, method, path, body)
         answer = ask()
         while answer.status_code == httpx.codes.SERVICE_UNAVAILABLE:  # SQLite is busy: Prefect's clients try again, too
             time.sleep(POLL_SECONDS)
@@ -77,15 +96,16 @@ class Dashboard:
 
     def patch(self, path: str, body: Any) -> None:
         """Change something through the API."""
-        httpx.patch(f"{self.api}/{path}", json=body, timeout=PATIENCE_SECONDS, trust_env=False).raise_for_status()
+        self._request("PATCH", path, body).raise_for_status()
 
     def delete(self, path: str) -> None:
         """Remove something through the API."""
-        httpx.delete(f"{self.api}/{path}", timeout=PATIENCE_SECONDS, trust_env=False).raise_for_status()
+        self._request("DELETE", path).raise_for_status()
 
     def prefect(self, *arguments: str) -> str:
         """Run Prefect's own command against the server; what it printed."""
-        variables = {**os.environ, **self.environment, "PREFECT_API_URL": self.api}
+        access = {"PREFECT_API_URL": self.api, "PREFECT_API_AUTH_STRING": self.auth_string}
+        variables = {**os.environ, **self.environment, **access}
         command = [sys.executable, "-m", "prefect", *arguments]
         return subprocess.run(
             command, env=variables, cwd=self.folder, check=True, capture_output=True, text=True, timeout=SECONDS
