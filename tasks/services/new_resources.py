@@ -43,7 +43,7 @@ def may_be_unseen(kind: Kind, name: str) -> bool:
     return time.monotonic() < _unseen_until.get((kind, name), 0.0)
 
 
-def names_of(run: UUID) -> list[str]:
+def unseen_names_of(run: UUID) -> list[str]:
     """Names of a run under which something may be there unseen."""
     return list(
         dict.fromkeys(name for kind, name in list(_unseen_until) if run_of(name) == run and may_be_unseen(kind, name))

@@ -20,7 +20,7 @@ from uuid import UUID
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tasks.services import new_resources
+from tasks.services.new_resources import ended, may_be_unseen, unseen_names_of
 from tasks.services.sagemaker_resources import (
     AWS_ERRORS,
     CONFIG,
@@ -156,7 +156,7 @@ def delete_run(
     deadline = time.monotonic() + seconds
     timed = _UntilThen(client, deadline)
     while True:
-        names = tuple(dict.fromkeys([*known, *new_resources.names_of(run)]))
+        names = tuple(dict.fromkeys([*known, *unseen_names_of(run)]))
         steps = _pass(timed, run, names, newest)
         if all(step.outcome in until for step in steps) or time.monotonic() + POLL_SECONDS > deadline:
             return steps
@@ -216,7 +216,7 @@ def _attempted(client: Any, kind: Kind, name: str, listed: Collection[Kind]) -> 
         waits = is_in_progress(error) or isinstance(error, TimeIsOver)
         step = Step(kind.noun, name, Outcome.WAITING if waits else Outcome.FAILED, words_of(error))
     if step.outcome in (Outcome.GONE, Outcome.REQUESTED):
-        new_resources.ended(kind, name)
+        ended(kind, name)
     return step
 
 
@@ -234,14 +234,14 @@ def _deleted(client: Any, kind: Kind, name: str, listed: Collection[Kind]) -> St
 
 
 def _not_found(kind: Kind, name: str, listed: Collection[Kind]) -> Step:
-    if kind in listed or new_resources.may_be_unseen(kind, name):
+    if kind in listed or may_be_unseen(kind, name):
         return Step(kind.noun, name, Outcome.WAITING, "AWS does not see it, and may only not see it yet")
     return Step(kind.noun, name, Outcome.GONE)
 
 
 def _deleted_if_ours(client: Any, kind: Kind, name: str, there: Mapping[str, Any]) -> Step:
     if not is_ours(name, tags_of(client, there[f"{kind.key}Arn"])):
-        if new_resources.may_be_unseen(kind, name):
+        if may_be_unseen(kind, name):
             return Step(kind.noun, name, Outcome.WAITING, "AWS does not show its tags yet")
         return Step(kind.noun, name, Outcome.FOREIGN, "its name looks like ours, its tags do not say so")
     if there.get("EndpointStatus") == DELETING:

@@ -572,5 +572,5 @@ def test_what_was_deleted_is_not_waited_for() -> None:
     """Its deletion was accepted: that it is not found any more is the end of it."""
     deploy()
     assert delete() == ()
-    assert new_resources.names_of(RUN) == []
+    assert new_resources.unseen_names_of(RUN) == []
     assert SageMakerEndpoint(spec()).wait_until_gone(NAME, 20) == ()

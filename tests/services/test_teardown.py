@@ -3,6 +3,7 @@
 import ast
 import sys
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +16,17 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from cloud import NOTHING, OTHER_RUN, RUN, Cloud, only, tags_for
 
-from tasks.services import teardown
-from tasks.services.sagemaker_resources import is_in_progress, is_missing, resource_name, run_of
+from tasks.services import new_resources, teardown
+from tasks.services.sagemaker_resources import (
+    ENDPOINT,
+    KINDS,
+    MODEL,
+    Kind,
+    is_in_progress,
+    is_missing,
+    resource_name,
+    run_of,
+)
 from tasks.services.teardown import ACCEPTED, DONE, Outcome, delete_named, delete_run, names_of
 
 NAME = resource_name(RUN, 1)
@@ -302,6 +312,59 @@ def test_an_answer_that_cannot_be_read_is_no_crash(cloud: Cloud, aws_settings: p
     assert {step.outcome for step in steps} <= {Outcome.FAILED, Outcome.WAITING}
 
 
+@pytest.fixture
+def new_process() -> Iterator[None]:
+    """What this process has created before and after the test is forgotten."""
+    new_resources.forget()
+    yield
+    new_resources.forget()
+
+
+@pytest.mark.usefixtures("new_process")
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.noun)
+def test_what_was_just_created_is_not_gone_because_aws_does_not_see_it(cloud: Cloud, kind: Kind) -> None:
+    """Asked without knowing its name from elsewhere: it is left until it is seen, and then it goes."""
+    cloud.three(NAME, tags_for(RUN))
+    cloud.sandbox.fault(f"Describe{kind.key}", "stale", times=None)
+    for operation in ("ListEndpoints", "ListEndpointConfigs", "ListModels"):
+        cloud.sandbox.fault(operation, "access-denied", times=None)
+    new_resources.created(kind, NAME)
+    unseen = [step for step in delete_run(cloud.client, RUN, seconds=0.5) if step.kind == kind.noun]
+    assert (unseen[0].name, unseen[0].outcome) == (NAME, Outcome.WAITING)
+    cloud.sandbox.clear_faults()
+    assert outcomes(cloud) <= ACCEPTED
+    assert cloud.left() == NOTHING
+
+
+@pytest.mark.usefixtures("new_process")
+def test_what_is_not_listed_is_deleted_by_whoever_created_it(cloud: Cloud) -> None:
+    """Until AWS lists and describes it, the run has something left."""
+    cloud.sandbox.settings(stale_seconds=2)
+    cloud.model(NAME, tags_for(RUN))
+    new_resources.created(MODEL, NAME)
+    assert outcomes(cloud) <= ACCEPTED
+    assert cloud.left() == NOTHING
+
+
+@pytest.mark.parametrize("operation", ["DescribeEndpoint", "ListTags", "DeleteEndpoint"])
+def test_what_a_listing_shows_is_not_gone_because_another_copy_misses_it(cloud: Cloud, operation: str) -> None:
+    """Also for who did not create it: two answers that contradict each other are no end, the next pass decides."""
+    cloud.three(NAME, tags_for(RUN))
+    cloud.sandbox.fault(operation, "stale")
+    assert outcomes(cloud) <= ACCEPTED
+    assert cloud.left() == NOTHING
+
+
+@pytest.mark.usefixtures("new_process")
+def test_tags_that_are_not_shown_yet_do_not_make_it_somebody_elses(cloud: Cloud) -> None:
+    """What this process has created is its own; after a while tags decide again."""
+    cloud.three(NAME)
+    new_resources.created(ENDPOINT, NAME)
+    assert delete_named(cloud.client, NAME)[0].outcome is Outcome.WAITING
+    new_resources.forget()
+    assert delete_named(cloud.client, NAME)[0].outcome is Outcome.FOREIGN
+
+
 def test_a_pass_over_one_name_may_be_repeated(cloud: Cloud) -> None:
     """The sweep calls it again and again."""
     cloud.three(NAME, tags_for(RUN))
@@ -352,7 +415,7 @@ def test_the_lambda_needs_nothing_but_boto3(module: str) -> None:
     foreign = {
         name for name in imported if name.partition(".")[0] not in {*sys.stdlib_module_names, "boto3", "botocore"}
     }
-    assert foreign <= {"tasks.services.sagemaker_resources", "tasks.services.teardown"}
+    assert foreign <= {f"tasks.services.{name}" for name in ("new_resources", "sagemaker_resources", "teardown")}
 
 
 def test_seconds_are_honoured_though_nothing_succeeds(cloud: Cloud) -> None:
