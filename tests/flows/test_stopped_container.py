@@ -59,7 +59,7 @@ def test_a_stopped_container_tears_down_and_its_run_goes_on(cloud: CloudRuns, po
 
 
 def test_a_run_that_is_cancelled_ends(cloud: CloudRuns, pool: Worker) -> None:
-    """This is how a person ends one: the container hears of it from the server, tears down, and nothing starts again."""
+    """This is how a person ends one: the container hears of it from the server and tears down; nothing starts again."""
     cloud.sandbox.fault("InvokeEndpoint", "hang", seconds=3, times=None)
     run = create_run(cloud, pool)
     with started(cloud, run) as only:
