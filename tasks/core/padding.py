@@ -24,7 +24,8 @@ FLAT_SHARE = 0.6  # of the surroundings: the noise of black water leaves flat sp
 RINGING_PX = 6  # how far compression blurs the edge of the imagery into the padding
 NEIGHBOURS = np.ones((3, 3), np.uint8)
 LARGE_SHARE = 0.01  # of the tile: from here on it matters
-EXACT_SHARE = 0.8  # of a flat area has exactly its colour: smooth ground drifts, compressed padding hardly
+EXACT_SHARE = 0.8  # of a flat area has exactly one colour: smooth ground drifts, compressed padding hardly
+DECLARED_EXACT_SHARE = 0.5  # of declared NoData: strong compression wavers between two, ripples on black water more
 DARK_INFRARED = 64  # water has less near infrared than this, or less than it has green
 EDGE_SHARE = 0.5  # of what surrounds an area must be far from its colour: no plateau of a smooth slope
 BORDER_COLOURS = 4  # that are tried at most
@@ -71,7 +72,7 @@ def seek_padding(nrg: NDArray[np.uint8], nodata: Colour | None = None, look: Loo
     """
     padding: list[FlatArea] = []
     if nodata is not None:
-        padding.append(FlatArea(nodata, find_padding(nrg, nodata, look, anywhere=True), declared=True))
+        padding.append(FlatArea(nodata, _find_declared(nrg, nodata, look), declared=True))
     if nodata != BLACK:
         padding.append(FlatArea(BLACK, find_padding(nrg, BLACK, look)))
     coloured, doubtful = _other_colours(nrg, [area.colour for area in padding], look)
@@ -81,6 +82,10 @@ def seek_padding(nrg: NDArray[np.uint8], nodata: Colour | None = None, look: Loo
             doubtful += [area for area in coloured if area.colour != WHITE]
             coloured = [area for area in coloured if area.colour == WHITE]
     return FlatAreas([area for area in padding + coloured if area.mask.any()], doubtful)
+
+
+def _find_declared(nrg: NDArray[np.uint8], nodata: Colour, look: Look | None) -> NDArray[np.bool_]:
+    return find_padding(nrg, nodata, look, anywhere=True, exact_share=DECLARED_EXACT_SHARE)
 
 
 def _other_colours(
@@ -131,7 +136,7 @@ def find_padding(
         colour: What the padding is filled with.
         look: As in `seek_padding`.
         anywhere: Whether areas count that do not touch the border.
-        exact_share: Share of an area, its edge left out, that must have exactly the colour.
+        exact_share: Share of an area, its edge left out, that must have exactly one colour.
 
     Returns:
         bool (height, width), True where padding.
@@ -142,7 +147,8 @@ def find_padding(
     flat = (cv2.dilate(farthest, window) <= FLAT).astype(np.uint8)
     density = cv2.boxFilter(flat, cv2.CV_32F, (SURROUNDINGS_PX, SURROUNDINGS_PX), borderType=cv2.BORDER_REPLICATE)
     dense = flat & (density >= FLAT_SHARE).astype(np.uint8)
-    padding = _areas(dense, farthest == 0, anywhere=anywhere, exact_share=exact_share)
+    exact = _most_frequent(nrg, dense.astype(bool)) if exact_share else dense.astype(bool)
+    padding = _areas(dense, exact, anywhere=anywhere, exact_share=exact_share)
     if look is not None:
         padding = _flat_in_detail(padding, colour, look)
     grown = (padding > 0).astype(np.uint8)
@@ -150,6 +156,13 @@ def find_padding(
     for _ in range(NEIGHBOURHOOD_PX // 2 + RINGING_PX if grown.any() else 0):
         grown = cv2.dilate(grown, NEIGHBOURS) & near
     return grown.astype(bool)
+
+
+def _most_frequent(nrg: NDArray[np.uint8], area: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Where the most frequent colour of an area is: strong compression may have moved it from what was filled."""
+    codes = nrg.astype(np.int32) @ np.array([1 << 16, 1 << 8, 1], np.int32)
+    values, counts = np.unique(codes[area], return_counts=True)
+    return codes == values[counts.argmax()] if values.size else area
 
 
 def textured(nrg: NDArray[np.uint8]) -> NDArray[np.bool_]:

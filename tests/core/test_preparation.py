@@ -125,3 +125,54 @@ def test_odd_tiles_are_prepared(edge_folder: Path) -> None:
     for file, share in ((name, 1.0), ("lossy_padding_without_alpha.jp2", 0.743), ("all_padding.jp2", 0.0)):
         prepared = prepare_image(edge_folder / file, _grid(467, 361), 467, 361, max_pixels=LIMIT)
         assert float(prepared.valid.mean()) == pytest.approx(share, abs=0.003)
+
+
+def test_a_white_collar_is_not_observed_and_is_warned_of(write_jp2: Make, make_scene: Make) -> None:
+    """Without alpha, a white collar above 1 % of the tile is removed and said, with its value."""
+    pixels = make_scene(400, 400, 3)
+    pixels[:, :, :100] = 255
+    prepared = prepare_image(write_jp2(pixels), _grid(400, 400), 200, 200, max_pixels=LIMIT)
+    assert float(prepared.valid.mean()) == pytest.approx(0.745, abs=0.01)
+    assert "padding (the flat value 255, 255, 255 up to the border)" in prepared.warnings[0]
+
+
+def test_declared_nodata_is_not_observed(write_jp2: Make, make_scene: Make) -> None:
+    """Declared NoData is removed at a reduced resolution too; in the middle of a tile it is said, at its border not."""
+    pixels = make_scene(400, 400, 3)
+    pixels[:, :, :100] = np.array([9, 99, 199])[:, None, None]
+    prepare = {"max_pixels": LIMIT, "nodata": (9, 99, 199)}
+    prepared = prepare_image(write_jp2(pixels), _grid(400, 400), 100, 100, **prepare)
+    assert float(prepared.valid.mean()) == pytest.approx(0.74, abs=0.01)
+    assert prepared.warnings == ()
+    pixels[:, 100:300, 200:300] = np.array([9, 99, 199])[:, None, None]
+    (warning,) = prepare_image(write_jp2(pixels), _grid(400, 400), 100, 100, **prepare).warnings
+    assert "NoData (9, 99, 199) leaves holes in the middle of it (11.7%" in warning
+    assert "counts as not observed" in warning
+
+
+def test_alpha_comes_before_nodata(write_jp2: Make, make_scene: Make) -> None:
+    """Where there is alpha, it alone says what was observed."""
+    pixels = make_scene(400, 400)
+    pixels[:3, :, :100] = 255
+    options = {"max_pixels": LIMIT, "nodata": (255, 255, 255)}
+    assert prepare_image(write_jp2(pixels), _grid(400, 400), 100, 100, **options).valid.all()
+
+
+def test_black_water_that_averaging_makes_flat_stays(write_jp2: Make, make_scene: Make) -> None:
+    """The noise of a black lake is gone at 1/8, and full resolution still shows it: not padding, declared or not."""
+    pixels = make_scene(1024, 1024, 3)
+    lake = np.abs(np.random.default_rng(6).normal(0, 2.2, (3, 512, 512)))
+    pixels[:, :512, :512] = lake.clip(0, 255)
+    path = write_jp2(pixels, quality=60)
+    for nodata in (None, (0, 0, 0)):
+        assert prepare_image(path, _grid(1024, 1024), 128, 128, max_pixels=LIMIT, nodata=nodata).valid.all()
+
+
+@pytest.mark.parametrize("kind", ["plain", "with-nodata"])
+def test_the_collar_of_an_orthophoto_is_not_observed(kind: str, edge_folder: Path) -> None:
+    """The left 180 of 600 columns are white: with NoData declared and without, 70 % of the frame was seen."""
+    path = edge_folder.parent / "found" / "white-collar" / kind / "frame.jp2"
+    nodata = (255, 255, 255) if kind == "with-nodata" else None
+    prepared = prepare_image(path, _grid(600, 500), 600, 500, max_pixels=LIMIT, nodata=nodata)
+    assert float(prepared.valid.mean()) == pytest.approx(419 / 600)
+    assert len(prepared.warnings) == (1 if kind == "plain" else 0)

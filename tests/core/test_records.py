@@ -43,6 +43,14 @@ def test_a_tile_survives_json() -> None:
     assert Tile.from_dict(json.loads(json.dumps(tile.to_dict()))) == tile
 
 
+def test_nodata_of_a_tile_survives_json_and_may_be_absent() -> None:
+    """The NoData colour is rebuilt as it was; a record from before it was kept has none."""
+    tile = Tile("a.jp2", "/data/a.jp2", 12, "abc", grid=GRID, nodata=(255, 0, 255))
+    plain = json.loads(json.dumps(tile.to_dict()))
+    assert Tile.from_dict(plain) == tile
+    assert Tile.from_dict({key: value for key, value in plain.items() if key != "nodata"}).nodata is None
+
+
 @pytest.mark.parametrize("tile_id", ["", "/etc/passwd", "a/../../b"])
 def test_a_tile_id_stays_below_the_dataset(tile_id: str) -> None:
     """An id becomes a file name in the product, so it may not climb out of it."""
