@@ -2,8 +2,11 @@
 
 from pathlib import Path
 
+import cv2
+import httpx
 import numpy as np
 import pytest
+from model_serving import serving
 from numpy.typing import NDArray
 
 from infra.model_server import models, onnx_files, onnx_model
@@ -181,6 +184,16 @@ def test_no_answer_is_not_taken_for_no_flood(numbers: list[list[float]], words: 
     model = scored(tmp_path / "m.onnx", numbers)
     with pytest.raises(EndpointRefused, match=rf"model m\.onnx answered {words}"):
         model.predict(np.zeros((1, len(numbers[0]), 3), np.uint8))
+
+
+def test_no_answer_is_final_for_who_asks(tmp_path: Path) -> None:
+    """The endpoint answers with a client's error, which is not tried again, and with the reason."""
+    model = scored(tmp_path / "m.onnx", [[NAN], [NAN]])
+    jpeg = cv2.imencode(".jpg", np.zeros((1, 1, 3), np.uint8))[1].tobytes()
+    with serving(model.predict) as url:
+        headers = {"content-type": "image/jpeg"}
+        response = httpx.post(f"{url}/invocations", content=jpeg, headers=headers, trust_env=False, timeout=30)
+    assert (response.status_code, "model m.onnx answered NaN" in response.text) == (400, True)
 
 
 @pytest.mark.parametrize(
