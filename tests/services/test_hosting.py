@@ -225,11 +225,11 @@ def test_what_a_stopped_attempt_has_left_goes_before_the_next_is_deployed(cloud:
 
 def test_what_could_not_be_deleted_before_is_after(cloud: Cloud) -> None:
     """AWS refuses while an endpoint is being created: it is asked again when the next one is in service."""
-    cloud.sandbox.settings(creating_seconds=1.0)
-    cloud.three(NAME, tags_for(RUN), wait=False)
+    cloud.three(NAME, tags_for(RUN))
+    cloud.sandbox.fault("DeleteEndpoint", "access-denied")
     said: Said = []
     assert deploy(said).name == SECOND
-    assert any("of an earlier attempt" in words and "cannot be deleted yet" in words for words in said)
+    assert any(f"of an earlier attempt: endpoint {NAME}: failed" in words for words in said)
     assert cloud.left() == only(SECOND)
 
 
