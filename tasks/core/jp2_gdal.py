@@ -23,7 +23,7 @@ from tasks.core.world_files import read_world_file, to_bytes
 
 DRIVER = "JP2OpenJPEG"
 UNWRITTEN = -1  # no 8-bit sample has this value
-MAX_WHOLE_TILE_SAMPLES = 1 << 27  # about 1 GB while it is decoded: 4 bytes a sample in OpenJPEG, 4 in GDAL and here
+MAX_WHOLE_TILE_SAMPLES = 1 << 27  # about 2 GB while a tile is decoded whole: 49 million samples took 0.75 GB
 WAVELET_REACH = 5  # samples of a reduced resolution that one of the full resolution has a part in
 FLAT_TOLERANCE = 16  # lossy compression makes one value of what nearly is
 
