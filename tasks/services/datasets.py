@@ -26,7 +26,7 @@ from tasks.core.sidecars import IMAGE_SUFFIX, Folder, is_image
 from tasks.services import storage
 from tasks.services.frame_files import FrameFiles
 from tasks.services.image_lists import Line, is_list, listed_ids, read_list, safe_id
-from tasks.services.storage import ObjectInfo
+from tasks.services.objects import S3_SCHEME, ObjectInfo
 
 __all__ = ["Entry", "list_tiles", "listed_ids", "probe_tile"]
 
@@ -193,7 +193,7 @@ def _of_lines(lines: Sequence[Line], pool: Executor) -> list[Entry]:
     return [
         Entry(ids[line.uri], line.uri, partial(_look_up, line.uri, folders[_split(line.uri)[0]]))
         if line.refusal is None
-        else Entry(safe_id(line.uri), line.uri, partial(_refuse, line.refusal))
+        else Entry(safe_id(line.uri.removeprefix(S3_SCHEME)), line.uri, partial(_refuse, line.refusal))
         for line in lines
     ]
 
