@@ -12,8 +12,8 @@ import traceback
 from collections.abc import Sequence
 from typing import NoReturn
 
+from flows.at_hand import SERVE_PORT
 from flows.interrupts import Interrupted, interruptible
-from flows.local_server import SERVE_PORT
 from flows.memory import OutOfMemory, ran_out_of_memory
 from flows.options import add_options
 from tasks.core.errors import FloodExtentError, UnusableArgument

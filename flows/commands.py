@@ -14,7 +14,8 @@ import httpx
 from rich.console import Console
 from rich.markup import escape
 
-from flows.local_server import ApiUnreachable, Server, ServerNotStarted, configured_url, serve_of_this_home, using
+from flows.at_hand import configured_url, serve_of_this_home
+from flows.local_server import ApiUnreachable, Server, ServerNotStarted, using
 from flows.memory import OutOfMemory, ran_out_of_memory
 from flows.options import parameters_of
 from flows.parameters import RunParameters

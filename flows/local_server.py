@@ -19,13 +19,12 @@ import httpx
 
 from deployments.server_access import Access, authorization
 from flows import server_faults
-from flows.proxies import is_loopback, no_proxy_for_loopback
-from flows.server_proof import accepts, is_ours
+from flows.at_hand import configured_url, serve_of_this_home
+from flows.proxies import no_proxy_for_loopback
+from flows.server_proof import is_ours
 from infra import lifeline
 from tasks.core.errors import FloodExtentError
 
-SERVE_PORT = 4200
-SERVE_ADDRESS = f"http://127.0.0.1:{SERVE_PORT}"
 START_SECONDS = 120.0
 LOG_LINES = 60
 # Of Prefect's groups of server settings, those that a single run's server has from the user: where runs are, how long.
@@ -109,44 +108,6 @@ def prefect_api(
             server.stop()
 
 
-def serve_of_this_home(say: Callable[[str], None] = lambda _: None) -> tuple[str, str] | None:
-    """The address of the ``serve`` that works with this Prefect home, and what it asks for; None where none answers.
-
-    Another server, perhaps of another user, is not joined: it would get what the run has to tell.
-    """
-    from flows.serve_files import read_address, read_auth_string  # noqa: PLC0415 - takes a second
-
-    address, key = read_address(), read_auth_string()
-    if address is not None and key is not None and is_loopback(address) and is_ours(address, key):
-        for auth_string in dict.fromkeys([*configured_auth_strings(), key]):
-            if accepts(address, auth_string):
-                return address, auth_string
-        say(f"`serve` at {address} asks for a password of its own: set PREFECT_API_AUTH_STRING as where it was started")
-        return None
-    if is_healthy(f"{SERVE_ADDRESS}/api"):
-        say(
-            f"{SERVE_ADDRESS} is not the `serve` of this PREFECT_HOME: this run has a server of its own. "
-            f"To report there all the same, set PREFECT_API_URL={SERVE_ADDRESS}/api"
-        )
-    return None
-
-
-def configured_auth_strings() -> list[str]:
-    """The user's own password for a Prefect server, where one is set: as servers read it, then as clients do."""
-    from prefect.settings import get_current_settings  # noqa: PLC0415 - takes a second
-
-    settings = get_current_settings()
-    found = (settings.server.api.auth_string, settings.api.auth_string)
-    return [secret.get_secret_value() for secret in found if secret is not None and secret.get_secret_value()]
-
-
-def configured_url() -> str:
-    """The API that environment, profile or prefect.toml name; empty where none does."""
-    from prefect.settings import get_current_settings  # noqa: PLC0415 - takes a second
-
-    return get_current_settings().api.url or ""
-
-
 def _check_configured() -> None:
     """Ask as the flow will, with the same address, credentials and certificates."""
     from prefect.client.orchestration import get_client  # noqa: PLC0415 - takes a second
@@ -194,14 +155,6 @@ def _refresh_settings() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # of a home that cannot be made, the server says what to do
         refresh_global_settings_context()
-
-
-def is_healthy(url: str) -> bool:
-    """Whether a Prefect API, ours or not, answers there within a second."""
-    try:
-        return httpx.get(f"{url}/health", timeout=1.0, trust_env=False).status_code == httpx.codes.OK
-    except httpx.HTTPError:
-        return False
 
 
 class Server:

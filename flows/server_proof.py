@@ -29,6 +29,14 @@ def is_ours(address: str, key: str) -> bool:
     return hmac.compare_digest(given, proof(key, address, nonce).encode())
 
 
+def is_healthy(url: str) -> bool:
+    """Whether a Prefect API, ours or not, answers there within a second."""
+    try:
+        return httpx.get(f"{url}/health", timeout=ANSWER_SECONDS, trust_env=False).status_code == HTTPStatus.OK
+    except httpx.HTTPError:
+        return False
+
+
 def accepts(address: str, auth_string: str) -> bool:
     """Whether a server that is ours takes these credentials."""
     try:

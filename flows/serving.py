@@ -16,8 +16,9 @@ from deployments.local import POOL, SWEEP
 from deployments.server_access import Access
 from deployments.worker import Worker
 from flows import serve_files
+from flows.at_hand import configured_auth_strings, serve_of_this_home
 from flows.interrupts import uninterrupted
-from flows.local_server import LOG_SETTINGS, Server, configured_auth_strings, serve_of_this_home, using
+from flows.local_server import LOG_SETTINGS, Server, using
 from flows.proxies import no_proxy_for_loopback
 from flows.server_proof import log_in_link
 from tasks.core.errors import FloodExtentError, UnusableArgument

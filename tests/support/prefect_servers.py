@@ -8,7 +8,8 @@ from pathlib import Path
 
 from dashboard import free_port
 
-from flows.local_server import BATCH_SETTINGS, is_healthy
+from flows.local_server import BATCH_SETTINGS
+from flows.server_proof import is_healthy
 from infra import lifeline
 
 START_SECONDS = 120.0
