@@ -3,7 +3,6 @@
 import argparse
 import logging
 import os
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -18,6 +17,8 @@ from flows.options import parameters_of
 from flows.parameters import RunParameters
 from flows.terminal import Watcher, show_plan, show_product, show_score
 from tasks.core.errors import FloodExtentError, ObjectMissing, UnusableArgument
+from tasks.services.temp_folders import sweep as sweep_temp_folders
+from tasks.services.temp_folders import temp_folder
 
 DONE, NO_PRODUCT, SOME_FAILED = 0, 1, 2
 # The terminal has its own words for what happens; the log file and the dashboard have Prefect's.
@@ -59,8 +60,8 @@ def run_flow(parameters: RunParameters, console: Console) -> tuple[int, Mapping[
         check(parameters)
     watcher = Watcher(console)
     with ExitStack() as stack:
-        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="flood-extent-server-"))
-        server = stack.enter_context(prefect_api(os.environ, Path(folder) / "server.log"))
+        folder = stack.enter_context(temp_folder("server"))
+        server = stack.enter_context(prefect_api(os.environ, folder / "server.log"))
         import flows.flood_extent  # noqa: F401, PLC0415 - while the server starts
 
         if server is not None:
@@ -157,6 +158,7 @@ def serve(options: argparse.Namespace) -> int:
     os.environ.update({name: value for name, value in QUIET.items() if name not in os.environ})
     from flows.serve_command import serve_here  # noqa: PLC0415 - Prefect takes seconds
 
+    sweep_temp_folders()
     serve_here(Console(soft_wrap=True), options.port, options.aws_block, options.notify)
     return DONE
 
@@ -180,8 +182,8 @@ def at_hand(product: str) -> Iterator[Path]:
         yield Path(product)
         return
     uri = product if product.endswith(GEOPACKAGE) else storage.join(product, GEOPACKAGE)
-    with tempfile.TemporaryDirectory(prefix="flood-extent-score-") as folder:
-        package = Path(folder) / GEOPACKAGE
+    with temp_folder("score") as folder:
+        package = folder / GEOPACKAGE
         try:
             storage.fetch(uri, package)
         except ObjectMissing as error:
@@ -198,10 +200,11 @@ def sweep(options: argparse.Namespace) -> int:
     console, limit = Console(soft_wrap=True), options.max_endpoint_minutes
     if not limit >= 0:  # nan too
         raise UnusableArgument(f"--max-endpoint-minutes: give a number of minutes from 0 on, not {limit:g}")
+    sweep_temp_folders()
     with ExitStack() as stack:
-        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="flood-extent-server-"))
+        folder = stack.enter_context(temp_folder("server"))
         try:
-            server = stack.enter_context(prefect_api(os.environ, Path(folder) / "server.log"))
+            server = stack.enter_context(prefect_api(os.environ, folder / "server.log"))
             if server is not None:
                 server.wait_until_up()
         except (ApiUnreachable, ServerNotStarted) as error:

@@ -148,6 +148,7 @@ def flood_extent(
                 warnings = write_product(layers, folder)
                 draw_overview(folder, run.ledger, layers, run.dataset_name)
                 run.endpoint.wait_until_gone()
+                warnings += run.will_be_kept(folder)
                 record = write_report(folder, run.ledger, layers, warnings, **run.facts())
                 package(folder, run.dataset_name)
                 product = publish(folder, run.destination)

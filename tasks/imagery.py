@@ -1,6 +1,5 @@
 """Stage prepare: the JPEG2000 frame becomes a small JPEG, a valid mask and a preview."""
 
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +15,7 @@ from tasks.core.preparation import PreparedImage, prepare_image
 from tasks.core.valid_masks import encode_valid
 from tasks.policies import tile_task
 from tasks.services import storage
+from tasks.services.temp_folders import temp_folder
 from tasks.timing import timed
 
 PREVIEW_PX = 512
@@ -55,9 +55,9 @@ def _at_hand(job: TileJob) -> Iterator[Path]:
     if not storage.is_s3(job.tile.uri):
         yield Path(job.tile.uri)
         return
-    with tempfile.TemporaryDirectory(prefix="flood-extent-") as folder:
+    with temp_folder("frame") as folder:
         for uri in (*job.tile.sidecars, job.tile.uri):
-            path = Path(folder) / storage.name(uri)
+            path = folder / storage.name(uri)
             storage.fetch(uri, path)
         yield path
 

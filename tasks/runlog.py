@@ -1,13 +1,13 @@
 """The run's log file: everything that flow and tasks log, kept beside the product's path for later questions."""
 
 import logging
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from tasks.core.redaction import redact
 from tasks.services import storage
+from tasks.services.temp_folders import temp_folder
 
 # Prefect gives a task's lines the name of its run, which carries stage and tile; the flow's own have none.
 FORMAT, NO_TASK = "%(asctime)s %(levelname)-7s %(task_run_name)s: %(message)s", {"task_run_name": "flood-extent"}
@@ -42,8 +42,8 @@ def log_file(directory: str, prefix: str, run: str) -> Iterator[str]:
     """
     uri = storage.join(storage.resolve(directory), f"{prefix}_{run}.log")
     storage.write_bytes(uri, b"")
-    with tempfile.TemporaryDirectory(prefix="flood-extent-log-") as folder:
-        path = Path(folder) / "run.log" if storage.is_s3(uri) else Path(uri)
+    with temp_folder("log") as folder:
+        path = folder / "run.log" if storage.is_s3(uri) else Path(uri)
         try:
             with _copying_to(path):
                 yield uri
