@@ -218,12 +218,10 @@ def sweep(options: argparse.Namespace) -> int:
 
 def clean(options: argparse.Namespace) -> int:
     """Remove old files from the cache."""
-    from tasks.services import storage  # noqa: PLC0415
+    from tasks.services import work_files  # noqa: PLC0415
 
     if not options.days >= 0:  # nan too
         raise UnusableArgument(f"--older-than: give a number of days from 0 on, not {options.days:g}")
-    # Only what runs have put there: the directory may hold other things, or be named by mistake.
-    parts = (storage.join(options.work_directory, name) for name in ("cache", "results", "scratch", "runs", "reviews"))
-    removed = sum(storage.prune(part, options.days) for part in parts)
+    removed = work_files.prune(options.work_directory, options.days)
     Console().print(f"{removed} files older than {options.days:g} days removed from {options.work_directory}")
     return DONE
