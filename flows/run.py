@@ -67,6 +67,12 @@ def estimate(parameters: RunParameters, jobs: Sequence[TileJob]) -> Estimate:
     )
 
 
+def say(line: str) -> None:
+    """Put it into the log, and tell whoever watches."""
+    get_run_logger().info("%s", line)
+    watcher().said(line)
+
+
 def _is_all_there(ledger: Ledger) -> bool:
     """Whether the work directory still holds the polygons of the tiles with an answer: the cache may be pruned."""
     standing = ledger.standing
@@ -129,6 +135,8 @@ class Run:
             watcher().started(run_id, log)
             run = cls(parameters, run_id, endpoint, started, log, earlier=earlier)
             run.sweep_temp_folders()
+            if earlier is not None:
+                say(f"settings taken over {earlier.words}")
             run.take_up()
             yield run
 
