@@ -12,6 +12,7 @@ import httpx
 from rich.console import Console
 from rich.markup import escape
 
+from flows.console import make_console
 from flows.local_server import SERVE_URL, ApiUnreachable, ServerNotStarted, is_healthy, using
 from flows.options import parameters_of
 from flows.parameters import RunParameters
@@ -36,7 +37,7 @@ QUIET = {
 def run(options: argparse.Namespace) -> int:
     """Run the flow on a dataset and show what became of it; with ``--dry-run``, do as ``plan``."""
     parameters = parameters_of(options)
-    return _show_planned(parameters) if parameters.dry_run else run_flow(parameters, Console())[0]
+    return _show_planned(parameters) if parameters.dry_run else run_flow(parameters, make_console())[0]
 
 
 def run_flow(parameters: RunParameters, console: Console) -> tuple[int, Mapping[str, Any]]:
@@ -111,7 +112,7 @@ def demo(options: argparse.Namespace) -> int:
     """Make a scene, run on it, and score the extent against what the scene knows."""
     from flows.demonstration import demonstrate  # noqa: PLC0415
 
-    return demonstrate(options, Console())
+    return demonstrate(options, make_console())
 
 
 def plan(options: argparse.Namespace) -> int:
@@ -124,7 +125,7 @@ def _show_planned(parameters: RunParameters) -> int:
         from flows.planning import plan_run  # noqa: PLC0415 - Prefect takes seconds
 
         planned = plan_run(parameters, parameters.model_fields_set)
-    show_plan(Console(), planned)
+    show_plan(make_console(), planned)
     return DONE if planned.possible else NO_PRODUCT
 
 
@@ -159,7 +160,7 @@ def serve(options: argparse.Namespace) -> int:
     from flows.serve_command import serve_here  # noqa: PLC0415 - Prefect takes seconds
 
     sweep_temp_folders()
-    serve_here(Console(soft_wrap=True), options.port, options.aws_block, options.notify)
+    serve_here(make_console(soft_wrap=True), options.port, options.aws_block, options.notify)
     return DONE
 
 
@@ -168,7 +169,7 @@ def score(options: argparse.Namespace) -> int:
     from tasks.core.score_files import score_product  # noqa: PLC0415
 
     with at_hand(options.product) as product:
-        show_score(Console(), score_product(product, Path(options.reference)))
+        show_score(make_console(), score_product(product, Path(options.reference)))
     return DONE
 
 
@@ -197,7 +198,7 @@ def sweep(options: argparse.Namespace) -> int:
     from flows.local_server import prefect_api  # noqa: PLC0415
     from flows.sweep_endpoints import summary, sweep_once  # noqa: PLC0415
 
-    console, limit = Console(soft_wrap=True), options.max_endpoint_minutes
+    console, limit = make_console(soft_wrap=True), options.max_endpoint_minutes
     if not limit >= 0:  # nan too
         raise UnusableArgument(f"--max-endpoint-minutes: give a number of minutes from 0 on, not {limit:g}")
     sweep_temp_folders()
@@ -223,5 +224,5 @@ def clean(options: argparse.Namespace) -> int:
     if not options.days >= 0:  # nan too
         raise UnusableArgument(f"--older-than: give a number of days from 0 on, not {options.days:g}")
     removed = work_files.prune(options.work_directory, options.days)
-    Console().print(f"{removed} files older than {options.days:g} days removed from {options.work_directory}")
+    make_console().print(f"{removed} files older than {options.days:g} days removed from {options.work_directory}")
     return DONE

@@ -14,6 +14,7 @@ from prefect.task_runners import ThreadPoolTaskRunner
 from flows.parameters import (
     DeployMinutes,
     Endpoint,
+    FileName,
     FloodLabels,
     InstanceCount,
     InstanceType,
@@ -82,7 +83,7 @@ def flood_extent(
     work_directory: Text = "work",
     keep_work: bool = False,
     log_storage_directory: Text = "logs",
-    log_file_prefix: Text = "flood_extent",
+    log_file_prefix: FileName = "flood_extent",
     max_tile_megapixels: Megapixels = 400,
     aws_block: Text | None = None,
     kms_key: Text | None = None,

@@ -1,11 +1,13 @@
 """The run's log file: everything that flow and tasks log, kept beside the product's path for later questions."""
 
 import logging
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import TextIOWrapper
 from pathlib import Path
 
-from tasks.core.redaction import redact
+from tasks.core.terminal_text import safe_text
 from tasks.services import storage
 from tasks.services.temp_folders import temp_folder
 
@@ -15,14 +17,24 @@ LOGGERS = ("prefect.flow_runs", "prefect.task_runs")
 
 
 class Redacting(logging.Filter):
-    """Takes credentials out of a record before any handler, of file, terminal or API, sees it."""
+    """Takes credentials and control characters out of a record before any handler, of file, terminal or API, sees it."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Change the record; it is always logged."""
-        record.msg, record.args = redact(record.getMessage()), ()
+        record.msg, record.args = safe_text(record.getMessage()), ()
         if record.exc_info and record.exc_info[1] is not None:
-            record.exc_text = str(redact(logging.Formatter().formatException(record.exc_info)))
+            record.exc_text = safe_text(logging.Formatter().formatException(record.exc_info))
         return True
+
+
+class _UnfollowedFile(logging.FileHandler):
+    """A file that is not opened where a link stands in its place."""
+
+    def _open(self) -> TextIOWrapper:
+        def unfollowed(path: str, flags: int) -> int:
+            return os.open(path, flags | os.O_NOFOLLOW, 0o644)
+
+        return open(self.baseFilename, self.mode, encoding=self.encoding, opener=unfollowed)  # type: ignore[return-value] # noqa: PTH123
 
 
 @contextmanager
@@ -54,7 +66,7 @@ def log_file(directory: str, prefix: str, run: str) -> Iterator[str]:
 
 @contextmanager
 def _copying_to(path: Path) -> Iterator[None]:
-    handler = logging.FileHandler(path, encoding="utf-8")
+    handler = _UnfollowedFile(path, encoding="utf-8")
     handler.setFormatter(logging.Formatter(FORMAT, defaults=NO_TASK))
     loggers, redacting = [logging.getLogger(name) for name in LOGGERS], Redacting()
     for logger in loggers:

@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from tasks.core.errors import UnusableArgument
+from tasks.core.redaction import USERINFO
 
 S3_SCHEME = "s3://"
 FILE_SCHEME = "file://"
@@ -66,6 +67,8 @@ def _resolved_s3(uri: str) -> str:
     bucket, _, key = uri.removeprefix(S3_SCHEME).partition("/")
     if not bucket:
         raise UnusableArgument(f"{uri!r} names no bucket: give s3://bucket/prefix")
+    if USERINFO.search(uri):
+        raise UnusableArgument(f"{uri!r} was given with credentials in it: set them as AWS's clients read them")
     return f"{S3_SCHEME}{bucket}/{key}".rstrip("/")
 
 
