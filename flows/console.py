@@ -3,7 +3,7 @@
 import os
 import sys
 from contextlib import suppress
-from typing import IO, Any, cast
+from typing import IO, Any, TextIO, cast
 
 from rich.console import Console
 from rich.text import Text
@@ -14,7 +14,7 @@ from tasks.core.terminal_text import safe_text
 class Unfailing:
     """A stream that may break, fill up, or lack letters: it then takes no more, or shows others instead."""
 
-    def __init__(self, stream: IO[str]) -> None:
+    def __init__(self, stream: TextIO) -> None:
         self._stream = stream
 
     def write(self, text: str) -> int:
@@ -50,7 +50,7 @@ class Unfailing:
 class SafeConsole(Console):
     """A console that makes all text safe: whoever prints need not think of it."""
 
-    def render_str(self, text: str, **options: Any) -> Text:  # type: ignore[override] # all of them are passed on
+    def render_str(self, text: str, **options: Any) -> Text:
         """Text as it is shown."""
         return super().render_str(safe_text(text), **options)
 

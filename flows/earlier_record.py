@@ -1,4 +1,4 @@
-"""The ``run.json`` of an earlier run, as far as a run that completes it goes by it; a file that anybody may have changed."""
+"""The ``run.json`` of an earlier run, as far as a run that completes it goes by it: a file that people can change."""
 
 from collections.abc import Mapping
 from typing import Any, Literal, Self

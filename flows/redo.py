@@ -114,8 +114,8 @@ class EarlierRun:
         asked = (given.endpoint, given.training_job)
         if self.settings["endpoint"] == SAGEMAKER and asked != (SAGEMAKER, job):
             raise UnusableArgument(
-                f"only_failed_of {given.only_failed_of}: that run was made with endpoint {SAGEMAKER!r} and training_job "
-                f"{job!r}, says {self.uri}. If it is right, ask for both, endpoint and training_job, yourself"
+                f"only_failed_of {given.only_failed_of}: that run was made with endpoint {SAGEMAKER!r} and "
+                f"training_job {job!r}, says {self.uri}. If it is right, ask for both, endpoint and training_job, yourself"
             )
 
     def _setting(self, name: str, given: RunParameters, explicit: Collection[str]) -> Any:

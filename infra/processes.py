@@ -1,4 +1,4 @@
-"""Which process this is, so that another one can tell later whether it still runs. Linux; the standard library alone."""
+"""Which process this is, so that another can tell later whether it still runs. Linux; the standard library alone."""
 
 import os
 import socket

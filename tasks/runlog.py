@@ -17,7 +17,7 @@ LOGGERS = ("prefect.flow_runs", "prefect.task_runs")
 
 
 class Redacting(logging.Filter):
-    """Takes credentials and control characters out of a record before any handler, of file, terminal or API, sees it."""
+    """Takes credentials and control characters out of a record before any handler (file, terminal, API) sees it."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Change the record; it is always logged."""
@@ -34,7 +34,7 @@ class _UnfollowedFile(logging.FileHandler):
         def unfollowed(path: str, flags: int) -> int:
             return os.open(path, flags | os.O_NOFOLLOW, 0o644)
 
-        return open(self.baseFilename, self.mode, encoding=self.encoding, opener=unfollowed)  # type: ignore[return-value] # noqa: PTH123
+        return open(self.baseFilename, self.mode, encoding=self.encoding, opener=unfollowed)  # type: ignore[return-value]
 
 
 @contextmanager

@@ -1,8 +1,8 @@
 """What a product's folder holds besides the product, and under which names a new product leaves it there.
 
-Files that no run has listed stay where they are. A listed file that somebody has changed, and a file in the way of a new
-one, is kept beside as ``<name>.edited``. The parts of a shapefile stay together, as ``<stem>.edited.shp`` and so on, or no
-program could open it; so do a GeoPackage and the journal of whoever has it open.
+Files that no run has listed stay where they are. A listed file that somebody has changed, and a file in the way of a
+new one, is kept beside as ``<name>.edited``. The parts of a shapefile stay together, as ``<stem>.edited.shp`` and so on,
+or no program could open it; so do a GeoPackage and the journal of whoever has it open.
 """
 
 from collections.abc import Collection, Iterator, Mapping

@@ -80,5 +80,3 @@ def _listed(record: Mapping[str, Any]) -> dict[str, frozenset[str]]:
         return {}
     lists = {name: hashes if isinstance(hashes, list) else [hashes] for name, hashes in files.items()}
     return {name: frozenset(one for one in hashes if isinstance(one, str)) for name, hashes in lists.items()}
-
-

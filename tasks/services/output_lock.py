@@ -74,7 +74,9 @@ def _private_folder() -> Path:
         folder.mkdir(mode=0o700)
     status = folder.lstat()
     if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid() or status.st_mode & OTHERS:
-        raise OutputRefused(f"{folder}: is not a folder of yours alone. Remove it, or set TMPDIR to a place of your own")
+        raise OutputRefused(
+            f"{folder}: is not a folder of yours alone. Remove it, or set TMPDIR to a place of your own"
+        )
     return folder
 
 

@@ -160,7 +160,7 @@ def publish(folder: Path, destination: str, say: Say = lambda _: None) -> str:
         raise ObjectMissing(f"{folder}: is no product: it has no {RECORD}")
     if storage.is_s3(destination):
         check_owner(destination, dataset)
-        kept = s3_publishing.publish(folder, destination, dataset)
+        kept: Mapping[str, str] = s3_publishing.publish(folder, destination, dataset)
     else:
         clear_leftovers(Path(destination))
         check_owner(destination, dataset)

@@ -1,7 +1,7 @@
 """A product in S3: object by object, the record first away and last there, over nothing that is somebody else's.
 
-Whose an object is, its content says, by the hashes that the former ``run.json`` lists; that it is still the one that was
-looked at when it is written over, S3 sees to by its ETag.
+Whose an object is, its content says, by the hashes that the former ``run.json`` lists; that it is still the one that
+was looked at when it is written over, S3 sees to by its ETag.
 """
 
 import json

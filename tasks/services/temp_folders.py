@@ -1,7 +1,7 @@
 """Temporary folders of this program, which the next one removes where a kill left them.
 
-Each is named after the process that it belongs to (machine, boot, process ids' namespace, process, start time), is open
-to its owner alone, and goes when its block ends. ``sweep`` removes those whose process was on this machine and is gone;
+Each is named after the process that it belongs to (machine, boot, process ids' namespace, process, start time), is
+open to its owner alone, and goes when its block ends. ``sweep`` removes those whose process was on this machine and is gone;
 of another machine, on a shared disk, nobody here knows that, so theirs go by age alone. What is not named so, belongs to
 another user, or is a link, is not touched.
 """
@@ -87,7 +87,7 @@ def _swept(path: Path, status: os.stat_result, now: float) -> bool:
     if named is None or not stat.S_ISDIR(status.st_mode):
         return False
     lives = _lives(named)
-    if is_old and (has_failed or not lives) or (lives is False and not has_failed):
+    if (is_old and (has_failed or not lives)) or (lives is False and not has_failed):
         shutil.rmtree(path)  # which follows no link, wherever one is
         return True
     return False

@@ -97,6 +97,6 @@ def test_no_two_things_ever_get_one_name(
         ("a.shp", "a.shp", False),
     ],
 )
-def test_a_kept_name_is_known(name: str, of: str, is_it: bool) -> None:  # noqa: FBT001 - a parameter of the test
+def test_a_kept_name_is_known(name: str, of: str, is_it: bool) -> None:
     """After a kill, a copy is told from a newer file by name and content."""
     assert is_kept_name(name, of) is is_it

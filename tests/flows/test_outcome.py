@@ -25,9 +25,7 @@ REJECTION = Decision(accepted=False, reason="glare", dropped=(), min_contour_siz
 
 def ledger(failed: int = 0, dropped: int = 0, total: int = 10, work: str = "/work") -> Ledger:
     tiles = [Tile(f"{number}.jp2", f"/frames/{number}.jp2", 1, "hash", grid=GRID) for number in range(total)]
-    jobs = plan_jobs(
-        tiles, width_px=10, model_identity="m", flood_labels=[1, 2], max_pixels=100, work_directory=work
-    )
+    jobs = plan_jobs(tiles, width_px=10, model_identity="m", flood_labels=[1, 2], max_pixels=100, work_directory=work)
     made = Ledger(jobs)
     for job in jobs[:failed]:
         made.fail(job, "prepare", "cut short", seconds=0.5)
@@ -65,7 +63,9 @@ def test_nothing_that_failed_looks_green(
 def test_findings_come_back_as_they_were(tmp_path: Path) -> None:
     """The process that goes on after a review knows all that the first one found; once it has ended, nothing stays."""
     run, work = uuid4(), str(tmp_path)
-    kept = Findings(ledger(2, 1, work=work), datetime(2026, 1, 1, tzinfo=UTC), {"kind": "local", "name": None}, "m", "review-1")
+    kept = Findings(
+        ledger(2, 1, work=work), datetime(2026, 1, 1, tzinfo=UTC), {"kind": "local", "name": None}, "m", "review-1"
+    )
     kept.keep(work, run)
     found = Findings.of(work, run)
     assert found is not None

@@ -156,5 +156,8 @@ def test_no_edit_of_a_record_is_a_fault_of_the_program(tmp_path: Path, earlier: 
             assert [row["tile"] for row in found.rows("done")] + list(found.dropped.values()) is not None
         except UnusableArgument:
             continue
-        assert (parameters.work_directory, parameters.output_directory) == (mine.work_directory, earlier.output_directory)
+        assert (parameters.work_directory, parameters.output_directory) == (
+            mine.work_directory,
+            earlier.output_directory,
+        )
         assert parameters.endpoint == "local", what

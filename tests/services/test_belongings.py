@@ -235,7 +235,7 @@ while True:
 
 @pytest.mark.slow
 def test_what_people_have_survives_a_kill_at_any_moment(tmp_path: Path) -> None:
-    """After each of 60 kills every file of a person's lies where it was, and the next product clears what lies about."""
+    """After each of 60 kills every file of a person's lies where it was; the next product clears what lies about."""
     place, chance = tmp_path / "out" / "x", random.Random(5)
     folders = [product(tmp_path, text, name=text) for text in ("one", "two")]
     publishing.publish(folders[0], str(place))

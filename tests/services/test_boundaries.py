@@ -105,7 +105,7 @@ def test_locks_of_outputs_in_s3_are_where_nobody_else_can_write(
         folder.symlink_to(elsewhere)
     else:
         folder.mkdir(mode=0o700)
-        os.chmod(folder, 0o777 if way == "open" else 0o700)
+        folder.chmod(0o777 if way == "open" else 0o700)
         os.chown(folder, 12345 if way == "foreign" else -1, -1)
     with pytest.raises(OutputRefused, match="TMPDIR"), publishing.locked("s3://bucket/x"):
         pass

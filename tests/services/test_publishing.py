@@ -1,6 +1,5 @@
 """Publishing: complete or not at all, never over another's product, one run at a time."""
 
-import json
 import os
 import resource
 import signal
@@ -101,7 +100,7 @@ while True:
 
 @pytest.mark.parametrize("delay_s", [0.005, 0.02, 0.05, 0.11])
 def test_killed_at_any_moment_there_is_the_old_product_or_the_new(delay_s: float, tmp_path: Path) -> None:
-    """SIGKILL between two products leaves one of them whole, and all that is somebody's own; the next publish tidies."""
+    """SIGKILL between two products leaves one of them whole, with all that is somebody's own; the next one tidies."""
     target = tmp_path / "out" / "x"
     folders = [make_product(tmp_path / name, {f"{number}": name for number in range(40)}) for name in ("one", "two")]
     command = [sys.executable, "-B", "-c", KILLED, str(target), *map(str, folders)]

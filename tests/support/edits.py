@@ -4,7 +4,21 @@ import copy
 from collections.abc import Iterator
 from typing import Any
 
-OTHERS: tuple[Any, ...] = (None, True, -1, 10**400, 1e308, "", "../../x", "/etc/passwd", "s3://b/k", [], [1], {}, {"a": {}})
+OTHERS: tuple[Any, ...] = (
+    None,
+    True,
+    -1,
+    10**400,
+    1e308,
+    "",
+    "../../x",
+    "/etc/passwd",
+    "s3://b/k",
+    [],
+    [1],
+    {},
+    {"a": {}},
+)
 GONE = object()
 
 
