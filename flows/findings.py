@@ -79,8 +79,8 @@ class Findings:
             ledger = _ledger_in(kept.ledger, storage.resolve(work_directory))
         except (ValidationError, ValueError) as error:
             raise UnusableArgument(
-                f"{uri}: not what a run keeps for its review ({_first(error)}). Remove it, and the run begins anew, with "
-                "what is in its cache"
+                f"{uri}: not what a run keeps for its review ({_first(error)}). Remove it, and the run begins anew, "
+                "with what is in its cache"
             ) from error
         return cls(ledger, kept.started, values["endpoint"], kept.model_identity, kept.question)
 

@@ -115,7 +115,8 @@ class EarlierRun:
         if self.settings["endpoint"] == SAGEMAKER and asked != (SAGEMAKER, job):
             raise UnusableArgument(
                 f"only_failed_of {given.only_failed_of}: that run was made with endpoint {SAGEMAKER!r} and "
-                f"training_job {job!r}, says {self.uri}. If it is right, ask for both, endpoint and training_job, yourself"
+                f"training_job {job!r}, says {self.uri}. If that is right, ask for both "
+                "yourself"
             )
 
     def _setting(self, name: str, given: RunParameters, explicit: Collection[str]) -> Any:

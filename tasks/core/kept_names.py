@@ -1,8 +1,8 @@
 """What a product's folder holds besides the product, and under which names a new product leaves it there.
 
 Files that no run has listed stay where they are. A listed file that somebody has changed, and a file in the way of a
-new one, is kept beside as ``<name>.edited``. The parts of a shapefile stay together, as ``<stem>.edited.shp`` and so on,
-or no program could open it; so do a GeoPackage and the journal of whoever has it open.
+new one, is kept beside as ``<name>.edited``. The parts of a shapefile stay together, as ``<stem>.edited.shp`` and so
+on, or no program could open it; so do a GeoPackage and the journal of whoever has it open.
 """
 
 from collections.abc import Collection, Iterator, Mapping
@@ -57,6 +57,11 @@ def kept_names(present: Present, new: Collection[str], replaced: Collection[str]
 def kept_name(name: str, number: int = 1) -> str:
     """The name under which a file is kept; the second, third of that name carry a number."""
     return _renamed(name, _group(name, frozenset())[1], number)
+
+
+def whole_of(name: str) -> str:
+    """What the file is a part of: the same for all files that are kept together."""
+    return "/".join(_group(name, frozenset()))
 
 
 def is_kept_name(name: str, of: str) -> bool:

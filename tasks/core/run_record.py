@@ -72,8 +72,8 @@ class RunRecord(TypedDict):
     """The whole of ``run.json``.
 
     ``content_hash`` is ``layers.content_hash``; ``files`` are SHA-256 by relative path of the product's other files but
-    its zip; ``endpoint`` holds kind, name, model, created, in_service, deleted and what else is known of its life, or None
-    where no endpoint was needed; ``model_identity`` is what the answers depend on besides the frames and settings;
+    its zip; ``endpoint`` holds kind, name, model, created, in_service, deleted and what else is known of its life, or
+    None where no endpoint was needed; ``model_identity`` is what the answers depend on besides the frames and settings;
     ``review`` is what a person decided, or None where nobody was asked. A run without a product has no content hash.
     ``record_hash`` is the SHA-256 of the file itself with 64 zeros in this place (``core.seals``).
     """

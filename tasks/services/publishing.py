@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tasks.core.errors import ObjectMissing, OutputRefused
+from tasks.core.kept_names import whole_of
 from tasks.core.seals import seal_zip
 from tasks.services import s3_publishing, storage
 from tasks.services.belongings import Belongings, HandOver
@@ -24,6 +25,7 @@ from tasks.services.unfollowed import entries, pieces
 __all__ = ["check_owner", "check_writable", "dataset_name", "locked", "publish", "to_be_kept", "zip_folder"]
 
 REPORT = "report.md"
+MAIN = (".shp", ".gpkg")
 ZIP_DATE = (1980, 1, 1, 0, 0, 0)  # the earliest that zip knows: the same product gives the same bytes
 ZIP_MODE = 0o644 << 16
 
@@ -84,13 +86,18 @@ def _is_empty(destination: str) -> bool:
 
 
 class Kept(NamedTuple):
-    """A file that a person has changed, or put where the product's goes, and the name under which it stays."""
+    """A file that a person has changed, or put where the product's goes, and the name under which it stays.
+
+    ``parts`` counts the files that stay together with it, as those of a shapefile do, itself too.
+    """
 
     name: str
     kept_as: str
+    parts: int = 1
 
     def __str__(self) -> str:
-        return f"{self.name}: not as a run has written it, so it stays, as {self.kept_as}"
+        parts = f" and its other files" if self.parts > 1 else ""
+        return f"{self.name}{parts}: not as a run has written it, so it stays, as {self.kept_as}"
 
 
 def to_be_kept(folder: Path, destination: str) -> list[Kept]:
@@ -116,7 +123,12 @@ def to_be_kept(folder: Path, destination: str) -> list[Kept]:
 
 
 def _listed(kept: Mapping[str, str]) -> list[Kept]:
-    return [Kept(name, kept_as) for name, kept_as in sorted(kept.items())]
+    """What is kept; of files that belong together the one by which people know them."""
+    together: dict[str, list[str]] = {}
+    for name in sorted(kept):
+        together.setdefault(whole_of(name), []).append(name)
+    mains = [next((name for name in names if name.endswith(MAIN)), names[0]) for names in together.values()]
+    return [Kept(name, kept[name], len(names)) for name, names in zip(mains, together.values(), strict=True)]
 
 
 def _hashes(folder: Path) -> dict[str, str]:

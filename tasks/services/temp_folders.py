@@ -1,9 +1,9 @@
 """Temporary folders of this program, which the next one removes where a kill left them.
 
 Each is named after the process that it belongs to (machine, boot, process ids' namespace, process, start time), is
-open to its owner alone, and goes when its block ends. ``sweep`` removes those whose process was on this machine and is gone;
-of another machine, on a shared disk, nobody here knows that, so theirs go by age alone. What is not named so, belongs to
-another user, or is a link, is not touched.
+open to its owner alone, and goes when its block ends. ``sweep`` removes those whose process was on this machine and is
+gone; of another machine, on a shared disk, nobody here knows that, so theirs go by age alone. What is not named so,
+belongs to another user, or is a link, is not touched.
 """
 
 import os

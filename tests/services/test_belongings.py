@@ -90,9 +90,12 @@ def test_what_would_be_kept_is_known_beforehand(place: str, tmp_path: Path) -> N
     folder = product(tmp_path, "one")
     assert publishing.to_be_kept(folder, place) == []
     publishing.publish(folder, place)
-    put(place, {**FOREIGN, "report.md": b"my words"})
+    put(place, {**FOREIGN, "report.md": b"my words", "tiles/a.dbf": b"edited"})
     (folder / "x.zip").unlink()
-    assert publishing.to_be_kept(folder, place) == [("report.md", "report.md.edited")]
+    assert list(map(str, publishing.to_be_kept(folder, place))) == [
+        "report.md: not as a run has written it, so it stays, as report.md.edited",
+        "tiles/a.shp and its other files: not as a run has written it, so it stays, as tiles/a.edited.shp",
+    ]
 
 
 def test_without_a_list_of_its_files_a_product_is_all_foreign(place: str, tmp_path: Path) -> None:
