@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from flows.at_hand import SERVE_PORT
+from flows.console import print_error
 from flows.interrupts import Interrupted, interruptible
 from flows.memory import OutOfMemory, ran_out_of_memory
 from flows.options import add_options
@@ -32,7 +33,8 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Say what is wrong and how it should be."""
         self.print_usage(sys.stderr)
-        self.exit(UNUSABLE, f"{self.prog}: {message}\n")
+        print_error(f"{self.prog}: {message}")
+        self.exit(UNUSABLE)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -64,7 +66,7 @@ def _trace_file() -> str:
 
 
 def _complain(reason: object, status: int) -> int:
-    print(f"flood-extent: {redact(str(reason))}", file=sys.stderr)
+    print_error(f"flood-extent: {reason}")
     return status
 
 

@@ -3,7 +3,6 @@
 import argparse
 import logging
 import os
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import partial
@@ -15,6 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from flows.at_hand import configured_url, serve_of_this_home
+from flows.console import make_console
 from flows.local_server import ApiUnreachable, Server, ServerNotStarted, using
 from flows.memory import OutOfMemory, ran_out_of_memory
 from flows.options import parameters_of
@@ -22,6 +22,8 @@ from flows.parameters import RunParameters
 from flows.proxies import no_proxy_for_loopback
 from flows.terminal import Watcher, show_plan, show_product, show_score
 from tasks.core.errors import FloodExtentError, ObjectMissing, UnusableArgument
+from tasks.services.temp_folders import sweep as sweep_temp_folders
+from tasks.services.temp_folders import temp_folder
 
 DONE, NO_PRODUCT, SOME_FAILED = 0, 1, 2
 # The terminal has its own words for what happens; the log file and the dashboard have Prefect's.
@@ -39,7 +41,7 @@ QUIET = {
 def run(options: argparse.Namespace) -> int:
     """Run the flow on a dataset and show what became of it; with ``--dry-run``, do as ``plan``."""
     parameters = parameters_of(options)
-    return _show_planned(parameters) if parameters.dry_run else run_flow(parameters, Console())[0]
+    return _show_planned(parameters) if parameters.dry_run else run_flow(parameters, make_console())[0]
 
 
 def run_flow(parameters: RunParameters, console: Console) -> tuple[int, Mapping[str, Any]]:
@@ -67,8 +69,8 @@ def run_flow(parameters: RunParameters, console: Console) -> tuple[int, Mapping[
         console.print(escape(line), soft_wrap=True)
 
     with ExitStack() as stack:
-        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="flood-extent-server-"))
-        server = stack.enter_context(prefect_api(os.environ, Path(folder) / "server.log", say))
+        folder = stack.enter_context(temp_folder("server"))
+        server = stack.enter_context(prefect_api(os.environ, folder / "server.log", say))
         import flows.flood_extent  # noqa: F401, PLC0415 - while the server starts
 
         if server is not None:
@@ -121,7 +123,7 @@ def demo(options: argparse.Namespace) -> int:
     """Make a scene, run on it, and score the extent against what the scene knows."""
     from flows.demonstration import demonstrate  # noqa: PLC0415
 
-    return demonstrate(options, Console())
+    return demonstrate(options, make_console())
 
 
 def plan(options: argparse.Namespace) -> int:
@@ -134,7 +136,7 @@ def _show_planned(parameters: RunParameters) -> int:
         from flows.planning import plan_run  # noqa: PLC0415 - Prefect takes seconds
 
         planned = plan_run(parameters, parameters.model_fields_set)
-    show_plan(Console(), planned)
+    show_plan(make_console(), planned)
     return DONE if planned.possible else NO_PRODUCT
 
 
@@ -170,7 +172,8 @@ def serve(options: argparse.Namespace) -> int:
     os.environ.update({name: value for name, value in QUIET.items() if name not in os.environ})
     from flows.serve_command import serve_here  # noqa: PLC0415 - Prefect takes seconds
 
-    serve_here(Console(soft_wrap=True), options.port, options.aws_block, options.notify)
+    sweep_temp_folders()
+    serve_here(make_console(soft_wrap=True), options.port, options.aws_block, options.notify)
     return DONE
 
 
@@ -179,7 +182,7 @@ def score(options: argparse.Namespace) -> int:
     from tasks.core.score_files import score_product  # noqa: PLC0415
 
     with at_hand(options.product) as product:
-        show_score(Console(), score_product(product, Path(options.reference)))
+        show_score(make_console(), score_product(product, Path(options.reference)))
     return DONE
 
 
@@ -193,8 +196,8 @@ def at_hand(product: str) -> Iterator[Path]:
         yield Path(product)
         return
     uri = product if product.endswith(GEOPACKAGE) else storage.join(product, GEOPACKAGE)
-    with tempfile.TemporaryDirectory(prefix="flood-extent-score-") as folder:
-        package = Path(folder) / GEOPACKAGE
+    with temp_folder("score") as folder:
+        package = folder / GEOPACKAGE
         try:
             storage.fetch(uri, package)
         except ObjectMissing as error:
@@ -208,13 +211,14 @@ def sweep(options: argparse.Namespace) -> int:
     from flows.local_server import prefect_api  # noqa: PLC0415
     from flows.sweep_endpoints import summary, sweep_once  # noqa: PLC0415
 
-    console, limit = Console(soft_wrap=True), options.max_endpoint_minutes
+    console, limit = make_console(soft_wrap=True), options.max_endpoint_minutes
     if not limit >= 0:  # nan too
         raise UnusableArgument(f"--max-endpoint-minutes: give a number of minutes from 0 on, not {limit:g}")
+    sweep_temp_folders()
     with ExitStack() as stack:
-        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="flood-extent-server-"))
+        folder = stack.enter_context(temp_folder("server"))
         try:
-            api = prefect_api(os.environ, Path(folder) / "server.log", partial(console.print, markup=False))
+            api = prefect_api(os.environ, folder / "server.log", partial(console.print, markup=False))
             server = stack.enter_context(api)
             if server is not None:
                 server.wait_until_up()
@@ -229,12 +233,10 @@ def sweep(options: argparse.Namespace) -> int:
 
 def clean(options: argparse.Namespace) -> int:
     """Remove old files from the cache."""
-    from tasks.services import storage  # noqa: PLC0415
+    from tasks.services import work_files  # noqa: PLC0415
 
     if not options.days >= 0:  # nan too
         raise UnusableArgument(f"--older-than: give a number of days from 0 on, not {options.days:g}")
-    # Only what runs have put there: the directory may hold other things, or be named by mistake.
-    parts = (storage.join(options.work_directory, name) for name in ("cache", "results", "scratch", "runs", "reviews"))
-    removed = sum(storage.prune(part, options.days) for part in parts)
-    Console().print(f"{removed} files older than {options.days:g} days removed from {options.work_directory}")
+    removed = work_files.prune(options.work_directory, options.days)
+    make_console().print(f"{removed} files older than {options.days:g} days removed from {options.work_directory}")
     return DONE

@@ -14,6 +14,7 @@ from prefect.task_runners import ThreadPoolTaskRunner
 from flows.parameters import (
     DeployMinutes,
     Endpoint,
+    FileName,
     FloodLabels,
     InChild,
     InstanceCount,
@@ -83,7 +84,7 @@ def flood_extent(
     work_directory: Text = "work",
     keep_work: bool = False,
     log_storage_directory: Text = "logs",
-    log_file_prefix: Text = "flood_extent",
+    log_file_prefix: FileName = "flood_extent",
     max_tile_megapixels: Megapixels = 400,
     decode_in_child: InChild = "auto",
     aws_block: Text | None = None,
@@ -151,6 +152,7 @@ def flood_extent(
                 warnings = write_product(layers, folder)
                 draw_overview(folder, run.ledger, layers, run.dataset_name)
                 run.endpoint.wait_until_gone()
+                warnings += run.will_be_kept(folder)
                 record = write_report(folder, run.ledger, layers, warnings, **run.facts())
                 package(folder, run.dataset_name)
                 product = publish(folder, run.destination)

@@ -5,10 +5,7 @@ run of its own machine Crashed whose process is gone: killed, or lost with the p
 its heartbeat.
 """
 
-import os
-import socket
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from uuid import UUID
 
 from prefect.client.orchestration import SyncPrefectClient, get_client
@@ -23,45 +20,31 @@ from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.states import Crashed
 
 from deployments.worker import run_of
+from infra import processes
 
-PROC = Path("/proc")
 HOST, BOOT, PROCESS = "flood-extent.host", "flood-extent.boot", "flood-extent.process"
 # In which a run has a process, or should have.
 ACTIVE = [StateType.PENDING, StateType.RUNNING, StateType.CANCELLING]
-START_TIME_FIELD = 19  # of /proc/PID/stat, counted from behind the command: field 22 in proc(5)
 PAGE = 200
 
 
 def this_process() -> dict[str, str]:
     """Labels by which this process can be told from all others, also after a restart of the machine."""
-    return {HOST: socket.gethostname(), BOOT: _boot(), PROCESS: f"{os.getpid()}:{_start_time(os.getpid())}"}
+    pid, started = processes.this()
+    return {HOST: processes.host(), BOOT: processes.boot(), PROCESS: f"{pid}:{started}"}
 
 
 def is_gone(labels: Mapping[str, object]) -> bool:
     """Whether the process that the labels describe was on this machine and is there no more; unknown is no."""
-    if labels.get(HOST) != socket.gethostname() or PROCESS not in labels:
+    if labels.get(HOST) != processes.host() or PROCESS not in labels:
         return False
     pid, _, started = str(labels[PROCESS]).partition(":")
-    return labels.get(BOOT) != _boot() or _start_time(int(pid)) != started
-
-
-def _boot() -> str:
-    """Changes with every start of the machine."""
-    return (PROC / "sys/kernel/random/boot_id").read_text().strip()
-
-
-def _start_time(pid: int) -> str:
-    """When a process started, in ticks since boot; empty where it does not exist. Process ids are used again."""
-    try:
-        stat = (PROC / str(pid) / "stat").read_text()
-    except OSError:
-        return ""
-    return stat.rpartition(")")[2].split()[START_TIME_FIELD]
+    return labels.get(BOOT) != processes.boot() or processes.start_time(int(pid)) != started
 
 
 def executed_here() -> frozenset[str]:
     """Ids of the flow runs that some process on this machine executes for a worker."""
-    return frozenset(run for place in PROC.glob("[0-9]*") if (run := run_of(place)))
+    return frozenset(run for place in processes.PROC.glob("[0-9]*") if (run := run_of(place)))
 
 
 def tell_where(client: SyncPrefectClient, run: UUID) -> None:

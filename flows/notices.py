@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from tasks.core.redaction import redact
+from tasks.core.terminal_text import safe_text
 
 LONGEST_BYTES = 100_000
 TIMEOUT_SECONDS = 10
@@ -36,7 +36,7 @@ def receiver(say: Callable[[str], None]) -> Iterator[str]:
             self.send_response(HTTPStatus.NO_CONTENT if known else HTTPStatus.NOT_FOUND)
             self.end_headers()
             if known and text:
-                say(str(redact(text)))
+                say(text)
 
         def log_message(self, *_: object) -> None:
             """Requests are no news."""
@@ -61,4 +61,4 @@ def _text(body: bytes) -> str:
     except ValueError:
         return ""
     text = notice.get("text") if isinstance(notice, dict) else None
-    return "".join(mark for mark in text if mark.isprintable() or mark == "\n") if isinstance(text, str) else ""
+    return safe_text(text) if isinstance(text, str) else ""

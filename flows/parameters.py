@@ -20,7 +20,14 @@ def _distinct(names: list[str]) -> list[str]:
     return list(dict.fromkeys(names))
 
 
+def _no_path(text: str) -> str:
+    if "/" in text or "\\" in text or not text.isprintable():
+        raise ValueError("give the start of a file's name, without slashes and control characters")
+    return text
+
+
 Text = Annotated[str, Field(min_length=1)]
+FileName = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_no_path)]
 InstanceType = Annotated[str, Field(pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9]+$")]
 InstanceTypes = Annotated[list[InstanceType], AfterValidator(_distinct)]
 Endpoint = Literal["local", "sagemaker"]
@@ -73,7 +80,7 @@ class RunParameters(BaseModel):
     work_directory: Text = "work"
     keep_work: bool = False
     log_storage_directory: Text = "logs"
-    log_file_prefix: Text = "flood_extent"
+    log_file_prefix: FileName = "flood_extent"
     max_tile_megapixels: Megapixels = 400
     decode_in_child: InChild = "auto"
     aws_block: Text | None = None

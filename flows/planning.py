@@ -73,6 +73,7 @@ def _plan(parameters: RunParameters, tiles: Sequence[Tile], earlier: EarlierRun 
         parameters.endpoint,
         left_out={} if earlier is None else earlier.dropped,
         completes=parameters.only_failed_of,
+        taken_over=None if earlier is None else earlier.words,
         review_hours=parameters.review_hours if parameters.review else None,
     )
 

@@ -10,24 +10,14 @@ from typing import Any, Self
 from uuid import UUID
 
 from flows.checks import product_uri
+from flows.earlier_record import SETTINGS, check_record, settings_of
 from flows.parameters import RunParameters
 from tasks.core.errors import FloodExtentError, UnusableArgument
 from tasks.core.ledger import DROPPED
 from tasks.core.records import Tile
 from tasks.services import run_store, storage
-from tasks.services.endpoint_kinds import endpoint_service
+from tasks.services.endpoint_kinds import SAGEMAKER, endpoint_service
 
-# What the answers depend on. Where the cache is, and who may be asked, is said by who runs: a record is only a file.
-SETTINGS = (
-    "endpoint",
-    "training_job",
-    "model",
-    "width",
-    "min_contour_size",
-    "flood_labels",
-    "crs",
-    "max_tile_megapixels",
-)
 NAMED_AT_MOST = 3
 
 
@@ -54,6 +44,7 @@ class EarlierRun:
         for uri in _places(named, parameters):
             record = run_store.read(uri)
             if record is not None and _is_it(record, named):
+                check_record(record, uri)
                 earlier = cls(uri, record)
                 earlier.check_dataset(parameters)
                 return earlier
@@ -78,8 +69,10 @@ class EarlierRun:
             explicit: Names of settings that were asked for all the same.
 
         Raises:
-            UnusableArgument: A setting was asked for that differs, or the model is another one by now.
+            UnusableArgument: A setting was asked for that differs, the model is another one by now, or the run was on
+                SageMaker and nobody has asked for that.
         """
+        self._check_endpoint_was_asked_for(given)
         settings = {name: self._setting(name, given, explicit) for name in SETTINGS}
         place = storage.resolve(given.output_directory)
         if self._is_product:
@@ -101,11 +94,33 @@ class EarlierRun:
     def _is_product(self) -> bool:
         return storage.name(self.uri) == run_store.RECORD
 
-    def _setting(self, name: str, given: RunParameters, explicit: Collection[str]) -> Any:
-        then, now = self.record["parameters"][name], getattr(given, name)
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What the earlier run was made with; the contour size as a reviewer has raised it."""
         review = self.record.get("review") or {}
-        if name == "min_contour_size" and review.get("min_contour_size") is not None:
-            then = review["min_contour_size"]
+        raised = review.get("min_contour_size")
+        return settings_of(self.record) | ({} if raised is None else {"min_contour_size": raised})
+
+    @property
+    def words(self) -> str:
+        """What is taken over of its settings that a new run would not have by itself."""
+        defaults = {name: RunParameters.model_fields[name].default for name in SETTINGS}
+        differing = [f"{name} {value}" for name, value in self.settings.items() if value != defaults[name]]
+        return f"from {self.uri}: {', '.join(differing) or 'all settings are the defaults'}"
+
+    def _check_endpoint_was_asked_for(self, given: RunParameters) -> None:
+        """An endpoint costs money, and a training job is a program: neither is started because a file says so."""
+        job = self.settings["training_job"]
+        asked = (given.endpoint, given.training_job)
+        if self.settings["endpoint"] == SAGEMAKER and asked != (SAGEMAKER, job):
+            raise UnusableArgument(
+                f"only_failed_of {given.only_failed_of}: that run was made with endpoint {SAGEMAKER!r} and "
+                f"training_job {job!r}, says {self.uri}. If that is right, ask for both "
+                "yourself"
+            )
+
+    def _setting(self, name: str, given: RunParameters, explicit: Collection[str]) -> Any:
+        then, now = self.settings[name], getattr(given, name)
         if now != then and (name in explicit or now != RunParameters.model_fields[name].default):
             raise UnusableArgument(
                 f"{name} {now!r}: the run to complete was made with {then!r}. Leave it out, or run without "
@@ -150,13 +165,12 @@ def _places(named: str, parameters: RunParameters) -> list[str]:
 
 
 def _is_it(record: Mapping[str, Any], named: str) -> bool:
-    needed = {"dataset", "flow_run_id", "parameters", "tiles", "model_identity"}
-    if not needed <= record.keys():
-        return False
+    """Whether it is the record of the run that is named; a place names whatever lies there."""
     try:
-        return UUID(named) == UUID(record["flow_run_id"])
+        run = UUID(named)
     except ValueError:
         return True
+    return str(record.get("flow_run_id")) == str(run)
 
 
 def _some(names: Collection[str]) -> str:

@@ -1,8 +1,6 @@
 """What a run carries from one stage to the next."""
 
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -35,8 +33,9 @@ from tasks.dataset import MEGA, Remembered
 from tasks.endpoint import EndpointLife, endpoint_name
 from tasks.progress import watcher
 from tasks.runlog import log_file
-from tasks.services import decoding, publishing, run_store, storage
+from tasks.services import decoding, publishing, run_store, storage, temp_folders
 from tasks.services.endpoint_kinds import SAGEMAKER, endpoint_service
+from tasks.services.temp_folders import KEPT_DAYS, temp_folder
 from tasks.stages import run_stage
 
 # What a run with a product starts after its stages: assemble, write-product, draw-overview, report, package, publish.
@@ -67,6 +66,12 @@ def estimate(parameters: RunParameters, jobs: Sequence[TileJob]) -> Estimate:
         in_flight=parameters.endpoint_spec().in_flight,
         processors=os.cpu_count() or 1,
     )
+
+
+def say(line: str) -> None:
+    """Put it into the log, and tell whoever watches."""
+    get_run_logger().info("%s", line)
+    watcher().said(line)
 
 
 def _is_all_there(ledger: Ledger) -> bool:
@@ -130,6 +135,9 @@ class Run:
             log = stack.enter_context(log_file(parameters.log_storage_directory, parameters.log_file_prefix, stamp))
             watcher().started(run_id, log)
             run = cls(parameters, run_id, endpoint, started, log, earlier=earlier)
+            run.sweep_temp_folders()
+            if earlier is not None:
+                say(f"settings taken over {earlier.words}")
             run.take_up()
             yield run
 
@@ -264,13 +272,24 @@ class Run:
 
     @contextmanager
     def staging(self) -> Iterator[Path]:
-        """A folder in which the product is put together; after a failure it stays, for people to look into."""
-        parent = tempfile.gettempdir() if storage.is_s3(self._work) else storage.join(self._work, "scratch")
-        folder = Path(parent) / f"product-{self.id.hex}"
-        shutil.rmtree(folder, ignore_errors=True)  # of an attempt that failed
-        folder.mkdir(parents=True)
-        yield folder
-        shutil.rmtree(folder, ignore_errors=True)
+        """A folder in which the product is put together; after a failure it stays for a week, to be looked into."""
+        with temp_folder(f"product-{self.id.hex[:8]}", self._scratch) as folder:
+            try:
+                yield folder
+            except Exception:
+                kept = temp_folders.keep_failed(folder)
+                get_run_logger().error("what there is of the product is in %s for %d days", kept, KEPT_DAYS)
+                raise
+
+    def sweep_temp_folders(self) -> None:
+        """Remove what killed processes left in the places for temporary files."""
+        for parent in {None, self._scratch}:
+            temp_folders.sweep(parent)
+
+    @property
+    def _scratch(self) -> Path | None:
+        """Where the product is put together; None: where temporary files are."""
+        return None if storage.is_s3(self._work) else Path(self._work) / "scratch"
 
     @property
     def dataset_name(self) -> str:
@@ -281,6 +300,10 @@ class Run:
     def destination(self) -> str:
         """Where the product goes."""
         return product_uri(self.parameters)
+
+    def will_be_kept(self, folder: Path) -> tuple[str, ...]:
+        """What people have changed where the product goes, or put in its way, in words for its report."""
+        return tuple(str(kept) for kept in publishing.to_be_kept(folder, self.destination))
 
     def finished(self, record: RunRecord, product: str) -> None:
         """Keep the record, and tell whoever watches that the product is in its place."""

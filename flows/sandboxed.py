@@ -2,7 +2,6 @@
 
 import importlib.util
 import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 from infra.sandbox.client import Sandbox
 from tasks.core.errors import FloodExtentError, UnusableArgument
 from tasks.services import publishing, storage
+from tasks.services.temp_folders import temp_folder
 
 BUCKET = "flood-extent-demo"
 TRAINING_JOB = "flood-extent-demo-training"
@@ -37,11 +37,11 @@ def sandbox_only(model: str = "water-index") -> Iterator[Sandbox]:
         raise UnusableArgument('the demo on SageMaker needs the extra "sandbox": make install-sandbox')
     before = {name: os.environ[name] for name in _settings()}
     with ExitStack() as stack:
-        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="flood-extent-sandbox-"))
+        folder = stack.enter_context(temp_folder("sandbox"))
         stack.callback(_replace_settings, before)
         _replace_settings({})  # the sandbox itself must not have them either
         sandbox = Sandbox.start(
-            Path(folder) / "log",
+            folder / "log",
             model=model,
             creating_seconds=CREATING_SECONDS,
             deleting_seconds=DELETING_SECONDS,
@@ -84,10 +84,10 @@ def download(product: str, destination: Path) -> None:
     Raises:
         OutputRefused: Another dataset's product is there.
     """
-    with tempfile.TemporaryDirectory(prefix="flood-extent-copy-") as folder:
+    with temp_folder("copy") as folder:
         for info in storage.list_objects(product):
-            storage.fetch(info.uri, Path(folder) / info.relative_path)
-        publishing.publish(Path(folder), str(destination))
+            storage.fetch(info.uri, folder / info.relative_path)
+        publishing.publish(folder, str(destination))
 
 
 def check_nothing_left(sandbox: Sandbox) -> str:

@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from tasks.core.terminal_text import on_one_line
 from tasks.progress import is_step, watched_by
 
 if TYPE_CHECKING:  # what is behind them takes long to import
@@ -120,7 +121,7 @@ def _stage_seconds(record: Mapping[str, Any]) -> dict[str, float]:
 def show_failures(console: Console, failures: list[tuple[str, str]]) -> None:
     """A line a failed tile, up to a screenful."""
     for tile, error in failures[:FAILURES_SHOWN]:
-        console.print(f"[red]failed[/red] {escape(tile)}: {escape(error)}", soft_wrap=True)
+        console.print(f"[red]failed[/red] {escape(on_one_line(tile))}: {escape(on_one_line(error))}", soft_wrap=True)
     if len(failures) > FAILURES_SHOWN:
         console.print(f"... and {len(failures) - FAILURES_SHOWN} more; run.json and report.md have all")
 

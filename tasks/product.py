@@ -9,6 +9,7 @@ from tasks.core.jobs import TileJob
 from tasks.core.layers import Layer
 from tasks.core.product_files import write_layers
 from tasks.policies import run_task
+from tasks.progress import watcher
 from tasks.services import publishing, storage
 
 
@@ -29,8 +30,13 @@ def package(folder: Path, name: str) -> None:
 
 @run_task(name="publish")
 def publish(folder: Path, destination: str) -> str:
-    """Put the product in its place; its URI."""
-    uri = publishing.publish(folder, destination)
+    """Put the product in its place; its URI. Whoever watches is told what is kept there under another name."""
+
+    def say(line: str) -> None:
+        get_run_logger().warning("%s", line)
+        watcher().said(f"kept: {line}")
+
+    uri = publishing.publish(folder, destination, say)
     get_run_logger().info("product: %s", uri)
     return uri
 

@@ -51,6 +51,7 @@ def write_report(
     """
     record = run_record(accounts=ledger.accounts, layers=layers, warnings=warnings, files=file_hashes(folder), **facts)
     (folder / "report.md").write_text(markdown(record), encoding="utf-8")
+    record = {**record, "files": file_hashes(folder)}
     (folder / "run.json").write_bytes(to_json(record))
     get_run_logger().info("content hash %s", record["content_hash"])
     return record

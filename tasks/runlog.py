@@ -1,13 +1,15 @@
 """The run's log file: everything that flow and tasks log, kept beside the product's path for later questions."""
 
 import logging
-import tempfile
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import TextIOWrapper
 from pathlib import Path
 
-from tasks.core.redaction import redact
+from tasks.core.terminal_text import safe_text
 from tasks.services import storage
+from tasks.services.temp_folders import temp_folder
 
 # Prefect gives a task's lines the name of its run, which carries stage and tile; the flow's own have none.
 FORMAT, NO_TASK = "%(asctime)s %(levelname)-7s %(task_run_name)s: %(message)s", {"task_run_name": "flood-extent"}
@@ -15,14 +17,24 @@ LOGGERS = ("prefect.flow_runs", "prefect.task_runs")
 
 
 class Redacting(logging.Filter):
-    """Takes credentials out of a record before any handler, of file, terminal or API, sees it."""
+    """Takes credentials and control characters out of a record before any handler (file, terminal, API) sees it."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Change the record; it is always logged."""
-        record.msg, record.args = redact(record.getMessage()), ()
+        record.msg, record.args = safe_text(record.getMessage()), ()
         if record.exc_info and record.exc_info[1] is not None:
-            record.exc_text = str(redact(logging.Formatter().formatException(record.exc_info)))
+            record.exc_text = safe_text(logging.Formatter().formatException(record.exc_info))
         return True
+
+
+class _UnfollowedFile(logging.FileHandler):
+    """A file that is not opened where a link stands in its place."""
+
+    def _open(self) -> TextIOWrapper:
+        def unfollowed(path: str, flags: int) -> int:
+            return os.open(path, flags | os.O_NOFOLLOW, 0o644)
+
+        return open(self.baseFilename, self.mode, encoding=self.encoding, opener=unfollowed)  # type: ignore[return-value]
 
 
 @contextmanager
@@ -42,8 +54,8 @@ def log_file(directory: str, prefix: str, run: str) -> Iterator[str]:
     """
     uri = storage.join(storage.resolve(directory), f"{prefix}_{run}.log")
     storage.write_bytes(uri, b"")
-    with tempfile.TemporaryDirectory(prefix="flood-extent-log-") as folder:
-        path = Path(folder) / "run.log" if storage.is_s3(uri) else Path(uri)
+    with temp_folder("log") as folder:
+        path = folder / "run.log" if storage.is_s3(uri) else Path(uri)
         try:
             with _copying_to(path):
                 yield uri
@@ -54,7 +66,7 @@ def log_file(directory: str, prefix: str, run: str) -> Iterator[str]:
 
 @contextmanager
 def _copying_to(path: Path) -> Iterator[None]:
-    handler = logging.FileHandler(path, encoding="utf-8")
+    handler = _UnfollowedFile(path, encoding="utf-8")
     handler.setFormatter(logging.Formatter(FORMAT, defaults=NO_TASK))
     loggers, redacting = [logging.getLogger(name) for name in LOGGERS], Redacting()
     for logger in loggers:

@@ -25,6 +25,7 @@ def facts(plan: Plan) -> list[tuple[str, str]]:
         *(() if plan.hosting is None else _hosting(plan.hosting)),
         *(() if plan.local_minutes is None else [("estimate", _local(plan.local_minutes))]),
         *(() if plan.completes is None else [("completes", plan.completes)]),
+        *(() if plan.taken_over is None else [("settings", plan.taken_over)]),
         *(() if plan.review_hours is None else [("review", _review(plan.review_hours))]),
         *plan.places.items(),
     ]

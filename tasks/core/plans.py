@@ -81,6 +81,7 @@ class Plan:
         findings: What a run depends on, as far as it was looked at.
         left_out: Words by id, for tiles that a person dropped in the run that this one would complete.
         completes: The run that this one would complete, as it was named; None where it would complete none.
+        taken_over: What that run's record says of the settings, in words; None where it would complete none.
         local_minutes: That a run on this machine would take, by what its tiles took before; None where unmeasured.
         review_hours: For which it would wait for a person; None where nobody would be asked.
     """
@@ -94,6 +95,7 @@ class Plan:
     findings: tuple[Finding, ...] = ()
     left_out: Mapping[str, str] = field(default_factory=dict)
     completes: str | None = None
+    taken_over: str | None = None
     local_minutes: float | None = None
     review_hours: float | None = None
 

@@ -23,6 +23,7 @@ from tasks.core.layers import content_hash
 from tasks.core.ledger import DROPPED, Account
 from tasks.core.product_files import split_name
 from tasks.core.redaction import redact
+from tasks.core.seals import BLANK, RECORD_SEAL, seal_record
 
 M2_PER_HECTARE = 10_000
 PACKAGES = ("flood-extent", "prefect", "numpy", "opencv-python-headless", "rasterio", "shapely", "pyproj", "pyogrio")
@@ -70,10 +71,11 @@ class Totals(TypedDict):
 class RunRecord(TypedDict):
     """The whole of ``run.json``.
 
-    ``content_hash`` is ``layers.content_hash``; ``files`` are SHA-256 of the product's other files by relative path;
-    ``endpoint`` holds kind, name, model, created, in_service, deleted and what else is known of its life, or None
-    where no endpoint was needed; ``model_identity`` is what the answers depend on besides the frames and settings;
+    ``content_hash`` is ``layers.content_hash``; ``files`` are SHA-256 by relative path of the product's other files but
+    its zip; ``endpoint`` holds kind, name, model, created, in_service, deleted and what else is known of its life, or
+    None where no endpoint was needed; ``model_identity`` is what the answers depend on besides the frames and settings;
     ``review`` is what a person decided, or None where nobody was asked. A run without a product has no content hash.
+    ``record_hash`` is the SHA-256 of the file itself with 64 zeros in this place (``core.seals``).
     """
 
     dataset: str
@@ -92,6 +94,7 @@ class RunRecord(TypedDict):
     versions: dict[str, str]
     content_hash: str
     files: dict[str, str]
+    record_hash: str
 
 
 def run_record(
@@ -145,13 +148,18 @@ def run_record(
         "versions": software_versions(),
         "content_hash": content_hash(layers) if layers else "",
         "files": dict(files or {}),
+        "record_hash": "",  # of the bytes, once they are written
     }
     return cast("RunRecord", redact(record))
 
 
 def to_json(record: RunRecord) -> bytes:
-    """The bytes of ``run.json``: ASCII only, as a name on disk need not be valid text; no NaN, which is no JSON."""
-    return json.dumps(_finite(record), indent=2, allow_nan=False).encode() + b"\n"
+    """The bytes of ``run.json``: ASCII only, as a name on disk need not be valid text; no NaN, which is no JSON.
+
+    Its last key is a hash of itself, by which a change shows.
+    """
+    sealed = {**_finite(record), RECORD_SEAL: BLANK}
+    return seal_record(json.dumps(sealed, indent=2, allow_nan=False).encode() + b"\n")
 
 
 def _finite(value: Any) -> Any:
@@ -241,10 +249,10 @@ def software_versions() -> dict[str, str]:
 
 
 def file_hashes(folder: Path) -> dict[str, str]:
-    """SHA-256 of every file below a folder, by relative path, sorted."""
+    """SHA-256 of every file below a folder, by relative path, sorted; links are none."""
     hashes = {}
     for path in sorted(folder.rglob("*")):
-        if path.is_file():
+        if path.is_file() and not path.is_symlink():
             with path.open("rb") as file:
                 hashes[path.relative_to(folder).as_posix()] = hashlib.file_digest(file, "sha256").hexdigest()
     return hashes

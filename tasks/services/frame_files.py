@@ -5,7 +5,6 @@ come under that name that was made of other content: not in this run, and above 
 """
 
 import hashlib
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
@@ -17,6 +16,7 @@ from tasks.core.records import Tile
 from tasks.services import storage
 from tasks.services.storage import ObjectInfo
 from tasks.services.storage_errors import changed_since_listed
+from tasks.services.temp_folders import temp_folder
 
 
 class FrameFiles(NamedTuple):
@@ -66,8 +66,8 @@ def at_hand(tile: Tile) -> Iterator[Path]:
         ObjectMissing: It is gone.
     """
     if storage.is_s3(tile.uri):
-        with tempfile.TemporaryDirectory(prefix="flood-extent-") as folder:
-            yield _fetched(tile, Path(folder))
+        with temp_folder("frame") as folder:
+            yield _fetched(tile, folder)
         return
     before = FrameFiles.of(tile).stamps
     try:

@@ -9,7 +9,6 @@ import os
 import shutil
 import socket
 import sys
-import tempfile
 import threading
 import time
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ import httpx
 from infra import lifeline
 from infra.model_server import models
 from tasks.core.errors import EndpointRefused, EndpointUnavailable
+from tasks.services import temp_folders
 from tasks.services.endpoints import Deployment, Say
 
 KIND = "local"
@@ -146,7 +146,7 @@ class LocalEndpoint:
         with _lock:
             if name in _servers:
                 raise EndpointRefused(f"endpoint {name} is already deployed: delete it first")
-            folder = Path(tempfile.mkdtemp(prefix="flood-extent-endpoint-"))
+            folder = temp_folders.make("endpoint")
             arguments = ["--model", model, "--port", "0", "--announce", str(folder / "port")]
             arguments += ["--concurrency", str(os.cpu_count() or 1)]
             command = [sys.executable, "-m", "infra.model_server", *arguments]

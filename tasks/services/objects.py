@@ -11,6 +11,7 @@ from urllib.parse import unquote, urlsplit
 
 from tasks.core.errors import UnusableArgument
 from tasks.core.file_names import safe_name
+from tasks.core.redaction import USERINFO
 
 S3_SCHEME = "s3://"
 FILE_SCHEME = "file://"
@@ -68,6 +69,8 @@ def _resolved_s3(uri: str) -> str:
     bucket, _, key = uri.removeprefix(S3_SCHEME).partition("/")
     if not bucket:
         raise UnusableArgument(f"{uri!r} names no bucket: give s3://bucket/prefix")
+    if USERINFO.search(uri):
+        raise UnusableArgument(f"{uri!r} was given with credentials in it: set them as AWS's clients read them")
     return f"{S3_SCHEME}{bucket}/{key}".rstrip("/")
 
 

@@ -1,30 +1,37 @@
-"""The product under its final name: only when complete, never over somebody else's, by one run at a time."""
+"""The product under its final name: only when complete, never over what is somebody else's, by one run at a time."""
 
-import json
+import os
 import shutil
 import uuid
 import zipfile
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 from tasks.core.errors import ObjectMissing, OutputRefused
 from tasks.core.file_names import safe_path
-from tasks.services import storage
+from tasks.core.kept_names import whole_of
+from tasks.core.seals import seal_zip
+from tasks.services import s3_publishing, storage
+from tasks.services.belongings import Belongings, HandOver
+from tasks.services.former_product import RECORD, FormerProduct, digest
+from tasks.services.leftovers import clear_leftovers
 from tasks.services.objects import dataset_name
 from tasks.services.output_lock import locked
 from tasks.services.storage_errors import translated
-from tasks.services.swapping import clear_leftovers, partial_name, swap_in
+from tasks.services.swapping import SWAPPED, partial_name, swap_in
+from tasks.services.unfollowed import entries, pieces
 
-__all__ = ["check_owner", "check_writable", "dataset_name", "locked", "publish", "zip_folder"]
+__all__ = ["check_owner", "check_writable", "dataset_name", "locked", "publish", "to_be_kept", "zip_folder"]
 
-RECORD = "run.json"
-# In S3, where nothing can be renamed: whose half-uploaded product this is, until its run.json is there.
-MARKER = ".publishing.json"
-UPLOADS_AT_ONCE = 8
+REPORT = "report.md"
+MAIN = (".shp", ".gpkg")
 ZIP_DATE = (1980, 1, 1, 0, 0, 0)  # the earliest that zip knows: the same product gives the same bytes
 ZIP_MODE = 0o644 << 16
 MEMBER_BYTES = 255
+
+Say = Callable[[str], None]
 
 
 def check_writable(output_directory: str) -> None:
@@ -52,9 +59,14 @@ def check_owner(destination: str, dataset: str) -> None:
     destination = storage.resolve(destination)
     if storage.exists(destination):
         raise OutputRefused(f"{destination}: is a file. Remove it or choose another output directory")
-    if not storage.is_folder(destination) or not storage.list_objects(destination):
+    if not storage.is_s3(destination) and Path(destination).is_symlink():
+        raise OutputRefused(
+            f"{destination}: is a link, and a product is never put where one leads. Remove it or choose another "
+            "output directory"
+        )
+    if _is_empty(destination):
         return
-    owner = _dataset_at(destination)
+    owner = FormerProduct.at(destination, storage.name(destination)).dataset
     if owner is None:
         raise OutputRefused(
             f"{destination}: holds files that are no flood-extent product (no readable {RECORD}). "
@@ -67,27 +79,86 @@ def check_owner(destination: str, dataset: str) -> None:
         )
 
 
-def _dataset_at(destination: str) -> str | None:
-    for name in (RECORD, MARKER):
-        try:
-            record = json.loads(storage.read_bytes(storage.join(destination, name)))
-        except (ObjectMissing, ValueError):
-            continue
-        if isinstance(record, dict) and isinstance(record.get("dataset"), str):
-            return str(record["dataset"])
-    return None
+def _is_empty(destination: str) -> bool:
+    """Whether nothing is there, or folders alone."""
+    if storage.is_s3(destination):
+        return not storage.is_folder(destination) or not storage.list_objects(destination)
+    folders = os.walk(destination)
+    return not any(names or any(Path(here, one).is_symlink() for one in inside) for here, inside, names in folders)
 
 
-def publish(folder: Path, destination: str) -> str:
+class Kept(NamedTuple):
+    """A file that a person has changed, or put where the product's goes, and the name under which it stays.
+
+    ``parts`` counts the files that stay together with it, as those of a shapefile do, itself too.
+    """
+
+    name: str
+    kept_as: str
+    parts: int = 1
+
+    def __str__(self) -> str:
+        parts = " and its other files" if self.parts > 1 else ""
+        return f"{self.name}{parts}: not as a run has written it, so it stays, as {self.kept_as}"
+
+
+def to_be_kept(folder: Path, destination: str) -> list[Kept]:
+    """What a product that is to go to ``destination`` would find there and leave under another name.
+
+    Args:
+        folder: The product, without its report, record and zip perhaps.
+        destination: URI of the final folder or prefix.
+
+    Raises:
+        ObjectMissing: The destination cannot be read.
+        StorageUnavailable: S3 failed.
+    """
+    destination = storage.resolve(destination)
+    own = {REPORT, RECORD, f"{storage.name(destination)}.zip"}
+    new = dict.fromkeys(own, "") | _hashes(folder)
+    if storage.is_s3(destination):
+        return _listed(s3_publishing.Belongings.of(destination).kept(new))
+    if Path(destination).is_symlink() or not Path(destination).is_dir():
+        return []
+    with translated(destination, "read"):
+        return _listed(Belongings.of(Path(destination), storage.name(destination)).kept(new))
+
+
+def _listed(kept: Mapping[str, str]) -> list[Kept]:
+    """What is kept; of files that belong together the one by which people know them."""
+    together: dict[str, list[str]] = {}
+    for name in sorted(kept):
+        together.setdefault(whole_of(name), []).append(name)
+    mains = [next((name for name in names if name.endswith(MAIN)), names[0]) for names in together.values()]
+    return [Kept(name, kept[name], len(names)) for name, names in zip(mains, together.values(), strict=True)]
+
+
+def _hashes(folder: Path) -> dict[str, str]:
+    """SHA-256 of the product's files by relative path.
+
+    Raises:
+        UnusableArgument: Something else than files is there.
+    """
+    with translated(str(folder), "read"):
+        return {path.relative_to(folder).as_posix(): digest(pieces(path)) for path in _files(folder)}
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    return (folder / name for name, _ in entries(folder) if not (folder / name).is_dir())
+
+
+def publish(folder: Path, destination: str, say: Say = lambda _: None) -> str:
     """Put a finished product in its place; the caller holds ``locked(destination)``.
 
     Locally it is copied beside and exchanged with a former one, so that readers and a kill find the old or the new.
     S3 cannot rename: the former ``run.json`` is removed first and the new one uploaded last, so that a prefix with a
-    ``run.json`` is always one complete product. ``folder`` stays.
+    ``run.json`` is always one complete product. ``folder`` stays. Of what is at the destination only what the former
+    ``run.json`` lists, unchanged, goes: all else stays, under its own name or beside it as ``.edited``.
 
     Args:
         folder: The product, with its ``run.json``.
         destination: URI of the final folder or prefix.
+        say: Is told of each file that is kept under another name.
 
     Returns:
         The resolved destination.
@@ -98,66 +169,68 @@ def publish(folder: Path, destination: str) -> str:
         StorageUnavailable: S3 failed; publishing again continues.
     """
     destination = storage.resolve(destination)
-    dataset = _record(folder)["dataset"]
+    dataset = FormerProduct.at(str(folder), folder.name).dataset
+    if dataset is None:
+        raise ObjectMissing(f"{folder}: is no product: it has no {RECORD}")
     if storage.is_s3(destination):
         check_owner(destination, dataset)
-        _publish_to_s3(folder, destination, dataset)
+        kept: Mapping[str, str] = s3_publishing.publish(folder, destination, dataset)
     else:
         clear_leftovers(Path(destination))
         check_owner(destination, dataset)
-        _publish_locally(folder, Path(destination))
+        kept = _publish_locally(folder, Path(destination))
+    for one in _listed(kept):
+        say(str(one))
     return destination
 
 
-def _record(folder: Path) -> dict[str, Any]:
-    with translated(str(folder / RECORD), "read"):
-        record: dict[str, Any] = json.loads((folder / RECORD).read_bytes())
-    return record
-
-
-def _publish_locally(folder: Path, destination: Path) -> None:
+def _publish_locally(folder: Path, destination: Path) -> Mapping[str, str]:
     partial = destination.with_name(partial_name(destination.name))
     with translated(str(destination), "write"):
         destination.parent.mkdir(parents=True, exist_ok=True)
         try:
             _copy(folder, partial)
-            swap_in(partial, destination)
+            return _put_in_place(partial, destination)
         finally:
             shutil.rmtree(partial, ignore_errors=True)
+
+
+def _put_in_place(partial: Path, destination: Path) -> Mapping[str, str]:
+    """Rename a copied product to its destination, with what people have there; the names that these keep."""
+    if not destination.is_dir():
+        swap_in(partial, destination)
+        return {}
+    seen = Belongings.of(destination, destination.name)
+    kept = seen.kept(_hashes(partial))
+    ready = partial.rename(partial.with_suffix(SWAPPED))
+    try:
+        seen.carry_over(destination, ready, kept)
+        former = swap_in(ready, destination)
+    except BaseException:
+        _withdraw(ready, destination)
+        raise
+    late = {} if former is None else HandOver(former, destination, seen, kept).do()
+    return {**kept, **late}
+
+
+def _withdraw(ready: Path, destination: Path) -> None:
+    """Remove a product that could not be swapped in, and the second names in it."""
+    with suppress(OSError):
+        HandOver(ready, destination, Belongings(FormerProduct.at(str(ready), destination.name))).do()
 
 
 def _copy(folder: Path, target: Path) -> None:
     # Not copytree: it gathers errors into one without their numbers, and a full disk could not be told from the rest.
     target.mkdir()
-    for path in sorted(folder.rglob("*")):
-        if path.is_dir():
-            (target / path.relative_to(folder)).mkdir(parents=True, exist_ok=True)
-        else:
-            shutil.copyfile(path, target / path.relative_to(folder))
-
-
-def _publish_to_s3(folder: Path, destination: str, dataset: str) -> None:
-    files = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
-    marker = storage.join(destination, MARKER)
-    storage.write_bytes(marker, json.dumps({"dataset": dataset}).encode())
-    storage.delete(storage.join(destination, RECORD))
-    with ThreadPoolExecutor(UPLOADS_AT_ONCE) as pool:
-        list(pool.map(lambda name: _upload(files[name], destination, name), sorted(files.keys() - {RECORD})))
-    for info in storage.list_objects(destination):
-        if info.relative_path not in {*files, MARKER}:
-            storage.delete(info.uri)
-    _upload(files[RECORD], destination, RECORD)
-    storage.delete(marker)
-
-
-def _upload(path: Path, destination: str, name: str) -> None:
-    with translated(str(path), "read"):
-        data = path.read_bytes()
-    storage.write_bytes(storage.join(destination, name), data)
+    for path in _files(folder):
+        copy = target / path.relative_to(folder)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        with copy.open("xb") as file:
+            file.writelines(pieces(path))
 
 
 def zip_folder(folder: Path, zip_path: Path) -> None:
-    """Pack a folder; the same files give the same bytes. The zip itself may lie in the folder.
+    """Pack a folder; the same files give the same bytes. The zip itself may lie in the folder; links are refused.
 
     Raises:
         StorageFull: No space left; no half zip stays behind.
@@ -166,17 +239,17 @@ def zip_folder(folder: Path, zip_path: Path) -> None:
     try:
         with translated(str(zip_path), "write"):
             _pack(folder, partial, leave_out={zip_path, partial})
+            seal_zip(partial)
             partial.replace(zip_path)
     finally:
         partial.unlink(missing_ok=True)
 
 
 def _pack(folder: Path, target: Path, leave_out: set[Path]) -> None:
+    files = {path.relative_to(folder).as_posix(): path for path in _files(folder) if path not in leave_out}
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
-        for path in sorted(folder.rglob("*")):
-            if path.is_file() and path not in leave_out:
-                name = safe_path(path.relative_to(folder).as_posix(), MEMBER_BYTES)
-                member = zipfile.ZipInfo(name, ZIP_DATE)
-                member.compress_type, member.external_attr = zipfile.ZIP_DEFLATED, ZIP_MODE
-                with path.open("rb") as source, archive.open(member, "w", force_zip64=True) as packed:
-                    shutil.copyfileobj(source, packed, 1 << 20)
+        for name, path in sorted(files.items()):
+            member = zipfile.ZipInfo(safe_path(name, MEMBER_BYTES), ZIP_DATE)
+            member.compress_type, member.external_attr = zipfile.ZIP_DEFLATED, ZIP_MODE
+            with archive.open(member, "w", force_zip64=True) as packed:
+                packed.writelines(pieces(path))

@@ -9,7 +9,7 @@ fsspec: these take ``[`` and ``*`` in a name for patterns.
 import importlib
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,11 @@ THROTTLED = {
     "RequestLimitExceeded",
     "OperationAborted",
 }
+# An object that was to be another, or none; or somebody writes it at the same time.
+CONDITION_FAILED = {"PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey", "412"}
+# S3's limit for one request: https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
+ONE_REQUEST_BYTES = 5 * 2**30
+PIECE_BYTES = 8 * 2**20
 KMS_KEY = "FLOOD_EXTENT_KMS_KEY"
 
 Settings = tuple[tuple[str, str], ...]
@@ -95,6 +100,33 @@ class S3Store:
         """Write whole or not at all: S3 shows an object only when it is complete."""
         with translated(uri, "write"):
             _filesystem().pipe_file(_path(uri), data)
+
+    def write_if(self, uri: str, data: bytes, etag: str | None) -> bool:
+        """Write an object in place of the one with this ETag, or where none is; False where something else is there."""
+        path, is_one_request = _path(uri), len(data) < ONE_REQUEST_BYTES
+        if not is_one_request and etag is not None:  # S3 has no such condition for what is uploaded in parts
+            found = self.stat(uri)
+            if found is None or found.etag != etag:
+                return False
+        condition = {"mode": "create"} if etag is None else {"IfMatch": etag} if is_one_request else {}
+        with translated(uri, "write"):
+            try:
+                _filesystem().pipe_file(path, data, chunksize=ONE_REQUEST_BYTES // 2, **condition)
+            except Exception as error:
+                if _code(error) in CONDITION_FAILED or isinstance(error, FileExistsError):
+                    return False
+                raise
+        return True
+
+    def copy(self, uri: str, target: str) -> None:
+        """Copy an object within S3; nothing there is no error."""
+        with translated(target, "write"), suppress(FileNotFoundError):
+            _filesystem().cp_file(_path(uri), _path(target))
+
+    def pieces(self, info: ObjectInfo) -> Iterator[bytes]:
+        """The content of an object that was listed, piece by piece."""
+        for start in range(0, info.size_bytes, PIECE_BYTES):
+            yield self.read_range(info.uri, start, PIECE_BYTES)
 
     def fetch(self, uri: str, path: Path, etag: str | None = None) -> None:
         """Download to ``path``, whole or not at all."""
@@ -202,7 +234,7 @@ def translated(uri: str, purpose: Purpose, disk: str | None = None) -> Iterator[
 
 
 def _s3_error(error: Exception, uri: str, purpose: Purpose) -> FloodExtentError | None:
-    status, code = _status(error), _response(error).get("Error", {}).get("Code", "")
+    status, code = _status(error), _code(error)
     error = _as_s3fs(error)
     if status == ANOTHER_ETAG:
         return changed_since_listed(uri)
@@ -237,6 +269,10 @@ def _response(error: BaseException) -> dict[str, Any]:
         if isinstance(response, dict):
             return response
     return {}
+
+
+def _code(error: BaseException) -> str:
+    return str(_response(error).get("Error", {}).get("Code", ""))
 
 
 def _status(error: BaseException) -> int:

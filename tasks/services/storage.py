@@ -7,7 +7,7 @@ many threads. All raise the storage errors of ``tasks.core.errors`` with the URI
 
 import hashlib
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -16,6 +16,7 @@ from tasks.services.local_store import LocalStore, opened
 from tasks.services.objects import ObjectInfo, is_s3, join, name, parent, resolve
 from tasks.services.s3_store import S3Store
 from tasks.services.storage_errors import translated
+from tasks.services.unfollowed import prune_folder
 
 __all__ = [
     "ObjectInfo",
@@ -167,21 +168,30 @@ def content_hash(info: ObjectInfo) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def prune(uri: str, older_than_days: float, *, now: float | None = None) -> int:
+def prune(
+    uri: str, older_than_days: float, *, ours: Callable[[str], bool] = lambda _: True, now: float | None = None
+) -> int:
     """Remove the objects below a folder or prefix that have not changed for so many days.
+
+    Links are left alone, and what they lead to: a folder that is a link itself has nothing to prune.
 
     Args:
         uri: Folder or prefix; one that does not exist has nothing to prune.
         older_than_days: Age from which an object goes.
+        ours: Whether an object may go, by its relative path.
         now: Seconds since the epoch to count from; the clock where None.
 
     Returns:
         How many were removed.
     """
+    uri = resolve(uri)
+    limit = (time.time() if now is None else now) - older_than_days * SECONDS_A_DAY
+    if not is_s3(uri):
+        with translated(uri, "write"):
+            return prune_folder(Path(uri), limit, ours)
     if not is_folder(uri):
         return 0
-    limit = (time.time() if now is None else now) - older_than_days * SECONDS_A_DAY
-    old = [info for info in list_objects(uri) if info.modified_at < limit]
+    old = [info for info in list_objects(uri) if info.modified_at < limit and ours(info.relative_path)]
     for one in old:
         delete(one.uri)
     return len(old)

@@ -2,14 +2,13 @@
 
 import ctypes
 import os
-import shutil
 import uuid
-from contextlib import suppress
 from pathlib import Path
 
-PARTIAL, OLD = ".partial", ".old"
+# What is being copied and holds nothing of anybody else; what is ready to be swapped in, or was just swapped out.
+PARTIAL, SWAPPED, OLD = ".partial", ".swapped", ".old"
 AT_FDCWD = -100
-RENAME_EXCHANGE = 2
+RENAME_NOREPLACE, RENAME_EXCHANGE = 1, 2
 
 
 def partial_name(name: str) -> str:
@@ -17,48 +16,51 @@ def partial_name(name: str) -> str:
     return f".{name}.{uuid.uuid4().hex}{PARTIAL}"
 
 
-def swap_in(new: Path, target: Path) -> None:
-    """Rename ``new`` to ``target``; a former folder there is exchanged in the same instant, then removed.
+def swap_in(new: Path, target: Path) -> Path | None:
+    """Rename ``new`` to ``target``; a former folder there is exchanged in the same instant.
 
     Where the system cannot exchange, the former folder is renamed away first; a kill between the two renames leaves
-    it to ``clear_leftovers``, which brings it back.
+    it to ``leftovers.clear_leftovers``, which brings it back.
+
+    Returns:
+        Where the former folder is; None where there was none.
     """
-    if not target.exists():
+    if not os.path.lexists(target):
         new.rename(target)
-        return
-    if not exchange(new, target):
-        swap_by_two_renames(new, target)
-        return
-    shutil.rmtree(new, ignore_errors=True)
+        return None
+    return new if exchange(new, target) else swap_by_two_renames(new, target)
 
 
-def swap_by_two_renames(new: Path, target: Path) -> None:
-    """Rename ``target`` away, ``new`` in, and remove the former."""
+def swap_by_two_renames(new: Path, target: Path) -> Path:
+    """Rename ``target`` away and ``new`` in; where the former is."""
     old = target.with_name(f".{target.name}.{uuid.uuid4().hex}{OLD}")
     target.rename(old)
     new.rename(target)
-    shutil.rmtree(old, ignore_errors=True)
+    return old
 
 
 def exchange(one: Path, other: Path) -> bool:
     """Exchange two names at once (Linux ``renameat2``); False where the system or file system cannot."""
+    return _renameat2(one, other, RENAME_EXCHANGE)
+
+
+def move_to_free_name(source: Path, target: Path) -> bool:
+    """Rename to a name that nothing has; False where something has it.
+
+    Raises:
+        OSError: It cannot be renamed.
+    """
+    if _renameat2(source, target, RENAME_NOREPLACE):
+        return True
+    if os.path.lexists(target):
+        return False
+    source.rename(target)  # the file system cannot do it in one step
+    return True
+
+
+def _renameat2(one: Path, other: Path, flag: int) -> bool:
     try:
         renameat2 = ctypes.CDLL(None, use_errno=True).renameat2
     except (AttributeError, OSError):
         return False
-    return bool(renameat2(AT_FDCWD, os.fsencode(one), AT_FDCWD, os.fsencode(other), RENAME_EXCHANGE) == 0)
-
-
-def clear_leftovers(target: Path) -> None:
-    """Remove what killed runs left beside ``target``; the caller holds the lock, so nobody is writing there.
-
-    A former product that was renamed away, and whose successor never came, is put back.
-    """
-    with suppress(FileNotFoundError, NotADirectoryError):
-        names = [path.name for path in target.parent.iterdir() if path.name.startswith(f".{target.name}.")]
-        for old in sorted(name for name in names if name.endswith(OLD)):
-            if not target.exists():
-                target.with_name(old).rename(target)
-        for name in names:
-            if name.endswith((PARTIAL, OLD)):
-                shutil.rmtree(target.with_name(name), ignore_errors=True)
+    return bool(renameat2(AT_FDCWD, os.fsencode(one), AT_FDCWD, os.fsencode(other), flag) == 0)

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from edits import edits
 
 from flows.parameters import RunParameters
 from flows.redo import EarlierRun, completed_parameters
@@ -123,3 +124,40 @@ def test_a_dataset_that_has_changed_is_refused(tmp_path: Path, earlier: RunParam
     found.check_tiles(tiles("a.jp2", "b.jp2", "c.jp2"))
     with pytest.raises(UnusableArgument, match=r"1 new \(d.jp2\); 1 missing \(c.jp2\)"):
         found.check_tiles(tiles("a.jp2", "b.jp2", "d.jp2"))
+
+
+def test_what_is_taken_over_is_said(tmp_path: Path, earlier: RunParameters) -> None:
+    """A person reads which of the settings are not the defaults, for the record is a file that people can change."""
+    assert earlier.width == 800
+    assert EarlierRun.find(again(tmp_path, RUN)).words == f"from {tmp_path}/out/frames/run.json: width 800"
+
+
+def test_an_endpoint_is_never_started_because_a_record_says_so(tmp_path: Path, earlier: RunParameters) -> None:
+    """Endpoint and training job must be asked for, both, as the record has them; the message names both."""
+    path = Path(earlier.output_directory) / "frames" / "run.json"
+    record = json.loads(path.read_bytes())
+    record["parameters"] |= {"endpoint": "sagemaker", "training_job": "my-job"}
+    path.write_text(json.dumps(record))
+    for asked in ({}, {"endpoint": "sagemaker", "training_job": "another"}):
+        with pytest.raises(UnusableArgument, match="'sagemaker' and training_job 'my-job'"):
+            completed_parameters(again(tmp_path, RUN, **asked))
+
+
+def test_no_edit_of_a_record_is_a_fault_of_the_program(tmp_path: Path, earlier: RunParameters) -> None:
+    """Whatever somebody has made of a run.json: it is followed within bounds, or refused in a sentence."""
+    path = tmp_path / "out" / "frames" / "run.json"
+    mine, known = again(tmp_path, f"{tmp_path}/out/frames"), tiles("a.jp2", "b.jp2", "c.jp2")
+    for what, edited in edits(json.loads(path.read_bytes())):
+        path.write_text(json.dumps(edited))
+        try:
+            parameters, found = completed_parameters(mine)
+            assert found is not None
+            found.check_tiles(known)
+            assert [row["tile"] for row in found.rows("done")] + list(found.dropped.values()) is not None
+        except UnusableArgument:
+            continue
+        assert (parameters.work_directory, parameters.output_directory) == (
+            mine.work_directory,
+            earlier.output_directory,
+        )
+        assert parameters.endpoint == "local", what
