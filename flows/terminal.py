@@ -1,5 +1,6 @@
 """What a person sees of a run in the terminal: a progress bar a stage or plain lines, and the closing tables."""
 
+import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ if TYPE_CHECKING:  # what is behind them takes long to import
 
 FAILURES_SHOWN = 20
 M2_PER_HECTARE = 10_000
+GEOPACKAGE = "flood_extent.gpkg"  # product_files has it, too, and imports GDAL
 VERDICT_COLOURS = {"ok": "green", "problem": "red", "unknown": "yellow"}
 
 
@@ -77,9 +79,10 @@ class Watcher:
 
 
 def show_product(console: Console, record: Mapping[str, Any], product: str) -> None:
-    """The closing table: tiles, hectares, seconds a stage, where the product lies; then what failed."""
+    """The closing table: state, tiles, hectares, seconds a stage, what to open; then what failed, and how to go on."""
     counts, totals = record["counts"], record["totals"]
     table = Table(show_header=False)
+    table.add_row("state", escape(record["state"]))
     dropped = f", {counts['dropped']} dropped" if counts["dropped"] else ""
     table.add_row("tiles", f"{counts['done']} done, {counts['failed']} failed{dropped}")
     table.add_row("flooded", f"{totals['flooded_ha']:,.2f} ha of {totals['observed_ha']:,.2f} ha observed")
@@ -89,8 +92,12 @@ def show_product(console: Console, record: Mapping[str, Any], product: str) -> N
     if words := _endpoint_words(record["endpoint"] or {}):
         table.add_row("endpoint", escape(words))
     table.add_row("product", escape(product))
+    table.add_row("to open", f"{GEOPACKAGE} in a GIS, overview.png, report.md")
     console.print(table)
     show_failures(console, [(tile["tile"], tile["error"]) for tile in record["tiles"] if tile["error"]])
+    if counts["failed"]:
+        again = f"flood-extent run {shlex.quote(record['dataset'])} --only-failed {shlex.quote(product)}"
+        console.print(f"when they are mended: {escape(again)}", soft_wrap=True, highlight=False)
 
 
 def _endpoint_words(endpoint: Mapping[str, Any]) -> str:

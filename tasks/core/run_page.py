@@ -117,7 +117,7 @@ def _cells(row: TileRow) -> dict[str, Any]:
         "state": row["state"],
         "failed in": row["stage"] if row["state"] == "failed" else "",
         # No answer is not "no flood": no figure.
-        "flooded ha": _rounded(row["flood_m2"] / M2_PER_HECTARE, 2) if done else None,
+        "flooded ha": _hectares(row["flood_m2"]) if done else None,
         "error": cell(_without_place(row["error"] or "", row["tile"])),
         "seconds": _rounded(row["seconds"], 1),
         "padding removed px": row["pad_px"] if done else None,
@@ -129,6 +129,10 @@ def _without_place(error: str, tile: str) -> str:
     """An error without the image's address in front of it: the tile stands in the same row."""
     place, found, rest = error.partition(f"{tile}: ")
     return rest if found and not re.search(r"\s", place) else error
+
+
+def _hectares(area_m2: float | None) -> float | None:
+    return None if area_m2 is None else _rounded(area_m2 / M2_PER_HECTARE, 2)
 
 
 def _rounded(value: float, digits: int) -> float | None:

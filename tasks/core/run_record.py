@@ -32,7 +32,8 @@ class TileRow(TypedDict):
     """One tile.
 
     ``seconds_by_stage`` is 0 for a stage whose answer was remembered, and such stages are in ``cached``. ``pad_px`` are
-    pixels that the model called flood and that lie in padding. ``error`` is None where ``state`` is ``done``.
+    pixels that the model called flood and that lie in padding. ``error`` is None where ``state`` is ``done``; else the
+    areas and ``pad_px`` are, for no answer is not "nothing".
     """
 
     tile: str
@@ -42,10 +43,10 @@ class TileRow(TypedDict):
     seconds_by_stage: dict[str, float]
     cached: list[str]
     error: str | None
-    flood_m2: float
-    observed_m2: float
-    overlap_m2: float
-    pad_px: int
+    flood_m2: float | None
+    observed_m2: float | None
+    overlap_m2: float | None
+    pad_px: int | None
     warnings: list[str]
 
 
@@ -179,17 +180,21 @@ def _tile_row(account: Account, measured: Mapping[str, Any]) -> TileRow:
         "seconds_by_stage": {stage: round(seconds, 3) for stage, seconds in account.seconds.items()},
         "cached": list(account.cached),
         "error": account.error,
-        "flood_m2": round(float(measured.get("flood_m2", 0.0)), 2),
-        "observed_m2": round(float(measured.get("observed_m2", 0.0)), 2),
-        "overlap_m2": round(float(measured.get("overlap_m2", 0.0)), 2),
-        "pad_px": int(measured.get("pad_px", 0)),
+        "flood_m2": _known(measured.get("flood_m2")),
+        "observed_m2": _known(measured.get("observed_m2")),
+        "overlap_m2": _known(measured.get("overlap_m2")),
+        "pad_px": measured.get("pad_px"),
         "warnings": list(account.warnings),
     }
 
 
+def _known(area_m2: float | None) -> float | None:
+    return None if area_m2 is None or math.isnan(area_m2) else round(area_m2, 2)
+
+
 def _rows(layer: Layer) -> list[tuple[str, dict[str, Any]]]:
     names = list(layer.columns)
-    values = zip(*layer.columns.values(), strict=True)
+    values = zip(*(column.tolist() for column in layer.columns.values()), strict=True)
     rows = [dict(zip(names, row, strict=True)) for row in values]
     return [(str(row["tile"]), row) for row in rows]
 
