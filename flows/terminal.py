@@ -80,12 +80,17 @@ class Watcher:
 
 def show_product(console: Console, record: Mapping[str, Any], product: str) -> None:
     """The closing table: state, tiles, hectares, seconds a stage, what to open; then what failed, and how to go on."""
+    from tasks.core.resolution import pixel_text  # noqa: PLC0415 - GEOS behind it; after a run it is loaded
+
     counts, totals = record["counts"], record["totals"]
     table = Table(show_header=False)
     table.add_row("state", escape(record["state"]))
     dropped = f", {counts['dropped']} dropped" if counts["dropped"] else ""
     table.add_row("tiles", f"{counts['done']} done, {counts['failed']} failed{dropped}")
-    table.add_row("flooded", f"{totals['flooded_ha']:,.2f} ha of {totals['observed_ha']:,.2f} ha observed")
+    observed = f"{totals['observed_ha']:,.2f} ha observed"
+    table.add_row("flooded", f"{totals['flooded_ha']:,.2f} ha, permanent water included, of {observed}")
+    if record["mapped_pixel_m"] is not None:
+        table.add_row("mapped pixel", pixel_text(record["mapped_pixel_m"]))
     unplaced = f", and {counts['unplaced']} tiles whose place is unknown" if counts["unplaced"] else ""
     table.add_row("not assessed", f"{totals['not_assessed_ha']:,.2f} ha{unplaced}")
     table.add_row("seconds", ", ".join(f"{stage} {seconds:.1f}" for stage, seconds in _stage_seconds(record).items()))

@@ -12,6 +12,7 @@ from tasks.core.layer_records import AnsweredTile, Column, FailedTile, Layer
 from tasks.core.polygons import ground
 from tasks.core.precision import step
 from tasks.core.records import Grid
+from tasks.core.resolution import PIXEL_M
 from tasks.core.uniting import as_multipolygons
 
 FloatArray = npt.NDArray[np.float64]
@@ -97,6 +98,8 @@ def tiles_layer(
         "overlap_m2": np.where(has_answer, seen_by_others_m2(observed, ids, answered, crs), np.nan),
     }
     places = objects([*(footprint(tile.grid) for tile in answered), *(place(tile) for tile in failed)])
+    pixels = np.array([*(tile.grid.width_px * tile.grid.height_px for tile in answered), *unknown])
+    columns[PIXEL_M] = np.sqrt(_known_area_m2(places, crs) / pixels)
     order = np.argsort(ids, kind="stable")
     sorted_columns = {name: values[order] for name, values in columns.items()}
     return Layer(f"tiles{suffix}", "MultiPolygon", crs or None, places[order], sorted_columns)

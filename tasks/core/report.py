@@ -4,7 +4,8 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from tasks.core.product_files import CLOUD
+from tasks.core.product_files import CLOUD, WATER
+from tasks.core.resolution import pixel_text
 from tasks.core.run_record import (
     M2_PER_HECTARE,
     RunRecord,
@@ -21,8 +22,8 @@ __all__ = ["RunRecord", "TileRow", "file_hashes", "markdown", "run_record", "til
 TEXT_CHARACTERS = 500
 NO_FIGURE = "\N{EN DASH}"  # of a tile without an answer: 0 would say that it was looked at
 AGAIN = (
-    "When the frames are mended, `flood-extent run DATASET --only-failed PRODUCT`, with this product's folder, does just "
-    "these tiles again and completes the product; in the dashboard, a run with `only_failed_of` does."
+    "When the frames are mended, `flood-extent run DATASET --only-failed PRODUCT`, with this product's folder, does "
+    "just these tiles again and completes the product; in the dashboard, a run with `only_failed_of` does."
 )
 SPECIAL = re.compile(r"([\\`*_{}\[\]|#~!])")
 ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
@@ -76,13 +77,14 @@ def _summary(record: RunRecord) -> list[str]:
         ("Flooded", _ha(area["flooded_ha"])),
         ("Observed", _ha(area["observed_ha"])),
         ("Not assessed", _ha(area["not_assessed_ha"])),
+        ("Mapped pixel", pixel_text(record["mapped_pixel_m"]) or "none"),
         ("Tiles answered", f"{counts['done']:,} of {counts['tiles']:,}"),
         ("Tiles failed", f"{counts['failed']:,}"),
         ("Started (UTC)", record["started"]),
         ("Finished (UTC)", record["finished"]),
         ("Flow run", record["flow_run_id"]),
     ]
-    return [*_table(("", ""), rows), "", f"No flood and no answer are different things. {CLOUD}"]
+    return [*_table(("", ""), rows), "", f"No flood and no answer are different things. {CLOUD} {WATER}"]
 
 
 def _not_assessed(record: RunRecord) -> list[str]:

@@ -36,9 +36,9 @@ ANGLES = str.maketrans({"<": "\u2039", ">": "\u203a"})
 FIRST_STATES = ("failed", DROPPED)
 CONSOLE = "https://console.aws.amazon.com/s3"
 LEGEND = (
-    "Blue within a yellow line: **flood**. Violet hatching: **not assessed**; there, no flood on the map means "
-    "nothing. Blank ground was not looked at. To see more of it, open the image in a new tab, or `overview.png` of "
-    "the product."
+    "Blue within a yellow line: **flood**, permanent water included. Violet hatching: **not assessed**; there, no "
+    "flood on the map means nothing. Blank ground was not looked at. To see more, open the image in a new tab, or "
+    "`overview.png` of the product."
 )
 GEOPACKAGE_WORDS = "all layers in one file, for GIS programs"
 FILES = {

@@ -23,6 +23,7 @@ from tasks.core.layers import content_hash
 from tasks.core.ledger import DROPPED, Account
 from tasks.core.product_files import split_name
 from tasks.core.redaction import redact
+from tasks.core.resolution import mapped_pixel_m
 
 M2_PER_HECTARE = 10_000
 PACKAGES = ("flood-extent", "prefect", "numpy", "opencv-python-headless", "rasterio", "shapely", "pyproj", "pyogrio")
@@ -74,7 +75,8 @@ class RunRecord(TypedDict):
     ``content_hash`` is ``layers.content_hash``; ``files`` are SHA-256 of the product's other files by relative path;
     ``endpoint`` holds kind, name, model, created, in_service, deleted and what else is known of its life, or None
     where no endpoint was needed; ``model_identity`` is what the answers depend on besides the frames and settings;
-    ``review`` is what a person decided, or None where nobody was asked. A run without a product has no content hash.
+    ``review`` is what a person decided, or None where nobody was asked; ``mapped_pixel_m`` the side of the smallest and
+    of the largest mapped pixel, metres on the ground. A run without a product has neither pixel nor content hash.
     """
 
     dataset: str
@@ -87,6 +89,7 @@ class RunRecord(TypedDict):
     parameters: dict[str, Any]
     counts: Counts
     totals: Totals
+    mapped_pixel_m: tuple[float, float] | None
     warnings: list[str]
     tiles: list[TileRow]
     endpoint: dict[str, Any] | None
@@ -140,6 +143,7 @@ def run_record(
         "parameters": dict(parameters),
         "counts": _counts(tiles, layers),
         "totals": totals(layers),
+        "mapped_pixel_m": mapped_pixel_m(layers),
         "warnings": list(warnings),
         "tiles": tiles,
         "endpoint": None if endpoint is None else dict(endpoint),

@@ -20,7 +20,18 @@ COLUMNS = {
     "flood_extent_by_tile": ["flood_id", "tile", "area_m2"],
     "area_observed": ["area_m2"],
     "not_assessed": ["tile", "stage", "error", "observed_elsewhere", "area_m2"],
-    "tiles": ["tile", "state", "stage", "seconds", "error", "flood_m2", "observed_m2", "pad_px", "overlap_m2"],
+    "tiles": [
+        "tile",
+        "state",
+        "stage",
+        "seconds",
+        "error",
+        "flood_m2",
+        "observed_m2",
+        "pad_px",
+        "overlap_m2",
+        "pixel_m",
+    ],
 }
 
 

@@ -107,7 +107,7 @@ def test_the_geopackage_holds_every_layer_in_order(tmp_path: Path) -> None:
 
 
 def test_what_is_not_known_is_null(tmp_path: Path) -> None:
-    """A failed tile has no figures, and one whose place is unknown no area: GIS programs must not add up zeros."""
+    """A failed tile has no figures, one of unknown place no area, and each layer states what it cannot tell."""
     grid = Grid(10, 10, (1.0, 0.0, 500_000.0, 0.0, -1.0, 6_000_000.0), CRS)
     extent = extract(np.ones((10, 10), np.uint8), np.ones((10, 10), bool), grid, [1])
     answered = AnsweredTile("a.jp2", grid, extent, 1.0)
@@ -115,8 +115,11 @@ def test_what_is_not_known_is_null(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "flood_extent.gpkg") as database:
         rows = database.execute("select flood_m2, observed_m2, pad_px, overlap_m2 from tiles order by tile").fetchall()
         lost = database.execute("select area_m2, observed_elsewhere from not_assessed").fetchall()
+        about = dict(database.execute("select table_name, description from gpkg_contents").fetchall())
     assert rows[0] == (pytest.approx(100, rel=1e-2), pytest.approx(100, rel=1e-2), 0, 0.0)
     assert [*rows[1:], *lost] == [(None, None, None, None), (None, None)]
+    assert "Permanent water is not told apart from flood" in about["flood_extent"]
+    assert about["area_observed"].endswith("Mapped with pixels of 1 m.")
 
 
 def test_gis_programs_show_what_a_layer_means(tmp_path: Path) -> None:

@@ -204,6 +204,8 @@ def test_the_report_says_the_essentials_first() -> None:
     assert "0.25 ha flooded" in head
     assert "1 of 2 tiles were answered, 1 failed" in head
     assert "under cloud" in head
+    assert "Permanent water is not told apart from flood" in head
+    assert "| Mapped pixel | 1 m |" in head
     assert "no known place" in text
 
 
