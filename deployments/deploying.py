@@ -81,10 +81,9 @@ def _restore(client: SyncPrefectClient, name: str, before: DeploymentResponse) -
     deployment = client.read_deployment_by_name(name)
     parameters = {**before.parameters, **deployment.parameters}
     client.update_deployment(deployment.id, DeploymentUpdate(parameters=parameters))
-    if not before.schedules:
-        return
     for schedule in deployment.schedules:
         client.delete_deployment_schedule(deployment.id, schedule.id)
     fields = [{field: getattr(schedule, field) for field in SCHEDULE} for schedule in before.schedules]
     again = [DeploymentScheduleCreate.model_validate(one) for one in fields]
-    client.create_deployment_schedules(deployment.id, again)
+    if again:
+        client.create_deployment_schedules(deployment.id, again)

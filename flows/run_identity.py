@@ -8,10 +8,9 @@ from prefect.client.schemas.objects import FlowRun
 from prefect.context import FlowRunContext
 
 from flows.liveness import tell_where
+from flows.made_up_names import is_made_up
 from tasks.artifacts import offer
 
-# What Prefect and its pages call a run that nobody has named: charcoal-cassowary, Handcrafted-Pomsky, rho6-gem-fringe.
-MADE_UP = re.compile(r"[a-z]+-[a-z]+|[A-Z][a-z]+-[A-Z][a-z]+|[a-z]+\d*-[a-z]+-[a-z]+")
 OURS = re.compile(r".+ · [\d,]+( of [\d,]+)? tiles?")
 
 
@@ -20,7 +19,7 @@ def begin(words: str) -> None:
 
     def tell(client: SyncPrefectClient, run: FlowRun) -> None:
         tell_where(client, run.id)
-        if MADE_UP.fullmatch(run.name):
+        if is_made_up(run.name):
             client.update_flow_run(run.id, name=words)
 
     _tell(tell)
@@ -38,7 +37,7 @@ def name(words: str, tags: set[str]) -> None:
 
 def may_rename(now: str, words: str) -> bool:
     """Whether a name was made up by Prefect, or given by an earlier attempt or the beginning of this one."""
-    return bool(MADE_UP.fullmatch(now) or OURS.fullmatch(now) or words.startswith(now))
+    return bool(is_made_up(now) or OURS.fullmatch(now) or words.startswith(now))
 
 
 def _tell(what: Callable[[SyncPrefectClient, FlowRun], object]) -> None:

@@ -1,5 +1,6 @@
 """What a person sees of a run in the terminal: a progress bar a stage or plain lines, and the closing tables."""
 
+import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -20,6 +21,8 @@ if TYPE_CHECKING:  # what is behind them takes long to import
 
 FAILURES_SHOWN = 20
 M2_PER_HECTARE = 10_000
+SAGEMAKER = "sagemaker"
+GEOPACKAGE = "flood_extent.gpkg"  # product_files has it, too, and imports GDAL
 VERDICT_COLOURS = {"ok": "green", "problem": "red", "unknown": "yellow"}
 
 
@@ -78,20 +81,37 @@ class Watcher:
 
 
 def show_product(console: Console, record: Mapping[str, Any], product: str) -> None:
-    """The closing table: tiles, hectares, seconds a stage, where the product lies; then what failed."""
+    """The closing table: state, tiles, hectares, seconds a stage, what to open; then what failed, and how to go on."""
+    from tasks.core.resolution import pixel_text  # noqa: PLC0415 - GEOS behind it; after a run it is loaded
+
     counts, totals = record["counts"], record["totals"]
     table = Table(show_header=False)
+    table.add_row("state", escape(record["state"]))
     dropped = f", {counts['dropped']} dropped" if counts["dropped"] else ""
     table.add_row("tiles", f"{counts['done']} done, {counts['failed']} failed{dropped}")
-    table.add_row("flooded", f"{totals['flooded_ha']:,.2f} ha of {totals['observed_ha']:,.2f} ha observed")
+    observed = f"{totals['observed_ha']:,.2f} ha observed"
+    table.add_row("flooded", f"{totals['flooded_ha']:,.2f} ha, permanent water included, of {observed}")
+    if record["mapped_pixel_m"] is not None:
+        table.add_row("mapped pixel", pixel_text(record["mapped_pixel_m"]))
     unplaced = f", and {counts['unplaced']} tiles whose place is unknown" if counts["unplaced"] else ""
     table.add_row("not assessed", f"{totals['not_assessed_ha']:,.2f} ha{unplaced}")
     table.add_row("seconds", ", ".join(f"{stage} {seconds:.1f}" for stage, seconds in _stage_seconds(record).items()))
     if words := _endpoint_words(record["endpoint"] or {}):
         table.add_row("endpoint", escape(words))
     table.add_row("product", escape(product))
+    table.add_row("to open", f"{GEOPACKAGE} in a GIS, overview.png, report.md")
     console.print(table)
     show_failures(console, [(tile["tile"], tile["error"]) for tile in record["tiles"] if tile["error"]])
+    if counts["failed"]:
+        console.print(f"when they are mended: {escape(_again(record, product))}", soft_wrap=True, highlight=False)
+
+
+def _again(record: Mapping[str, Any], product: str) -> str:
+    """The command that completes a product; what costs money must be asked for once more."""
+    words = ["flood-extent", "run", record["dataset"], "--only-failed", product]
+    if record["parameters"].get("endpoint") == SAGEMAKER:
+        words += ["--endpoint", SAGEMAKER, "--training-job", record["parameters"]["training_job"]]
+    return shlex.join(words)
 
 
 def _endpoint_words(endpoint: Mapping[str, Any]) -> str:

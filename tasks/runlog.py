@@ -2,11 +2,13 @@
 
 import logging
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import TextIOWrapper
 from pathlib import Path
 
+from tasks.core.explanations import CAUSE
 from tasks.core.terminal_text import safe_text
 from tasks.services import storage
 from tasks.services.temp_folders import temp_folder
@@ -14,6 +16,8 @@ from tasks.services.temp_folders import temp_folder
 # Prefect gives a task's lines the name of its run, which carries stage and tile; the flow's own have none.
 FORMAT, NO_TASK = "%(asctime)s %(levelname)-7s %(task_run_name)s: %(message)s", {"task_run_name": "flood-extent"}
 LOGGERS = ("prefect.flow_runs", "prefect.task_runs")
+# Prefect 3.8 (task_engine.py) puts the state's message into it as Python would write it, with its line breaks as "\\n".
+FAILURE = re.compile(r"Finished in state \w+(?=\()")
 
 
 class Redacting(logging.Filter):
@@ -24,6 +28,17 @@ class Redacting(logging.Filter):
         record.msg, record.args = safe_text(record.getMessage()), ()
         if record.exc_info and record.exc_info[1] is not None:
             record.exc_text = safe_text(logging.Formatter().formatException(record.exc_info))
+        return True
+
+
+class Brief(logging.Filter):
+    """Takes the message out of Prefect's line on a task run's failure: it stands in the task's own line, readable."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Change the record; it is always logged."""
+        failure = FAILURE.match(str(record.msg))
+        if failure is not None and CAUSE in str(record.msg):
+            record.msg, record.args = failure[0], ()
         return True
 
 
@@ -68,14 +83,16 @@ def log_file(directory: str, prefix: str, run: str) -> Iterator[str]:
 def _copying_to(path: Path) -> Iterator[None]:
     handler = _UnfollowedFile(path, encoding="utf-8")
     handler.setFormatter(logging.Formatter(FORMAT, defaults=NO_TASK))
-    loggers, redacting = [logging.getLogger(name) for name in LOGGERS], Redacting()
+    loggers, filters = [logging.getLogger(name) for name in LOGGERS], (Brief(), Redacting())
     for logger in loggers:
-        logger.addFilter(redacting)
         logger.addHandler(handler)
+        for one in filters:
+            logger.addFilter(one)
     try:
         yield
     finally:
         for logger in loggers:
             logger.removeHandler(handler)
-            logger.removeFilter(redacting)
+            for one in filters:
+                logger.removeFilter(one)
         handler.close()

@@ -1,5 +1,6 @@
 """What all tests share."""
 
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -13,6 +14,10 @@ from infra.sandbox.client import Sandbox
 # A loaded machine is not a fault: time is measured by the benchmarks, never asserted by tests.
 settings.register_profile("flood-extent", deadline=None)
 settings.load_profile("flood-extent")
+
+# A suite in the background of a script is told to ignore Ctrl-C, and so are all that it starts: tests send it to them.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

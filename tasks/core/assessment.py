@@ -12,6 +12,7 @@ from tasks.core.layer_records import AnsweredTile, Column, FailedTile, Layer
 from tasks.core.polygons import ground
 from tasks.core.precision import step
 from tasks.core.records import Grid
+from tasks.core.resolution import PIXEL_M
 from tasks.core.uniting import as_multipolygons
 
 FloatArray = npt.NDArray[np.float64]
@@ -37,7 +38,10 @@ def observed_layer(observed: ObjectArray, crs: str, suffix: str) -> Layer:
 
 
 def not_assessed_layer(answered: Sequence[AnsweredTile], failed: Sequence[FailedTile], crs: str, suffix: str) -> Layer:
-    """One feature a failed tile, and one a tile with flood under cloud where that does not count as flood."""
+    """One feature a failed tile, and one a tile with flood under cloud where that does not count as flood.
+
+    A tile whose place is not known has neither area nor ``observed_elsewhere``: NaN, which files hold as NULL.
+    """
     rows = [(tile.id, tile.stage, tile.error, place(tile)) for tile in failed]
     rows += [
         (tile.id, LAST_STAGE, UNDER_CLOUD, tile.extent.unassessed)
@@ -46,12 +50,12 @@ def not_assessed_layer(answered: Sequence[AnsweredTile], failed: Sequence[Failed
     ]
     rows.sort(key=lambda row: row[:2])
     tiles, stages, errors, areas = (objects([row[term] for row in rows]) for term in range(4))
-    areas_m2, seen_m2 = ellipsoidal_area_m2(areas, crs), seen_by_others_m2(areas, tiles, answered, crs)
+    areas_m2, seen_m2 = _known_area_m2(areas, crs), seen_by_others_m2(areas, tiles, answered, crs)
     columns: dict[str, Column] = {
         "tile": tiles,
         "stage": stages,
         "error": errors,
-        "observed_elsewhere": np.minimum(1.0, seen_m2 / np.where(areas_m2 > 0, areas_m2, 1.0)),
+        "observed_elsewhere": np.minimum(1.0, seen_m2 / np.where(areas_m2 == 0, 1.0, areas_m2)),
         "area_m2": areas_m2,
     }
     return Layer(f"not_assessed{suffix}", "MultiPolygon", crs or None, areas, columns)
@@ -66,6 +70,8 @@ def tiles_layer(
 ) -> Layer:
     """A row for every tile, sorted by id; without geometry where its place is not known.
 
+    No answer is not "nothing": areas of failed tiles are NaN and their ``pad_px`` masked, which files hold as NULL.
+
     Args:
         answered: Tiles with an answer.
         failed: Tiles without one.
@@ -76,19 +82,24 @@ def tiles_layer(
     everyone: list[AnsweredTile | FailedTile] = [*answered, *failed]
     ids = objects([tile.id for tile in everyone])
     observed = objects([*(tile.extent.observed for tile in answered), *(None for _ in failed)])
-    zeros = np.zeros(len(failed))
+    unknown = np.full(len(failed), np.nan)
+    has_answer = np.arange(len(everyone)) < len(answered)
     columns: dict[str, Column] = {
         "tile": ids,
         "state": objects([*(DONE for _ in answered), *(tile.state for tile in failed)]),
         "stage": objects([*(LAST_STAGE for _ in answered), *(tile.stage for tile in failed)]),
         "seconds": np.array([tile.seconds for tile in everyone], np.float64),
         "error": objects([*("" for _ in answered), *(tile.error for tile in failed)]),
-        "flood_m2": np.concatenate([flood_m2, zeros]),
-        "observed_m2": ellipsoidal_area_m2(observed, crs),
-        "pad_px": np.array([*(tile.extent.removed_px for tile in answered), *(0 for _ in failed)], np.int64),
-        "overlap_m2": seen_by_others_m2(observed, ids, answered, crs),
+        "flood_m2": np.concatenate([flood_m2, unknown]),
+        "observed_m2": _known_area_m2(observed, crs),
+        "pad_px": np.ma.masked_array(
+            np.array([*(tile.extent.removed_px for tile in answered), *(0 for _ in failed)], np.int64), ~has_answer
+        ),
+        "overlap_m2": np.where(has_answer, seen_by_others_m2(observed, ids, answered, crs), np.nan),
     }
     places = objects([*(footprint(tile.grid) for tile in answered), *(place(tile) for tile in failed)])
+    pixels = np.array([*(tile.grid.width_px * tile.grid.height_px for tile in answered), *unknown])
+    columns[PIXEL_M] = np.sqrt(_known_area_m2(places, crs) / pixels)
     order = np.argsort(ids, kind="stable")
     sorted_columns = {name: values[order] for name, values in columns.items()}
     return Layer(f"tiles{suffix}", "MultiPolygon", crs or None, places[order], sorted_columns)
@@ -113,6 +124,11 @@ def seen_by_others_m2(areas: ObjectArray, tiles: ObjectArray, answered: Sequence
     shared = as_multipolygons(shapely.intersection(areas[area], observed[other]), step(crs))
     united = objects([shapely.union_all(shared[area == number]) for number in range(len(areas))])
     return ellipsoidal_area_m2(united, crs)
+
+
+def _known_area_m2(areas: ObjectArray, crs: str) -> FloatArray:
+    """Square metres on the ellipsoid; NaN where there is no geometry."""
+    return np.where(shapely.is_missing(areas), np.nan, ellipsoidal_area_m2(areas, crs))
 
 
 def footprint(grid: Grid) -> MultiPolygon:

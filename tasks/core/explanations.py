@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from tasks.core.errors import FloodExtentError
 from tasks.core.redaction import redact
 
+CAUSE = "Technical cause: "
+
 
 def is_unexpected(error: BaseException | None) -> bool:
     """Whether it is none of our own errors, which say themselves what is wrong."""
@@ -28,7 +30,7 @@ def in_plain_words(error: BaseException | None, tile_uri: str, otherwise: str = 
 def explained(error: BaseException) -> str:
     """The technical cause: the kind of the error, and from which others it came, in their own words."""
     kinds = [type(error).__name__, *(f"{type(cause).__name__}: {cause}" for cause in _causes(error))]
-    return str(redact(f"Technical cause: {' <- '.join(' '.join(kind.split()) for kind in kinds)}"))
+    return str(redact(f"{CAUSE}{' <- '.join(' '.join(kind.split()) for kind in kinds)}"))
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

@@ -22,7 +22,8 @@ class Layer:
         geometry_type: ``Polygon`` or ``MultiPolygon``: the one type of all its geometries.
         crs: Of the geometries: ``EPSG:7855`` where it has a code, else WKT2; None only where no tile's CRS is known.
         geometries: Object array of shapely geometries; None where a place is not known.
-        columns: Column name to values: int64, float64, or object holding str. The unit is in the name.
+        columns: Column name to values: int64, float64, or object holding str. The unit is in the name. What is not
+            known is NaN, masked (int64) or None, and NULL in files.
     """
 
     name: str

@@ -10,8 +10,9 @@ import shapely
 from tasks.core.layer_records import Layer
 from tasks.core.map_frame import SUBPIXEL_BITS, MapFrame
 from tasks.core.map_page import PAPER, Colour, Picture, Sign, ascii_text, page
-from tasks.core.product_files import split_name
+from tasks.core.product_files import WATER, split_name
 from tasks.core.records import Grid
+from tasks.core.resolution import mapped_pixel_m, pixel_text
 
 Mask = npt.NDArray[np.bool_]
 
@@ -79,7 +80,12 @@ def _crs_name(crs: str) -> str:
 
 
 def _notes(groups: dict[str, dict[str, Layer]], suffix: str) -> list[str]:
-    notes = ["Blank ground outside the tiles was not looked at. What was observed may include ground under cloud."]
+    notes = [
+        "Blank ground outside the tiles was not looked at. What was observed may include ground under cloud.",
+        WATER,
+    ]
+    pixel = pixel_text(mapped_pixel_m([group["tiles"] for group in groups.values()]))
+    notes += [f"Mapped with pixels of {pixel}."] if pixel else []
     others = [_crs_name(str(group["tiles"].crs)) for one, group in groups.items() if one != suffix]
     if others:
         notes.append(f"This map shows one CRS of {len(groups)}; tiles in {', '.join(others)} are not on it.")
@@ -188,7 +194,7 @@ def _lines(
 
 def _legend() -> list[Sign]:
     return [
-        Sign("flood", _flood_sign),
+        Sign("flood, permanent water included", _flood_sign),
         Sign("not assessed", lambda swatch: _hatch(swatch, np.ones(swatch.shape[:2], dtype=bool))),
         Sign("imagery (NRG): vegetation red, water dark", _imagery_sign),
     ]

@@ -12,6 +12,7 @@ import pyogrio
 
 from tasks.core.assessment import DONE
 from tasks.core.layer_records import Layer
+from tasks.core.resolution import mapped_pixel_m, pixel_text
 from tasks.core.shapefiles import LIMIT_BYTES, tile_stems, write_shapefile
 from tasks.core.vector_files import gdal_options, incomplete, write_vector
 
@@ -20,6 +21,7 @@ CLOUD = (
     "Plain cloud has no label of its own: what counts as observed may include ground under cloud, "
     "where a flood would not have been seen."
 )
+WATER = "Permanent water is not told apart from flood."
 
 
 class About(NamedTuple):
@@ -33,11 +35,12 @@ class About(NamedTuple):
 LAYERS = {
     "flood_extent_by_tile": About(
         "Flood extent by tile",
-        "The joined flood extent cut back to the valid area of each tile; flood_id is that of the layer flood_extent.",
+        "The joined flood extent cut back to the valid area of each tile; flood_id is that of the layer flood_extent. "
+        f"{WATER}",
     ),
     "flood_extent": About(
         "Flood extent",
-        "Flooded ground, joined across tile edges; area_m2 is on the ellipsoid. "
+        f"Flooded ground, joined across tile edges; area_m2 is on the ellipsoid. {WATER} "
         "Beside the polygons no flood was found only inside area_observed.",
     ),
     "area_observed": About("Area observed", f"Ground that the model answered for. {CLOUD}"),
@@ -46,7 +49,11 @@ LAYERS = {
         "Ground without an answer: tiles that failed or were dropped, and labels left out as flood with cloud. "
         "observed_elsewhere is the share (0 to 1) that an overlapping tile saw.",
     ),
-    "tiles": About("Tiles", "Every tile with its state; without geometry where its place is not known."),
+    "tiles": About(
+        "Tiles",
+        "Every tile with its state; without geometry where its place is not known. pixel_m is the side of its mapped "
+        "pixels on the ground.",
+    ),
 }
 SHAPEFILES = ("flood_extent", "area_observed", "not_assessed")
 FIXED = {"OGR_CURRENT_DATE": "2000-01-01T00:00:00Z", "OGR_SQLITE_SYNCHRONOUS": "OFF"}
@@ -84,20 +91,22 @@ def write_layers(
 def write_geopackage(layers: Sequence[Layer], path: Path, *, title: str) -> None:
     """Write all layers, empty ones too, into one new GeoPackage."""
     path.unlink(missing_ok=True)
+    pixel = pixel_text(mapped_pixel_m(layers))
     for number, layer in enumerate(layers):
         # The metadata is of the whole file: written once, with the first layer.
         about = {} if number else {"dataset_metadata": {"TITLE": title, "DESCRIPTION": CLOUD}}
-        write_vector(layer, path, driver="GPKG", append=number > 0, layer_options=_shown_as(layer), **about)
+        write_vector(layer, path, driver="GPKG", append=number > 0, layer_options=_shown_as(layer, pixel), **about)
     for layer in layers:
         if pyogrio.read_info(path, layer=layer.name, force_feature_count=True)["features"] != len(layer):
             raise incomplete(path)
 
 
-def _shown_as(layer: Layer) -> dict[str, str]:
+def _shown_as(layer: Layer, pixel: str) -> dict[str, str]:
     base, suffix = split_name(layer.name)
     about = LAYERS.get(base, About(layer.name, ""))
     in_crs = f" ({suffix.strip('_')})" if suffix else ""
-    return {"IDENTIFIER": about.title + in_crs, "DESCRIPTION": about.description, "SPATIAL_INDEX": "YES"}
+    fine = f" Mapped with pixels of {pixel}." if pixel else ""
+    return {"IDENTIFIER": about.title + in_crs, "DESCRIPTION": about.description + fine, "SPATIAL_INDEX": "YES"}
 
 
 def split_name(name: str) -> tuple[str, str]:

@@ -4,12 +4,27 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from tasks.core.product_files import CLOUD
-from tasks.core.run_record import RunRecord, TileRow, file_hashes, run_record, tile_rows, to_json, totals
+from tasks.core.product_files import CLOUD, WATER
+from tasks.core.resolution import pixel_text
+from tasks.core.run_record import (
+    M2_PER_HECTARE,
+    RunRecord,
+    TileRow,
+    file_hashes,
+    run_record,
+    tile_rows,
+    to_json,
+    totals,
+)
 
 __all__ = ["RunRecord", "TileRow", "file_hashes", "markdown", "run_record", "tile_rows", "to_json", "totals"]
 
 TEXT_CHARACTERS = 500
+NO_FIGURE = "\N{EN DASH}"  # of a tile without an answer: 0 would say that it was looked at
+AGAIN = (
+    "When the frames are mended, `flood-extent run DATASET --only-failed PRODUCT`, with this product's folder, does "
+    "just these tiles again and completes the product; in the dashboard, a run with `only_failed_of` does."
+)
 SPECIAL = re.compile(r"([\\`*_{}\[\]|#~!])")
 ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 
@@ -62,13 +77,14 @@ def _summary(record: RunRecord) -> list[str]:
         ("Flooded", _ha(area["flooded_ha"])),
         ("Observed", _ha(area["observed_ha"])),
         ("Not assessed", _ha(area["not_assessed_ha"])),
+        ("Mapped pixel", pixel_text(record["mapped_pixel_m"]) or "none"),
         ("Tiles answered", f"{counts['done']:,} of {counts['tiles']:,}"),
         ("Tiles failed", f"{counts['failed']:,}"),
         ("Started (UTC)", record["started"]),
         ("Finished (UTC)", record["finished"]),
         ("Flow run", record["flow_run_id"]),
     ]
-    return [*_table(("", ""), rows), "", f"No flood and no answer are different things. {CLOUD}"]
+    return [*_table(("", ""), rows), "", f"No flood and no answer are different things. {CLOUD} {WATER}"]
 
 
 def _not_assessed(record: RunRecord) -> list[str]:
@@ -81,6 +97,8 @@ def _not_assessed(record: RunRecord) -> list[str]:
     if unplaced:
         have = "tile has" if unplaced == 1 else "tiles have"
         lines.append(f"{unplaced:,} unanswered {have} no known place: that ground is in no figure and on no map.")
+    if record["counts"]["failed"]:
+        lines.append(AGAIN)
     rows = [(tile["tile"], tile["stage"], tile["error"]) for tile in failed]
     return [*lines, "", *_table(("tile", "left in", "why"), rows)] if rows else lines
 
@@ -98,16 +116,20 @@ def _tiles(tiles: Sequence[TileRow]) -> list[str]:
 
 def _tile_cells(tile: TileRow) -> tuple[object, ...]:
     remembered = f" (remembered: {', '.join(tile['cached'])})" if tile["cached"] else ""
-    areas = (f"{tile['flood_m2'] / 10_000:,.2f}", f"{tile['observed_m2'] / 10_000:,.2f}")
+    areas = (_hectares(tile["flood_m2"]), _hectares(tile["observed_m2"]))
     return (
         tile["tile"],
         tile["state"],
         tile["stage"] + remembered,
         f"{tile['seconds']:.2f}",
         *areas,
-        f"{tile['pad_px']:,}",
+        NO_FIGURE if tile["pad_px"] is None else f"{tile['pad_px']:,}",
         tile["error"] or "",
     )
+
+
+def _hectares(area_m2: float | None) -> str:
+    return NO_FIGURE if area_m2 is None else f"{area_m2 / M2_PER_HECTARE:,.2f}"
 
 
 def _seconds(tiles: Sequence[TileRow]) -> list[str]:

@@ -36,9 +36,9 @@ ANGLES = str.maketrans({"<": "\u2039", ">": "\u203a"})
 FIRST_STATES = ("failed", DROPPED)
 CONSOLE = "https://console.aws.amazon.com/s3"
 LEGEND = (
-    "Blue within a yellow line: **flood**. Violet hatching: **not assessed**; there, no flood on the map means "
-    "nothing. Blank ground was not looked at. To see more of it, open the image in a new tab, or `overview.png` of "
-    "the product."
+    "Blue within a yellow line: **flood**, permanent water included. Violet hatching: **not assessed**; there, no "
+    "flood on the map means nothing. Blank ground was not looked at. To see more, open the image in a new tab, or "
+    "`overview.png` of the product."
 )
 GEOPACKAGE_WORDS = "all layers in one file, for GIS programs"
 FILES = {
@@ -117,7 +117,7 @@ def _cells(row: TileRow) -> dict[str, Any]:
         "state": row["state"],
         "failed in": row["stage"] if row["state"] == "failed" else "",
         # No answer is not "no flood": no figure.
-        "flooded ha": _rounded(row["flood_m2"] / M2_PER_HECTARE, 2) if done else None,
+        "flooded ha": _hectares(row["flood_m2"]) if done else None,
         "error": cell(_without_place(row["error"] or "", row["tile"])),
         "seconds": _rounded(row["seconds"], 1),
         "padding removed px": row["pad_px"] if done else None,
@@ -129,6 +129,10 @@ def _without_place(error: str, tile: str) -> str:
     """An error without the image's address in front of it: the tile stands in the same row."""
     place, found, rest = error.partition(f"{tile}: ")
     return rest if found and not re.search(r"\s", place) else error
+
+
+def _hectares(area_m2: float | None) -> float | None:
+    return None if area_m2 is None else _rounded(area_m2 / M2_PER_HECTARE, 2)
 
 
 def _rounded(value: float, digits: int) -> float | None:

@@ -23,6 +23,7 @@ from tasks.core.layers import content_hash
 from tasks.core.ledger import DROPPED, Account
 from tasks.core.product_files import split_name
 from tasks.core.redaction import redact
+from tasks.core.resolution import mapped_pixel_m
 from tasks.core.seals import BLANK, RECORD_SEAL, seal_record
 
 M2_PER_HECTARE = 10_000
@@ -33,7 +34,8 @@ class TileRow(TypedDict):
     """One tile.
 
     ``seconds_by_stage`` is 0 for a stage whose answer was remembered, and such stages are in ``cached``. ``pad_px`` are
-    pixels that the model called flood and that lie in padding. ``error`` is None where ``state`` is ``done``.
+    pixels that the model called flood and that lie in padding. ``error`` is None where ``state`` is ``done``; else the
+    areas and ``pad_px`` are, for no answer is not "nothing".
     """
 
     tile: str
@@ -43,10 +45,10 @@ class TileRow(TypedDict):
     seconds_by_stage: dict[str, float]
     cached: list[str]
     error: str | None
-    flood_m2: float
-    observed_m2: float
-    overlap_m2: float
-    pad_px: int
+    flood_m2: float | None
+    observed_m2: float | None
+    overlap_m2: float | None
+    pad_px: int | None
     warnings: list[str]
 
 
@@ -74,7 +76,8 @@ class RunRecord(TypedDict):
     ``content_hash`` is ``layers.content_hash``; ``files`` are SHA-256 by relative path of the product's other files but
     its zip; ``endpoint`` holds kind, name, model, created, in_service, deleted and what else is known of its life, or
     None where no endpoint was needed; ``model_identity`` is what the answers depend on besides the frames and settings;
-    ``review`` is what a person decided, or None where nobody was asked. A run without a product has no content hash.
+    ``review`` is what a person decided, or None where nobody was asked; ``mapped_pixel_m`` the side of the smallest and
+    of the largest mapped pixel, metres on the ground. A run without a product has neither pixel nor content hash.
     ``record_hash`` is the SHA-256 of the file itself with 64 zeros in this place (``core.seals``).
     """
 
@@ -88,6 +91,7 @@ class RunRecord(TypedDict):
     parameters: dict[str, Any]
     counts: Counts
     totals: Totals
+    mapped_pixel_m: tuple[float, float] | None
     warnings: list[str]
     tiles: list[TileRow]
     endpoint: dict[str, Any] | None
@@ -142,6 +146,7 @@ def run_record(
         "parameters": dict(parameters),
         "counts": _counts(tiles, layers),
         "totals": totals(layers),
+        "mapped_pixel_m": mapped_pixel_m(layers),
         "warnings": list(warnings),
         "tiles": tiles,
         "endpoint": None if endpoint is None else dict(endpoint),
@@ -187,17 +192,21 @@ def _tile_row(account: Account, measured: Mapping[str, Any]) -> TileRow:
         "seconds_by_stage": {stage: round(seconds, 3) for stage, seconds in account.seconds.items()},
         "cached": list(account.cached),
         "error": account.error,
-        "flood_m2": round(float(measured.get("flood_m2", 0.0)), 2),
-        "observed_m2": round(float(measured.get("observed_m2", 0.0)), 2),
-        "overlap_m2": round(float(measured.get("overlap_m2", 0.0)), 2),
-        "pad_px": int(measured.get("pad_px", 0)),
+        "flood_m2": _known(measured.get("flood_m2")),
+        "observed_m2": _known(measured.get("observed_m2")),
+        "overlap_m2": _known(measured.get("overlap_m2")),
+        "pad_px": measured.get("pad_px"),
         "warnings": list(account.warnings),
     }
 
 
+def _known(area_m2: float | None) -> float | None:
+    return None if area_m2 is None or math.isnan(area_m2) else round(area_m2, 2)
+
+
 def _rows(layer: Layer) -> list[tuple[str, dict[str, Any]]]:
     names = list(layer.columns)
-    values = zip(*layer.columns.values(), strict=True)
+    values = zip(*(column.tolist() for column in layer.columns.values()), strict=True)
     rows = [dict(zip(names, row, strict=True)) for row in values]
     return [(str(row["tile"]), row) for row in rows]
 

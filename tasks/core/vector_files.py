@@ -47,6 +47,7 @@ def write_vector(layer: Layer, path: Path, *, driver: str, **options: Any) -> No
             shapely.to_wkb(layer.geometries) if len(layer) else np.empty(0, dtype=object),
             [encodable(values) for values in layer.columns.values()],
             list(layer.columns),
+            field_mask=[np.ma.getmaskarray(values) for values in layer.columns.values()],
             layer=layer.name,
             driver=driver,
             geometry_type=layer.geometry_type,

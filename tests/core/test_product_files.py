@@ -18,7 +18,10 @@ from pyogrio import raw
 from shapely import MultiPolygon, Polygon, box
 
 from tasks.core import product_files, shapefiles
-from tasks.core.layer_records import Layer
+from tasks.core.extraction import extract
+from tasks.core.layer_records import AnsweredTile, FailedTile, Layer
+from tasks.core.layers import assemble
+from tasks.core.records import Grid
 
 CRS = "EPSG:7855"
 # Counterclockwise outer ring, clockwise hole: the wrong way round for a shapefile.
@@ -101,6 +104,22 @@ def test_the_geopackage_holds_every_layer_in_order(tmp_path: Path) -> None:
         for read, written in zip(values, layer.columns.values(), strict=True):
             assert read.dtype == written.dtype
             assert read.tolist() == written.tolist()
+
+
+def test_what_is_not_known_is_null(tmp_path: Path) -> None:
+    """A failed tile has no figures, one of unknown place no area, and each layer states what it cannot tell."""
+    grid = Grid(10, 10, (1.0, 0.0, 500_000.0, 0.0, -1.0, 6_000_000.0), CRS)
+    extent = extract(np.ones((10, 10), np.uint8), np.ones((10, 10), bool), grid, [1])
+    answered = AnsweredTile("a.jp2", grid, extent, 1.0)
+    product_files.write_layers(assemble([answered], [FailedTile("bad.jp2", "prepare", "?", 0.0)], 0.0), tmp_path)
+    with sqlite3.connect(tmp_path / "flood_extent.gpkg") as database:
+        rows = database.execute("select flood_m2, observed_m2, pad_px, overlap_m2 from tiles order by tile").fetchall()
+        lost = database.execute("select area_m2, observed_elsewhere from not_assessed").fetchall()
+        about = dict(database.execute("select table_name, description from gpkg_contents").fetchall())
+    assert rows[0] == (pytest.approx(100, rel=1e-2), pytest.approx(100, rel=1e-2), 0, 0.0)
+    assert [*rows[1:], *lost] == [(None, None, None, None), (None, None)]
+    assert "Permanent water is not told apart from flood" in about["flood_extent"]
+    assert about["area_observed"].endswith("Mapped with pixels of 1 m.")
 
 
 def test_gis_programs_show_what_a_layer_means(tmp_path: Path) -> None:
@@ -286,7 +305,10 @@ import numpy as np, shapely
 from pathlib import Path
 from tasks.core import product_files, shapefiles
 from tasks.core.errors import StorageFull
-from tasks.core.layer_records import Layer
+from tasks.core.extraction import extract
+from tasks.core.layer_records import AnsweredTile, FailedTile, Layer
+from tasks.core.layers import assemble
+from tasks.core.records import Grid
 geometries = shapely.box(*[np.arange(20_000.0)] * 2, *[np.arange(20_000.0) + 1] * 2)
 layer = Layer("flood_extent", "Polygon", "EPSG:7855", geometries, {"flood_id": np.arange(20_000)})
 try:

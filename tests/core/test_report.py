@@ -67,8 +67,19 @@ def test_the_record_accounts_for_every_tile() -> None:
     good, bad = record["tiles"]
     assert (good["state"], good["error"], good["seconds"], good["cached"]) == ("done", None, 1.5, ["predict"])
     assert (bad["state"], bad["stage"], bad["error"]) == ("failed", "prepare", "cut short")
-    assert (good["pad_px"], round(good["flood_m2"]), round(good["observed_m2"])) == (7, 2502, 10_008)
+    assert good["pad_px"] == 7
+    assert (good["flood_m2"], good["observed_m2"]) == pytest.approx((2502, 10_008), abs=0.5)
     assert (record["started"], record["finished"]) == ("2026-02-28T22:00:00+00:00", "2026-02-28T22:01:00+00:00")
+
+
+def test_no_answer_is_no_figure() -> None:
+    """Areas of a failed tile are null in the record and a dash in the report: 0 would say that it was looked at."""
+    record = _record(area=_ground(50, 0, 150, 100))
+    bad = record["tiles"][1]
+    assert [bad[name] for name in ("flood_m2", "observed_m2", "overlap_m2", "pad_px")] == [None] * 4
+    assert "| bad.jp2 | failed | prepare (remembered: predict) | 1.50 | – | – | – | cut short |" in report.markdown(
+        record
+    )
 
 
 def test_ground_that_another_tile_saw_was_assessed() -> None:
@@ -193,6 +204,8 @@ def test_the_report_says_the_essentials_first() -> None:
     assert "0.25 ha flooded" in head
     assert "1 of 2 tiles were answered, 1 failed" in head
     assert "under cloud" in head
+    assert "Permanent water is not told apart from flood" in head
+    assert "| Mapped pixel | 1 m |" in head
     assert "no known place" in text
 
 

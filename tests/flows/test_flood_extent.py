@@ -144,6 +144,9 @@ def test_a_failed_tile_is_not_assessed(command: CommandLine, scene: Scene, prefe
     assert record["state"] == "CompletedWithFailures"
     assert task_runs(prefect_server, record["flow_run_id"], at_least=24)[f"prepare {victim.stem}"] == "Failed"
     assert (command.folder / "work" / "scratch").is_dir()  # intermediates stay for people to look into
+    assert f"--only-failed {package.parent}" in said
+    (log,) = (command.folder / "logs").iterdir()
+    assert log.read_text().count("cut short") == 1
 
 
 def test_too_many_failures_fail_the_run_but_not_the_product(

@@ -60,6 +60,15 @@ def test_nothing_that_failed_looks_green(
     assert (ended.type.value, ended.name) == state
 
 
+@pytest.mark.parametrize("failed", range(1, 100))
+def test_a_share_that_is_reached_is_tolerated(failed: int) -> None:
+    """A share given in per cent tolerates just so many of a hundred tiles, whatever binary fractions make of it."""
+    made, share = ledger(failed, total=100), float(f"0.{failed:02}")
+    ended = final_state(made, failure_tolerance=share, endpoint_left=(), decision=None)
+    less = final_state(made, failure_tolerance=share - 0.01, endpoint_left=(), decision=None)
+    assert (ended.name, less.name) == ("CompletedWithFailures", "TooManyTileFailures")
+
+
 def test_findings_come_back_as_they_were(tmp_path: Path) -> None:
     """The process that goes on after a review knows all that the first one found; once it has ended, nothing stays."""
     run, work = uuid4(), str(tmp_path)

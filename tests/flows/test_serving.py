@@ -9,6 +9,7 @@ from dashboard import served
 from worker import kill_marked
 
 from deployments.automations import UPLOADED
+from deployments.local import SWEEP
 from tasks.core.demo_scene import DATASET
 
 PARTS = ("work_pools", "deployments", "automations")
@@ -48,7 +49,7 @@ def test_a_taken_port_is_said(command: CommandLine, prefect_server: str) -> None
 
 @pytest.mark.slow
 def test_serving_again_changes_nothing_and_finds_the_dead(command: CommandLine, cloud: CloudRuns) -> None:
-    """After a power cut: the lost run is Crashed, a schedule that a person set still stands, nothing doubles."""
+    """After a power cut: the lost run is Crashed, schedules are as a person set or deleted them, nothing doubles."""
     cloud.sandbox.fault("InvokeEndpoint", "hang", seconds=20, times=None)
     mark = str(command.folder)
     environment = {**cloud.command.environment, "FLOOD_EXTENT_TEST_MARK": mark}
@@ -59,6 +60,9 @@ def test_serving_again_changes_nothing_and_finds_the_dead(command: CommandLine, 
         dashboard.patch(f"automations/{by_name[UPLOADED]}", {"enabled": False})
         schedule = {"schedule": {"cron": "0 7 * * *"}, "parameters": {"dataset": "s3://x/y"}, "active": True}
         dashboard.post(f"deployments/{deployment['id']}/schedules", [schedule])
+        sweep = dashboard.deployment(SWEEP)
+        for one in sweep["schedules"]:
+            dashboard.delete(f"deployments/{sweep['id']}/schedules/{one['id']}")
         run = dashboard.create_run(on_sagemaker(cloud))
         cloud.wait_for(cloud.is_predicting)
         kill_marked(mark)
@@ -69,6 +73,7 @@ def test_serving_again_changes_nothing_and_finds_the_dead(command: CommandLine, 
         assert "Crashed, for its process is gone: demo flood" in dashboard.said()
         crons = {one["schedule"]["cron"]: one["active"] for one in dashboard.deployment()["schedules"]}
         assert crons == {"0 6 * * *": False, "0 7 * * *": True}
+        assert dashboard.deployment(SWEEP)["schedules"] == []
         after = {part: dashboard.post(f"{part}/filter", {}) for part in PARTS}
         assert [len(after[part]) for part in PARTS] == [len(before[part]) for part in PARTS]
         off = [one["name"] for one in after["automations"] if not one["enabled"]]
