@@ -66,6 +66,17 @@ def test_a_world_file_belongs_to_its_tile(tmp_path: Path) -> None:
     assert before.content_hash != after.content_hash
 
 
+def test_nodata_of_the_sidecar_is_carried_by_the_tile(tmp_path: Path) -> None:
+    """What ``.aux.xml`` declares reaches the stages with the tile, and changes its content hash."""
+    write_jp2(tmp_path / "a.jp2")
+    before = listed(tmp_path)[0]
+    bands = "".join(f'<PAMRasterBand band="{at}"><NoDataValue>255</NoDataValue></PAMRasterBand>' for at in (1, 2, 3))
+    (tmp_path / "a.jp2.aux.xml").write_text(f"<PAMDataset>{bands}</PAMDataset>")
+    after = listed(tmp_path)[0]
+    assert (before.nodata, after.nodata) == (None, (255, 255, 255))
+    assert before.content_hash != after.content_hash
+
+
 @pytest.mark.parametrize("sidecar", ["FRAME.j2w", "FRAME.J2W", "FRAME.wld", "FRAME.WLD"])
 def test_a_list_finds_the_sidecars_that_a_folder_has(tmp_path: Path, sidecar: str) -> None:
     """A frame is the same tile, with the same content hash, whether its folder or a list names it."""
