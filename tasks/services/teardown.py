@@ -159,14 +159,15 @@ def delete_run(
         time.sleep(POLL_SECONDS)
 
 
-def _pass(client: Any, run: UUID, known: Sequence[str], newest: int | None) -> list[Step]:
+def _pass(client: Any, run: UUID, known: Sequence[str], newest: int | None = None) -> list[Step]:
     """What is known goes first: should listing take all the time, it has been asked for."""
     steps = [step for name in known for step in delete_named(client, name)]
     names, failed = _found(client, run)
     # What cannot be listed may still be deleted: a run has rarely more than one attempt.
     unseen = [resource_name(run, 1)] if failed else []
-    last = newest or max(map(attempt_of, [*names, *unseen]), default=0)
-    others = [name for name in dict.fromkeys([*names, *unseen]) if name not in known and attempt_of(name) <= last]
+    others = [name for name in dict.fromkeys([*names, *unseen]) if name not in known]
+    if newest is not None:
+        others = [name for name in others if attempt_of(name) <= newest]
     return steps + [step for name in others for step in delete_named(client, name)] + failed
 
 
