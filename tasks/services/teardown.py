@@ -163,16 +163,16 @@ def delete_run(
         time.sleep(POLL_SECONDS)
 
 
-def _pass(client: Any, run: UUID, known: Sequence[str], newest: int | None) -> list[Step]:
+def _pass(client: Any, run: UUID, known: Sequence[str], newest: int | None = None) -> list[Step]:
     """What is known goes first: should listing take all the time, it has been asked for."""
     steps = [step for name in known for step in delete_named(client, name)]
     listed, failed = _found(client, run)
     names = sorted(set().union(*listed.values()), key=attempt_of, reverse=True)
     # What cannot be listed may still be deleted: a run has rarely more than one attempt.
     unseen = [resource_name(run, 1)] if failed else []
-    last = newest or max(map(attempt_of, [*names, *unseen]), default=0)
-    for name in dict.fromkeys([*names, *unseen]):
-        if name not in known and attempt_of(name) <= last:
+    others = [name for name in dict.fromkeys([*names, *unseen]) if name not in known]
+    for name in others:
+        if newest is None or attempt_of(name) <= newest:
             steps += delete_named(client, name, [kind for kind in listed if name in listed[kind]])
     return steps + failed
 
