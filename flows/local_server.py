@@ -26,7 +26,8 @@ from flows.waiting import wait_for_all
 from infra import lifeline
 from tasks.core.errors import FloodExtentError
 
-START_SECONDS = 120.0
+# A first start takes half a minute, on a busy machine many times that, and waits for others that make the database.
+START_SECONDS = 300.0
 LOG_LINES = 60
 # Of Prefect's groups of server settings, those that a single run's server has from the user: where runs are, how long.
 ONE_RUN = ("database", "services.db_vacuum")
@@ -209,7 +210,7 @@ class Server:
         """Return when it answers, and has proved that it is this one.
 
         Raises:
-            ServerNotStarted: It ended, or took longer than two minutes; the message has the reason.
+            ServerNotStarted: It ended, or took longer than five minutes; the message has the reason.
         """
         deadline = time.monotonic() + START_SECONDS
         while not is_ours(self.address, self.access.key):

@@ -20,7 +20,7 @@ from deployments.server_access import authorization
 from flows.server_proof import log_in_link
 
 ENDED = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
-SECONDS = 240
+SECONDS = 400
 # SQLite may be locked by another of the server's writers: Prefect lets it wait for a minute.
 PATIENCE_SECONDS = 120
 POLL_SECONDS = 0.2
