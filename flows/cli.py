@@ -12,7 +12,7 @@ import traceback
 from collections.abc import Sequence
 from typing import NoReturn
 
-from flows.console import print_error
+from flows.console import print_error, replace_missing_letters
 from flows.interrupts import Interrupted, interruptible
 from flows.local_server import SERVE_PORT
 from flows.options import add_options
@@ -38,6 +38,7 @@ class Parser(argparse.ArgumentParser):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; what goes wrong is said in one line, never in a traceback."""
+    replace_missing_letters()
     options = build_parser().parse_args(arguments)
     try:
         from flows import commands  # noqa: PLC0415
