@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from flows.at_hand import SERVE_PORT
-from flows.console import print_error
+from flows.console import print_error, replace_missing_letters
 from flows.interrupts import Interrupted, interruptible
 from flows.memory import OutOfMemory, ran_out_of_memory
 from flows.options import add_options
@@ -39,6 +39,7 @@ class Parser(argparse.ArgumentParser):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; what goes wrong is said in one line, never in a traceback."""
+    replace_missing_letters()
     options = build_parser().parse_args(arguments)
     try:
         from flows import commands  # noqa: PLC0415

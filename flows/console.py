@@ -61,6 +61,13 @@ def make_console(*, soft_wrap: bool = False) -> Console:
     return SafeConsole(soft_wrap=soft_wrap, file=stream)
 
 
+def replace_missing_letters() -> None:
+    """Let letters that the terminal lacks be shown as others, wherever they are printed."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(AttributeError, ValueError):  # none, or not a stream of text
+            cast("Any", stream).reconfigure(errors="replace")
+
+
 def print_error(line: str) -> None:
     """Write a line, made safe, to standard error."""
     if sys.stderr is not None:

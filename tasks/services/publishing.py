@@ -1,35 +1,26 @@
 """The product under its final name: only when complete, never over what is somebody else's, by one run at a time."""
 
 import os
-import shutil
 import uuid
-import zipfile
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from tasks.core.errors import ObjectMissing, OutputRefused
-from tasks.core.file_names import safe_path
 from tasks.core.kept_names import whole_of
-from tasks.core.seals import seal_zip
-from tasks.services import s3_publishing, storage
-from tasks.services.belongings import Belongings, HandOver
-from tasks.services.former_product import RECORD, FormerProduct, digest
+from tasks.services import local_publishing, s3_publishing, storage
+from tasks.services.belongings import Belongings
+from tasks.services.former_product import RECORD, FormerProduct
 from tasks.services.leftovers import clear_leftovers
 from tasks.services.objects import dataset_name
 from tasks.services.output_lock import locked
+from tasks.services.product_folder import hashes_of, zip_folder
 from tasks.services.storage_errors import translated
-from tasks.services.swapping import SWAPPED, partial_name, swap_in
-from tasks.services.unfollowed import entries, pieces
 
 __all__ = ["check_owner", "check_writable", "dataset_name", "locked", "publish", "to_be_kept", "zip_folder"]
 
 REPORT = "report.md"
 MAIN = (".shp", ".gpkg")
-ZIP_DATE = (1980, 1, 1, 0, 0, 0)  # the earliest that zip knows: the same product gives the same bytes
-ZIP_MODE = 0o644 << 16
-MEMBER_BYTES = 255
 
 Say = Callable[[str], None]
 
@@ -115,7 +106,7 @@ def to_be_kept(folder: Path, destination: str) -> list[Kept]:
     """
     destination = storage.resolve(destination)
     own = {REPORT, RECORD, f"{storage.name(destination)}.zip"}
-    new = dict.fromkeys(own, "") | _hashes(folder)
+    new = dict.fromkeys(own, "") | hashes_of(folder)
     if storage.is_s3(destination):
         return _listed(s3_publishing.Belongings.of(destination).kept(new))
     if Path(destination).is_symlink() or not Path(destination).is_dir():
@@ -131,20 +122,6 @@ def _listed(kept: Mapping[str, str]) -> list[Kept]:
         together.setdefault(whole_of(name), []).append(name)
     mains = [next((name for name in names if name.endswith(MAIN)), names[0]) for names in together.values()]
     return [Kept(name, kept[name], len(names)) for name, names in zip(mains, together.values(), strict=True)]
-
-
-def _hashes(folder: Path) -> dict[str, str]:
-    """SHA-256 of the product's files by relative path.
-
-    Raises:
-        UnusableArgument: Something else than files is there.
-    """
-    with translated(str(folder), "read"):
-        return {path.relative_to(folder).as_posix(): digest(pieces(path)) for path in _files(folder)}
-
-
-def _files(folder: Path) -> Iterator[Path]:
-    return (folder / name for name, _ in entries(folder) if not (folder / name).is_dir())
 
 
 def publish(folder: Path, destination: str, say: Say = lambda _: None) -> str:
@@ -178,78 +155,7 @@ def publish(folder: Path, destination: str, say: Say = lambda _: None) -> str:
     else:
         clear_leftovers(Path(destination))
         check_owner(destination, dataset)
-        kept = _publish_locally(folder, Path(destination))
+        kept = local_publishing.publish(folder, Path(destination))
     for one in _listed(kept):
         say(str(one))
     return destination
-
-
-def _publish_locally(folder: Path, destination: Path) -> Mapping[str, str]:
-    partial = destination.with_name(partial_name(destination.name))
-    with translated(str(destination), "write"):
-        destination.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            _copy(folder, partial)
-            return _put_in_place(partial, destination)
-        finally:
-            shutil.rmtree(partial, ignore_errors=True)
-
-
-def _put_in_place(partial: Path, destination: Path) -> Mapping[str, str]:
-    """Rename a copied product to its destination, with what people have there; the names that these keep."""
-    if not destination.is_dir():
-        swap_in(partial, destination)
-        return {}
-    seen = Belongings.of(destination, destination.name)
-    kept = seen.kept(_hashes(partial))
-    ready = partial.rename(partial.with_suffix(SWAPPED))
-    try:
-        seen.carry_over(destination, ready, kept)
-        former = swap_in(ready, destination)
-    except BaseException:
-        _withdraw(ready, destination)
-        raise
-    late = {} if former is None else HandOver(former, destination, seen, kept).do()
-    return {**kept, **late}
-
-
-def _withdraw(ready: Path, destination: Path) -> None:
-    """Remove a product that could not be swapped in, and the second names in it."""
-    with suppress(OSError):
-        HandOver(ready, destination, Belongings(FormerProduct.at(str(ready), destination.name))).do()
-
-
-def _copy(folder: Path, target: Path) -> None:
-    # Not copytree: it gathers errors into one without their numbers, and a full disk could not be told from the rest.
-    target.mkdir()
-    for path in _files(folder):
-        copy = target / path.relative_to(folder)
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        with copy.open("xb") as file:
-            file.writelines(pieces(path))
-
-
-def zip_folder(folder: Path, zip_path: Path) -> None:
-    """Pack a folder; the same files give the same bytes. The zip itself may lie in the folder; links are refused.
-
-    Raises:
-        StorageFull: No space left; no half zip stays behind.
-    """
-    partial = zip_path.with_name(partial_name(zip_path.name))
-    try:
-        with translated(str(zip_path), "write"):
-            _pack(folder, partial, leave_out={zip_path, partial})
-            seal_zip(partial)
-            partial.replace(zip_path)
-    finally:
-        partial.unlink(missing_ok=True)
-
-
-def _pack(folder: Path, target: Path, leave_out: set[Path]) -> None:
-    files = {path.relative_to(folder).as_posix(): path for path in _files(folder) if path not in leave_out}
-    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, path in sorted(files.items()):
-            member = zipfile.ZipInfo(safe_path(name, MEMBER_BYTES), ZIP_DATE)
-            member.compress_type, member.external_attr = zipfile.ZIP_DEFLATED, ZIP_MODE
-            with archive.open(member, "w", force_zip64=True) as packed:
-                packed.writelines(pieces(path))

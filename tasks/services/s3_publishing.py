@@ -15,10 +15,11 @@ from typing import Self
 from tasks.core.errors import ObjectMissing, StorageUnavailable
 from tasks.core.kept_names import Present, kept_name, kept_names
 from tasks.services import storage
-from tasks.services.former_product import MARKER, RECORD, FormerProduct, digest
+from tasks.services.former_product import MARKER, RECORD, FormerProduct
+from tasks.services.product_folder import files_of, hashes_of
 from tasks.services.s3_store import S3Store
 from tasks.services.storage_errors import translated
-from tasks.services.unfollowed import entries, pieces
+from tasks.services.unfollowed import pieces
 
 AT_ONCE = 8
 # Somebody who writes the same object again and again, faster than it can be looked at, is left to it.
@@ -80,9 +81,7 @@ def publish(folder: Path, destination: str, dataset: str) -> dict[str, str]:
     Raises:
         StorageUnavailable: S3 failed, or somebody keeps writing the same object; publishing again continues.
     """
-    with translated(str(folder), "read"):
-        files = {name: folder / name for name, _ in entries(folder) if not (folder / name).is_dir()}
-        new = {name: digest(pieces(path)) for name, path in files.items()}
+    files, new = dict(files_of(folder)), hashes_of(folder)
     seen = Belongings.of(destination)
     kept = dict(seen.kept(new))
     marker = storage.join(destination, MARKER)

@@ -102,3 +102,13 @@ def test_an_argument_is_refused_without_what_it_should_not_show(
     assert words in shown
     assert "heim@" not in shown
     assert "\x1b" not in shown
+
+
+def test_help_is_shown_on_any_terminal() -> None:
+    """The square metres of an option are not worth a traceback."""
+    command = [sys.executable, "-m", "flows", "run", "--help"]
+    done = subprocess.run(
+        command, capture_output=True, cwd=ROOT, env={**os.environ, "PYTHONIOENCODING": "ascii"}, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"m? on the" in done.stdout

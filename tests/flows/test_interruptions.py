@@ -69,15 +69,19 @@ def test_a_killed_run_goes_on_where_it_was(
 def test_a_run_killed_within_a_stage_repeats_only_what_was_missing(
     command: CommandLine, scene: Scene, stage: str, count: int
 ) -> None:
-    """A kill in the middle of each stage leaves whole files only; what they hold is not computed again."""
-    process = command.start("run", scene.dataset)
+    """A kill in the middle of each stage leaves whole files only; they are not computed again, and no folder stays."""
+    temporary = command.folder / "tmp"
+    temporary.mkdir()
+    process = command.start("run", scene.dataset, TMPDIR=str(temporary))
     deadline = time.monotonic() + KILL_SECONDS
     while kept(command.folder, stage) < count and process.poll() is None and time.monotonic() < deadline:
         time.sleep(POLL_SECONDS)
     process.kill()
     finish(process)
     there, remembered = answers(command.folder), kept(command.folder, stage)
-    assert command("run", scene.dataset)[0] == 0
+    assert [path for path in temporary.iterdir() if path.name.startswith("flood-extent-")]
+    assert command("run", scene.dataset, TMPDIR=str(temporary))[0] == 0
+    assert not [path for path in temporary.iterdir() if path.name.startswith("flood-extent-")]
     record = command.record()
     assert sum(stage in tile["cached"] for tile in record["tiles"]) >= min(count, remembered)
     assert (record["endpoint"]["name"] is None) == (len(there) == 6)

@@ -19,11 +19,13 @@ import shapely
 from cloud import Cloud
 from products import contents, make_product
 
+from tasks.core.errors import OutputRefused
 from tasks.core.layer_records import Layer
 from tasks.core.shapefiles import write_shapefile
 from tasks.services import belongings, publishing, storage, swapping
 from tasks.services.belongings import Belongings, HandOver
 from tasks.services.former_product import FormerProduct
+from tasks.services.product_folder import hashes_of
 
 REPOSITORY = Path(__file__).parents[2]
 FOREIGN = {
@@ -156,7 +158,7 @@ def test_a_product_is_not_put_where_a_link_leads(tmp_path: Path) -> None:
     publishing.publish(product(tmp_path, "one"), str(tmp_path / "elsewhere"))
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "x").symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(publishing.OutputRefused, match="is a link"):
+    with pytest.raises(OutputRefused, match="is a link"):
         publishing.publish(product(tmp_path, "two"), str(tmp_path / "out" / "x"))
     assert (tmp_path / "elsewhere" / "report.md").read_text() == "one"
 
@@ -203,7 +205,7 @@ def test_what_is_written_in_the_instant_of_the_swap_is_not_lost(
     put(str(place), FOREIGN)
     seen = Belongings.of(place, "x")
     shutil.copytree(product(tmp_path, "two"), new)
-    kept = seen.kept(publishing._hashes(new))
+    kept = seen.kept(hashes_of(new))
     seen.carry_over(place, new, kept)
     write(place)
     former = swapping.swap_in(new, place)

@@ -1,0 +1,73 @@
+"""A finished product as files on this machine: what is in it, and packed into one."""
+
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from tasks.core.file_names import safe_path
+from tasks.core.seals import seal_zip
+from tasks.services.former_product import digest
+from tasks.services.storage_errors import translated
+from tasks.services.swapping import partial_name
+from tasks.services.unfollowed import entries, pieces
+
+ZIP_DATE = (1980, 1, 1, 0, 0, 0)  # the earliest that zip knows: the same product gives the same bytes
+ZIP_MODE = 0o644 << 16
+MEMBER_BYTES = 255
+
+
+def files_of(folder: Path) -> Iterator[tuple[str, Path]]:
+    """Relative path and path of every file; links are among them, and whoever opens one with ``pieces`` is refused."""
+    return ((name, folder / name) for name, _ in entries(folder) if not (folder / name).is_dir())
+
+
+def hashes_of(folder: Path) -> dict[str, str]:
+    """SHA-256 of the product's files by relative path.
+
+    Raises:
+        UnusableArgument: Something else than files is there.
+    """
+    with translated(str(folder), "read"):
+        return {name: digest(pieces(path)) for name, path in files_of(folder)}
+
+
+def copy_product(folder: Path, target: Path) -> None:
+    """Copy the files into a new folder.
+
+    Raises:
+        OSError: One cannot be read or written.
+    """
+    # Not copytree: it gathers errors into one without their numbers, and a full disk could not be told from the rest.
+    target.mkdir()
+    for name, path in files_of(folder):
+        copy = target / name
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        with copy.open("xb") as file:
+            file.writelines(pieces(path))
+
+
+def zip_folder(folder: Path, zip_path: Path) -> None:
+    """Pack a folder; the same files give the same bytes. The zip itself may lie in the folder; links are refused.
+
+    Raises:
+        StorageFull: No space left; no half zip stays behind.
+    """
+    partial = zip_path.with_name(partial_name(zip_path.name))
+    try:
+        with translated(str(zip_path), "write"):
+            _pack(folder, partial, leave_out={zip_path, partial})
+            seal_zip(partial)
+            partial.replace(zip_path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _pack(folder: Path, target: Path, leave_out: set[Path]) -> None:
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, path in sorted(files_of(folder)):
+            if path in leave_out:
+                continue
+            member = zipfile.ZipInfo(safe_path(name, MEMBER_BYTES), ZIP_DATE)
+            member.compress_type, member.external_attr = zipfile.ZIP_DEFLATED, ZIP_MODE
+            with archive.open(member, "w", force_zip64=True) as packed:
+                packed.writelines(pieces(path))
