@@ -28,8 +28,14 @@ def test_a_killed_process_is_gone_and_what_it_ran_is_executed_no_more() -> None:
     """A process that a worker started for a run is known by its environment while it lives."""
     variables = {**os.environ, "PREFECT__FLOW_RUN_ID": "a-run-of-this-test"}
     child = subprocess.Popen(
-        [sys.executable, "-c", "input()"], stdin=subprocess.PIPE, env=variables, start_new_session=True
+        [sys.executable, "-c", "print(flush=True); input()"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=variables,
+        start_new_session=True,
     )
+    assert child.stdout is not None
+    child.stdout.readline()  # before that, the kernel may not show its environment yet
     assert "a-run-of-this-test" in executed_here()
     child.send_signal(signal.SIGKILL)
     child.communicate()
