@@ -10,7 +10,7 @@ PARTIAL = r"(?:.*/)?\.[0-9a-f]{32}\.partial"
 # A failed product, which people may have looked into.
 FAILED = rf"{temp_folders.PREFIX}-{temp_folders.FAILED}-product-[^/]*/.*"
 PARTS = {
-    "cache": rf"[a-z-]+/{KEY}",
+    "cache": rf"(?:records/)?[a-z-]+/{KEY}",
     "results": rf"[a-z-]+-{KEY}",
     "scratch": rf"{KEY}|{FAILED}|product-[0-9a-f]{{32}}/.*",
     "runs": rf"{UUID}\.json",

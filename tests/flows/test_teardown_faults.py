@@ -76,7 +76,7 @@ ROWS = {
         [fault(f"Create{kind}", "stale", seconds=2) for kind in ("Model", "EndpointConfig", "Endpoint")], 0, "6 done"
     ),
     "deploying fails on what AWS does not see": Row(
-        [fault("CreateEndpointConfig", "stale", seconds=8)],
+        [fault("CreateEndpointConfig", "stale", seconds=14)],
         1,
         "Could not find endpoint configuration",
         options=["--deploy-minutes", "0.05"],

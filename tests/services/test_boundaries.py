@@ -13,6 +13,7 @@ from tasks.services import publishing, storage, work_files
 KEY = "0123456789abcdef" * 4
 OURS = [
     f"cache/prepare/{KEY}.valid.png",
+    f"cache/records/prepare/{KEY}.json",
     f"cache/extract/.{'a' * 32}.partial",
     f"results/predict-{KEY}",
     f"scratch/{KEY}.jpg",
