@@ -34,6 +34,9 @@ def new_process(cloud: Cloud) -> Iterator[None]:
     yield
     for held in sagemaker._held.values():
         held.end_lease()
+    for thread in threading.enumerate():
+        if thread.name.startswith("teardown"):  # let go by its caller, it deletes on: not what the next test deploys
+            thread.join()
     sagemaker._forget()
 
 

@@ -346,10 +346,10 @@ def test_what_is_not_listed_is_deleted_by_whoever_created_it(cloud: Cloud) -> No
     assert cloud.left() == NOTHING
 
 
-@pytest.mark.parametrize("operation", ["DescribeEndpoint", "ListTags", "DeleteEndpoint"])
+@pytest.mark.parametrize("operation", ["DescribeModel", "ListTags", "DeleteModel"])
 def test_what_a_listing_shows_is_not_gone_because_another_copy_misses_it(cloud: Cloud, operation: str) -> None:
     """Also for who did not create it: two answers that contradict each other are no end, the next pass decides."""
-    cloud.three(NAME, tags_for(RUN))
+    cloud.model(NAME, tags_for(RUN))
     cloud.sandbox.fault(operation, "stale")
     assert outcomes(cloud) <= ACCEPTED
     assert cloud.left() == NOTHING
