@@ -14,6 +14,7 @@ from rich.table import Table
 
 from tasks.core.terminal_text import on_one_line
 from tasks.progress import is_step, watched_by
+from tasks.services.endpoint_kinds import SAGEMAKER
 
 if TYPE_CHECKING:  # what is behind them takes long to import
     from tasks.core.plans import Plan
@@ -21,8 +22,6 @@ if TYPE_CHECKING:  # what is behind them takes long to import
 
 FAILURES_SHOWN = 20
 M2_PER_HECTARE = 10_000
-SAGEMAKER = "sagemaker"
-GEOPACKAGE = "flood_extent.gpkg"  # product_files has it, too, and imports GDAL
 VERDICT_COLOURS = {"ok": "green", "problem": "red", "unknown": "yellow"}
 
 
@@ -82,7 +81,8 @@ class Watcher:
 
 def show_product(console: Console, record: Mapping[str, Any], product: str) -> None:
     """The closing table: state, tiles, hectares, seconds a stage, what to open; then what failed, and how to go on."""
-    from tasks.core.resolution import pixel_text  # noqa: PLC0415 - GEOS behind it; after a run it is loaded
+    from tasks.core.product_files import GEOPACKAGE  # noqa: PLC0415 - GDAL behind it; after a run it is loaded
+    from tasks.core.resolution import pixel_text  # noqa: PLC0415 - as above
 
     counts, totals = record["counts"], record["totals"]
     table = Table(show_header=False)

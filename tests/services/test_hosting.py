@@ -302,6 +302,17 @@ def in_background(work: Callable[[], Any]) -> Future[Any]:
     return future
 
 
+def deleted_while_deploying(cloud: Cloud, reached: str) -> tuple[str, ...]:
+    """What is left by a deletion that begins as soon as deploying has reached a call, and ends it."""
+    deploying = in_background(deploy)
+    while not cloud.sandbox.requests().get(reached):
+        time.sleep(0.005)
+    left = delete()
+    with pytest.raises(EndpointRefused, match="torn down"):
+        deploying.result(60)
+    return left
+
+
 @pytest.mark.parametrize(
     "reached",
     ["DescribeTrainingJob", "ListEndpoints", "AddTags", "CreateModel", "CreateEndpointConfig", "CreateEndpoint"],
@@ -311,13 +322,7 @@ def test_delete_while_deploying_leaves_nothing(cloud: Cloud, reached: str, slow:
     """Cancelled at any moment, also in the middle of a call that AWS answers late."""
     if slow:
         cloud.sandbox.fault(reached, "hang", seconds=slow)
-    deploying = in_background(deploy)
-    while not cloud.sandbox.requests().get(reached):
-        time.sleep(0.005)
-    left = delete()
-    with pytest.raises(EndpointRefused, match="torn down"):
-        deploying.result(60)
-    assert left == ()
+    assert deleted_while_deploying(cloud, reached) == ()
     assert cloud.left() == NOTHING
 
 
@@ -523,13 +528,7 @@ def waited_by(cloud: Cloud) -> Host:
 def test_delete_right_after_a_creation_that_is_not_seen_leaves_nothing(cloud: Cloud, reached: str) -> None:
     """That AWS could not find what was created a moment ago proves nothing: it is asked for until it is seen."""
     cloud.sandbox.settings(stale_seconds=2)
-    deploying = in_background(deploy)
-    while not cloud.sandbox.requests().get(reached):
-        time.sleep(0.005)
-    left = delete()
-    with pytest.raises(EndpointRefused, match="torn down"):
-        deploying.result(60)
-    assert left == ()
+    assert deleted_while_deploying(cloud, reached) == ()
     assert cloud.left() == NOTHING
 
 
