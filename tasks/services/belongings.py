@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tasks.core.kept_names import Present, folders_of, is_kept_name, kept_name, kept_names
-from tasks.services.former_product import FormerProduct, digest
+from tasks.services.former_product import RECORD, FormerProduct, digest
 from tasks.services.swapping import move_to_free_name
 from tasks.services.unfollowed import entries, pieces
 
@@ -108,6 +108,8 @@ def _place(source: Path, target: Path) -> None:
 class HandOver:
     """Empties a former folder: what is still only there moves to the product's, the former product's files go.
 
+    Its record goes last: after a kill in the middle, it alone tells which of the files that are left are a run's.
+
     Attributes:
         folder: The former folder.
         target: The product's.
@@ -127,7 +129,7 @@ class HandOver:
         """
         there = {(status.st_dev, status.st_ino) for _, status in entries(self.target)}
         moved: dict[str, str] = {}
-        for name, status in list(entries(self.folder)):
+        for name, status in sorted(entries(self.folder), key=lambda entry: entry[0] == RECORD):
             with suppress(OSError):
                 if stat.S_ISDIR(status.st_mode):
                     (self.target / self.kept.get(name, name)).mkdir(parents=True, exist_ok=True)

@@ -260,6 +260,35 @@ def test_what_people_have_survives_a_kill_at_any_moment(tmp_path: Path) -> None:
     assert [path.name for path in place.parent.iterdir()] == ["x"]
 
 
+KILLED_AFTER_REMOVALS = """
+import os, signal, sys
+from pathlib import Path
+from tasks.services import publishing
+removals, unlink = int(sys.argv[1]), Path.unlink
+def counted(path, *rest, **named):
+    global removals
+    if ".swapped" in str(path):
+        if not removals:
+            os.kill(os.getpid(), signal.SIGKILL)
+        removals -= 1
+    unlink(path, *rest, **named)
+Path.unlink = counted
+publishing.publish(Path(sys.argv[3]), sys.argv[2])
+"""
+
+
+@pytest.mark.parametrize("removals", range(1, 6))
+def test_a_kill_among_the_removals_makes_nothing_somebodys_own(removals: int, tmp_path: Path) -> None:
+    """Wherever removing the former product was cut short, what is left of it is still known as a run's."""
+    place = tmp_path / "out" / "x"
+    folders = [product(tmp_path, text, name=text) for text in ("one", "two")]
+    publishing.publish(folders[0], str(place))
+    command = [sys.executable, "-c", KILLED_AFTER_REMOVALS, str(removals), str(place), str(folders[1])]
+    assert subprocess.run(command, cwd=REPOSITORY, check=False).returncode == -signal.SIGKILL
+    publishing.publish(folders[0], str(place))
+    assert contents(str(place)) == contents(str(folders[0]))
+
+
 def test_what_was_swapped_out_by_a_killed_run_is_looked_through(tmp_path: Path) -> None:
     """A file that came into a folder just before it was swapped out, and the run killed, comes to light."""
     place = tmp_path / "out" / "x"
