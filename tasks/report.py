@@ -11,9 +11,11 @@ from tasks.core.layers import Layer
 from tasks.core.ledger import Ledger
 from tasks.core.overview import draw
 from tasks.core.records import Grid
-from tasks.core.report import RunRecord, file_hashes, markdown, run_record, to_json
+from tasks.core.report import RunRecord, markdown, run_record, to_json
 from tasks.policies import run_task
 from tasks.services import tile_files
+from tasks.services.former_product import digest
+from tasks.services.product_folder import hashes_of
 
 
 @run_task(name="draw-overview")
@@ -49,9 +51,11 @@ def write_report(
         warnings: About the product as a whole.
         facts: The other arguments of ``run_record.run_record``.
     """
-    record = run_record(accounts=ledger.accounts, layers=layers, warnings=warnings, files=file_hashes(folder), **facts)
-    (folder / "report.md").write_text(markdown(record), encoding="utf-8")
-    record = {**record, "files": file_hashes(folder)}
+    files = hashes_of(folder)
+    record = run_record(accounts=ledger.accounts, layers=layers, warnings=warnings, files=files, **facts)
+    report = markdown(record).encode()
+    (folder / "report.md").write_bytes(report)
+    record = {**record, "files": dict(sorted({**files, "report.md": digest([report])}.items()))}
     (folder / "run.json").write_bytes(to_json(record))
     get_run_logger().info("content hash %s", record["content_hash"])
     return record

@@ -10,14 +10,13 @@ from tasks.core.run_record import (
     M2_PER_HECTARE,
     RunRecord,
     TileRow,
-    file_hashes,
     run_record,
     tile_rows,
     to_json,
     totals,
 )
 
-__all__ = ["RunRecord", "TileRow", "file_hashes", "markdown", "run_record", "tile_rows", "to_json", "totals"]
+__all__ = ["RunRecord", "TileRow", "markdown", "run_record", "tile_rows", "to_json", "totals"]
 
 TEXT_CHARACTERS = 500
 NO_FIGURE = "\N{EN DASH}"  # of a tile without an answer: 0 would say that it was looked at

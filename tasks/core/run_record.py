@@ -3,14 +3,12 @@
 Keys are stable: programs read them. Times are ISO 8601 in UTC, areas in hectares or square metres on the ellipsoid.
 """
 
-import hashlib
 import json
 import math
 import platform
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib import metadata
-from pathlib import Path
 from typing import Any, TypedDict, cast
 
 import numpy as np
@@ -131,7 +129,7 @@ def run_record(
         model_identity: What the answers depend on, as the endpoint's service knows the model.
         review: What a person decided; None where nobody was asked.
         endpoint: The endpoint's life; None where none was needed.
-        files: SHA-256 by relative path (``file_hashes``).
+        files: SHA-256 by relative path.
         warnings: About the product as a whole.
     """
     tiles = tile_rows(accounts, layers)
@@ -255,13 +253,3 @@ def software_versions() -> dict[str, str]:
         except metadata.PackageNotFoundError:  # a checkout that was never installed
             versions[package] = "not installed"
     return versions
-
-
-def file_hashes(folder: Path) -> dict[str, str]:
-    """SHA-256 of every file below a folder, by relative path, sorted; links are none."""
-    hashes = {}
-    for path in sorted(folder.rglob("*")):
-        if path.is_file() and not path.is_symlink():
-            with path.open("rb") as file:
-                hashes[path.relative_to(folder).as_posix()] = hashlib.file_digest(file, "sha256").hexdigest()
-    return hashes

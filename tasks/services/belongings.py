@@ -15,7 +15,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tasks.core.kept_names import Present, folders_of, is_kept_name, kept_name, kept_names
-from tasks.services.former_product import RECORD, FormerProduct, digest
+from tasks.services.former_product import FormerProduct, digest
+from tasks.services.run_store import RECORD
 from tasks.services.swapping import move_to_free_name
 from tasks.services.unfollowed import entries, pieces
 
@@ -61,7 +62,7 @@ class Belongings:
         Args:
             new: SHA-256 of the new product's files by relative path; empty where it is not known yet.
         """
-        same = {name for name in self.present.unchanged if new.get(name) in self.former.files.get(name, ())}
+        same = {name for name in self.present.unchanged if self.former.shares(name, new)}
         present = replace(self.present, names=self.present.names - (self.folders & folders_of(new)))
         return kept_names(present, new.keys(), new.keys() - same)
 

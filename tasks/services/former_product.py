@@ -10,9 +10,9 @@ from typing import Any, Self
 from tasks.core.errors import ObjectMissing
 from tasks.core.seals import is_sealed_record, is_sealed_zip
 from tasks.services import storage
+from tasks.services.run_store import RECORD
 from tasks.services.unfollowed import pieces
 
-RECORD = "run.json"
 # In S3, where nothing can be renamed: whose half-uploaded product this is, until its run.json is there.
 MARKER = ".publishing.json"
 
@@ -47,6 +47,10 @@ class FormerProduct:
     def names(self) -> frozenset[str]:
         """Relative paths that it claims."""
         return frozenset(self.files) | {RECORD, self.zip_name}
+
+    def shares(self, name: str, new: Mapping[str, str]) -> bool:
+        """Whether a new product, given by the SHA-256 of its files, has this file with the same content."""
+        return new.get(name) in self.files.get(name, ())
 
     def wrote(self, name: str, content: Iterable[bytes]) -> bool:
         """Whether a file has the content that a run gave it."""

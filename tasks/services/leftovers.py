@@ -7,7 +7,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from tasks.services.belongings import Belongings, HandOver
-from tasks.services.former_product import RECORD, FormerProduct
+from tasks.services.former_product import FormerProduct
+from tasks.services.run_store import RECORD
 from tasks.services.swapping import OLD, PARTIAL, SWAPPED
 
 HEX_DIGITS = "[0-9a-f]{4,32}"

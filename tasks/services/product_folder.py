@@ -28,7 +28,7 @@ def hashes_of(folder: Path) -> dict[str, str]:
         UnusableArgument: Something else than files is there.
     """
     with translated(str(folder), "read"):
-        return {name: digest(pieces(path)) for name, path in files_of(folder)}
+        return {name: digest(pieces(path)) for name, path in sorted(files_of(folder))}
 
 
 def copy_product(folder: Path, target: Path) -> None:

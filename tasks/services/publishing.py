@@ -10,11 +10,12 @@ from tasks.core.errors import ObjectMissing, OutputRefused
 from tasks.core.kept_names import whole_of
 from tasks.services import local_publishing, s3_publishing, storage
 from tasks.services.belongings import Belongings
-from tasks.services.former_product import RECORD, FormerProduct
+from tasks.services.former_product import FormerProduct
 from tasks.services.leftovers import clear_leftovers
 from tasks.services.objects import dataset_name
 from tasks.services.output_lock import locked
 from tasks.services.product_folder import hashes_of, zip_folder
+from tasks.services.run_store import RECORD
 from tasks.services.storage_errors import translated
 
 __all__ = ["check_owner", "check_writable", "dataset_name", "locked", "publish", "to_be_kept", "zip_folder"]

@@ -15,8 +15,9 @@ from typing import Self
 from tasks.core.errors import ObjectMissing, StorageUnavailable
 from tasks.core.kept_names import Present, kept_name, kept_names
 from tasks.services import storage
-from tasks.services.former_product import MARKER, RECORD, FormerProduct
+from tasks.services.former_product import MARKER, FormerProduct
 from tasks.services.product_folder import files_of, hashes_of
+from tasks.services.run_store import RECORD
 from tasks.services.s3_store import S3Store
 from tasks.services.storage_errors import translated
 from tasks.services.unfollowed import pieces
@@ -57,7 +58,7 @@ class Belongings:
         Args:
             new: SHA-256 of the new product's files by relative path; empty where it is not known yet.
         """
-        same = {name for name in self.present.unchanged if new.get(name) in self.former.files.get(name, ())}
+        same = {name for name in self.present.unchanged if self.former.shares(name, new)}
         return kept_names(self.present, new.keys(), new.keys() - same)
 
 

@@ -1,10 +1,8 @@
 """run.json for programs and report.md for people: every tile in it, no secret, and nothing that breaks the page."""
 
-import hashlib
 import json
 from datetime import datetime, timedelta, timezone
 from html.parser import HTMLParser
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -226,14 +224,3 @@ def test_a_clean_run_says_so() -> None:
     assert "every tile was answered" in text
     assert "None was needed" in text
     assert "## Warnings\n\nNone." in text
-
-
-def test_file_hashes_are_sha_256(tmp_path: Path) -> None:
-    """Anyone can check the product's files with sha256sum."""
-    (tmp_path / "tiles").mkdir()
-    (tmp_path / "tiles" / "a.shp").write_bytes(b"a")
-    (tmp_path / "b").write_bytes(b"b")
-    assert report.file_hashes(tmp_path) == {
-        "b": hashlib.sha256(b"b").hexdigest(),
-        "tiles/a.shp": hashlib.sha256(b"a").hexdigest(),
-    }

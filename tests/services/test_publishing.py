@@ -1,5 +1,6 @@
 """Publishing: complete or not at all, never over another's product, one run at a time."""
 
+import hashlib
 import os
 import resource
 import signal
@@ -16,6 +17,7 @@ from products import contents, make_product
 from tasks.core.errors import OutputRefused, StorageFull
 from tasks.services import publishing, storage, swapping
 from tasks.services.leftovers import clear_leftovers
+from tasks.services.product_folder import hashes_of
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -279,3 +281,14 @@ def test_the_same_files_give_the_same_zip(tmp_path: Path) -> None:
 def test_a_dataset_gives_its_product_a_safe_name(dataset: str, name: str) -> None:
     """The last component, in characters and length that every file system takes."""
     assert publishing.dataset_name(dataset) == name
+
+
+def test_file_hashes_are_sha_256(tmp_path: Path) -> None:
+    """Anyone can check the product's files with sha256sum."""
+    (tmp_path / "tiles").mkdir()
+    (tmp_path / "tiles" / "a.shp").write_bytes(b"a")
+    (tmp_path / "b").write_bytes(b"b")
+    assert hashes_of(tmp_path) == {
+        "b": hashlib.sha256(b"b").hexdigest(),
+        "tiles/a.shp": hashlib.sha256(b"a").hexdigest(),
+    }

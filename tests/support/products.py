@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from tasks.core.run_record import RunRecord, file_hashes, to_json
+from tasks.core.run_record import RunRecord, to_json
 from tasks.services import storage
+from tasks.services.product_folder import hashes_of
 
 
 def make_product(folder: Path, files: dict[str, str], dataset: str = "/data/prairie") -> Path:
@@ -12,7 +13,7 @@ def make_product(folder: Path, files: dict[str, str], dataset: str = "/data/prai
     for name, text in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text)
-    record: RunRecord = {"dataset": dataset, "files": file_hashes(folder)}  # type: ignore[typeddict-item]
+    record: RunRecord = {"dataset": dataset, "files": hashes_of(folder)}  # type: ignore[typeddict-item]
     (folder / "run.json").write_bytes(to_json(record))
     return folder
 
