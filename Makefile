@@ -36,9 +36,9 @@ demo: $(VENV)/core.stamp
 demo-sagemaker: $(VENV)/sandbox.stamp
 	$(BIN)/flood-extent demo --endpoint sagemaker
 
-# In two processes, for most tests wait for servers.
+# In three processes even on two cores, for many tests wait for servers.
 test: $(VENV)/dev.stamp
-	$(BIN)/python -m pytest -m "not slow" --numprocesses 2 --dist loadfile
+	$(BIN)/python -m pytest -m "not slow" --numprocesses 3 --dist loadfile
 
 test-slow: $(VENV)/dev.stamp
 	$(BIN)/python -m pytest -m slow --numprocesses 2 --dist loadfile

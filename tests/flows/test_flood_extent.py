@@ -58,6 +58,7 @@ def test_a_folder_becomes_a_product(command: CommandLine, scene: Scene, prefect_
     assert set(runs.values()) == {"Completed"}
 
 
+@pytest.mark.slow
 def test_the_product_scores_against_the_truth(command: CommandLine, scene: Scene) -> None:
     """The extent is the demo's flood, and the score command says so."""
     assert command("run", scene.dataset)[0] == 0
@@ -88,6 +89,7 @@ def test_a_second_run_computes_nothing(command: CommandLine, scene: Scene, prefe
     assert runs["predict Demo_Flood_2026_01_75cm_NRG_1"] == "Cached"
 
 
+@pytest.mark.slow
 def test_a_change_recomputes_what_depends_on_it(command: CommandLine, scene: Scene) -> None:
     """A changed frame recomputes that frame; another label set only the polygons; a lost mask only that mask."""
     dataset = command.folder / "frames"
@@ -199,6 +201,7 @@ def test_a_review_without_a_deployment_is_refused(command: CommandLine, scene: S
     assert (status, "flood-extent serve" in said) == (64, True)
 
 
+@pytest.mark.slow
 def test_another_datasets_product_is_not_overwritten(command: CommandLine, scene: Scene) -> None:
     """Two datasets of the same name do not share an output: the second is refused before it starts."""
     for place in ("one", "two"):
@@ -217,6 +220,7 @@ def test_a_plan_writes_nothing(command: CommandLine, scene: Scene) -> None:
     assert {path.name for path in command.folder.iterdir()} <= {"home"}
 
 
+@pytest.mark.slow
 def test_the_cache_can_be_pruned(command: CommandLine, scene: Scene) -> None:
     """Old files of the cache go, other files in the work directory stay, and the next run computes again."""
     assert command("run", scene.dataset)[0] == 0
@@ -229,6 +233,7 @@ def test_the_cache_can_be_pruned(command: CommandLine, scene: Scene) -> None:
     assert stages(command.record(), "cached") == [[]] * 6
 
 
+@pytest.mark.slow
 def test_a_hostile_cached_result_is_not_executed(command: CommandLine, scene: Scene) -> None:
     """A result file that names pickle is computed anew instead of being read."""
     assert command("run", scene.dataset)[0] == 0
@@ -257,6 +262,7 @@ def tamper(cache: Path) -> int:
     return len(masks) + len(valid) + 1
 
 
+@pytest.mark.slow
 def test_another_tiles_answers_are_not_believed(command: CommandLine, scene: Scene) -> None:
     """Files under the key of another tile are named, in its row and in the log, and made again: the same extent."""
     assert command("run", scene.dataset)[0] == 0
@@ -273,7 +279,8 @@ def test_another_tiles_answers_are_not_believed(command: CommandLine, scene: Sce
     assert warned[0] in next((command.folder / "logs").glob(f"*{again['flow_run_id'][:8]}.log")).read_text()
 
 
-@pytest.mark.parametrize("content", [pytest.param(b"", marks=pytest.mark.slow), b"damaged"])
+@pytest.mark.slow
+@pytest.mark.parametrize("content", [b"", b"damaged"])
 def test_damaged_files_in_the_cache_are_made_again(command: CommandLine, scene: Scene, content: bytes) -> None:
     """Whatever a loss of power left in the work directory, the next run mends it and gives the same extent."""
     assert command("run", scene.dataset, "--keep-work")[0] == 0

@@ -16,6 +16,7 @@ def _hectares(command: CommandLine, folder: Path) -> dict[str, tuple[float, floa
     return {tile["tile"]: (tile["flood_m2"] / 1e4, tile["observed_m2"] / 1e4) for tile in tiles}
 
 
+@pytest.mark.slow
 def test_luma_and_chroma_are_mapped_as_rgb_is(command: CommandLine, shared_data: Path) -> None:
     """A frame in sYCC has the lake where the same frame in RGB has it, and not the land."""
     found = _hectares(command, shared_data / "found" / "sycc")
@@ -23,6 +24,7 @@ def test_luma_and_chroma_are_mapped_as_rgb_is(command: CommandLine, shared_data:
     assert found["sycc/frame.jp2"] == pytest.approx((5.18, 30.02), abs=0.01)
 
 
+@pytest.mark.slow
 def test_a_white_collar_is_not_observed(command: CommandLine, shared_data: Path) -> None:
     """With NoData declared and without, the collar is not observed; where nothing declares it, that is said."""
     found = _hectares(command, shared_data / "found" / "white-collar")

@@ -104,6 +104,7 @@ def test_an_interrupt_ends_a_run_with_all_that_it_started(
     assert not processes_marked(str(command.folder))
 
 
+@pytest.mark.slow
 def test_two_runs_do_not_write_one_output(command: CommandLine, scene: Scene) -> None:
     """While one run has the output, another is refused at once; when it has ended, the next is not."""
     with locked(str(command.folder / "out" / "demo_flood")):

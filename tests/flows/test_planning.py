@@ -67,6 +67,7 @@ def unfinished(cloud: CloudRuns) -> None:
     cloud.sandbox.add_training_job("unfinished", status="InProgress")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arrange", "options", "words"),
     [
@@ -91,6 +92,7 @@ def test_what_would_be_refused_is_told_with_the_rest_of_the_plan(
     assert cloud.everything() == cloud.others
 
 
+@pytest.mark.slow
 def test_what_aws_does_not_tell_does_not_stand_in_the_way(cloud: CloudRuns) -> None:
     """A role that may not be looked at may be in order."""
     cloud.sandbox.fault("GetRole", "access-denied", times=None)

@@ -73,6 +73,7 @@ def test_a_bucket_that_is_not_there_is_refused(in_s3: CommandLine) -> None:
     assert "Traceback" not in said
 
 
+@pytest.mark.slow
 def test_a_list_may_name_several_buckets(in_s3: CommandLine, scene: Scene, bucket: Any, s3_server: str) -> None:
     """Of buckets that the operator allows, however frames are called; what is missing or not allowed costs itself."""
     other = boto3.Session("testing", "testing", region_name="us-east-1").resource("s3", endpoint_url=s3_server)

@@ -159,6 +159,7 @@ def test_throttling_costs_no_tile_and_few_requests(
     assert cloud.sandbox.requests()["InvokeEndpoint"] < 240
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "words"),
     [
@@ -182,6 +183,7 @@ def test_what_cannot_end_well_costs_nothing(cloud: CloudRuns, options: list[str]
     assert not {"CreateModel", "CreateEndpoint"} & cloud.sandbox.requests().keys()
 
 
+@pytest.mark.slow
 def test_a_plan_tells_the_endpoints_minutes(cloud: CloudRuns) -> None:
     """What a run would need is known beforehand, and planning creates nothing."""
     status, said = cloud.command("plan", *cloud.arguments()[1:])

@@ -64,6 +64,7 @@ def test_the_flow_deletes_what_lapsed(cloud: CloudRuns) -> None:
     assert cloud.everything() == cloud.others
 
 
+@pytest.mark.slow
 def test_a_refused_deletion_fails_the_flow(cloud: CloudRuns) -> None:
     """What should go and cannot is red in the dashboard."""
     orphan(cloud, LAPSED)

@@ -106,6 +106,7 @@ def test_nothing_is_left_when_aws_refuses(cloud: CloudRuns, name: str) -> None:
     assert FINALLY in cloud.log()
 
 
+@pytest.mark.slow
 def test_without_the_permission_to_tag_nothing_is_created(cloud: CloudRuns) -> None:
     """A lease that could not be renewed is found out before anything costs money."""
     cloud.sandbox.fault("AddTags", "access-denied", times=None)

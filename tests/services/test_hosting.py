@@ -317,7 +317,7 @@ def deleted_while_deploying(cloud: Cloud, reached: str) -> tuple[str, ...]:
     "reached",
     ["DescribeTrainingJob", "ListEndpoints", "AddTags", "CreateModel", "CreateEndpointConfig", "CreateEndpoint"],
 )
-@pytest.mark.parametrize("slow", [0.0, 0.4])
+@pytest.mark.parametrize("slow", [0.0, pytest.param(0.4, marks=pytest.mark.slow)])
 def test_delete_while_deploying_leaves_nothing(cloud: Cloud, reached: str, slow: float) -> None:
     """Cancelled at any moment, also in the middle of a call that AWS answers late."""
     if slow:
@@ -351,6 +351,7 @@ def test_a_creation_that_aws_answers_after_the_deletion_is_deleted_too(cloud: Cl
     assert cloud.sandbox.requests()["DeleteModel"] == 1
 
 
+@pytest.mark.slow
 def test_no_further_attempt_of_a_creation_begins_once_the_run_is_over(cloud: Cloud) -> None:
     """The SDK would try ten times: an error in the middle of the teardown must not become an endpoint after it."""
     cloud.sandbox.fault("CreateEndpoint", "internal", times=None)
@@ -524,6 +525,7 @@ def waited_by(cloud: Cloud) -> Host:
     return Host(None, cloud.client, lease, lambda: None, time.sleep, lambda: 0, 60.0, lambda _: None)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("reached", CREATIONS)
 def test_delete_right_after_a_creation_that_is_not_seen_leaves_nothing(cloud: Cloud, reached: str) -> None:
     """That AWS could not find what was created a moment ago proves nothing: it is asked for until it is seen."""
@@ -532,6 +534,7 @@ def test_delete_right_after_a_creation_that_is_not_seen_leaves_nothing(cloud: Cl
     assert cloud.left() == NOTHING
 
 
+@pytest.mark.slow
 def test_an_endpoint_that_stays_unseen_is_never_called_deleted(cloud: Cloud) -> None:
     """It is on the bill: what is left is said, by the deletion and by the wait for the end, until it is seen."""
     cloud.sandbox.fault("CreateEndpoint", "stale", seconds=3600)
