@@ -27,6 +27,7 @@ def origin(product: Path) -> tuple[int, int]:
     return round(left), round(top)
 
 
+@pytest.mark.slow
 def test_a_sidecar_of_another_case_moves_no_frame(command: CommandLine, found: Path) -> None:
     """The world file of one folder does not place the other's frame, nor one frame's sidecar another."""
     status, printed = command("plan", found / "sidecar-other-case" / "folders", "--crs", "EPSG:7855")
@@ -42,6 +43,7 @@ def test_a_sidecar_of_another_case_moves_no_frame(command: CommandLine, found: P
     assert (status, lefts) == (0, {"a.jp2": 500000, "A.jp2": 600000})
 
 
+@pytest.mark.slow
 def test_another_installations_proj_and_gdal_do_not_reach_ours(command: CommandLine, found: Path) -> None:
     """The frame has the CRS that it says, so that a wrong one given is a conflict, not a map in another zone."""
     (command.folder / "empty").mkdir()
@@ -66,6 +68,7 @@ def test_a_run_in_a_hostile_shell_makes_the_same_product(command: CommandLine, s
     assert len(hashes) == 1
 
 
+@pytest.mark.slow
 def test_names_of_tiles_can_be_unpacked_everywhere(command: CommandLine, found: Path) -> None:
     """No member of the zip has a name that Windows refuses, and each tile has its shapefile; tables keep the names."""
     assert command("run", found / "windows-names" / "frames")[0] == 0

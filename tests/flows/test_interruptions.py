@@ -114,6 +114,7 @@ def test_two_runs_do_not_write_one_output(command: CommandLine, scene: Scene) ->
     assert command("run", scene.dataset)[0] == 0
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="needs a small file system: tmpfs")
 def test_a_full_disk_is_said_and_leaves_no_half_product(command: CommandLine, scene: Scene) -> None:
     """Where the output has no room the run ends with status 1, names the place, and no product appears."""

@@ -47,6 +47,7 @@ def test_a_plan_on_sagemaker_tells_all_and_touches_nothing(cloud: CloudRuns) -> 
     assert all(name.startswith(READS) for name in cloud.sandbox.requests())
 
 
+@pytest.mark.slow
 def test_run_with_dry_run_is_plan(cloud: CloudRuns) -> None:
     """The same words and status, without a Prefect server: the one that is named here does not answer."""
     _, planned = cloud.command("plan", *cloud.arguments()[1:])

@@ -155,6 +155,7 @@ def test_no_more_requests_at_once_than_it_serves(endpoint: Cloud, in_flight: int
     assert asked(endpoint) == 48
 
 
+@pytest.mark.slow
 def test_the_endpoint_does_throttle_above_its_limit(endpoint: Cloud) -> None:
     """Else the test above would prove nothing."""
     endpoint.sandbox.settings(concurrency=1)

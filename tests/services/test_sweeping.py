@@ -196,6 +196,7 @@ def test_what_fails_at_first_is_swept_all_the_same(cloud: Cloud, operation: str,
     assert cloud.left() == NOTHING
 
 
+@pytest.mark.slow
 def test_one_resource_that_cannot_be_read_does_not_save_the_others(cloud: Cloud) -> None:
     """Somebody's look-alike whose tags we may not read is reported, and stays; the orphan beside it goes."""
     cloud.three(NAME, tags_for(RUN, lease_until=LAPSED))
