@@ -7,6 +7,7 @@ from prefect import State
 from prefect.states import Completed, Failed
 
 from flows.review import Decision
+from tasks.core.enumeration import enumerated
 from tasks.core.ledger import Ledger
 from tasks.core.states import ENDPOINT_LEFT, NO_PRODUCT, REJECTED, SOME_FAILED, TOO_MANY
 
@@ -24,6 +25,7 @@ def final_state(
     """
     total, failed, dropped = len(ledger.accounts), len(ledger.failed), len(ledger.dropped)
     message = f"{total - failed - dropped} of {total} tiles done, {failed} failed"
+    message += f" ({enumerated(account.job.tile.id for account in ledger.failed)})" if failed else ""
     message += f", {dropped} dropped in review" if dropped else ""
     if endpoint_left:
         left = "; ".join(endpoint_left)

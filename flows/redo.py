@@ -12,13 +12,12 @@ from uuid import UUID
 from flows.checks import product_uri
 from flows.earlier_record import SETTINGS, check_record, settings_of
 from flows.parameters import RunParameters
+from tasks.core.enumeration import enumerated
 from tasks.core.errors import FloodExtentError, UnusableArgument
 from tasks.core.ledger import DROPPED
 from tasks.core.records import Tile
 from tasks.services import run_store, storage
 from tasks.services.endpoint_kinds import SAGEMAKER, endpoint_service
-
-NAMED_AT_MOST = 3
 
 
 @dataclass(frozen=True)
@@ -136,7 +135,7 @@ class EarlierRun:
         """
         before, now = {row["tile"] for row in self.record["tiles"]}, {tile.id for tile in tiles}
         changes = [("new", now - before), ("missing", before - now)]
-        words = "; ".join(f"{len(names)} {what} ({_some(names)})" for what, names in changes if names)
+        words = "; ".join(f"{len(names)} {what} ({enumerated(sorted(names))})" for what, names in changes if names)
         if words:
             raise UnusableArgument(
                 f"the dataset has changed since the run to complete: tiles {words}. Run without only_failed_of: what "
@@ -171,11 +170,6 @@ def _is_it(record: Mapping[str, Any], named: str) -> bool:
     except ValueError:
         return True
     return str(record.get("flow_run_id")) == str(run)
-
-
-def _some(names: Collection[str]) -> str:
-    shown = ", ".join(sorted(names)[:NAMED_AT_MOST])
-    return shown if len(names) <= NAMED_AT_MOST else f"{shown}, …"
 
 
 def completed_parameters(

@@ -20,13 +20,13 @@ from prefect.states import Completed
 from pydantic import Field, ValidationError, create_model
 
 from flows.parameters import RunParameters
+from tasks.core.enumeration import enumerated
 from tasks.core.errors import UnusableArgument
 from tasks.core.redaction import redact
 
 ACCEPT, REJECT = "accept", "reject"
 SECONDS_AN_HOUR = 3600
 HEARTBEAT_UNDER_WAY_SECONDS = 1.0
-NAMED_AT_MOST = 3
 CHOICES_AT_MOST = 100
 REASON = "Why. It stands in run.json and in the report; needed to reject or drop."
 DROP = "Tiles to leave out, by the names in the table. Their ground counts as not assessed."
@@ -116,8 +116,7 @@ def judged(form: ReviewForm, answered: Collection[str], least_contour_size: floa
     dropped = tuple(dict.fromkeys(name.strip() for name in form.drop_tiles if name.strip()))
     unknown = [name for name in dropped if name not in answered]
     if unknown:
-        shown = ", ".join(unknown[:NAMED_AT_MOST])
-        raise ValueError(f"{shown}: not among the tiles with an answer. Take names as the table has them")
+        raise ValueError(f"{enumerated(unknown)}: not among the tiles with an answer. Take names as the table has them")
     rejected, reason = form.decision == REJECT, str(redact(form.reason.strip()))
     if (rejected or dropped) and not reason:
         raise ValueError("to reject, or to drop tiles, needs a reason")

@@ -21,8 +21,10 @@ from flows.outcome import final_state
 from flows.ownership import server_identity
 from flows.parameters import RunParameters
 from flows.redo import EarlierRun, completed_parameters
+from flows.retrying import check_mended
 from flows.review import Decision, check_reviewable
 from tasks.aws_access import aws_access
+from tasks.core.enumeration import enumerated
 from tasks.core.estimates import Estimate
 from tasks.core.jobs import TileJob, plan_jobs
 from tasks.core.ledger import Ledger
@@ -36,7 +38,7 @@ from tasks.runlog import log_file
 from tasks.services import decoding, publishing, run_store, storage, temp_folders
 from tasks.services.endpoint_kinds import SAGEMAKER, endpoint_service
 from tasks.services.temp_folders import KEPT_DAYS, temp_folder
-from tasks.stages import run_stage
+from tasks.stages import NAMED_IN_LOG, run_stage
 
 # What a run with a product starts after its stages: assemble, write-product, draw-overview, report, package, publish.
 PRODUCT_TASKS = 6
@@ -146,18 +148,27 @@ class Run:
 
         Raises:
             UnusableArgument: It would take longer than a SageMaker endpoint may live, or the run to complete was on
-                other tiles.
+                other tiles, or this is a retry for which nothing was mended.
         """
         self.model_identity = endpoint_service(self.parameters.endpoint_spec()).model_identity()
         self.jobs = plan_tiles(self.parameters, tiles, self.model_identity)
         self.ledger = Ledger(self.jobs)
         self.remembered = Remembered.look_up(self.jobs)
+        check_mended(run_store.read(run_store.record_uri(self._work, self.id)), tiles)
+        self._warn_of_unusable(tiles)
         self._warn_of_the_cache()
         again = None if self.earlier is None else self._complete(self.earlier)
         words = run_name(self.dataset_name, (tile.id for tile in tiles), of_them=again)
         run_identity.name(words, {self.dataset_name, self.parameters.endpoint})
         if self.parameters.endpoint == SAGEMAKER:
             estimate(self.parameters, self.unpredicted).check(self.parameters.max_endpoint_minutes)
+
+    def _warn_of_unusable(self, tiles: Sequence[Tile]) -> None:
+        """Name at the beginning what is known to fail: whoever watches may mend it meanwhile."""
+        unusable = [tile.id for tile in tiles if tile.problem is not None]
+        if unusable:
+            words = "%d of %d frames cannot be used, as their headers show: %s"
+            get_run_logger().warning(words, len(unusable), len(tiles), enumerated(unusable, NAMED_IN_LOG))
 
     def _warn_of_the_cache(self) -> None:
         """Name what the work directory holds under a tile's key that is not the tile's."""

@@ -21,6 +21,7 @@ from prefect.artifacts import (
 )
 from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
+from prefect.utilities.urls import url_for
 
 from tasks.core import run_page
 from tasks.core.report import plain
@@ -33,6 +34,11 @@ PAUSE_SECONDS = 5.0
 LAST_WORD_SECONDS = 2.0
 # The run whose API is slow or gone: for what else it is offered nobody waits.
 _unanswered: ContextVar[str] = ContextVar("unanswered", default="")
+
+
+def page_of(task_run: str | None) -> str:
+    """The page of a task run in the dashboard; empty where there is none."""
+    return (url_for("task-run", task_run) or "") if task_run else ""
 
 
 def show_overview(dataset_name: str, png: bytes, caption: str) -> None:
@@ -62,9 +68,9 @@ def show_tiles(dataset_name: str, rows: Sequence[TileRow], dropped_hint: str = "
     offer(
         "tiles",
         lambda: create_table_artifact(
-            run_page.tile_table(rows),
+            run_page.tile_table(rows, page_of),
             key=f"{run_page.slug(dataset_name)}-tiles",
-            description=run_page.tiles_words(dataset_name, rows, dropped_hint),
+            description=run_page.tiles_words(dataset_name, rows, dropped_hint, page_of),
         ),
     )
 

@@ -13,16 +13,20 @@ from prefect.logging import get_run_logger
 from prefect.results import ResultRecord  # type: ignore[attr-defined] # imported there from a private module
 from prefect.task_runners import ThreadPoolTaskRunner
 
+from tasks import artifacts
 from tasks.artifacts import StageProgress
+from tasks.core.enumeration import enumerated
+from tasks.core.errors import DecodingEnded, UnreadableImage
 from tasks.core.explanations import in_plain_words
 from tasks.core.jobs import TileJob
-from tasks.core.ledger import Ledger
+from tasks.core.ledger import Account, Ledger
 from tasks.first_answer import ALONE_SECONDS, until_accepted
 from tasks.policies import as_it_is, remembering
 from tasks.progress import watcher
 from tasks.timing import seconds_of
 
 CACHED = "Cached"
+NAMED_IN_LOG = 20
 # Tiles at a time while an endpoint has yet to answer, where the stage does not say how many it serves.
 FEW = max(2, os.cpu_count() or 2)
 
@@ -75,7 +79,22 @@ def run_stage(
         futures |= {submit(job): job for job in (*unasked, *others)}
         for future in as_completed(list(futures)):
             outcomes.note(future, futures[future])
+    _log_failures(stage.name, jobs, ledger)
     return outcomes.started
+
+
+def _log_failures(stage: str, jobs: Sequence[TileJob], ledger: Ledger) -> None:
+    """Name the tiles that failed in this stage, with the pages of their task runs: a log of thousands hides them."""
+    tiles = {job.tile.id for job in jobs}
+    failed = [account for account in ledger.failed if account.job.tile.id in tiles]
+    if failed:
+        named = enumerated((_with_page(account) for account in failed), NAMED_IN_LOG)
+        get_run_logger().error("%s: %d of %d tiles failed: %s", stage, len(failed), len(jobs), named)
+
+
+def _with_page(account: Account) -> str:
+    page = artifacts.page_of(account.task_run)
+    return f"{account.job.tile.id} ({page})" if page else account.job.tile.id
 
 
 @contextmanager
@@ -162,7 +181,9 @@ def note(ledger: Ledger, job: TileJob, stage: str, state: State[Any]) -> bool:
         return True
     error = outcome if isinstance(outcome, BaseException) else None
     words = in_plain_words(error, job.tile.uri, state.message or state.name or "no answer")
-    ledger.fail(job, stage, words, seconds=seconds_of(error))
+    task_run = str(state.state_details.task_run_id or "")
+    unusable = isinstance(error, UnreadableImage) and not isinstance(error, DecodingEnded)
+    ledger.fail(job, stage, words, seconds=seconds_of(error), unusable=unusable, task_run=task_run)
     return False
 
 

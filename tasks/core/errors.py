@@ -85,6 +85,10 @@ class CutShort(UnreadableImage):
     """The file ends before its own structure says so."""
 
 
+class DecodingEnded(UnreadableImage):
+    """The decoder ended over the image, or took too long: for the image's sake, or for want of memory or time."""
+
+
 class TooLarge(UnreadableImage):
     """The image declares more pixels than the limit."""
 

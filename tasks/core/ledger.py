@@ -23,6 +23,8 @@ class Account:
         cached: Stages whose answer was remembered from an earlier run.
         warnings: What a person should know of a tile that did not fail.
         dropped: Whether a person has left the tile out, whatever its stages answered; ``error`` says why.
+        unusable: Whether the frame itself is what is wrong: only another one helps.
+        task_run: Id of the task run in which the tile failed; empty where it did not, or no task was started for it.
     """
 
     job: TileJob
@@ -32,6 +34,8 @@ class Account:
     cached: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     dropped: bool = False
+    unusable: bool = False
+    task_run: str = ""
 
     @property
     def state(self) -> str:
@@ -92,10 +96,20 @@ class Ledger:
         if cached:
             account.cached.append(stage)
 
-    def fail(self, job: TileJob, stage: str, error: str, *, seconds: float = 0.0) -> None:
+    def fail(
+        self,
+        job: TileJob,
+        stage: str,
+        error: str,
+        *,
+        seconds: float = 0.0,
+        unusable: bool = False,
+        task_run: str = "",
+    ) -> None:
         """Note that the tile ends here, without what no file may hold: its error goes into several."""
         account = self._accounts[job.tile.id]
         account.stage, account.error = stage, str(redact(error))
+        account.unusable, account.task_run = unusable, task_run
         account.seconds[stage] = seconds
 
     def warn(self, tile: str, warning: str) -> None:

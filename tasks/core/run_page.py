@@ -10,7 +10,7 @@ import math
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 from typing import Any
 from urllib.parse import quote
@@ -30,6 +30,7 @@ QUALITIES = (90, 80, 70)
 SHRINK, SHRINKINGS = 0.85, 24
 TABLE_ROWS = 2_000
 CELL_CHARACTERS = 200
+LINKS = 20
 REPORT_ROWS, REPORT_CHARACTERS = 50, 60_000
 # Looks like HTML and is none.
 ANGLES = str.maketrans({"<": "\u2039", ">": "\u203a"})
@@ -100,17 +101,28 @@ def _data_uri(kind: str, encoded: bytes) -> str:
     return f"data:image/{kind};base64,{base64.b64encode(encoded).decode()}"
 
 
-def tile_table(rows: Sequence[TileRow], limit: int = TABLE_ROWS) -> list[dict[str, Any]]:
+def _no_page(task_run: str | None) -> str:  # noqa: ARG001 - as a page's address is asked for
+    return ""
+
+
+def tile_table(
+    rows: Sequence[TileRow], page_of: Callable[[str | None], str] = _no_page, limit: int = TABLE_ROWS
+) -> list[dict[str, Any]]:
     """A row a tile, up to ``limit``, failed ones first, then dropped ones; keys are the heads of the columns.
 
     What a person looks for stands on the left, as the right of a table with long errors is out of sight.
+
+    Args:
+        rows: Of all tiles.
+        page_of: Address of a task run's page.
+        limit: Of rows.
     """
     ranks = {state: rank for rank, state in enumerate(FIRST_STATES)}
     ordered = sorted(rows, key=lambda row: ranks.get(row["state"], len(ranks)))
-    return [_cells(row) for row in ordered[:limit]]
+    return [_cells(row, page_of(row["task_run"])) for row in ordered[:limit]]
 
 
-def _cells(row: TileRow) -> dict[str, Any]:
+def _cells(row: TileRow, page: str) -> dict[str, Any]:
     done = row["state"] == "done"
     return {
         "tile": cell(row["tile"]),
@@ -122,6 +134,7 @@ def _cells(row: TileRow) -> dict[str, Any]:
         "seconds": _rounded(row["seconds"], 1),
         "padding removed px": row["pad_px"] if done else None,
         "remembered": ", ".join(row["cached"]),
+        "task run": page,
     }
 
 
@@ -147,14 +160,29 @@ def cell(text: str) -> str:
     return line.translate(ANGLES).replace("](", "] (")
 
 
-def tiles_words(dataset_name: str, rows: Sequence[TileRow], hint: str = "", limit: int = TABLE_ROWS) -> str:
-    """What the table of tiles is about: how many are in which state, and how many are not in it."""
+def tiles_words(
+    dataset_name: str,
+    rows: Sequence[TileRow],
+    hint: str = "",
+    page_of: Callable[[str | None], str] = _no_page,
+    limit: int = TABLE_ROWS,
+) -> str:
+    """What the table of tiles is about: how many are in which state, which failed, and how many are not in it."""
     counts = Counter(row["state"] for row in rows)
     states = [f"{counts[state]:,} {state}" for state in ("done", *FIRST_STATES) if counts[state] or state != DROPPED]
     words = [f"{', '.join(states)}. A row a tile of {plain(dataset_name)}, failed ones first."]
     if len(rows) > limit:
         words.append(f"{len(rows) - limit:,} of {len(rows):,} tiles are not shown: run.json has all.")
-    return " ".join([*words, *([plain(hint)] if hint else [])])
+    return " ".join([*words, *([plain(hint)] if hint else []), *_failed_links(rows, page_of)])
+
+
+def _failed_links(rows: Sequence[TileRow], page_of: Callable[[str | None], str]) -> Iterator[str]:
+    """The failed tiles, each a link to its task run: in the graph of a large run none can be told apart."""
+    links = [(row["tile"], page_of(row["task_run"])) for row in rows if row["state"] == "failed"]
+    shown = [f"[{plain(tile)}]({page})" for tile, page in links if page][:LINKS]
+    if shown:
+        more = f" and {len(links) - len(shown):,} more" if len(links) > len(shown) else ""
+        yield f"Failed: {', '.join(shown)}{more}."
 
 
 def report_page(markdown: str, rows: int = REPORT_ROWS, characters: int = REPORT_CHARACTERS) -> str:

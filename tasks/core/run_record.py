@@ -33,7 +33,9 @@ class TileRow(TypedDict):
 
     ``seconds_by_stage`` is 0 for a stage whose answer was remembered, and such stages are in ``cached``. ``pad_px`` are
     pixels that the model called flood and that lie in padding. ``error`` is None where ``state`` is ``done``; else the
-    areas and ``pad_px`` are, for no answer is not "nothing".
+    areas and ``pad_px`` are, for no answer is not "nothing". ``task_run`` is the id of the task run that failed, on the
+    Prefect server that the run reported to; None where none did. ``unusable`` says that the frame itself is what is
+    wrong; ``frame_hash`` changes when the frame does.
     """
 
     tile: str
@@ -42,7 +44,10 @@ class TileRow(TypedDict):
     seconds: float
     seconds_by_stage: dict[str, float]
     cached: list[str]
+    frame_hash: str
     error: str | None
+    unusable: bool
+    task_run: str | None
     flood_m2: float | None
     observed_m2: float | None
     overlap_m2: float | None
@@ -189,7 +194,10 @@ def _tile_row(account: Account, measured: Mapping[str, Any]) -> TileRow:
         "seconds": round(sum(account.seconds.values()), 3),
         "seconds_by_stage": {stage: round(seconds, 3) for stage, seconds in account.seconds.items()},
         "cached": list(account.cached),
+        "frame_hash": account.job.tile.content_hash,
         "error": account.error,
+        "unusable": account.unusable,
+        "task_run": account.task_run or None,
         "flood_m2": _known(measured.get("flood_m2")),
         "observed_m2": _known(measured.get("observed_m2")),
         "overlap_m2": _known(measured.get("overlap_m2")),

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import BinaryIO, Literal, cast
 
 from infra import lifeline
-from tasks.core.errors import FloodExtentError, UnreadableImage
+from tasks.core.errors import DecodingEnded, FloodExtentError
 from tasks.core.preparation import PreparedImage
 from tasks.services import storage
 from tasks.services.decoder import Decode, Request, decode, read_answer
@@ -94,16 +94,17 @@ class ChildDecoders:
         """Decode and prepare a frame.
 
         Raises:
-            UnreadableImage: As in this process; or the child ended over it, or took too long.
+            UnreadableImage: As in this process.
+            DecodingEnded: The child ended over it, or took too long.
         """
         child, started = self._take(), time.monotonic()
         try:
             prepared = child.decode(request, self.seconds)
         except TimeoutError as error:
             child.stop(timeout=0)
-            raise UnreadableImage(_too_slow(request, time.monotonic() - started)) from error
+            raise DecodingEnded(_too_slow(request, time.monotonic() - started)) from error
         except (EOFError, BrokenPipeError, ConnectionResetError) as error:
-            raise UnreadableImage(_ended(request, child)) from error
+            raise DecodingEnded(_ended(request, child)) from error
         except FloodExtentError:
             self._give_back(child)
             raise

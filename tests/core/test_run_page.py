@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from tasks.core import run_page
 from tasks.core.run_record import TileRow
 
-HEADS = ["tile", "state", "failed in", "flooded ha", "error", "seconds", "padding removed px", "remembered"]
+HEADS = ["tile", "state", "failed in", "flooded ha", "error", "seconds", "padding removed px", "remembered", "task run"]
 
 
 def row(tile: str, **values: Any) -> TileRow:
@@ -26,7 +26,10 @@ def row(tile: str, **values: Any) -> TileRow:
         "seconds": 1.234,
         "seconds_by_stage": {},
         "cached": [],
+        "frame_hash": "hash",
         "error": None,
+        "unusable": False,
+        "task_run": None,
         "flood_m2": 12_345.0,
         "observed_m2": 20_000.0,
         "overlap_m2": 0.0,
@@ -121,7 +124,7 @@ def test_failed_tiles_come_first_then_dropped_ones() -> None:
 def test_a_row_says_what_a_tile_took_and_gave() -> None:
     """Figures are rounded and in the units of their heads."""
     (line,) = run_page.tile_table([row("a.jp2", cached=["prepare", "predict"])])
-    assert list(line.values()) == ["a.jp2", "done", "", 1.23, "", 1.2, 7, "prepare, predict"]
+    assert list(line.values()) == ["a.jp2", "done", "", 1.23, "", 1.2, 7, "prepare, predict", ""]
 
 
 @pytest.mark.parametrize("state", ["failed", "dropped"])
@@ -255,3 +258,14 @@ def test_progress_is_whole_only_at_the_end(ended: int, failed: int, words: str, 
     """A hundred per cent means that all tiles have ended."""
     assert run_page.progress_words("predict", ended, failed, 100_000) == words
     assert run_page.percent(ended, 100_000) == percent
+
+
+def test_failed_tiles_lead_to_their_task_runs() -> None:
+    """By a link in words, and by an address in the table's row: one of the dashboard's looks shows no link there."""
+    rows = [row("a.jp2"), row("b](x).jp2", state="failed", error="cut short", task_run="id")]
+    words = run_page.tiles_words("demo", rows, page_of=lambda run: f"/runs/{run}" if run else "")
+    assert words.endswith(r"Failed: [b\](x).jp2](/runs/id).")
+    assert [line["task run"] for line in run_page.tile_table(rows, lambda run: f"/runs/{run}" if run else "")] == [
+        "/runs/id",
+        "",
+    ]

@@ -160,7 +160,9 @@ def test_seven_broken_of_two_hundred(dashboard: Dashboard, tmp_path: Path) -> No
     broken = break_seven(town)
     run = dashboard.create_run({"dataset": str(town), **places(tmp_path)})
     assert dashboard.state_of(run) == "TooManyTileFailures"
-    assert dashboard.run(run)["state"]["message"] == "193 of 200 tiles done, 7 failed"
+    message = dashboard.run(run)["state"]["message"]
+    named = ", ".join(sorted(broken)[:3])
+    assert message == f"193 of 200 tiles done, 7 failed ({named} and 4 more)"
     tasks = dashboard.tasks_at_last(run, 200 + 193 + 193 - 7)
     assert {task["state"]["type"] for task in tasks} == {"COMPLETED", "FAILED"}
     red = {

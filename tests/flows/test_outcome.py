@@ -133,3 +133,9 @@ def test_no_edit_of_a_reviews_record_is_a_fault_of_the_program(tmp_path: Path) -
         assert found is not None
         assert all(job.jpeg_uri.startswith(f"{work}/scratch/") for job in found.ledger.standing)
         assert all("/" not in job.prepare_key for job in found.ledger.standing)
+
+
+def test_the_state_names_what_failed() -> None:
+    """The list of runs shows the message: a few tiles by name, and how many more."""
+    ended = final_state(ledger(5), failure_tolerance=0.0, endpoint_left=(), decision=None)
+    assert ended.message == "5 of 10 tiles done, 5 failed (0.jp2, 1.jp2, 2.jp2 and 2 more)"

@@ -75,6 +75,16 @@ def test_the_ledger_has_what_became_of_each_tile(jobs: list[TileJob], at_once: i
 
 
 @pytest.mark.usefixtures("prefect_api")
+def test_the_runs_log_leads_to_the_failed_tiles(jobs: list[TileJob], caplog: pytest.LogCaptureFixture) -> None:
+    """One line a stage names them, each with the page of its task run."""
+    bad, _ = ledger_of(noting({}, failing="a"), jobs).accounts
+    lines = [record.getMessage() for record in caplog.records if "tiles failed" in record.getMessage()]
+    page = f"runs/task-run/{bad.task_run}"
+    assert [line.partition("http")[0] for line in lines] == ["prepare: 1 of 2 tiles failed: a.jp2 ("]
+    assert lines[0].endswith(f"{page})")
+
+
+@pytest.mark.usefixtures("prefect_api")
 def test_a_remembered_tile_is_cached_and_one_whose_file_is_gone_is_not(jobs: list[TileJob]) -> None:
     """A second run takes what the first has answered, with its warnings, unless the files are missing."""
     ledger_of(noting({}), jobs)
