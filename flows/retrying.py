@@ -1,4 +1,4 @@
-"""A run that somebody retries: what failed for its frames would fail again with the same ones, and is refused at once."""
+"""A run that is retried: what failed for its frames would fail again with the same ones, and is refused at once."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -27,6 +27,6 @@ def check_mended(before: Mapping[str, Any] | None, tiles: Sequence[Tile]) -> Non
     is_same = frames == {(tile.id, tile.content_hash) for tile in tiles} and before["versions"] == software_versions()
     if is_same and all(row["unusable"] for row in failed):
         raise UnusableArgument(
-            f"nothing is mended since this run failed: {enumerated(row['tile'] for row in failed)} as before. Replace "
-            "them by frames that can be used and retry, or start another run with a failure_tolerance"
+            f"no frame was mended since this run failed ({enumerated(row['tile'] for row in failed)}): it would fail "
+            "again. Put frames that can be used in their place and retry, or start a run with a failure_tolerance"
         )

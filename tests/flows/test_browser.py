@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from browser import CHROMIUM, new_page
+from browser import CHROMIUM, log_in, new_page
 from command_line import QUIET, ROOT, CommandLine
 from dashboard import Dashboard, served
 from many_tiles import break_seven, make_tiles
@@ -46,8 +46,7 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def page(dashboard: Dashboard) -> Iterator["playwright.Page"]:
     """A page in a new browser."""
     with new_page() as page:
-        page.goto(dashboard.log_in_link())
-        page.wait_for_url(lambda url: "/dashboard" in url)
+        log_in(page, dashboard.log_in_link())
         yield page
     assert dashboard.process.poll() is None
 

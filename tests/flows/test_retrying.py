@@ -23,7 +23,7 @@ def record(**values: Any) -> dict[str, Any]:
 
 def test_with_the_same_frames_it_is_refused() -> None:
     """By the names of those that failed, and with what helps."""
-    words = re.escape("a.jp2 as before. Replace them by frames that can be used and retry")
+    words = re.escape("no frame was mended since this run failed (a.jp2): it would fail again. Put frames that can be")
     with pytest.raises(UnusableArgument, match=words):
         check_mended(record(), TILES)
 

@@ -3,7 +3,7 @@
 import signal
 
 import pytest
-from cloud_runs import JOB, CloudRuns
+from cloud_runs import CloudRuns, on_sagemaker
 from command_line import CommandLine, Scene, processes_marked
 from dashboard import served
 from worker import kill_marked
@@ -13,10 +13,6 @@ from deployments.local import SWEEP
 from tasks.core.demo_scene import DATASET
 
 PARTS = ("work_pools", "deployments", "automations")
-
-
-def on_sagemaker(cloud: CloudRuns) -> dict[str, str]:
-    return {"dataset": str(cloud.scene.dataset), "endpoint": "sagemaker", "training_job": JOB}
 
 
 def test_a_run_is_started_from_the_dashboard(command: CommandLine, scene: Scene) -> None:

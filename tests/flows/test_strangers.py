@@ -10,7 +10,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from browser import new_page
+from browser import log_in, new_page
 from command_line import QUIET, CommandLine, Scene, processes_marked
 from dashboard import Dashboard, served
 from websockets.exceptions import WebSocketException
@@ -95,9 +95,7 @@ def test_a_link_logs_a_browser_in(dashboard: Dashboard) -> None:
     """Who opens what serve prints sees the dashboard, and stays logged in; the link is then used up."""
     link = next(word for word in dashboard.said().split() if "#" in word)
     with new_page() as page:
-        page.goto(link)
-        # Chromium loses what a page has just stored if it leaves for another site at once.
-        page.get_by_text("Logout").first.wait_for()
+        log_in(page, link)
         page.goto(f"http://localhost:{dashboard.address.rsplit(':', 1)[1]}/v2/deployments")
         page.get_by_text("every-15-minutes").first.wait_for()
     with new_page() as page:

@@ -34,3 +34,9 @@ def new_page() -> Iterator[Any]:
             yield page
         finally:
             browser.close()
+
+
+def log_in(page: Any, link: str) -> None:
+    """Follow the link and return when the dashboard is there: Chromium loses what a page has stored just before."""
+    page.goto(link)
+    page.get_by_text("Logout").first.wait_for()

@@ -127,6 +127,11 @@ def make_cloud(command: CommandLine, sandbox: Sandbox, scene: Scene) -> CloudRun
     return made
 
 
+def on_sagemaker(cloud: CloudRuns) -> dict[str, str]:
+    """Parameters of a deployment's run on SageMaker."""
+    return {"dataset": str(cloud.scene.dataset), "endpoint": "sagemaker", "training_job": JOB}
+
+
 def client_of(sandbox: Sandbox, service: str = "sagemaker") -> Any:
     """boto3's client for the sandbox."""
     import boto3  # noqa: PLC0415 - half a second

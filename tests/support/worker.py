@@ -15,6 +15,8 @@ from uuid import uuid4
 import httpx
 from command_line import QUIET, ROOT
 
+from deployments.worker import run_of
+
 ENDED = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 WAIT_SECONDS = 180
 UUID_LENGTH, UUID_DASHES = 36, 4
@@ -130,6 +132,17 @@ def kill_marked(mark: str) -> int:
 def kill_flow(run: str) -> int:
     """SIGKILL the process of a flow run; how many there were."""
     return kill_with("PREFECT__FLOW_RUN_ID", run)
+
+
+def kill_worker_of(run: str) -> None:
+    """SIGKILL the worker that executes a flow run, and leave the run's own process."""
+    for place in Path("/proc").glob("[0-9]*"):
+        if run_of(place) == run:
+            parent = int((place / "stat").read_text().rpartition(")")[2].split()[1])
+            if run_of(Path("/proc") / str(parent)) != run:
+                os.kill(parent, 9)
+                return
+    raise AssertionError(f"no worker executes {run}")
 
 
 def kill_with(variable: str, value: str) -> int:
