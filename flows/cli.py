@@ -110,6 +110,8 @@ def _add_serve(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--port", type=int, default=SERVE_PORT, help=f"on loopback (default: {SERVE_PORT})")
     parser.add_argument("--aws-block", metavar="NAME", help="prefect-aws AwsCredentials block to sweep with")
+    words = "postgresql://USER@HOST:PORT/DATABASE, for many tiles or several people (default: SQLite in PREFECT_HOME)"
+    parser.add_argument("--database", metavar="URL", help=words)
     words = 'who is told of failures and reviews: a URL that takes a POST of {"text": ...} (default: this terminal)'
     parser.add_argument("--notify", metavar="URL", help=words)
 

@@ -173,7 +173,8 @@ def serve(options: argparse.Namespace) -> int:
     from flows.serve_command import serve_here  # noqa: PLC0415 - Prefect takes seconds
 
     sweep_temp_folders()
-    serve_here(make_console(soft_wrap=True), options.port, options.aws_block, options.notify)
+    console = make_console(soft_wrap=True)
+    serve_here(console, options.port, aws_block=options.aws_block, notify=options.notify, database=options.database)
     return DONE
 
 

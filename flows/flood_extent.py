@@ -99,7 +99,7 @@ def flood_extent(
         dataset: NRG JPEG2000 frames: s3://bucket/prefix, a local folder, or a .txt file with one image URI a line.
         output_directory: Where the product goes, in a folder named after the dataset: local or s3://.
         endpoint: Where the model runs: local, on this machine, or sagemaker.
-        training_job: SageMaker training job whose model to deploy; required for sagemaker.
+        training_job: For sagemaker, where it is required: training job whose model to deploy.
         min_contour_size: Smallest polygon, and hole, that is kept: m² on the ellipsoid.
         width: Width in px of the dataset's widest tile after resizing; all tiles share its scale; never enlarges.
         flood_labels: Labels that count as flood: 1 is flood, 2 flood with cloud.
@@ -110,16 +110,16 @@ def flood_extent(
         review_hours: How long a review may take; after that the run has failed, and what it computed is kept.
         dry_run: Only find out what a run would do: nothing is created, deployed or written.
         only_failed_of: Flow run id, or path or URI of a product: do again just the tiles that failed there.
-        instance_type: SageMaker hosting instance.
-        instance_count: Number of SageMaker instances.
-        fallback_instance_types: SageMaker instances to try in turn where AWS is short of the first.
-        instance_hour_price: Price of an hour of instance_type, in any currency, for the cost in the report.
-        max_endpoint_minutes: Hard cap on the age of a SageMaker endpoint; a run estimated to need more is refused.
-        deploy_minutes: In which a SageMaker endpoint must be in service.
-        lease_minutes: After so long without a sign of life of its run, the sweep deletes a SageMaker endpoint.
-        requests_per_instance: Images that one SageMaker instance is asked for at a time; one a vCPU serves well.
-        predict_seconds: What the SageMaker endpoint is expected to take for a tile; the report has what it took.
-        work_directory: Intermediates and cache: local or s3://.
+        instance_type: For sagemaker: hosting instance.
+        instance_count: For sagemaker: number of instances.
+        fallback_instance_types: For sagemaker: instances to try in turn where AWS is short of the first.
+        instance_hour_price: For sagemaker: price of an hour of instance_type, any currency, for the cost in the report.
+        max_endpoint_minutes: For sagemaker: hard cap on the endpoint's age; a run estimated to need more is refused.
+        deploy_minutes: For sagemaker: in which the endpoint must be in service.
+        lease_minutes: For sagemaker: after so long without a sign of life of its run, the sweep deletes the endpoint.
+        requests_per_instance: For sagemaker: images that an instance is asked for at a time; one a vCPU serves well.
+        predict_seconds: For sagemaker: what a tile is expected to take; the report has what it took.
+        work_directory: For operators, as all that follows: intermediates and cache: local or s3://.
         keep_work: Keep the intermediates of a good run.
         log_storage_directory: Where the run's log file goes: local or s3://.
         log_file_prefix: Start of the log file's name.

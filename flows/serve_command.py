@@ -14,7 +14,7 @@ from flows.notices import receiver
 from flows.sweep_endpoints import may_sweep
 
 
-def serve_here(console: Console, port: int, aws_block: str | None, notify: str | None) -> None:
+def serve_here(console: Console, port: int, *, aws_block: str | None, notify: str | None, database: str | None) -> None:
     """Serve on this machine until interrupted; repeating it leaves one of everything.
 
     Args:
@@ -22,9 +22,10 @@ def serve_here(console: Console, port: int, aws_block: str | None, notify: str |
         port: Of the server, on loopback.
         aws_block: Credentials to sweep with; None: the default chain.
         notify: Webhook that is told of failures and reviews; None: this terminal.
+        database: Of PostgreSQL; None: the one that is set, or Prefect's SQLite file.
 
     Raises:
-        UnusableArgument: The port is taken.
+        UnusableArgument: The port is taken, or the database is none of PostgreSQL.
         ServerNotStarted: The server did not come up.
         NotDeployed: ``prefect deploy`` refused.
         ServingEnded: Server or worker ended by themselves.
@@ -35,7 +36,7 @@ def serve_here(console: Console, port: int, aws_block: str | None, notify: str |
 
     with ExitStack() as stack:
         with console.status("starting the Prefect server"):
-            server = stack.enter_context(serving.dashboard(port))
+            server = stack.enter_context(serving.dashboard(port, database))
         sweeping = may_sweep(aws_block)
         with console.status("deploying"):
             deploy_local(Path.cwd(), notify or stack.enter_context(receiver(say)))

@@ -20,6 +20,7 @@ from flows.at_hand import configured_auth_strings, serve_of_this_home
 from flows.interrupts import uninterrupted
 from flows.local_server import LOG_SETTINGS, Server, using
 from flows.proxies import no_proxy_for_loopback
+from flows.serve_database import database_settings
 from flows.server_proof import log_in_link
 from tasks.core.errors import FloodExtentError, UnusableArgument
 
@@ -36,19 +37,25 @@ class ServingEnded(FloodExtentError):
 
 
 @contextmanager
-def dashboard(port: int) -> Iterator[Server]:
+def dashboard(port: int, database: str | None = None) -> Iterator[Server]:
     """A Prefect server with its pages, on a loopback port, while the block runs.
 
+    Args:
+        port: On loopback.
+        database: Of PostgreSQL; None: the one that is set, or Prefect's SQLite file.
+
     Raises:
-        UnusableArgument: Another server listens there, another ``serve`` is at work, or the Prefect home is not ours.
+        UnusableArgument: Another server listens there, another ``serve`` is at work, the Prefect home is not ours, or
+            the database is none of PostgreSQL.
         ServerNotStarted: It did not come up; its last words are in the message.
     """
+    settings = database_settings(database)
     with no_proxy_for_loopback():
         _check_free(port)
         with _alone():
             key = serve_files.own_auth_string()
             access = Access(next(iter(configured_auth_strings()), key), key)
-            server = Server.start(log_folder() / "server.log", {}, port, access, KEPT)
+            server = Server.start(log_folder() / "server.log", settings, port, access, KEPT)
             try:
                 server.wait_until_up()
                 serve_files.write_address(server.address)
