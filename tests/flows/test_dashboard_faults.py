@@ -10,7 +10,7 @@ from browser import CHROMIUM, log_in, new_page
 from cloud_runs import CloudRuns, on_sagemaker
 from command_line import QUIET, CommandLine, Scene
 from dashboard import Dashboard, served
-from worker import kill_flow, kill_worker_of
+from worker import kill_flow, kill_marked, kill_worker_of
 
 from flows.liveness import executed_here
 from infra.sandbox.client import Sandbox
@@ -96,7 +96,7 @@ def test_a_cancelled_run_ends_in_a_sentence_and_can_be_retried(
     run = dashboard.create_run({**on_sagemaker(cloud), **places(tmp_path)})
     cloud.wait_for(cloud.is_predicting)
     show(page, dashboard, run)
-    choose(page, "Cancel", "Cancel")
+    choose(page, "Cancel", "Cancel Flow Run")
     is_shown(page, "Cancelled")
     cloud.wait_until_clean()
     dashboard.wait_for(lambda: run not in executed_here())
@@ -140,3 +140,23 @@ def test_a_killed_worker_costs_its_runs_at_most(
     cloud.wait_until_clean()
     after = dashboard.create_run({"dataset": str(cloud.scene.dataset), "width": 200, **places(tmp_path / "after")})
     assert dashboard.state_of(after) == "Completed"
+
+
+def test_after_a_power_cut_the_dashboard_tells_what_was_lost(command: CommandLine, cloud: CloudRuns) -> None:
+    """`serve`, its worker and a run are killed; started again, the run's page says Crashed, and a retry maps it."""
+    cloud.sandbox.fault("InvokeEndpoint", "hang", seconds=20, times=None)
+    mark = str(command.folder)
+    environment = {**cloud.command.environment, "FLOOD_EXTENT_TEST_MARK": mark}
+    with served(command, **environment) as before:
+        run = before.create_run({**on_sagemaker(cloud), **places(command.folder)})
+        cloud.wait_for(cloud.is_predicting)
+        kill_marked(mark)
+        before.process.wait(30)
+    cloud.sandbox.clear_faults()
+    with served(command, **environment) as after, new_page() as page:
+        log_in(page, after.log_in_link())
+        show(page, after, run)
+        is_shown(page, "Crashed")
+        cloud.wait_until_clean()
+        choose(page, "Retry", "Retry")
+        is_shown(page, "6 of 6 tiles done, 0 failed")
