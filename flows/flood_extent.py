@@ -89,6 +89,7 @@ def flood_extent(
     decode_in_child: InChild = "auto",
     aws_block: Text | None = None,
     kms_key: Text | None = None,
+    requester_pays: bool = False,
 ) -> State[Any]:
     """Map the flooded ground of a dataset of aerial frames.
 
@@ -127,6 +128,7 @@ def flood_extent(
         decode_in_child: Decode in child processes, where a crash costs one tile: always, never, or auto: frames in S3.
         aws_block: Name of a prefect-aws AwsCredentials block; without one, AWS's default chain is used.
         kms_key: KMS key that everything written to S3 is encrypted with; without one, as each bucket says.
+        requester_pays: Agree to pay for requests to S3 buckets where the requester pays ('requester pays').
     """
     asked = RunParameters(**locals())
     if dry_run:

@@ -122,7 +122,7 @@ class Run:
         """Refuse at once what cannot end well; then keep a log and, against a second run, a lock on the product."""
         run_id, started = UUID(str(flow_run.get_id())), datetime.now(UTC)
         with ExitStack() as stack:
-            stack.enter_context(aws_access(asked.aws_block, asked.kms_key))
+            stack.enter_context(aws_access(asked.aws_block, asked.kms_key, requester_pays=asked.requester_pays))
             run_identity.begin(publishing.dataset_name(asked.dataset).replace("_", " "))
             check_reviewable(asked)
             parameters, earlier = completed_parameters(asked)

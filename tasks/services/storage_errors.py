@@ -67,11 +67,11 @@ def no_bucket(uri: str) -> FinalError:
     return OutputRefused(f"{uri}: cannot be written: the bucket does not exist. Create it or choose another")
 
 
-def refused(uri: str, purpose: Purpose, detail: str) -> FinalError:
-    """Permission was denied."""
+def refused(uri: str, purpose: Purpose, detail: str, hint: str = "") -> FinalError:
+    """Permission was denied; the hint says what else than permissions may be the cause of not reading."""
     if purpose == "write":
         return OutputRefused(f"{uri}: may not be written ({detail}). Check the permissions or choose another output")
-    return ObjectMissing(f"{uri}: may not be read ({detail}). Check the permissions")
+    return ObjectMissing(f"{uri}: may not be read ({detail}). Check the permissions{hint}")
 
 
 def changed_since_listed(uri: str) -> ChangedSinceListed:
