@@ -151,12 +151,12 @@ def flood_extent(
         if run.makes_product:
             with run.staging() as folder:
                 layers = assemble_layers(run.ledger, run.min_contour_size)
-                warnings = write_product(layers, folder)
+                warnings = write_product(layers, folder, run.started)
                 draw_overview(folder, run.ledger, layers, run.dataset_name)
                 run.endpoint.wait_until_gone()
                 warnings += run.will_be_kept(folder)
                 record = write_report(folder, run.ledger, layers, warnings, **run.facts())
-                package(folder, run.dataset_name)
+                package(folder, run.dataset_name, run.started)
                 product = publish(folder, run.destination)
                 show_result(run.dataset_name, folder, record, product)
             if not run.keeps_work:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Literal
 
+from tasks.core.disk_space import room_remedy
 from tasks.core.errors import (
     ChangedSinceListed,
     FinalError,
@@ -45,7 +46,7 @@ def translated(uri: str, purpose: Purpose) -> Iterator[None]:
 def local_error(error: OSError, uri: str, purpose: Purpose) -> FloodExtentError:
     """The error of the tree that stands for a failed system call on ``uri``."""
     if error.errno in FULL:
-        return StorageFull(f"{uri}: {os.strerror(error.errno or 0)}. Free space there or choose another folder")
+        return StorageFull(f"{uri}: {os.strerror(error.errno or 0)}. {room_remedy(uri)}")
     if error.errno in REFUSED:
         return refused(uri, purpose, str(error))
     if error.errno in MISSING:
