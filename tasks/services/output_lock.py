@@ -39,7 +39,7 @@ class _NoLocks(Exception):
 
 
 @contextmanager
-def locked(destination: str, *, flock: Flock = fcntl.flock) -> Iterator[str | None]:
+def locked(destination: str, *, flock: Flock = fcntl.flock, temp_flock: Flock = fcntl.flock) -> Iterator[str | None]:
     """Hold the output for the block, from wherever on this machine; death of the process releases it.
 
     A local output is locked by a file beside it (so also against other machines where the file system's ``flock``
@@ -48,7 +48,8 @@ def locked(destination: str, *, flock: Flock = fcntl.flock) -> Iterator[str | No
 
     Args:
         destination: URI of the product's final folder or prefix.
-        flock: Locks an open file, as the system does.
+        flock: Locks an open file beside the output, as the system does.
+        temp_flock: The same among this machine's temporary files.
 
     Yields:
         None; where the share has no locks, that a run on another machine is not kept out, for a person.
@@ -63,8 +64,13 @@ def locked(destination: str, *, flock: Flock = fcntl.flock) -> Iterator[str | No
     try:
         descriptor = _lock(path, flock)
     except _NoLocks as error:
-        path, warning = _machine_lock(destination), NOT_LOCKED.format(folder=path.parent, why=error, output=destination)
-        descriptor = _lock(path, fcntl.flock)
+        warning = NOT_LOCKED.format(folder=path.parent, why=error, output=destination)
+        try:
+            path = _machine_lock(destination)
+            descriptor = _lock(path, temp_flock)
+        except _NoLocks:  # temporary files are on such a share, too
+            yield warning
+            return
     if descriptor is None:
         raise OutputRefused(
             f"{destination}: another run is writing it ({_holder(path)}). "

@@ -45,6 +45,13 @@ def test_a_second_run_on_this_machine_is_refused_there_too(tmp_path: Path) -> No
         pass
 
 
+def test_temporary_files_without_locks_stop_no_run(tmp_path: Path) -> None:
+    """Where nothing can be locked anywhere, that is still but a warning."""
+    flock = refusing(errno.ENOLCK)
+    with publishing.locked(str(tmp_path / "x"), flock=flock, temp_flock=flock) as warning:
+        assert warning is not None
+
+
 def test_a_lock_refused_where_others_are_given_is_held(tmp_path: Path) -> None:
     """CIFS says "permission denied" of what another machine has locked: that is no share without locks."""
     lock = tmp_path / ".x.lock"
