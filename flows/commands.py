@@ -60,9 +60,10 @@ def run_flow(parameters: RunParameters, console: Console) -> tuple[int, Mapping[
     from tasks.aws_access import aws_access  # noqa: PLC0415
 
     if parameters.aws_block is None:  # else the flow checks: who may ask AWS is known to the server alone
-        check_reviewable(parameters)
-        parameters, _ = completed_parameters(parameters, parameters.model_fields_set)
-        check(parameters)
+        with aws_access(None, parameters.kms_key, requester_pays=parameters.requester_pays):
+            check_reviewable(parameters)
+            parameters, _ = completed_parameters(parameters, parameters.model_fields_set)
+            check(parameters)
     watcher = Watcher(console)
 
     def say(line: str) -> None:
@@ -77,7 +78,7 @@ def run_flow(parameters: RunParameters, console: Console) -> tuple[int, Mapping[
             with console.status("starting a Prefect server for this run"):
                 server.wait_until_up()
         # Held until the endpoint is gone: the server with the credentials' block may be away by then.
-        access = aws_access(parameters.aws_block, parameters.kms_key)
+        access = aws_access(parameters.aws_block, parameters.kms_key, requester_pays=parameters.requester_pays)
         with access, sent_at_the_end(), endpoint_gone_at_the_end(parameters, watcher), watcher.watching():
             state = _final_state(parameters, watcher, server)
         if server is not None and state is not None and state.state_details.flow_run_id is not None:

@@ -89,6 +89,7 @@ def flood_extent(
     decode_in_child: InChild = "auto",
     aws_block: Text | None = None,
     kms_key: Text | None = None,
+    requester_pays: bool = False,
 ) -> State[Any]:
     """Map the flooded ground of a dataset of aerial frames.
 
@@ -127,6 +128,7 @@ def flood_extent(
         decode_in_child: Decode in child processes, where a crash costs one tile: always, never, or auto: frames in S3.
         aws_block: Name of a prefect-aws AwsCredentials block; without one, AWS's default chain is used.
         kms_key: KMS key that everything written to S3 is encrypted with; without one, as each bucket says.
+        requester_pays: Agree to pay for requests to S3 buckets where the requester pays ('requester pays').
     """
     asked = RunParameters(**locals())
     if dry_run:
@@ -149,12 +151,12 @@ def flood_extent(
         if run.makes_product:
             with run.staging() as folder:
                 layers = assemble_layers(run.ledger, run.min_contour_size)
-                warnings = write_product(layers, folder)
+                warnings = write_product(layers, folder, run.started)
                 draw_overview(folder, run.ledger, layers, run.dataset_name)
                 run.endpoint.wait_until_gone()
                 warnings += run.will_be_kept(folder)
                 record = write_report(folder, run.ledger, layers, warnings, **run.facts())
-                package(folder, run.dataset_name)
+                package(folder, run.dataset_name, run.started)
                 product = publish(folder, run.destination)
                 show_result(run.dataset_name, folder, record, product)
             if not run.keeps_work:

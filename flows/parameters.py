@@ -85,6 +85,7 @@ class RunParameters(BaseModel):
     decode_in_child: InChild = "auto"
     aws_block: Text | None = None
     kms_key: Text | None = None
+    requester_pays: bool = False
 
     @model_validator(mode="after")
     def _sagemaker_needs_a_training_job(self) -> Self:

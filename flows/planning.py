@@ -33,7 +33,7 @@ def plan_run(asked: RunParameters, explicit: Collection[str] = ()) -> Plan:
     Raises:
         UnusableArgument: An argument is wrong: a dataset that does not exist, an output that is another's.
     """
-    with aws_access(asked.aws_block, asked.kms_key):
+    with aws_access(asked.aws_block, asked.kms_key, requester_pays=asked.requester_pays):
         parameters, earlier = completed_parameters(asked, explicit)
         _check(parameters)
         tiles = _tiles(parameters, earlier)

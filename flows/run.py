@@ -37,6 +37,7 @@ from tasks.progress import watcher
 from tasks.runlog import log_file
 from tasks.services import decoding, publishing, run_store, storage, temp_folders
 from tasks.services.endpoint_kinds import SAGEMAKER, endpoint_service
+from tasks.services.storage_errors import FULL, local_error
 from tasks.services.temp_folders import KEPT_DAYS, temp_folder
 from tasks.stages import NAMED_IN_LOG, run_stage
 
@@ -124,7 +125,7 @@ class Run:
         """Refuse at once what cannot end well; then keep a log and, against a second run, a lock on the product."""
         run_id, started = UUID(str(flow_run.get_id())), datetime.now(UTC)
         with ExitStack() as stack:
-            stack.enter_context(aws_access(asked.aws_block, asked.kms_key))
+            stack.enter_context(aws_access(asked.aws_block, asked.kms_key, requester_pays=asked.requester_pays))
             run_identity.begin(publishing.dataset_name(asked.dataset).replace("_", " "))
             check_reviewable(asked)
             parameters, earlier = completed_parameters(asked)
@@ -132,10 +133,13 @@ class Run:
             owner = server_identity() if parameters.endpoint == SAGEMAKER else ""
             spec, price = parameters.endpoint_spec(owner), parameters.instance_hour_price
             endpoint = EndpointLife(spec, endpoint_name(run_id), price)
-            stack.enter_context(publishing.locked(product_uri(parameters)))
+            not_locked = stack.enter_context(publishing.locked(product_uri(parameters)))
             stamp = f"{started:%Y%m%dT%H%M%S}_{run_id.hex[:8]}"
             log = stack.enter_context(log_file(parameters.log_storage_directory, parameters.log_file_prefix, stamp))
             watcher().started(run_id, log)
+            if not_locked is not None:
+                get_run_logger().warning("%s", not_locked)
+                watcher().said(not_locked)
             run = cls(parameters, run_id, endpoint, started, log, earlier=earlier)
             run.sweep_temp_folders()
             if earlier is not None:
@@ -284,23 +288,20 @@ class Run:
     @contextmanager
     def staging(self) -> Iterator[Path]:
         """A folder in which the product is put together; after a failure it stays for a week, to be looked into."""
-        with temp_folder(f"product-{self.id.hex[:8]}", self._scratch) as folder:
+        # On this machine: a share may have no locks, and without them SQLite writes no GeoPackage.
+        with temp_folder(f"product-{self.id.hex[:8]}") as folder:
             try:
                 yield folder
-            except Exception:
+            except Exception as error:
                 kept = temp_folders.keep_failed(folder)
                 get_run_logger().error("what there is of the product is in %s for %d days", kept, KEPT_DAYS)
+                if isinstance(error, OSError) and error.errno in FULL:
+                    raise local_error(error, str(folder), "write") from error
                 raise
 
     def sweep_temp_folders(self) -> None:
-        """Remove what killed processes left in the places for temporary files."""
-        for parent in {None, self._scratch}:
-            temp_folders.sweep(parent)
-
-    @property
-    def _scratch(self) -> Path | None:
-        """Where the product is put together; None: where temporary files are."""
-        return None if storage.is_s3(self._work) else Path(self._work) / "scratch"
+        """Remove what killed processes left among this machine's temporary files."""
+        temp_folders.sweep()
 
     @property
     def dataset_name(self) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 
 from tasks.core.errors import UnusableArgument
 from tasks.core.redaction import redact
+from tasks.services.s3_refusals import REQUEST_PAYER, REQUESTER
 from tasks.services.s3_store import KMS_KEY
 
 KEYS = {
@@ -38,7 +39,7 @@ Variables = Mapping[str, str | None]
 
 
 @contextmanager
-def aws_access(block: str | None, kms_key: str | None) -> Iterator[None]:
+def aws_access(block: str | None, kms_key: str | None, *, requester_pays: bool = False) -> Iterator[None]:
     """Use a Prefect block's AWS credentials in this process, and encrypt what goes to S3 with a key, for a while.
 
     Everything is put back at the end, whatever happens. Clients that were made before keep what they have. Several may
@@ -47,15 +48,16 @@ def aws_access(block: str | None, kms_key: str | None) -> Iterator[None]:
     Args:
         block: Name of an ``AwsCredentials`` block on the Prefect server of this process; None: the default chain.
         kms_key: Id, alias or ARN of a KMS key; None: what the bucket, or ``FLOOD_EXTENT_KMS_KEY``, says.
+        requester_pays: Agree to pay for requests to buckets where the requester pays; else ``AWS_REQUEST_PAYER`` says.
 
     Raises:
         UnusableArgument: The block cannot be had, or holds what cannot be given to every client; or something else in
             this process is using other credentials.
     """
-    if block is None and kms_key is None:
+    if block is None and kms_key is None and not requester_pays:
         yield
         return
-    _SHARED.take(block, kms_key)
+    _SHARED.take(block, kms_key, requester_pays=requester_pays)
     try:
         yield
     finally:
@@ -71,10 +73,10 @@ class _Shared:
         self._held: tuple[str | None, str | None] = (None, None)
         self._undo = ExitStack()
 
-    def take(self, block: str | None, kms_key: str | None) -> None:
+    def take(self, block: str | None, kms_key: str | None, *, requester_pays: bool) -> None:
         with self._lock:
             if not self._users:
-                self._undo = _set_up(block, kms_key)
+                self._undo = _set_up(block, kms_key, requester_pays=requester_pays)
                 self._held = (block, kms_key)
             elif block not in (None, self._held[0]) or kms_key not in (None, self._held[1]):
                 raise UnusableArgument(
@@ -93,8 +95,10 @@ class _Shared:
 _SHARED = _Shared()
 
 
-def _set_up(block: str | None, kms_key: str | None) -> ExitStack:
+def _set_up(block: str | None, kms_key: str | None, *, requester_pays: bool) -> ExitStack:
     variables: dict[str, str | None] = {} if kms_key is None else {KMS_KEY: kms_key}
+    if requester_pays:
+        variables[REQUEST_PAYER] = REQUESTER
     if block is not None:
         variables |= _variables(block, _loaded(block))
     with ExitStack() as stack:

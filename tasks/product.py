@@ -1,6 +1,7 @@
 """Stages write, package, publish, clean up: the layers become the product under its final name."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 
 from prefect.logging import get_run_logger
@@ -14,18 +15,18 @@ from tasks.services import publishing, storage
 
 
 @run_task(name="write-product")
-def write_product(layers: Sequence[Layer], folder: Path) -> tuple[str, ...]:
-    """Write GeoPackage and shapefiles; the warnings say what could not be written as a shapefile."""
-    warnings = write_layers(layers, folder)
+def write_product(layers: Sequence[Layer], folder: Path, made: datetime) -> tuple[str, ...]:
+    """Write GeoPackage and shapefiles of a run; the warnings say what could not be written as a shapefile."""
+    warnings = write_layers(layers, folder, made=made)
     for warning in warnings:
         get_run_logger().warning(warning)
     return warnings
 
 
 @run_task(name="package")
-def package(folder: Path, name: str) -> None:
-    """Zip the product into itself, as ``<name>.zip``."""
-    publishing.zip_folder(folder, folder / f"{name}.zip")
+def package(folder: Path, name: str, made: datetime) -> None:
+    """Zip the product of a run into itself, as ``<name>.zip``."""
+    publishing.zip_folder(folder, folder / f"{name}.zip", made)
 
 
 @run_task(name="publish")

@@ -16,6 +16,7 @@ from prefect_aws.s3 import S3Bucket
 from tasks.results import LARGEST_RECORD_BYTES, checked_record
 from tasks.services import s3_store, storage
 from tasks.services.objects import S3_SCHEME, join
+from tasks.services.s3_refusals import REQUESTER, requester_pays
 
 WRITES = ("PutObject", "CreateMultipartUpload")
 
@@ -70,11 +71,12 @@ class S3Results(S3Bucket):
 @lru_cache(maxsize=4)
 def _connected(_process: int, _settings: s3_store.Settings) -> Any:
     client = boto3.Session().client("s3", config=Config(**s3_store.connecting()))
+    more = s3_store.encryption() | ({"RequestPayer": REQUESTER} if requester_pays() else {})
     for operation in WRITES:
-        client.meta.events.register(f"provide-client-params.s3.{operation}", partial(_encrypted, s3_store.encryption()))
+        client.meta.events.register(f"provide-client-params.s3.{operation}", partial(_with_more, more))
     return client
 
 
-def _encrypted(encryption: Mapping[str, str], params: Mapping[str, Any], **_: object) -> dict[str, Any]:
-    """What S3 is asked to write, encrypted as the run wants it: prefect-aws itself has no setting for that."""
-    return {**params, **encryption}
+def _with_more(more: Mapping[str, str], params: Mapping[str, Any], **_: object) -> dict[str, Any]:
+    """What S3 is asked to write, encrypted and paid for as the run wants: prefect-aws has no settings for that."""
+    return {**params, **more}

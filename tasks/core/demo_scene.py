@@ -6,6 +6,8 @@ GDA2020 / MGA zone 55. A slanted flight edge leaves padding (all bands 0) in the
 """
 
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -20,6 +22,7 @@ from rasterio.enums import ColorInterp
 
 from tasks.core.demo_landscape import Landscape, make_landscape
 from tasks.core.demo_painting import View, paint
+from tasks.core.disk_space import TEMP_PREFIX
 from tasks.core.polygons import mask_polygons, to_crs
 from tasks.core.records import Grid
 
@@ -134,5 +137,9 @@ def _write_truth(path: Path, water: NDArray[np.bool_], grid: Grid) -> Path:
     polygons = to_crs(mask_polygons(water), grid)
     geometry = shapely.to_wkb(shapely.get_parts(polygons))
     target = {"layer": TRUTH_LAYER, "driver": "GPKG", "geometry_type": "Polygon", "crs": CRS}
-    pyogrio.raw.write(path, geometry=geometry, field_data=[], fields=[], **target)
+    # On this machine first: where it goes there may be no locks, and without them SQLite writes nothing.
+    with tempfile.TemporaryDirectory(prefix=f"{TEMP_PREFIX}-") as folder:
+        written = Path(folder) / path.name
+        pyogrio.raw.write(written, geometry=geometry, field_data=[], fields=[], **target)
+        shutil.copyfile(written, path)
     return path

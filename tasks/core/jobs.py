@@ -2,7 +2,8 @@
 
 A key is the SHA-256 of all that a stage's answer depends on: the frame's content, the settings that matter to the
 stage, the model, and the stage's own version. The answers lie in the work directory under their keys, so a changed
-frame, width, model or version finds nothing there and is computed anew, and nothing else is.
+frame, width, model or version finds nothing there and is computed anew, and nothing else is. Of sidecars no bytes count
+but what they say: the declared NoData for the valid mask, the place for the polygons, neither for the prediction.
 """
 
 import hashlib
@@ -148,8 +149,10 @@ def _plan_job(
 ) -> TileJob:
     size = None if tile.grid is None else target_size(tile.grid, scale)
     grid = None if tile.grid is None or size is None else tile.grid.resized(*size)
-    prepare_key = content_key("prepare", PREPARE_VERSION, tile.content_hash, size)
-    predict_key = content_key("predict", PREDICT_VERSION, prepare_key, model_identity)
+    image = ("prepare", PREPARE_VERSION, tile.content_hash, size)
+    declared = () if tile.nodata is None else (tile.nodata,)
+    predict_key = content_key("predict", PREDICT_VERSION, content_key(*image), model_identity)
     place = None if grid is None else asdict(grid)
-    extract_key = content_key("extract", EXTRACT_VERSION, predict_key, place, labels)
+    extract_key = content_key("extract", EXTRACT_VERSION, predict_key, place, labels, *declared)
+    prepare_key = content_key(*image, *declared)
     return TileJob(tile, grid, max_pixels, labels, prepare_key, predict_key, extract_key, work_directory)

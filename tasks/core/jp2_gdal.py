@@ -18,7 +18,7 @@ from rasterio.windows import Window
 
 from tasks.core.errors import TooLarge, UnreadableImage
 from tasks.core.jp2_structure import Structure, with_wider_tile
-from tasks.core.sidecars import AUX_SUFFIX, WORLD_SUFFIXES
+from tasks.core.sidecars import AUX_SUFFIX, WORLD_SUFFIXES, is_world_file
 from tasks.core.world_files import read_world_file, to_bytes
 
 DRIVER = "JP2OpenJPEG"
@@ -78,7 +78,7 @@ def _seen_by_gdal(sidecars: Mapping[str, bytes]) -> Iterator[tuple[str, bytes]]:
 
 def unreadable_world_file(sidecars: Mapping[str, bytes]) -> str | None:
     """Name of a world file that is none; None where all can be read."""
-    world_files = (name for name in sidecars if name.lower().endswith(WORLD_SUFFIXES))
+    world_files = (name for name in sidecars if is_world_file(name))
     return next((name for name in world_files if read_world_file(sidecars[name]) is None), None)
 
 

@@ -31,6 +31,7 @@ from tasks.core.jp2_metadata import geotiff_nodata
 from tasks.core.jp2_structure import ReadRange, Structure, check_tile_parts, read_structure
 from tasks.core.no_data import Colour, declared_colour, listed_values
 from tasks.core.resampling import align, area_average
+from tasks.core.sidecars import is_world_file
 
 Transform = tuple[float, float, float, float, float, float]
 
@@ -102,7 +103,8 @@ def probe(
         read_range: (start, length) -> bytes of the image.
         size_bytes: The image's size.
         name: File name or path, for messages; its stem is what sidecars are matched by.
-        sidecars: File name -> content of ``.j2w``, ``.jp2w``, ``.wld`` and ``.aux.xml`` files that belong to the image.
+        sidecars: File name -> content of ``.j2w``, ``.jp2w``, ``.wld`` and ``.aux.xml`` files that belong to the image;
+            of world files it is asked for where nothing else places the image.
         max_pixels: The most pixels that an image may declare.
 
     Raises:
@@ -134,9 +136,14 @@ def peek(
 
 
 def _read_header(structure: Structure, channels: Channels | None, sidecars: Mapping[str, bytes], name: str) -> Header:
+    others = {name: sidecars[name] for name in sidecars if not is_world_file(name)}
     try:
-        with opened_header(structure.header_file, sidecars) as dataset:
+        with opened_header(structure.header_file, others) as dataset:
             header = _header(dataset, structure, channels)
+        # As GDAL does, look at world files last; they are not even fetched where the image says its place itself.
+        if header.transform is None and len(others) < len(sidecars):
+            with opened_header(structure.header_file, sidecars) as dataset:
+                header = _header(dataset, structure, channels)
     except (RasterioError, ValueError) as error:  # rasterio raises either for a CRS that is none
         raise UnreadableImage(f"{name}: its header cannot be read: {reason(error)}") from error
     if header.transform is None and (broken := unreadable_world_file(sidecars)) is not None:

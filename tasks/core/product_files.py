@@ -1,9 +1,10 @@
 """The product's vector files: one GeoPackage with all layers, and the shapefiles.
 
-The same layers give the same bytes: dates inside the files are fixed, for when they were made is in ``run.json``.
+The same layers and the same time give the same bytes.
 """
 
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
@@ -56,11 +57,16 @@ LAYERS = {
     ),
 }
 SHAPEFILES = ("flood_extent", "area_observed", "not_assessed")
-FIXED = {"OGR_CURRENT_DATE": "2000-01-01T00:00:00Z", "OGR_SQLITE_SYNCHRONOUS": "OFF"}
+IN_SCRATCH = {"OGR_SQLITE_SYNCHRONOUS": "OFF"}  # what is written here is copied to its place when it is whole
 
 
 def write_layers(
-    layers: Sequence[Layer], folder: Path, *, title: str = "Flood extent", limit_bytes: int = LIMIT_BYTES
+    layers: Sequence[Layer],
+    folder: Path,
+    *,
+    title: str = "Flood extent",
+    limit_bytes: int = LIMIT_BYTES,
+    made: datetime | None = None,
 ) -> tuple[str, ...]:
     """Write ``flood_extent.gpkg``, the shapefiles of the whole, and ``tiles/<tile>.shp`` for every answered tile.
 
@@ -71,6 +77,7 @@ def write_layers(
         folder: The product's folder; made where it is not there.
         title: Of the GeoPackage, as GIS programs show it.
         limit_bytes: Largest shapefile; one that would be larger is left out with a warning that says so.
+        made: Of the run, UTC: ``last_change`` of the GeoPackage, and date of the shapefiles. The clock where None.
 
     Returns:
         Warnings for a person, one for each shapefile left out.
@@ -80,12 +87,19 @@ def write_layers(
         FinalError: GDAL could not write a file.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with gdal_options(FIXED):
+    made = datetime.now(UTC) if made is None else made
+    with gdal_options(IN_SCRATCH | {"OGR_CURRENT_DATE": _geopackage_time(made)}):
         write_geopackage(layers, folder / GEOPACKAGE, title=title)
         left_out = [
-            write_shapefile(layer, folder / path, limit_bytes=limit_bytes) for path, layer in shapefiles(layers)
+            write_shapefile(layer, folder / path, limit_bytes=limit_bytes, made=made.date())
+            for path, layer in shapefiles(layers)
         ]
     return tuple(warning for warning in left_out if warning)
+
+
+def _geopackage_time(time: datetime) -> str:
+    """As GeoPackage 1.4 wants it (requirement 15): ISO 8601, UTC, with milliseconds."""
+    return f"{time.astimezone(UTC):%Y-%m-%dT%H:%M:%S}.{time.microsecond // 1000:03}Z"
 
 
 def write_geopackage(layers: Sequence[Layer], path: Path, *, title: str) -> None:

@@ -76,8 +76,8 @@ class Tile:
         id: Path below the dataset, ``/``-separated, extension kept.
         uri: Where the image is: an absolute local path or ``s3://bucket/key``.
         size_bytes: Of the image alone.
-        content_hash: Changes when the image or one of its sidecars does.
-        sidecars: URIs of ``.j2w``, ``.wld``, ``.aux.xml`` files that belong to it.
+        content_hash: Changes when the image does; sidecars have no part in it.
+        sidecars: URIs of ``.j2w``, ``.wld``, ``.aux.xml`` files that belong to it: what they say is in grid and nodata.
         bands: Number of bands, where the header could be read.
         grid: Full-resolution grid, where header and georeference could be read.
         problem: What the header probe found wrong, for a person; None where nothing.

@@ -11,6 +11,7 @@ from pyogrio.errors import DataLayerError, DataSourceError
 
 from tasks.core.crs import crs_name
 from tasks.core.errors import UnusableArgument
+from tasks.core.lockable_copies import lockable
 from tasks.core.product_files import GEOPACKAGE, split_name
 from tasks.core.scoring import Score, score
 from tasks.core.vector_files import gdal_options
@@ -32,10 +33,10 @@ def score_product(product: Path, reference: Path) -> Score:
         UnusableArgument: A file cannot be read, or no layer of the product has the reference's CRS.
     """
     package = product / GEOPACKAGE if product.is_dir() else product
-    with gdal_options(ONLY_READ):
-        expected, crs = read_polygons(reference)
-        suffix = _suffix_with(package, crs, reference)
-        extent, observed = (read_polygons(package, base + suffix)[0] for base in ("flood_extent", "area_observed"))
+    with gdal_options(ONLY_READ), lockable(package) as mapped, lockable(reference) as known:
+        expected, crs = read_polygons(known)
+        suffix = _suffix_with(mapped, crs, reference)
+        extent, observed = (read_polygons(mapped, base + suffix)[0] for base in ("flood_extent", "area_observed"))
     return score(extent, expected, observed, crs)
 
 

@@ -7,6 +7,7 @@ import struct
 import tempfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from datetime import date
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -35,11 +36,10 @@ POINT_BYTES = 16
 NUMBER_BYTES = {"i": 18, "f": 24}
 LEAST_TEXT_BYTES = 80
 
-# Fixed, so that the same extent gives the same bytes; when it was made is in run.json.
-OPTIONS = {"DBF_DATE_LAST_UPDATE": "2000-01-01"}
 
-
-def write_shapefile(layer: Layer, path: Path, *, limit_bytes: int = LIMIT_BYTES) -> str | None:
+def write_shapefile(
+    layer: Layer, path: Path, *, limit_bytes: int = LIMIT_BYTES, made: date | None = None
+) -> str | None:
     """Write ``path`` with its ``.shx``, ``.dbf``, ``.cpg`` and, where the CRS is known, ``.prj``.
 
     Outer rings run clockwise, as the format demands (GDAL turns them). Text is cut to 254 bytes at a character's end.
@@ -48,6 +48,7 @@ def write_shapefile(layer: Layer, path: Path, *, limit_bytes: int = LIMIT_BYTES)
         layer: What to write; no feature gives an empty shapefile with its fields.
         path: Ends in ``.shp``; its folder is made.
         limit_bytes: Largest ``.shp`` or ``.dbf``; the format's offsets end at 2 GB.
+        made: The date that the ``.dbf`` carries; today where None.
 
     Returns:
         None where it was written, else why not, for a person.
@@ -66,7 +67,8 @@ def write_shapefile(layer: Layer, path: Path, *, limit_bytes: int = LIMIT_BYTES)
     # Under a plain name first: GDAL reads more into names (archives, addresses) than a tile's id means.
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".", suffix=".partial") as scratch:
         plain = Path(scratch) / "layer.shp"
-        write_vector(_short(layer), plain, driver="ESRI Shapefile", layer_options=OPTIONS)
+        dated = {} if made is None else {"DBF_DATE_LAST_UPDATE": made.isoformat()}
+        write_vector(_short(layer), plain, driver="ESRI Shapefile", layer_options=dated)
         _check_complete(plain, len(layer), shp_bytes(layer.geometries), path)
         for part in sorted(plain.parent.iterdir()):
             part.replace(path.with_name(path.name.removesuffix(".shp") + part.suffix))

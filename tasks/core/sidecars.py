@@ -24,6 +24,11 @@ def is_image(name: str) -> bool:
     return name.lower().endswith(IMAGE_SUFFIX)
 
 
+def is_world_file(name: str) -> bool:
+    """Whether a sidecar is a world file, whatever the case."""
+    return name.lower().endswith(WORLD_SUFFIXES)
+
+
 class Folder:
     """The file names of one folder."""
 

@@ -12,8 +12,10 @@ import pyogrio
 import shapely
 from pyogrio import errors, raw
 
+from tasks.core.disk_space import room_remedy
 from tasks.core.errors import FinalError, StorageFull
 from tasks.core.layer_records import Layer
+from tasks.core.lockable_copies import SQLITE_SUFFIXES, may_be_locked
 
 GDAL_ERRORS = (
     errors.DataSourceError,
@@ -25,6 +27,9 @@ GDAL_ERRORS = (
 )
 # What GDAL, SQLite and the system say when the disk is full or a limit on file sizes is hit.
 FULL_WORDS = ("no space", "disk is full", "disk i/o", "file too large", "quota", "failed to write", "error in writing")
+
+LOCAL_TMPDIR = "Set TMPDIR to a folder on a disk of this machine"
+SHOWN = 120  # characters from each end of a long text
 
 
 def write_vector(layer: Layer, path: Path, *, driver: str, **options: Any) -> None:
@@ -67,7 +72,7 @@ def encodable(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 def incomplete(path: Path) -> FinalError:
     """The error for a file that is not what was written."""
-    return StorageFull(f"{path}: came out incomplete, as on a full disk. Free space there or choose another folder")
+    return StorageFull(f"{path}: came out incomplete, as on a full disk. {room_remedy(path)}")
 
 
 @contextmanager
@@ -75,9 +80,17 @@ def _in_our_words(path: Path) -> Iterator[None]:
     try:
         yield
     except (*GDAL_ERRORS, OSError) as error:
+        if path.suffix in SQLITE_SUFFIXES and not may_be_locked(path):
+            raise FinalError(f"{path}: this file system has no locks, which SQLite needs. {LOCAL_TMPDIR}") from error
         if any(word in str(error).lower() for word in FULL_WORDS):
-            raise StorageFull(f"{path}: no space left ({error}). Free space there or choose another folder") from error
-        raise FinalError(f"{path}: cannot be written ({error}). Check the folder") from error
+            raise StorageFull(f"{path}: no space left ({_brief(error)}). {room_remedy(path)}") from error
+        raise FinalError(f"{path}: cannot be written ({_brief(error)}). Check the folder") from error
+
+
+def _brief(error: Exception) -> str:
+    """GDAL's text without the middle of a long one, which is SQL: first stands what was tried, last why it failed."""
+    text = " ".join(str(error).split())
+    return text if len(text) <= 2 * SHOWN else f"{text[:SHOWN]} … {text[-SHOWN:]}"
 
 
 @contextmanager

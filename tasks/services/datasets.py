@@ -24,7 +24,7 @@ from tasks.core.jpeg2000 import Header
 from tasks.core.records import Tile
 from tasks.core.sidecars import IMAGE_SUFFIX, Folder, is_image
 from tasks.services import storage
-from tasks.services.frame_files import FrameFiles
+from tasks.services.frame_files import FrameFiles, Sidecars, content_hash
 from tasks.services.image_lists import Line, is_list, listed_ids, read_list, safe_id
 from tasks.services.objects import S3_SCHEME, ObjectInfo
 
@@ -32,7 +32,6 @@ __all__ = ["Entry", "list_tiles", "listed_ids", "probe_tile"]
 
 PROBES_AT_ONCE = 16
 PROBE_ATTEMPTS = 3
-MAX_SIDECAR_BYTES = 16 << 20
 # Lossless JPEG2000 of noise is a little larger than its samples of one byte each.
 MOST_BYTES_A_SAMPLE = 2
 MOST_METADATA_BYTES = 64 << 20
@@ -99,7 +98,7 @@ def _with_patience(attempt: Callable[[], T]) -> T:
 def _judged(known: Mapping[str, Any], files: FrameFiles, crs: str | None, max_pixels: int) -> Tile:
     """The tile of a frame: its header is judged before its content, which may be of any size, is read."""
     image = files.image
-    beside = {storage.name(info.uri): _with_patience(partial(_sidecar, info)) for info in files.sidecars}
+    beside = Sidecars(files.sidecars)
     asked = (partial(storage.read_range, image.uri, etag=image.etag), image.size_bytes, image.uri, beside)
     try:
         header = _with_patience(lambda: jpeg2000.probe(*asked, max_pixels=max_pixels))
@@ -112,15 +111,9 @@ def _judged(known: Mapping[str, Any], files: FrameFiles, crs: str | None, max_pi
             told["bands"] = header.bands
             told["grid"] = georeference.settle(header, crs, image.uri)
         return Tile(**known, **told, problem=str(error))
-    content_hash = _with_patience(files.content_hash)
+    known = {**known, "content_hash": _with_patience(partial(content_hash, image))}
     files.check_unchanged()
-    return Tile(**{**known, "content_hash": content_hash}, bands=header.bands, grid=grid, nodata=header.nodata)
-
-
-def _sidecar(info: ObjectInfo) -> bytes:
-    if info.size_bytes > MAX_SIDECAR_BYTES:
-        raise UnreadableImage(f"{info.uri}: {info.size_bytes:,} bytes are too many for a sidecar. Remove or mend it")
-    return storage.read_range(info.uri, 0, info.size_bytes, etag=info.etag)
+    return Tile(**known, bands=header.bands, grid=grid, nodata=header.nodata)
 
 
 def _check_size(image: ObjectInfo, header: Header) -> None:

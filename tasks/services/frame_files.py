@@ -2,21 +2,26 @@
 
 Somebody may write a frame while a run is under way. Answers are kept under the content that was listed, so nothing may
 come under that name that was made of other content: not in this run, and above all not for later ones.
+
+Sidecars are read when the frame is listed, as far as its header needs them, and never again: GIS programs write
+statistics beside every frame that somebody looks at. What counts is what they said then of place and NoData.
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from tasks.core.errors import ObjectMissing
+from tasks.core.errors import ObjectMissing, UnreadableImage
 from tasks.core.jobs import content_key
 from tasks.core.records import Tile
 from tasks.services import storage
 from tasks.services.storage import ObjectInfo
 from tasks.services.storage_errors import changed_since_listed
 from tasks.services.temp_folders import temp_folder
+
+MAX_SIDECAR_BYTES = 16 << 20
 
 
 class FrameFiles(NamedTuple):
@@ -25,20 +30,10 @@ class FrameFiles(NamedTuple):
     image: ObjectInfo
     sidecars: tuple[ObjectInfo, ...]
 
-    @classmethod
-    def of(cls, tile: Tile) -> "FrameFiles":
-        """The files of a listed tile as they are."""
-        return cls(storage.info(tile.uri), tuple(storage.info(uri) for uri in tile.sidecars))
-
     @property
     def stamps(self) -> tuple[str, ...]:
         """Another one after every writing."""
         return tuple(info.stamp for info in (self.image, *self.sidecars))
-
-    def content_hash(self) -> str:
-        """Changes when the image or one of its sidecars does; local files are read whole for it."""
-        parts = [(PurePosixPath(info.uri).suffix, storage.content_hash(info)) for info in (self.image, *self.sidecars)]
-        return content_key("tile", parts)
 
     def unread_hash(self) -> str:
         """Changes when a file is written anew; for frames that are refused before they are read whole."""
@@ -55,9 +50,39 @@ class FrameFiles(NamedTuple):
                 raise changed_since_listed(info.uri)
 
 
+class Sidecars(Mapping[str, bytes]):
+    """The content of a frame's sidecars by name, each read when it is first asked for, and once."""
+
+    def __init__(self, infos: Sequence[ObjectInfo]) -> None:
+        self._infos = {storage.name(info.uri): info for info in infos}
+        self._read: dict[str, bytes] = {}
+
+    def __getitem__(self, name: str) -> bytes:
+        if name not in self._read:
+            self._read[name] = _whole(self._infos[name])
+        return self._read[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._infos)
+
+    def __len__(self) -> int:
+        return len(self._infos)
+
+
+def _whole(info: ObjectInfo) -> bytes:
+    if info.size_bytes > MAX_SIDECAR_BYTES:
+        raise UnreadableImage(f"{info.uri}: {info.size_bytes:,} bytes are too many for a sidecar. Remove or mend it")
+    return storage.read_range(info.uri, 0, info.size_bytes, etag=info.etag)
+
+
+def content_hash(image: ObjectInfo) -> str:
+    """Changes when the image does; a local file is read whole for it."""
+    return content_key("tile", [(PurePosixPath(image.uri).suffix, storage.content_hash(image))])
+
+
 @contextmanager
 def at_hand(tile: Tile) -> Iterator[Path]:
-    """A listed frame as a local file with its sidecars beside it, while the block works on it.
+    """A listed frame as a local file while the block works on it.
 
     From S3 it is fetched whole, because a decoder would read it all.
 
@@ -69,7 +94,7 @@ def at_hand(tile: Tile) -> Iterator[Path]:
         with temp_folder("frame") as folder:
             yield _fetched(tile, folder)
         return
-    before = FrameFiles.of(tile).stamps
+    before = storage.info(tile.uri).stamp
     try:
         yield Path(tile.uri)
     except Exception as error:
@@ -81,18 +106,18 @@ def at_hand(tile: Tile) -> Iterator[Path]:
 
 
 def _fetched(tile: Tile, folder: Path) -> Path:
-    files = FrameFiles.of(tile)
-    if files.content_hash() != tile.content_hash:
+    image = storage.info(tile.uri)
+    if content_hash(image) != tile.content_hash:
         raise changed_since_listed(tile.uri)
-    for info in (*files.sidecars, files.image):
-        storage.fetch(info.uri, folder / storage.name(info.uri), etag=info.etag)
-    return folder / storage.name(tile.uri)
+    path = folder / storage.name(tile.uri)
+    storage.fetch(image.uri, path, etag=image.etag)
+    return path
 
 
-def _is_as_listed(tile: Tile, stamps: Sequence[str]) -> bool:
-    """Whether nothing was written since `stamps`, and the content is the one that was listed."""
+def _is_as_listed(tile: Tile, stamp: str) -> bool:
+    """Whether nothing was written since `stamp`, and the content is the one that was listed."""
     try:
-        files = FrameFiles.of(tile)
-        return files.stamps == stamps and files.content_hash() == tile.content_hash
+        image = storage.info(tile.uri)
+        return image.stamp == stamp and content_hash(image) == tile.content_hash
     except ObjectMissing:
         return False

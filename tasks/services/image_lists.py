@@ -5,9 +5,8 @@ of buckets that the operator allows, never files of the machine that reads it; a
 as frames are.
 """
 
-import os
-import posixpath
 from collections.abc import Collection, Sequence
+from itertools import takewhile
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -71,7 +70,7 @@ def _text(dataset: str) -> str:
 
 def _line(text: str, place: str, buckets: Collection[str]) -> Line:
     try:
-        uri = _absolute(text, storage.parent(place))
+        uri = _absolute(text, place)
     except UnusableArgument as error:
         return Line(text, str(error))
     if storage.is_s3(place) and not storage.is_s3(uri):
@@ -84,12 +83,23 @@ def _line(text: str, place: str, buckets: Collection[str]) -> Line:
     return Line(uri)
 
 
-def _absolute(line: str, base: str) -> str:
+def _absolute(line: str, place: str) -> str:
     is_relative = not urlsplit(line).scheme and not line.startswith(("/", "~"))
-    if is_relative and storage.is_s3(base):  # of "..", S3 knows nothing
-        bucket = root(base)
-        return storage.join(bucket, posixpath.normpath(storage.join(base, line).removeprefix(bucket)))
-    return storage.resolve(storage.join(base, line) if is_relative else line)
+    if is_relative and storage.is_s3(place):
+        return _beside(line, place)
+    return storage.resolve(storage.join(storage.parent(place), line) if is_relative else line)
+
+
+def _beside(line: str, place: str) -> str:
+    """What a line of a list in S3 names relative to it: S3 knows nothing of ``..``, and ``//`` is no ``/`` there."""
+    bucket = root(place)
+    parts = place.removeprefix(f"{bucket}/").split("/")[:-1]
+    for part in line.split("/"):
+        if part == "..":
+            del parts[-1:]
+        elif part != ".":
+            parts.append(part)
+    return "/".join([bucket, *parts])
 
 
 def listed_ids(uris: Sequence[str]) -> list[str]:
@@ -120,4 +130,7 @@ def root(uri: str) -> str:
 
 def _common_parent(uris: Sequence[str]) -> str:
     """The longest folder that holds all: compared by component, so that ``/a/b1`` and ``/a/b2`` share ``/a``."""
-    return os.path.commonpath([storage.parent(uri) for uri in uris]).replace("s3:/", "s3://", 1)
+    folders = [uri.split("/")[:-1] for uri in uris]
+    # Not commonpath, which makes one slash of two: of keys in S3 that is another.
+    shared = takewhile(lambda parts: len(set(parts)) == 1, zip(*folders, strict=False))
+    return "/".join(parts[0] for parts in shared)

@@ -8,7 +8,7 @@ import re
 import socket
 import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -22,34 +22,62 @@ HOLDER = re.compile(rb"(?:process \d+ on [^\n]*)?")
 LONGEST_BYTES = 400
 FLAGS = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 OTHERS = 0o077
+# What flock answers where a file system has no locks; and what it answers on some where another has the lock, on some
+# where there are none.
+NO_LOCKS = {errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL, errno.ENOTTY}
+REFUSED = {errno.EACCES, errno.EPERM}
+NOT_LOCKED = (
+    "{folder}: this file system has no locks ({why}), so a run on another machine is not kept out: see to it that none "
+    "writes {output} meanwhile"
+)
+
+Flock = Callable[[int, int], object]
+
+
+class _NoLocks(Exception):
+    """The file system has no locks."""
 
 
 @contextmanager
-def locked(destination: str) -> Iterator[None]:
+def locked(destination: str, *, flock: Flock = fcntl.flock, temp_flock: Flock = fcntl.flock) -> Iterator[str | None]:
     """Hold the output for the block, from wherever on this machine; death of the process releases it.
 
     A local output is locked by a file beside it (so also against other machines where the file system's ``flock``
-    reaches them), one in S3 by a file of this machine: S3 itself is not locked against other machines.
+    reaches them), one in S3 by a file of this machine: S3 itself is not locked against other machines. Nor is a share
+    that has no locks, of which the caller is told.
 
     Args:
         destination: URI of the product's final folder or prefix.
+        flock: Locks an open file beside the output, as the system does.
+        temp_flock: The same among this machine's temporary files.
+
+    Yields:
+        None; where the share has no locks, that a run on another machine is not kept out, for a person.
 
     Raises:
         OutputRefused: Another run holds it, or the lock cannot be written, or is something else.
     """
     destination = storage.resolve(destination)
+    warning = None
     with translated(destination, "write"):
         path = _lock_path(destination)
-    with translated(str(path), "write"):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = _locked(path)
+    try:
+        descriptor = _lock(path, flock)
+    except _NoLocks as error:
+        warning = NOT_LOCKED.format(folder=path.parent, why=error, output=destination)
+        try:
+            path = _machine_lock(destination)
+            descriptor = _lock(path, temp_flock)
+        except _NoLocks:  # temporary files are on such a share, too
+            yield warning
+            return
     if descriptor is None:
         raise OutputRefused(
             f"{destination}: another run is writing it ({_holder(path)}). "
             "Wait for it or choose another output directory"
         )
     try:
-        yield
+        yield warning
     finally:
         path.unlink(missing_ok=True)
         os.close(descriptor)
@@ -57,10 +85,22 @@ def locked(destination: str) -> Iterator[None]:
 
 def _lock_path(destination: str) -> Path:
     if storage.is_s3(destination):
-        digest = hashlib.sha256(destination.encode()).hexdigest()[:32]
-        return _private_folder() / f"{digest}.lock"
+        return _machine_lock(destination)
     target = Path(destination)
     return target.with_name(f".{target.name}.lock")
+
+
+def _machine_lock(destination: str) -> Path:
+    """A lock against other runs of this user on this machine."""
+    digest = hashlib.sha256(destination.encode()).hexdigest()[:32]
+    return _private_folder() / f"{digest}.lock"
+
+
+def _lock(path: Path, flock: Flock) -> int | None:
+    """As ``_locked``; the folder is made."""
+    with translated(str(path), "write"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return _locked(path, flock)
 
 
 def _private_folder() -> Path:
@@ -80,19 +120,27 @@ def _private_folder() -> Path:
     return folder
 
 
-def _locked(path: Path) -> int | None:
+def _locked(path: Path, flock: Flock) -> int | None:
     """A descriptor that holds the lock; None where another has it.
 
     Raises:
         OutputRefused: What lies under the lock's name is no lock: nothing is written into it.
+        _NoLocks: The file system has none.
     """
     while True:
         descriptor = _opened(path)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             os.close(descriptor)
             return None
+        except OSError as error:
+            _withdraw(descriptor, path)
+            if error.errno in NO_LOCKS or (error.errno in REFUSED and not _has_locks(path.parent, flock)):
+                raise _NoLocks(error.strerror) from error
+            if error.errno in REFUSED:
+                return None
+            raise
         if _is_current(descriptor, path):
             os.ftruncate(descriptor, 0)
             os.pwrite(descriptor, f"process {os.getpid()} on {socket.gethostname()}".encode(), 0)
@@ -114,6 +162,24 @@ def _opened(path: Path) -> int:
         os.close(descriptor)
         raise _foreign(path)
     return descriptor
+
+
+def _withdraw(descriptor: int, path: Path) -> None:
+    """Close what could not be locked; a new file goes, one that names a holder stays."""
+    is_new = os.fstat(descriptor).st_size == 0
+    os.close(descriptor)
+    if is_new:
+        path.unlink(missing_ok=True)
+
+
+def _has_locks(folder: Path, flock: Flock) -> bool:
+    """Whether a file that nobody else knows can be locked there."""
+    with tempfile.TemporaryFile(dir=folder) as file:
+        try:
+            flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return False
+    return True
 
 
 def _foreign(path: Path) -> OutputRefused:

@@ -2,6 +2,7 @@
 
 import zipfile
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 from tasks.core.file_names import safe_path
@@ -11,7 +12,7 @@ from tasks.services.storage_errors import translated
 from tasks.services.swapping import partial_name
 from tasks.services.unfollowed import entries, pieces
 
-ZIP_DATE = (1980, 1, 1, 0, 0, 0)  # the earliest that zip knows: the same product gives the same bytes
+NO_DATE = datetime(1980, 1, 1, tzinfo=UTC)  # the earliest that zip knows
 ZIP_MODE = 0o644 << 16
 MEMBER_BYTES = 255
 
@@ -46,8 +47,13 @@ def copy_product(folder: Path, target: Path) -> None:
             file.writelines(pieces(path))
 
 
-def zip_folder(folder: Path, zip_path: Path) -> None:
-    """Pack a folder; the same files give the same bytes. The zip itself may lie in the folder; links are refused.
+def zip_folder(folder: Path, zip_path: Path, made: datetime = NO_DATE) -> None:
+    """Pack a folder; the same files and time give the same bytes. Links are refused.
+
+    Args:
+        folder: What to pack.
+        zip_path: The zip, which may lie in the folder.
+        made: The date of all that is in it.
 
     Raises:
         StorageFull: No space left; no half zip stays behind.
@@ -55,19 +61,19 @@ def zip_folder(folder: Path, zip_path: Path) -> None:
     partial = zip_path.with_name(partial_name(zip_path.name))
     try:
         with translated(str(zip_path), "write"):
-            _pack(folder, partial, leave_out={zip_path, partial})
+            _pack(folder, partial, made, leave_out={zip_path, partial})
             seal_zip(partial)
             partial.replace(zip_path)
     finally:
         partial.unlink(missing_ok=True)
 
 
-def _pack(folder: Path, target: Path, leave_out: set[Path]) -> None:
+def _pack(folder: Path, target: Path, made: datetime, leave_out: set[Path]) -> None:
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, path in sorted(files_of(folder)):
             if path in leave_out:
                 continue
-            member = zipfile.ZipInfo(safe_path(name, MEMBER_BYTES), ZIP_DATE)
+            member = zipfile.ZipInfo(safe_path(name, MEMBER_BYTES), made.timetuple()[:6])
             member.compress_type, member.external_attr = zipfile.ZIP_DEFLATED, ZIP_MODE
             with archive.open(member, "w", force_zip64=True) as packed:
                 packed.writelines(pieces(path))

@@ -8,7 +8,7 @@ fsspec: these take ``[`` and ``*`` in a name for patterns.
 
 import importlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
@@ -16,8 +16,10 @@ from typing import Any
 
 from tasks.core.errors import FloodExtentError, ObjectMissing, StorageUnavailable, UnusableArgument
 from tasks.core.redaction import redact
+from tasks.services import s3_keys
 from tasks.services.local_store import write_atomically
 from tasks.services.objects import S3_SCHEME, ObjectInfo
+from tasks.services.s3_refusals import ARCHIVED, archive_refusal, payer_hint, requester_pays
 from tasks.services.storage_errors import FULL, Purpose, changed_since_listed, local_error, missing, no_bucket, refused
 
 BEYOND_THE_END = 416
@@ -46,38 +48,38 @@ class S3Store:
 
     def list(self, uri: str) -> list[ObjectInfo]:
         """Every object below the prefix, or the object itself; placeholders of folders are left out."""
-        path = _path(uri)
+        bucket, key = s3_keys.split(uri)
         with translated(uri, "read"):
-            found = _filesystem().find(path, detail=True)
-        if not found and "/" in path:
+            found = _listed(bucket, s3_keys.below(uri))
+        if found or not key:
+            return [info for info in found if not info.uri.endswith("/")]
+        itself = self.stat(uri)
+        if itself is None:
             raise ObjectMissing(f"{uri}: no object has this prefix. Check bucket and prefix")
-        return [
-            _info(info, path) for info in found.values() if info["type"] == "file" and not info["name"].endswith("/")
-        ]
+        return [itself]
 
     def siblings(self, uri: str) -> Sequence[ObjectInfo]:
         """The objects whose keys differ from this one's in their last component alone."""
-        folder = _path(uri).rpartition("/")[0]
+        bucket, key = s3_keys.split(uri)
+        folder = key[: key.rfind("/") + 1]
         with translated(uri, "read"):
-            found = _filesystem().ls(folder, detail=True)
-        infos = [_info(info, folder) for info in found if info["type"] == "file"]
-        return [info for info in infos if info.uri.rpartition("/")[0] == uri.rpartition("/")[0]]
+            found = _listed(bucket, folder, "/")
+        if not found:
+            raise missing(uri, "read")
+        return [info for info in found if not info.uri.endswith("/")]
 
     def stat(self, uri: str) -> ObjectInfo | None:
         """What is at the key; None where nothing is or where it is a prefix."""
-        path = _path(uri)
+        bucket, key = s3_keys.split(uri)
         with translated(uri, "read"):
-            try:
-                info = _filesystem().info(path)
-            except FileNotFoundError:
-                return None
-        return _info(info, path) if info["type"] == "file" else None
+            found = s3_keys.head(_filesystem(), uri)
+        return None if found is None else _info(bucket, found, key[: key.rfind("/") + 1])
 
     def is_folder(self, uri: str) -> bool:
         """Whether objects lie below the prefix, or the bucket exists."""
         with translated(uri, "read"):
             try:
-                return bool(_filesystem().info(_path(uri))["type"] == "directory")
+                return s3_keys.has_any(_filesystem(), s3_keys.split(uri)[0], s3_keys.below(uri))
             except FileNotFoundError:
                 return False
 
@@ -152,10 +154,9 @@ def _content(uri: str, etag: str | None, **request: str) -> Iterator[bytes]:
         request: More of the request.
     """
     filesystem, sync = _filesystem(), importlib.import_module("fsspec.asyn").sync
-    bucket, _, key = _path(uri).partition("/")
+    bucket, key = s3_keys.split(uri)
     condition = {"IfMatch": f'"{etag}"'} if etag else {}
-    settings = {**filesystem.req_kw, **condition, **request}
-    body = filesystem.call_s3("get_object", Bucket=bucket, Key=key, **settings)["Body"]
+    body = filesystem.call_s3("get_object", Bucket=bucket, Key=key, **condition, **request)["Body"]
     try:
         while piece := sync(filesystem.loop, body.read, PIECE_BYTES):
             yield bytes(piece)
@@ -167,13 +168,16 @@ def _path(uri: str) -> str:
     return uri.removeprefix(S3_SCHEME)
 
 
-def _info(info: dict[str, Any], path: str) -> ObjectInfo:
-    name = str(info["name"])
-    relative = name.removeprefix(path).lstrip("/") or name.rpartition("/")[2]
-    modified = info.get("LastModified")
-    etag = str(info.get("ETag", "")).strip('"')
+def _listed(bucket: str, prefix: str, delimiter: str = "") -> list[ObjectInfo]:
+    return [_info(bucket, one, prefix) for one in s3_keys.contents(_filesystem(), bucket, prefix, delimiter)]
+
+
+def _info(bucket: str, found: Mapping[str, Any], prefix: str) -> ObjectInfo:
+    """What S3 tells about an object below a prefix."""
+    key, modified = str(found["Key"]), found.get("LastModified")
+    etag = str(found.get("ETag", "")).strip('"')
     changed = modified.timestamp() if modified else 0.0
-    return ObjectInfo(S3_SCHEME + name, relative, int(info["size"]), etag, changed, etag)
+    return ObjectInfo(f"{S3_SCHEME}{bucket}/{key}", key.removeprefix(prefix), int(found["Size"]), etag, changed, etag)
 
 
 def settings() -> Settings:
@@ -212,7 +216,9 @@ def _connected(_process: int, _settings: Settings) -> Any:
         skip_instance_cache=True,
         config_kwargs=connecting(),
         s3_additional_kwargs=encryption(),
+        requester_pays=requester_pays(),
     )
+    filesystem.split_path = s3_keys.split_path
     filesystem.retries = 2
     return filesystem
 
@@ -234,7 +240,7 @@ def translated(uri: str, purpose: Purpose, disk: str | None = None) -> Iterator[
 
 
 def _s3_error(error: Exception, uri: str, purpose: Purpose) -> FloodExtentError | None:
-    status, code = _status(error), _code(error)
+    response, status, code = _response(error), _status(error), _code(error)
     error = _as_s3fs(error)
     if status == ANOTHER_ETAG:
         return changed_since_listed(uri)
@@ -242,11 +248,17 @@ def _s3_error(error: Exception, uri: str, purpose: Purpose) -> FloodExtentError 
         return StorageUnavailable(f"{uri}: S3 does not answer just now ({_words(error)})")
     if isinstance(error, FileNotFoundError):
         return missing(uri, "read") if purpose == "read" else no_bucket(uri)
-    if isinstance(error, PermissionError):
-        return refused(uri, purpose, _words(error))
+    if isinstance(error, PermissionError) or code in ARCHIVED:
+        return _refused(uri, purpose, error, response)
     if isinstance(error, OSError | ValueError | importlib.import_module("botocore.exceptions").BotoCoreError):
         return UnusableArgument(f"{uri}: S3 refuses this ({_words(error)}). Check bucket, key, region and credentials")
     return None
+
+
+def _refused(uri: str, purpose: Purpose, error: Exception, response: Mapping[str, Any]) -> FloodExtentError:
+    if (archived := archive_refusal(uri, response)) is not None:
+        return ObjectMissing(archived)
+    return refused(uri, purpose, _words(error), payer_hint(response) if purpose == "read" else "")
 
 
 def _as_s3fs(error: Exception) -> Exception:

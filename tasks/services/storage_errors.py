@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Literal
 
+from tasks.core.disk_space import room_remedy
 from tasks.core.errors import (
     ChangedSinceListed,
     FinalError,
@@ -45,7 +46,7 @@ def translated(uri: str, purpose: Purpose) -> Iterator[None]:
 def local_error(error: OSError, uri: str, purpose: Purpose) -> FloodExtentError:
     """The error of the tree that stands for a failed system call on ``uri``."""
     if error.errno in FULL:
-        return StorageFull(f"{uri}: {os.strerror(error.errno or 0)}. Free space there or choose another folder")
+        return StorageFull(f"{uri}: {os.strerror(error.errno or 0)}. {room_remedy(uri)}")
     if error.errno in REFUSED:
         return refused(uri, purpose, str(error))
     if error.errno in MISSING:
@@ -67,11 +68,11 @@ def no_bucket(uri: str) -> FinalError:
     return OutputRefused(f"{uri}: cannot be written: the bucket does not exist. Create it or choose another")
 
 
-def refused(uri: str, purpose: Purpose, detail: str) -> FinalError:
-    """Permission was denied."""
+def refused(uri: str, purpose: Purpose, detail: str, hint: str = "") -> FinalError:
+    """Permission was denied; the hint says what else than permissions may be the cause of not reading."""
     if purpose == "write":
         return OutputRefused(f"{uri}: may not be written ({detail}). Check the permissions or choose another output")
-    return ObjectMissing(f"{uri}: may not be read ({detail}). Check the permissions")
+    return ObjectMissing(f"{uri}: may not be read ({detail}). Check the permissions{hint}")
 
 
 def changed_since_listed(uri: str) -> ChangedSinceListed:

@@ -18,8 +18,11 @@ from hashlib import sha256
 from pathlib import Path
 
 from infra import processes
+from tasks.core.disk_space import TEMP_PREFIX
+from tasks.core.errors import OutputRefused
+from tasks.services.storage_errors import translated
 
-PREFIX = "flood-extent"
+PREFIX = TEMP_PREFIX
 OWNER = r"(?P<host>[0-9a-f]{8})-(?P<boot>[0-9a-f]{8})-(?P<space>[0-9a-f]{8})-(?P<pid>\d+)-(?P<started>\d+)"
 NAME = re.compile(rf"{PREFIX}-(?P<use>[a-z0-9-]+)-{OWNER}-\w{{8}}")
 # A crash's own report to whoever mends the program, and what failed and is to be looked into.
@@ -45,10 +48,29 @@ def temp_folder(use: str, parent: Path | None = None) -> Iterator[Path]:
 
 
 def make(use: str, parent: Path | None = None) -> Path:
-    """A folder of this process, which whoever makes it removes."""
-    if parent is not None:
-        parent.mkdir(parents=True, exist_ok=True)
-    return Path(tempfile.mkdtemp(prefix=f"{PREFIX}-{use}-{_owner()}-", dir=parent))
+    """A folder of this process, which whoever makes it removes.
+
+    Raises:
+        OutputRefused: It cannot be made.
+        StorageFull: No space is left there.
+    """
+    place = _place() if parent is None else parent
+    name = f"{PREFIX}-{use}-{_owner()}-"
+    with translated(str(place / name), "write"):
+        place.mkdir(parents=True, exist_ok=True)
+        return Path(tempfile.mkdtemp(prefix=name, dir=place))
+
+
+def _place() -> Path:
+    """The system's place for temporary files.
+
+    Raises:
+        OutputRefused: There is none that can be written.
+    """
+    try:
+        return Path(tempfile.gettempdir())
+    except OSError as error:
+        raise OutputRefused(f"no folder for temporary files can be written ({error}). Set TMPDIR to one") from error
 
 
 def keep_failed(folder: Path) -> Path:

@@ -7,8 +7,8 @@ from tasks.services import storage, temp_folders
 KEY = r"[0-9a-f]{64}[^/]*"
 UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 PARTIAL = r"(?:.*/)?\.[0-9a-f]{32}\.partial"
-# A failed product, which people may have looked into.
-FAILED = rf"{temp_folders.PREFIX}-{temp_folders.FAILED}-product-[^/]*/.*"
+# A product that was put together there and not finished, which people may have looked into.
+FAILED = rf"{temp_folders.PREFIX}-(?:{temp_folders.FAILED}-)?product-[^/]*/.*"
 PARTS = {
     "cache": rf"(?:records/)?[a-z-]+/{KEY}",
     "results": rf"[a-z-]+-{KEY}",

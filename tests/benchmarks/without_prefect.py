@@ -59,10 +59,10 @@ def _do(run: Run, stage: Any, **parameters: Any) -> None:
 def _make_product(run: Run) -> None:
     with run.staging() as folder:
         layers = assemble_layers.fn(run.ledger, run.min_contour_size)
-        warnings = write_product.fn(layers, folder)
+        warnings = write_product.fn(layers, folder, run.started)
         draw_overview.fn(folder, run.ledger, layers, run.dataset_name)
         write_report.fn(folder, run.ledger, layers, warnings, **run.facts())
-        package.fn(folder, run.dataset_name)
+        package.fn(folder, run.dataset_name, run.started)
         publish.fn(folder, run.destination)
     clean_up.fn(run.jobs)
 

@@ -39,12 +39,14 @@ def moved(tile: Tile) -> Tile:
         (lambda: plan(model_identity="water-index 2"), ("predict", "extract")),
         (lambda: plan(flood_labels=[1]), ("extract",)),
         (lambda: plan(moved(TILE)), ("extract",)),
+        (lambda: plan(replace(TILE, nodata=(255, 255, 255))), ("prepare", "extract")),
+        (lambda: plan(replace(TILE, sidecars=("/data/north/a.jp2.aux.xml",))), ()),
         (lambda: plan(replace(TILE, id="south/b.jp2", uri="/elsewhere/b.jp2")), ()),
         (lambda: plan(flood_labels=[2, 1], max_pixels=10**8, work_directory="/other"), ()),
     ],
 )
 def test_a_change_recomputes_what_depends_on_it(change: Callable[[], TileJob], anew: tuple[str, ...]) -> None:
-    """A frame, width, model, label or place that changes gives new keys to the stages that see it, and to no other."""
+    """A frame, width, model, label, place or NoData that changes gives new keys to the stages that see it, no other."""
     before, after = plan(), change()
     differing = [stage for stage in STAGES if getattr(before, f"{stage}_key") != getattr(after, f"{stage}_key")]
     assert tuple(differing) == anew

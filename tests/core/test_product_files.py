@@ -6,6 +6,8 @@ import struct
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 
@@ -24,6 +26,7 @@ from tasks.core.layers import assemble
 from tasks.core.records import Grid
 
 CRS = "EPSG:7855"
+MADE = datetime(2026, 3, 9, 23, 59, 58, 7_000, UTC)
 # Counterclockwise outer ring, clockwise hole: the wrong way round for a shapefile.
 DOUGHNUT = shapely.orient_polygons(Polygon(box(0, 0, 10, 10).exterior, [box(2, 2, 4, 4).exterior]))
 
@@ -135,9 +138,9 @@ def test_gis_programs_show_what_a_layer_means(tmp_path: Path) -> None:
 
 
 def test_the_same_layers_give_the_same_bytes(tmp_path: Path) -> None:
-    """No date or random id of the writing is in any file."""
+    """No date or random id of the writing is in any file: the one time that they carry is the run's."""
     for folder in ("one", "two"):
-        product_files.write_layers(_product("broken"), tmp_path / folder)
+        product_files.write_layers(_product("broken"), tmp_path / folder, made=MADE)
     files = [path.relative_to(tmp_path / "one") for path in sorted((tmp_path / "one").rglob("*")) if path.is_file()]
     assert len(files) > 20
     assert [
@@ -296,6 +299,28 @@ def test_names_too_long_for_a_file_are_shortened_apart(tmp_path: Path) -> None:
     assert len(set(stems.values())) == 2
     for stem in stems.values():
         assert shapefiles.write_shapefile(_extent(), tmp_path / f"{stem}.shp") is None
+
+
+def test_files_are_dated_as_their_run(tmp_path: Path) -> None:
+    """GIS programs show when a layer was last changed: all times in the GeoPackage, and the date in each ``.dbf``."""
+    product_files.write_layers(_product(), tmp_path, made=MADE)
+    with closing(sqlite3.connect(tmp_path / product_files.GEOPACKAGE)) as package:
+        times = {*package.execute("SELECT last_change FROM gpkg_contents")}
+        times |= {*package.execute("SELECT timestamp FROM gpkg_metadata_reference")}
+    assert times == {("2026-03-09T23:59:58.007Z",)}
+    dates = {path.name: path.read_bytes()[1:4] for path in tmp_path.rglob("*.dbf")}
+    assert set(dates.values()) == {bytes([126, 3, 9])}
+
+
+def test_the_clock_dates_what_has_no_run(tmp_path: Path) -> None:
+    """Files written by themselves carry the time of writing."""
+    before = datetime.now(UTC) - timedelta(seconds=1)
+    product_files.write_layers(_product(), tmp_path)
+    with closing(sqlite3.connect(tmp_path / product_files.GEOPACKAGE)) as package:
+        (written,) = {
+            datetime.fromisoformat(time) for (time,) in package.execute("SELECT last_change FROM gpkg_contents")
+        }
+    assert before <= written <= datetime.now(UTC)
 
 
 LIMITED = """

@@ -18,6 +18,7 @@ OURS = [
     f"results/predict-{KEY}",
     f"scratch/{KEY}.jpg",
     "scratch/flood-extent-failed-product-0a-1/tiles/a.shp",
+    "scratch/flood-extent-product-0a-2/tiles/a.shp",
     f"runs/{uuid.UUID(int=1)}.json",
     f"reviews/{uuid.UUID(int=1)}.json",
 ]

@@ -53,7 +53,7 @@ def test_a_header_is_read_with_its_place(tmp_path: Path) -> None:
 
 
 def test_a_world_file_belongs_to_its_tile(tmp_path: Path) -> None:
-    """A sidecar places the image, and changing it changes the tile's content hash."""
+    """A sidecar places the image, which is the same image wherever it lies."""
     write_jp2(tmp_path / "a.jp2", crs=None)
     sidecar = tmp_path / "a.j2w"
     sidecar.write_text(WORLD_FILE)
@@ -63,18 +63,18 @@ def test_a_world_file_belongs_to_its_tile(tmp_path: Path) -> None:
     assert before.sidecars == (str(sidecar),)
     assert before.grid is not None
     assert before.grid.transform[2] == pytest.approx(300000)
-    assert before.content_hash != after.content_hash
+    assert (before.grid != after.grid, before.content_hash) == (True, after.content_hash)
 
 
 def test_nodata_of_the_sidecar_is_carried_by_the_tile(tmp_path: Path) -> None:
-    """What ``.aux.xml`` declares reaches the stages with the tile, and changes its content hash."""
+    """What ``.aux.xml`` declares reaches the stages with the tile, of the same image."""
     write_jp2(tmp_path / "a.jp2")
     before = listed(tmp_path)[0]
     bands = "".join(f'<PAMRasterBand band="{at}"><NoDataValue>255</NoDataValue></PAMRasterBand>' for at in (1, 2, 3))
     (tmp_path / "a.jp2.aux.xml").write_text(f"<PAMDataset>{bands}</PAMDataset>")
     after = listed(tmp_path)[0]
     assert (before.nodata, after.nodata) == (None, (255, 255, 255))
-    assert before.content_hash != after.content_hash
+    assert before.content_hash == after.content_hash
 
 
 @pytest.mark.parametrize("sidecar", ["FRAME.j2w", "FRAME.J2W", "FRAME.wld", "FRAME.WLD"])

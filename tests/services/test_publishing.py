@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 import zipfile
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -248,6 +249,14 @@ def test_a_dead_runs_lock_is_free(tmp_path: Path) -> None:
     with publishing.locked(target):
         pass
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_zip_is_dated_as_its_run(tmp_path: Path) -> None:
+    """What is unpacked from it says when the run was."""
+    folder = make_product(tmp_path / "p", {"b": "2"})
+    publishing.zip_folder(folder, folder / "p.zip", datetime(2026, 3, 9, 23, 59, 58, tzinfo=UTC))
+    with zipfile.ZipFile(folder / "p.zip") as archive:
+        assert {member.date_time for member in archive.infolist()} == {(2026, 3, 9, 23, 59, 58)}
 
 
 def test_the_same_files_give_the_same_zip(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from prefect_aws.credentials import AwsCredentials
 from tasks.aws_access import aws_access
 from tasks.core.errors import UnusableArgument
 from tasks.services import s3_store, storage
+from tasks.services.s3_refusals import requester_pays
 
 KEYS = {"aws_access_key_id": "block-key", "aws_secret_access_key": "block-secret"}
 CONFIG = """
@@ -248,3 +249,11 @@ def test_a_block_needs_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "prefect_aws.credentials", None)
     with pytest.raises(UnusableArgument, match=r"flood-extent\[aws\]"), aws_access("flood", None):
         pass
+
+
+def test_an_agreement_to_pay_ends_with_the_run(aws_environment: pytest.MonkeyPatch) -> None:
+    """Clients made within agree; those made afterwards agree to nothing."""
+    aws_environment.delenv("AWS_REQUEST_PAYER", raising=False)
+    with aws_access(None, None, requester_pays=True):
+        within = requester_pays()
+    assert (within, requester_pays()) == (True, False)

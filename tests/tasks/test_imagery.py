@@ -83,17 +83,16 @@ def test_a_frame_exchanged_after_listing_is_not_prepared(
     assert storage.read_bytes(planned(place, work).jpeg_uri) == right
 
 
-def test_a_sidecar_exchanged_after_listing_fails_the_tile(
-    place: str, frame: Callable[[int], bytes], tmp_path: Path
+@pytest.mark.parametrize("sidecar", ["a.jp2.aux.xml", "a.j2w"])
+def test_a_sidecar_written_after_listing_costs_nothing(
+    place: str, frame: Callable[[int], bytes], tmp_path: Path, sidecar: str
 ) -> None:
-    """It was hashed with its frame, and may have placed it."""
+    """A GIS program writes statistics beside a frame at any time; the place that counts is the one that was listed."""
     storage.write_bytes(f"{place}/a.jp2", frame(20))
-    storage.write_bytes(f"{place}/a.j2w", WORLD_FILE)
+    storage.write_bytes(f"{place}/{sidecar}", b"<PAMDataset></PAMDataset>")
     job = planned(place, tmp_path / "work")
-    storage.write_bytes(f"{place}/a.j2w", WORLD_FILE.replace(b"5000", b"6000"))
-    with pytest.raises(ChangedSinceListed):
-        prepare(job)
-    assert kept(tmp_path / "work") == []
+    storage.write_bytes(f"{place}/{sidecar}", WORLD_FILE)
+    assert prepare(job).grid == job.grid
 
 
 @pytest.mark.parametrize("grey", [200, 20], ids=["another frame", "the same content anew"])
