@@ -6,7 +6,7 @@ from typing import Any
 from tasks.core.enumeration import enumerated
 from tasks.core.errors import UnusableArgument
 from tasks.core.records import Tile
-from tasks.core.run_record import software_versions
+from tasks.core.run_record import frame_hash, software_versions
 from tasks.core.states import NO_PRODUCT, TOO_MANY
 
 
@@ -24,7 +24,7 @@ def check_mended(before: Mapping[str, Any] | None, tiles: Sequence[Tile]) -> Non
         return
     failed = [row for row in before["tiles"] if row["state"] == "failed"]
     frames = {(row["tile"], row["frame_hash"]) for row in before["tiles"]}
-    is_same = frames == {(tile.id, tile.content_hash) for tile in tiles} and before["versions"] == software_versions()
+    is_same = frames == {(tile.id, frame_hash(tile)) for tile in tiles} and before["versions"] == software_versions()
     if is_same and all(row["unusable"] for row in failed):
         raise UnusableArgument(
             f"no frame was mended since this run failed ({enumerated(row['tile'] for row in failed)}): it would fail "

@@ -18,8 +18,10 @@ import shapely
 from tasks.core.areas import ellipsoidal_area_m2
 from tasks.core.layer_records import Layer
 from tasks.core.layers import content_hash
+from tasks.core.jobs import content_key
 from tasks.core.ledger import DROPPED, Account
 from tasks.core.product_files import split_name
+from tasks.core.records import Tile
 from tasks.core.redaction import redact
 from tasks.core.resolution import mapped_pixel_m
 from tasks.core.seals import BLANK, RECORD_SEAL, seal_record
@@ -35,7 +37,8 @@ class TileRow(TypedDict):
     pixels that the model called flood and that lie in padding. ``error`` is None where ``state`` is ``done``; else the
     areas and ``pad_px`` are, for no answer is not "nothing". ``task_run`` is the id of the task run that failed, on the
     Prefect server that the run reported to; None where none did. ``unusable`` says that the frame itself is what is
-    wrong; ``frame_hash`` changes when the frame does.
+    wrong; ``frame_hash`` changes when the frame does, or what
+    its sidecars say.
     """
 
     tile: str
@@ -186,6 +189,11 @@ def tile_rows(accounts: Iterable[Account], layers: Sequence[Layer]) -> list[Tile
     return [_tile_row(account, measured.get(account.job.tile.id, {})) for account in accounts]
 
 
+def frame_hash(tile: Tile) -> str:
+    """SHA-256 of all that listing has found out about a frame: its content, size, place, NoData, and what is wrong."""
+    return content_key(tile.to_dict())
+
+
 def _tile_row(account: Account, measured: Mapping[str, Any]) -> TileRow:
     return {
         "tile": account.job.tile.id,
@@ -194,7 +202,7 @@ def _tile_row(account: Account, measured: Mapping[str, Any]) -> TileRow:
         "seconds": round(sum(account.seconds.values()), 3),
         "seconds_by_stage": {stage: round(seconds, 3) for stage, seconds in account.seconds.items()},
         "cached": list(account.cached),
-        "frame_hash": account.job.tile.content_hash,
+        "frame_hash": frame_hash(account.job.tile),
         "error": account.error,
         "unusable": account.unusable,
         "task_run": account.task_run or None,

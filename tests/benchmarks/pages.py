@@ -38,8 +38,8 @@ def run() -> None:
         print(
             f"pages: {name}: {RUNS} runs of {TILES} tiles in {lasted:.0f} s; {len(seconds)} requests, half within "
             f"{1000 * statistics.median(seconds):.0f} ms, 99 of 100 within "
-            f"{1000 * statistics.quantiles(seconds, n=100)[-1]:.0f} ms, the longest {1000 * max(seconds):.0f} ms; {slow} "
-            f"longer than {SLOW_SECONDS:g} s; not answered or refused: {dict(statuses) or 'none'}"
+            f"{1000 * statistics.quantiles(seconds, n=100)[-1]:.0f} ms, the longest {1000 * max(seconds):.0f} ms; "
+            f"{slow} longer than {SLOW_SECONDS:g} s; not answered or refused: {dict(statuses) or 'none'}"
         )
 
 
