@@ -34,7 +34,7 @@ logging.getLogger("rasterio").propagate = False
 warnings.filterwarnings("ignore", category=NotGeoreferencedWarning)
 
 
-def _options(**more: str) -> rasterio.Env:
+def quiet_gdal(**more: str) -> rasterio.Env:
     """GDAL's settings while we read.
 
     One decoding thread: tiles are decoded in parallel already; and errors raised in GDAL's own threads are lost to the
@@ -56,7 +56,7 @@ def opened_header(header_file: bytes, sidecars: Mapping[str, bytes]) -> Iterator
             files.append(MemoryFile(content, dirname=folder, filename=f"tile{suffix}"))
         files.append(MemoryFile(header_file, dirname=folder, filename="tile.jp2"))
         with (
-            _options(GDAL_PAM_ENABLED="YES", GDAL_DISABLE_READDIR_ON_OPEN="FALSE"),
+            quiet_gdal(GDAL_PAM_ENABLED="YES", GDAL_DISABLE_READDIR_ON_OPEN="FALSE"),
             files[-1].open(driver=DRIVER) as dataset,
         ):
             yield dataset
@@ -100,7 +100,7 @@ def read_coarse(
         UnreadableImage: Samples stay unwritten, a part decodes to one value that it does not have, or a codestream tile
             is too large to be decoded whole where it must be.
     """
-    with _options(GDAL_PAM_ENABLED="NO", GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR"):
+    with quiet_gdal(GDAL_PAM_ENABLED="NO", GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR"):
         with _opened(path, structure) as dataset:
             steps = [1, *dataset.overviews(1)]
         size = structure.size
@@ -115,7 +115,7 @@ def read_coarse(
         bands = [component + 1 for component in components or range(len(size.depths))]
         level = len(usable) - 2
         with _opened(path, structure, level) if level >= 0 else _opened_full(path, structure) as dataset:
-            pixels, flat = _read_strips(dataset, bands, path.name)
+            pixels, flat = read_strips(dataset, bands, path.name)
         if flat and steps[-1] > usable[-1]:
             with _opened(path, structure, len(steps) - 2) as dataset:
                 _check_flat_strips(flat, pixels, usable[-1], dataset.read(bands), steps[-1], path.name)
@@ -129,7 +129,7 @@ def read_window(path: Path, structure: Structure, window: Window, components: Se
         UnreadableImage: A codestream tile is too large to be decoded whole where it must be.
     """
     with (
-        _options(GDAL_PAM_ENABLED="NO", GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR"),
+        quiet_gdal(GDAL_PAM_ENABLED="NO", GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR"),
         _opened_full(path, structure) as dataset,
     ):
         bands = [component + 1 for component in components]
@@ -154,7 +154,7 @@ def _opened_full(path: Path, structure: Structure) -> Iterator[DatasetReader]:
     an image of one tile, GDAL reads the tile whole, as it does with several tiles and at reduced resolutions.
     """
     if structure.high_throughput:
-        _check_whole_tile(structure, path.name)
+        check_whole_tile(structure, path.name)
     if not structure.high_throughput or structure.size.tiles > 1:
         with _opened(path, structure) as dataset:
             yield dataset
@@ -162,14 +162,16 @@ def _opened_full(path: Path, structure: Structure) -> Iterator[DatasetReader]:
     with path.open("rb") as file:
         file.seek(structure.codestream_start)
         codestream = file.read(structure.codestream_end - structure.codestream_start)
+    size = structure.size
     with (
-        MemoryFile(with_wider_tile(codestream, structure.size), ext=".j2k") as copy,
+        MemoryFile(with_wider_tile(codestream, (size.width_px, size.height_px), size.origin), ext=".j2k") as copy,
         copy.open(driver=DRIVER) as dataset,
     ):
         yield dataset
 
 
-def _check_whole_tile(structure: Structure, name: str) -> None:
+def check_whole_tile(structure: Structure, name: str) -> None:
+    """Refuse codestream tiles, coded as HTJ2K, that take too much memory to be decoded whole, with TooLarge."""
     width, height = structure.size.tile_px
     if width * height * len(structure.size.depths) > MAX_WHOLE_TILE_SAMPLES:
         raise TooLarge(
@@ -178,7 +180,7 @@ def _check_whole_tile(structure: Structure, name: str) -> None:
         )
 
 
-def _read_strips(
+def read_strips(
     dataset: DatasetReader, bands: Sequence[int], name: str
 ) -> tuple[NDArray[np.uint8], list[tuple[int, int]]]:
     """All pixels, a row of blocks at a time, and the strips (first row, row behind) that are one value in all bands.
