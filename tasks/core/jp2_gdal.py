@@ -4,7 +4,7 @@ import logging
 import math
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
@@ -18,6 +18,7 @@ from rasterio.windows import Window
 
 from tasks.core.errors import TooLarge, UnreadableImage
 from tasks.core.jp2_structure import Structure, with_wider_tile
+from tasks.core.jp2_tile_parts import CODESTREAM_END
 from tasks.core.sidecars import AUX_SUFFIX, WORLD_SUFFIXES
 from tasks.core.world_files import read_world_file, to_bytes
 
@@ -136,13 +137,36 @@ def read_window(path: Path, structure: Structure, window: Window, components: Se
         return np.ascontiguousarray(np.moveaxis(dataset.read(bands, window=window), 0, 2))
 
 
-def _opened(path: Path, structure: Structure, level: int | None = None) -> AbstractContextManager[DatasetReader]:
-    """The bare codestream open in GDAL, at a reduced resolution (level 0 is half) or at full resolution."""
+@contextmanager
+def _opened(path: Path, structure: Structure, level: int | None = None) -> Iterator[DatasetReader]:
+    """The bare codestream open in GDAL, at a reduced resolution (level 0 is half) or at full resolution.
+
+    OpenJPEG takes a codestream without end marker for one that is too short: such a one is completed, in memory.
+    """
+    overview = {} if level is None else {"overview_level": level}
+    if not structure.has_end_marker:
+        with opened_in_memory(_codestream(path, structure), **overview) as dataset:
+            yield dataset
+        return
     length = structure.codestream_end - structure.codestream_start
     codestream = f"/vsisubfile/{structure.codestream_start}_{length},{path}"
-    overview = {} if level is None else {"overview_level": level}
-    opened: AbstractContextManager[DatasetReader] = rasterio.open(codestream, driver=DRIVER, **overview)
-    return opened
+    with rasterio.open(codestream, driver=DRIVER, **overview) as dataset:
+        yield dataset
+
+
+def _codestream(path: Path, structure: Structure) -> bytes:
+    """The codestream, with an end marker."""
+    with path.open("rb") as file:
+        file.seek(structure.codestream_start)
+        codestream = file.read(structure.codestream_end - structure.codestream_start)
+    return codestream if structure.has_end_marker else codestream + CODESTREAM_END
+
+
+@contextmanager
+def opened_in_memory(codestream: bytes, **options: int) -> Iterator[DatasetReader]:
+    """A codestream open in GDAL."""
+    with MemoryFile(codestream, ext=".j2k") as file, file.open(driver=DRIVER, **options) as dataset:
+        yield dataset
 
 
 @contextmanager
@@ -159,14 +183,9 @@ def _opened_full(path: Path, structure: Structure) -> Iterator[DatasetReader]:
         with _opened(path, structure) as dataset:
             yield dataset
         return
-    with path.open("rb") as file:
-        file.seek(structure.codestream_start)
-        codestream = file.read(structure.codestream_end - structure.codestream_start)
     size = structure.size
-    with (
-        MemoryFile(with_wider_tile(codestream, (size.width_px, size.height_px), size.origin), ext=".j2k") as copy,
-        copy.open(driver=DRIVER) as dataset,
-    ):
+    codestream = with_wider_tile(_codestream(path, structure), (size.width_px, size.height_px), size.origin)
+    with opened_in_memory(codestream) as dataset:
         yield dataset
 
 

@@ -11,10 +11,10 @@ from typing import BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from rasterio.io import DatasetReader, MemoryFile
+from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
-from tasks.core.jp2_gdal import DRIVER, check_whole_tile, quiet_gdal, read_strips
+from tasks.core.jp2_gdal import check_whole_tile, opened_in_memory, quiet_gdal, read_strips
 from tasks.core.jp2_structure import Structure, check_tile_parts, with_wider_tile
 from tasks.core.jp2_tile_groups import TileGroup, group_codestream, main_header_of_groups, tile_groups
 from tasks.core.jp2_tile_parts import TilePart
@@ -84,7 +84,7 @@ class _Grouped(NamedTuple):
             check_whole_tile(self.structure, Path(self.file.name).name)
             codestream = with_wider_tile(codestream, group.size_px, group.origin)
         overview = {} if step == 1 else {"overview_level": step.bit_length() - 2}
-        with MemoryFile(codestream, ext=".j2k") as copy, copy.open(driver=DRIVER, **overview) as dataset:
+        with opened_in_memory(codestream, **overview) as dataset:
             yield dataset
 
     def coarsest_step(self, factor: float) -> int:

@@ -77,6 +77,7 @@ class Structure:
         packed_packet_headers: Whether the main header holds the packet headers of all tile parts (PPM).
         codestream_start: Offset of the codestream in bytes.
         codestream_end: Offset behind its EOC marker, or behind its last tile part where there is none.
+        has_end_marker: Whether the EOC marker follows the last tile part, as far as that was looked at.
         tile_parts_start: Offset of the first tile part, behind the main header.
         header_file: A small JPEG2000 file with all metadata and no image data, for GDAL to read the georeference from.
     """
@@ -87,6 +88,7 @@ class Structure:
     packed_packet_headers: bool
     codestream_start: int
     codestream_end: int
+    has_end_marker: bool
     tile_parts_start: int
     header_file: bytes
 
@@ -149,10 +151,11 @@ def read_structure(read_range: ReadRange, size_bytes: int, name: str, *, whole: 
         raise UnreadableImage(f"{name}: holds no JPEG2000 codestream, only metadata. Export the image again")
     size, high_throughput = _image_size(reader, codestream.content)
     main_header = _main_header(reader, codestream)
-    end = codestream.end
+    end, has_end_marker = codestream.end, True
     if whole and not _ends_with_marker(reader, codestream):
         start, declared = main_header.end, codestream.declared_end
-        end = read_tile_parts(read_range, start, size_bytes, size.tiles, name, declared_end=declared).end
+        parts = read_tile_parts(read_range, start, size_bytes, size.tiles, name, declared_end=declared)
+        end, has_end_marker = parts.end, parts.has_end_marker
     return Structure(
         size,
         _header_boxes(reader, boxes),
@@ -160,6 +163,7 @@ def read_structure(read_range: ReadRange, size_bytes: int, name: str, *, whole: 
         main_header.packed_packet_headers,
         codestream.content,
         end,
+        has_end_marker,
         main_header.end,
         _header_file(reader, boxes, codestream, main_header.end),
     )

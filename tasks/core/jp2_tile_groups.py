@@ -21,7 +21,7 @@ from tasks.core.jp2_structure import ImageSize, Structure
 from tasks.core.jp2_tile_parts import CODESTREAM_END, SEGMENT, TILE_PART_HEADER, ReadRange, TilePart
 
 MANY_TILES = 256  # beyond which GDAL alone is slow: 2,304 tiles took it 18 s and more, 256 of them 0.2 s
-# To a smaller group GDAL does not offer the resolutions at which its tiles have a pixel or more; below 1025 px a side it
+# To a smaller group GDAL does not offer the resolutions at which its tiles still have a pixel; below 1025 px a side it
 # reads tiles of less than 32 px in another way, which is slow.
 GROUP_TILES, GROUP_PX = 65, 1025
 SIZE_START = 8  # Xsiz: behind SOC, SIZ, Lsiz and Rsiz

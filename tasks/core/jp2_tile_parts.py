@@ -54,10 +54,12 @@ class TileParts:
     Attributes:
         parts: In the order of the file.
         end: Offset behind the EOC marker, or behind the last tile part where there is none.
+        has_end_marker: Whether the EOC marker follows the last tile part.
     """
 
     parts: tuple[TilePart, ...]
     end: int
+    has_end_marker: bool
 
 
 class _Ahead:
@@ -100,7 +102,8 @@ def read_tile_parts(
     if position > size_bytes:
         raise CutShort(f"{cut}: its last tile part lacks {position - size_bytes} bytes. Copy it again")
     behind = ahead.read(position, TILE_PART_HEADER.size)
-    ended = behind.startswith(CODESTREAM_END) or ahead.read(position - 2, 2) == CODESTREAM_END
+    has_end_marker = behind.startswith(CODESTREAM_END)
+    ended = has_end_marker or ahead.read(position - 2, 2) == CODESTREAM_END  # counted as the last tile part's own
     lacking = _lacking(parts, tiles, ended=ended)
     if lacking and (ended or len(behind) < TILE_PART_HEADER.size):
         raise CutShort(f"{cut}: {lacking}. Copy it again; if the original is the same, export it again")
@@ -109,14 +112,15 @@ def read_tile_parts(
             f"{name}: damaged: no tile part begins at byte {position}, and {lacking}. Copy it again; if the original "
             "is the same, export it again"
         )
-    if not ended and position != declared_end and any(behind):
+    ends_here = any(0 <= end - position < len(CODESTREAM_END) for end in (declared_end, size_bytes))
+    if not ended and not ends_here and any(behind):
         raise UnreadableImage(
             f"{name}: damaged: neither a tile part nor the end-of-codestream marker is at byte {position}. Copy it "
             "again; if the original is the same, export it again"
         )
     if not ended and _ends_in_zeros(ahead, parts[-1]):
         raise CutShort(f"{cut}: it ends in zeros, without the end-of-codestream marker. Copy it again")
-    return TileParts(parts, position + len(CODESTREAM_END) * behind.startswith(CODESTREAM_END))
+    return TileParts(parts, position + len(CODESTREAM_END) * has_end_marker, has_end_marker)
 
 
 def _chain(ahead: _Ahead, start: int, tiles: int, declared_end: int, name: str) -> Iterator[TilePart]:

@@ -7,9 +7,9 @@ that no sample has (`jp2_gdal`).
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO
@@ -209,7 +209,7 @@ def read_detail(path: Path, column: int, row: int, side_px: int) -> NDArray[np.u
     Raises:
         UnreadableImage: It cannot be decoded.
     """
-    structure = _structure(path)
+    structure = _whole_structure(path)
     channels, size = _channels(structure, path.name), structure.size
     half = side_px // 2
     left, top = max(0, column - half), max(0, row - half)
@@ -226,16 +226,18 @@ def read_detail(path: Path, column: int, row: int, side_px: int) -> NDArray[np.u
 
 def judge_file(path: Path, max_pixels: int) -> Structure:
     """The structure of a local file, judged and every tile part checked; raises as `decode`."""
-    structure = _structure(path)
-    _judge(structure, path.name, max_pixels)
-    with path.open("rb") as file:
-        check_tile_parts(partial(_read_range, file), structure, path.name)
-    return structure
+    return _whole_structure(path, lambda structure: _judge(structure, path.name, max_pixels))
 
 
-def _structure(path: Path) -> Structure:
+def _whole_structure(path: Path, judge: Callable[[Structure], object] | None = None) -> Structure:
+    """The structure, judged before every tile part is checked."""
     with path.open("rb") as file:
-        return read_structure(partial(_read_range, file), path.stat().st_size, path.name)
+        read_range = partial(_read_range, file)
+        structure = read_structure(read_range, path.stat().st_size, path.name)
+        if judge is not None:
+            judge(structure)
+        parts = check_tile_parts(read_range, structure, path.name)
+    return replace(structure, codestream_end=parts.end, has_end_marker=parts.has_end_marker)
 
 
 def _read_range(file: BinaryIO, start: int, length: int) -> bytes:
