@@ -103,7 +103,7 @@ def read_coarse(
     """
     with quiet_gdal(GDAL_PAM_ENABLED="NO", GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR"):
         with _opened(path, structure) as dataset:
-            steps = [1, *dataset.overviews(1)]
+            steps = resolution_steps(dataset)
         size = structure.size
         usable = [
             step
@@ -242,6 +242,11 @@ def _check_flat_strips(
                 f"{name}: cannot be decoded: rows {top * step} to {bottom * step} come out as one value, which they "
                 "have at no coarser resolution. Export it again as JPEG2000 part 1"
             )
+
+
+def resolution_steps(dataset: DatasetReader) -> list[int]:
+    """1, 2, 4, …: by how much each resolution is coarser. GDAL tells ratios of widths, which are rounded."""
+    return [1 << level for level in range(1 + len(dataset.overviews(1)))]
 
 
 def reason(error: BaseException) -> str:

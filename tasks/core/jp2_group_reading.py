@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
-from tasks.core.jp2_gdal import check_whole_tile, opened_in_memory, quiet_gdal, read_strips
+from tasks.core.jp2_gdal import check_whole_tile, opened_in_memory, quiet_gdal, read_strips, resolution_steps
 from tasks.core.jp2_structure import Structure, check_tile_parts, with_wider_tile
 from tasks.core.jp2_tile_groups import TileGroup, group_codestream, main_header_of_groups, tile_groups
 from tasks.core.jp2_tile_parts import TilePart
@@ -96,7 +96,7 @@ class _Grouped(NamedTuple):
         steps = {1 << level for level in range(math.floor(math.log2(factor)) + 1)}
         for group in kinds.values():
             with self.opened(group) as dataset:
-                steps &= {1, *dataset.overviews(1)}
+                steps &= {*resolution_steps(dataset)}
         origins = set(chain.from_iterable(group.origin for group in self.groups))
         return max(step for step in steps if not any(at % step for at in origins))
 

@@ -40,11 +40,13 @@ class TileGroup:
         columns: Left edges of its columns of tiles on the reference grid, and the right edge of the last.
         rows: Upper edges of its rows of tiles, and the lower edge of the last.
         tiles: Indexes of its tiles in the image, row by row.
+        tile_px: Columns and rows of its first tile; of the image's tile grid where only the image's end cuts it.
     """
 
     columns: Edges
     rows: Edges
     tiles: tuple[int, ...]
+    tile_px: tuple[int, int]
 
     @property
     def origin(self) -> tuple[int, int]:
@@ -55,11 +57,6 @@ class TileGroup:
     def size_px(self) -> tuple[int, int]:
         """Columns and rows of pixels."""
         return self.columns[-1] - self.columns[0], self.rows[-1] - self.rows[0]
-
-    @property
-    def tile_px(self) -> tuple[int, int]:
-        """Columns and rows of its first tile."""
-        return self.columns[1] - self.columns[0], self.rows[1] - self.rows[0]
 
 
 def is_read_in_groups(size: ImageSize) -> bool:
@@ -72,7 +69,7 @@ def tile_groups(size: ImageSize) -> list[TileGroup]:
     columns, rows = (_edges(size, axis) for axis in (0, 1))
     width, height = size.tile_grid_px
     across = _runs(columns, width, max(GROUP_TILES, math.ceil(GROUP_PX / width)))
-    return [_group(columns, rows, run, row) for row in _runs(rows, height, 1) for run in across]
+    return [_group(size, columns, rows, run, row) for row in _runs(rows, height, 1) for run in across]
 
 
 def main_header_of_groups(read_range: ReadRange, structure: Structure) -> bytes:
@@ -135,7 +132,18 @@ def _runs(edges: Edges, tile_px: int, least: int) -> list[tuple[int, int]]:
     return [*([(0, 1)] if first else []), *pairwise(bounds)]
 
 
-def _group(columns: Edges, rows: Edges, across: tuple[int, int], down: tuple[int, int]) -> TileGroup:
+def _group(size: ImageSize, columns: Edges, rows: Edges, across: tuple[int, int], down: tuple[int, int]) -> TileGroup:
     in_a_row = len(columns) - 1
     tiles = tuple(row * in_a_row + column for row in range(*down) for column in range(*across))
-    return TileGroup(columns[across[0] : across[1] + 1], rows[down[0] : down[1] + 1], tiles)
+    width, height = size.tile_grid_px
+    return TileGroup(
+        columns[across[0] : across[1] + 1],
+        rows[down[0] : down[1] + 1],
+        tiles,
+        (_first_px(columns, across, width), _first_px(rows, down, height)),
+    )
+
+
+def _first_px(edges: Edges, run: tuple[int, int], tile_px: int) -> int:
+    """Of a group's first tile along an axis, as its own tile grid has it."""
+    return min(tile_px, edges[1] - edges[0]) if run == (0, 1) and len(edges) > 2 else tile_px  # noqa: PLR2004
