@@ -19,6 +19,7 @@ from flows.local_server import ApiUnreachable, Server, ServerNotStarted, using
 from flows.memory import OutOfMemory, ran_out_of_memory
 from flows.options import parameters_of
 from flows.parameters import RunParameters
+from flows.prefect_import import import_prefect
 from flows.proxies import no_proxy_for_loopback
 from flows.terminal import Watcher, show_plan, show_product, show_score
 from tasks.core.errors import FloodExtentError, ObjectMissing, UnusableArgument
@@ -26,16 +27,6 @@ from tasks.services.temp_folders import sweep as sweep_temp_folders
 from tasks.services.temp_folders import temp_folder
 
 DONE, NO_PRODUCT, SOME_FAILED = 0, 1, 2
-# The terminal has its own words for what happens; the log file and the dashboard have Prefect's.
-QUIET = {
-    "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
-    "PREFECT_LOGGING_INTERNAL_LEVEL": "CRITICAL",
-    "DO_NOT_TRACK": "1",
-    # By which a server knows that a run lives (deployments/automations.py).
-    "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
-    # Twice these attempts end a run whose API has gone: in half a minute, with Prefect's default of 5 in three minutes.
-    "PREFECT_CLIENT_MAX_RETRIES": "2",
-}
 
 
 def run(options: argparse.Namespace) -> int:
@@ -50,7 +41,7 @@ def run_flow(parameters: RunParameters, console: Console) -> tuple[int, Mapping[
     Returns:
         Exit status, and the run's record (empty where there is no product).
     """
-    os.environ.update({name: value for name, value in QUIET.items() if name not in os.environ})
+    import_prefect()
     from flows.checks import check  # noqa: PLC0415 - imports what a wrong argument should not wait for
     from flows.last_resort import endpoint_gone_at_the_end  # noqa: PLC0415
     from flows.local_server import prefect_api  # noqa: PLC0415
@@ -132,6 +123,7 @@ def plan(options: argparse.Namespace) -> int:
 
 
 def _show_planned(parameters: RunParameters) -> int:
+    import_prefect()
     with _server_of_block(parameters):
         from flows.planning import plan_run  # noqa: PLC0415 - Prefect takes seconds
 
@@ -150,7 +142,6 @@ def _server_of_block(parameters: RunParameters) -> Iterator[None]:
     if parameters.aws_block is None:
         yield
         return
-    os.environ.update({name: value for name, value in QUIET.items() if name not in os.environ})
     if url := configured_url():
         with no_proxy_for_loopback(url):
             yield
@@ -169,7 +160,7 @@ def _server_of_block(parameters: RunParameters) -> Iterator[None]:
 
 def serve(options: argparse.Namespace) -> int:
     """Show the dashboard, and execute the runs that are started from it, until interrupted."""
-    os.environ.update({name: value for name, value in QUIET.items() if name not in os.environ})
+    import_prefect()
     from flows.serve_command import serve_here  # noqa: PLC0415 - Prefect takes seconds
 
     sweep_temp_folders()
@@ -207,7 +198,7 @@ def at_hand(product: str) -> Iterator[Path]:
 
 def sweep(options: argparse.Namespace) -> int:
     """Delete SageMaker endpoints whose run is over."""
-    os.environ.update({name: value for name, value in QUIET.items() if name not in os.environ})
+    import_prefect()
     from flows.local_server import prefect_api  # noqa: PLC0415
     from flows.sweep_endpoints import summary, sweep_once  # noqa: PLC0415
 

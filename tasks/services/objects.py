@@ -58,7 +58,10 @@ def resolve(uri: str) -> str:
         return _absolute(unquote(urlsplit(uri.replace("?", "%3F").replace("#", "%23")).path))
     if "://" in uri or not uri or "\0" in uri:
         raise UnusableArgument(f"{uri!r} is neither a local path nor s3://bucket/prefix: give one of these")
-    return _absolute(str(Path(uri).expanduser()))
+    try:
+        return _absolute(str(Path(uri).expanduser()))
+    except RuntimeError as error:  # of a user without a home directory, or that does not exist
+        raise UnusableArgument(f"{uri}: nobody here has this home directory (~). Give the whole path") from error
 
 
 def _absolute(path: str) -> str:
