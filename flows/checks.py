@@ -24,7 +24,7 @@ def check(parameters: RunParameters, *, writing: bool = True) -> None:
     try:
         endpoint_service(parameters.endpoint_spec()).model_identity()
     except EndpointRefused as error:
-        asked = f"model {parameters.model!r}: " if parameters.endpoint == LOCAL else ""
+        asked = f"`model` {parameters.model}: " if parameters.endpoint == LOCAL else ""
         raise UnusableArgument(f"{asked}{error}") from error
     publishing.check_owner(product_uri(parameters), storage.resolve(parameters.dataset))
     if writing:

@@ -41,6 +41,7 @@ def run_flow(parameters: RunParameters, console: Console) -> tuple[int, Mapping[
     Returns:
         Exit status, and the run's record (empty where there is no product).
     """
+    console.print(f"checking {escape(parameters.dataset)} and the settings", soft_wrap=True)  # imports take seconds
     import_prefect()
     from flows.checks import check  # noqa: PLC0415 - imports what a wrong argument should not wait for
     from flows.last_resort import endpoint_gone_at_the_end  # noqa: PLC0415
@@ -62,11 +63,12 @@ def run_flow(parameters: RunParameters, console: Console) -> tuple[int, Mapping[
     with ExitStack() as stack:
         folder = stack.enter_context(temp_folder("server"))
         server = stack.enter_context(prefect_api(os.environ, folder / "server.log", say))
+        if server is not None:
+            say("starting a Prefect server for this run")
         import flows.flood_extent  # noqa: F401, PLC0415 - while the server starts
 
         if server is not None:
-            with console.status("starting a Prefect server for this run"):
-                server.wait_until_up()
+            server.wait_until_up()
         # Held until the endpoint is gone: the server with the credentials' block may be away by then.
         access = aws_access(parameters.aws_block, parameters.kms_key)
         with access, sent_at_the_end(), endpoint_gone_at_the_end(parameters, watcher), watcher.watching():
@@ -123,12 +125,14 @@ def plan(options: argparse.Namespace) -> int:
 
 
 def _show_planned(parameters: RunParameters) -> int:
+    console = make_console()
+    console.print(f"looking at {escape(parameters.dataset)}, without changing anything", soft_wrap=True)
     import_prefect()
     with _server_of_block(parameters):
         from flows.planning import plan_run  # noqa: PLC0415 - Prefect takes seconds
 
         planned = plan_run(parameters, parameters.model_fields_set)
-    show_plan(make_console(), planned)
+    show_plan(console, planned)
     return DONE if planned.possible else NO_PRODUCT
 
 
@@ -153,18 +157,20 @@ def _server_of_block(parameters: RunParameters) -> Iterator[None]:
                 yield
             return
         raise UnusableArgument(
-            f"aws_block {parameters.aws_block}: only a Prefect server knows it, and a plan starts none. Start "
+            f"`aws_block` {parameters.aws_block}: only a Prefect server knows it, and a plan starts none. Start "
             "`flood-extent serve`, set PREFECT_API_URL, or leave it out and use AWS's own settings"
         )
 
 
 def serve(options: argparse.Namespace) -> int:
     """Show the dashboard, and execute the runs that are started from it, until interrupted."""
+    console = make_console(soft_wrap=True)
+    console.print("starting a Prefect server, its dashboard and a worker")
     import_prefect()
     from flows.serve_command import serve_here  # noqa: PLC0415 - Prefect takes seconds
 
     sweep_temp_folders()
-    serve_here(make_console(soft_wrap=True), options.port, options.aws_block, options.notify)
+    serve_here(console, options.port, options.aws_block, options.notify)
     return DONE
 
 

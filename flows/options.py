@@ -16,6 +16,20 @@ FLOW_FILE = Path(__file__).with_name("flood_extent.py")
 ALIASES = {"output_directory": ["--output"], "only_failed_of": ["--only-failed"]}
 
 
+# In a message; the dataset is no option.
+PARAMETER = re.compile(rf"`({'|'.join(name for name in RunParameters.model_fields if name != 'dataset')})`")
+# What pydantic says of a value, by the type of the problem, where that asks for a word of a programmer's.
+PLAIN = {
+    "bool_parsing": "give true or false",
+    "float_parsing": "give a number",
+    "int_from_float": "give a whole number",
+    "int_parsing": "give a whole number",
+    "string_pattern_mismatch": "give the name of a SageMaker instance type, such as ml.c5.xlarge",
+    "string_too_short": "give a value",
+    "too_short": "give at least one",
+}
+
+
 def descriptions() -> dict[str, str]:
     """What each parameter means, as the flow's docstring says; read as text, for importing Prefect takes seconds."""
     module = ast.parse(FLOW_FILE.read_text(encoding="utf-8"))
@@ -35,6 +49,16 @@ def add_options(parser: argparse.ArgumentParser, *, leave_out: frozenset[str] = 
         flags = [f"--{name.replace('_', '-')}", *ALIASES.get(name, [])]
         default = "" if field.default is None else f" (default: {_shown(field.default)})"
         parser.add_argument(*flags, **_kind(name, field.annotation), help=words[name].replace("%", "%%") + default)
+
+
+def as_options(text: str) -> str:
+    """A message as the command line shows it: parameters, which stand between backticks, are options there."""
+    return PARAMETER.sub(lambda found: option(found[1]), text)
+
+
+def option(name: str) -> str:
+    """How a parameter is given on the command line, in short where there is a short form."""
+    return [f"--{name.replace('_', '-')}", *ALIASES.get(name, [])][-1]
 
 
 def _shown(default: Any) -> str:
@@ -72,6 +96,8 @@ def _parts(words: list[str]) -> list[str]:
 
 
 def _explained(problem: Any) -> str:
-    option = "--" + str(problem["loc"][0]).replace("_", "-") if problem["loc"] else "arguments"
-    reason = problem["msg"].removeprefix("Value error, ")
-    return f"{option}: {reason}" + (f", not {problem['input']!r}" if problem["loc"] else "")
+    reason = PLAIN.get(problem["type"], problem["msg"].removeprefix("Value error, ").removeprefix("Input "))
+    if not problem["loc"]:
+        return str(as_options(reason))
+    name = str(problem["loc"][0])
+    return f"{name if name == 'dataset' else option(name)}: {reason}, not {problem['input']!r}"

@@ -139,6 +139,8 @@ class Run:
             if earlier is not None:
                 say(f"settings taken over {earlier.words}")
             run.take_up()
+            if not run.resumed:
+                say(f"listing the frames of {parameters.dataset}")
             yield run
 
     def plan(self, tiles: Sequence[Tile]) -> None:
@@ -156,6 +158,8 @@ class Run:
         again = None if self.earlier is None else self._complete(self.earlier)
         words = run_name(self.dataset_name, (tile.id for tile in tiles), of_them=again)
         run_identity.name(words, {self.dataset_name, self.parameters.endpoint})
+        unusable = sum(tile.problem is not None for tile in tiles)
+        say(f"{len(tiles):,} tiles, {unusable:,} of them unusable; {len(self.unpredicted):,} need a prediction")
         if self.parameters.endpoint == SAGEMAKER:
             estimate(self.parameters, self.unpredicted).check(self.parameters.max_endpoint_minutes)
 
@@ -273,6 +277,7 @@ class Run:
     @contextmanager
     def staging(self) -> Iterator[Path]:
         """A folder in which the product is put together; after a failure it stays for a week, to be looked into."""
+        say("putting the product together: joining the tiles, writing layers, map and report")
         with temp_folder(f"product-{self.id.hex[:8]}", self._scratch) as folder:
             try:
                 yield folder

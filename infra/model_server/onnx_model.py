@@ -122,7 +122,7 @@ class OnnxModel:
         if down < 0 or across < 0:
             raise EndpointRefused(
                 f"the model takes images of at most {self.width_px or 'any'} x {self.height_px or 'any'} px, not "
-                f"{width_px} x {height_px}: ask for a smaller width"
+                f"{width_px} x {height_px}: ask for a smaller `width`"
             )
         return np.pad(nrg, ((0, down), (0, across), (0, 0)), mode="edge")
 

@@ -46,7 +46,7 @@ def locked(destination: str) -> Iterator[None]:
     if descriptor is None:
         raise OutputRefused(
             f"{destination}: another run is writing it ({_holder(path)}). "
-            "Wait for it or choose another output directory"
+            "Wait for it or choose another `output_directory`"
         )
     try:
         yield
@@ -117,7 +117,7 @@ def _opened(path: Path) -> int:
 
 
 def _foreign(path: Path) -> OutputRefused:
-    return OutputRefused(f"{path}: is not a lock of a run. Move it or choose another output directory")
+    return OutputRefused(f"{path}: is not a lock of a run. Move it or choose another `output_directory`")
 
 
 def _is_current(descriptor: int, path: Path) -> bool:

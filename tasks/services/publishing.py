@@ -50,11 +50,11 @@ def check_owner(destination: str, dataset: str) -> None:
     """
     destination = storage.resolve(destination)
     if storage.exists(destination):
-        raise OutputRefused(f"{destination}: is a file. Remove it or choose another output directory")
+        raise OutputRefused(f"{destination}: is a file. Remove it or choose another `output_directory`")
     if not storage.is_s3(destination) and Path(destination).is_symlink():
         raise OutputRefused(
             f"{destination}: is a link, and a product is never put where one leads. Remove it or choose another "
-            "output directory"
+            "`output_directory`"
         )
     if _is_empty(destination):
         return
@@ -62,12 +62,12 @@ def check_owner(destination: str, dataset: str) -> None:
     if owner is None:
         raise OutputRefused(
             f"{destination}: holds files that are no flood-extent product (no readable {RECORD}). "
-            "Move them or choose another output directory"
+            "Move them or choose another `output_directory`"
         )
     if owner != dataset:
         raise OutputRefused(
             f"{destination}: holds the product of another dataset ({owner}, this is {dataset}). "
-            "Choose another output directory"
+            "Choose another `output_directory`"
         )
 
 

@@ -58,7 +58,7 @@ def test_labels_may_be_spelled_as_people_do(spelling: list[str]) -> None:
         (["--width", "0"], "--width"),
         (["--width", "wide"], "--width"),
         (["--endpoint", "azure"], "--endpoint"),
-        (["--endpoint", "sagemaker"], "training_job"),
+        (["--endpoint", "sagemaker"], "--training-job"),
         (["--flood-labels", "7"], "--flood-labels"),
         (["--failure-tolerance", "1.5"], "--failure-tolerance"),
         (["--min-contour-size", "nan"], "--min-contour-size"),
