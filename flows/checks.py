@@ -34,4 +34,4 @@ def check(parameters: RunParameters, *, writing: bool = True) -> None:
 
 def product_uri(parameters: RunParameters) -> str:
     """Where the product goes: a folder named after the dataset."""
-    return storage.join(storage.resolve(parameters.output_directory), publishing.dataset_name(parameters.dataset))
+    return publishing.product_place(parameters.output_directory, parameters.dataset)

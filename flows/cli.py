@@ -28,8 +28,8 @@ NOT_FOR_PLAN = frozenset({"dataset", "dry_run", "review", "review_hours"})
 
 ABOUT = "Flood extent from aerial NRG frames."
 EPILOG = (
-    "flood-extent COMMAND --help shows a command's options. Exit status: 0 all tiles done; 1 no product, or a plan that "
-    "is not possible; 2 the product is written but some tiles failed; 64 unusable arguments; 130 interrupted."
+    "flood-extent COMMAND --help shows a command's options. Exit status: 0 all tiles done; 1 no product, or a plan "
+    "that is not possible; 2 the product is written but some tiles failed; 64 unusable arguments; 130 interrupted."
 )
 
 
@@ -46,7 +46,7 @@ class Parser(argparse.ArgumentParser):
 class Command(Parser):
     """A command's parser, which complains itself about what it does not know: it alone has help on that."""
 
-    def parse_known_args(self, *given: Any, **named: Any) -> tuple[Any, list[str]]:  # type: ignore[override]
+    def parse_known_args(self, *given: Any, **named: Any) -> tuple[Any, list[str]]:
         """Parse; nothing unknown is left to the caller."""
         found, unknown = super().parse_known_args(*given, **named)
         if unknown:
@@ -91,7 +91,9 @@ def _complain(reason: object, status: int) -> int:
 def build_parser() -> Parser:
     """All commands with their options."""
     parser = Parser(prog="flood-extent", usage="flood-extent COMMAND [OPTIONS]", description=ABOUT, epilog=EPILOG)
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=Command, prog=parser.prog)
+    commands = parser.add_subparsers(
+        dest="command", required=True, metavar="COMMAND", parser_class=Command, prog=parser.prog
+    )
 
     def add(name: str, arguments: str, words: str) -> Command:
         usage = " ".join(["flood-extent", name, *arguments.split(), "[OPTIONS]"])
@@ -119,8 +121,9 @@ def _add_demo(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_score(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("product", metavar="PRODUCT", help="a product's folder, or its flood_extent.gpkg")
-    parser.add_argument("reference", metavar="REFERENCE", help="a vector file with reference polygons, first layer")
+    words = "polygons of the true flood, in any vector format of GDAL's (.gpkg, .shp, …); the first layer with polygons"
+    parser.add_argument("product", metavar="PRODUCT", help="a product's folder, or one of its files")
+    parser.add_argument("reference", metavar="REFERENCE", help=words)
 
 
 def _add_serve(parser: argparse.ArgumentParser) -> None:

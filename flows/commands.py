@@ -176,10 +176,13 @@ def serve(options: argparse.Namespace) -> int:
 
 def score(options: argparse.Namespace) -> int:
     """Compare a product with reference polygons."""
-    from tasks.core.score_files import score_product  # noqa: PLC0415
+    from tasks.core.score_files import other_date, score_product  # noqa: PLC0415
 
-    with at_hand(options.product) as product:
-        show_score(make_console(), score_product(product, Path(options.reference)))
+    console = make_console()
+    with at_hand(options.product) as product, reference_at_hand(options.reference) as reference:
+        show_score(console, score_product(product, reference))
+        if warning := other_date(product, reference):
+            console.print(f"[yellow]warning[/yellow]: {escape(warning)}", soft_wrap=True)
     return DONE
 
 
@@ -190,16 +193,37 @@ def at_hand(product: str) -> Iterator[Path]:
     from tasks.services import storage  # noqa: PLC0415
 
     if not storage.is_s3(product):
-        yield Path(product)
+        yield Path(product).expanduser()
         return
-    uri = product if product.endswith(GEOPACKAGE) else storage.join(product, GEOPACKAGE)
+    place = storage.parent(product) if storage.exists(product) else product
+    uri = storage.join(place, GEOPACKAGE)
     with temp_folder("score") as folder:
-        package = folder / GEOPACKAGE
+        package = folder / storage.name(place) / GEOPACKAGE
         try:
             storage.fetch(uri, package)
         except ObjectMissing as error:
-            raise UnusableArgument(f"{product}: is no product of ours: {error}") from error
+            raise UnusableArgument(
+                f"{product}: is no product of ours, for it has no {GEOPACKAGE}. Give the prefix that a run has written"
+            ) from error
         yield package
+
+
+@contextmanager
+def reference_at_hand(reference: str) -> Iterator[Path]:
+    """A vector file as a local one; of one in S3, with what belongs to it, such as the other parts of a shapefile."""
+    from tasks.services import storage  # noqa: PLC0415
+
+    if not storage.is_s3(reference):
+        yield Path(reference).expanduser()
+        return
+    parts = [one.uri for one in storage.siblings(reference) if Path(one.uri).stem == Path(reference).stem]
+    if reference not in parts:
+        raise UnusableArgument(f"{reference}: does not exist. Check the name")
+    with temp_folder("score") as folder:
+        place = folder / storage.name(storage.parent(reference))
+        for uri in parts:
+            storage.fetch(uri, place / storage.name(uri))
+        yield place / storage.name(reference)
 
 
 def sweep(options: argparse.Namespace) -> int:

@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from tasks.core.errors import UnusableArgument
 
@@ -80,7 +81,7 @@ def read_settings() -> Iterator[None]:
 
 
 def _explained(error: ValueError) -> str:
-    problems = getattr(error, "errors", list)()
+    problems: list[Any] = getattr(error, "errors", list)()
     names = ", ".join(sorted({str(problem["loc"][-1]) for problem in problems if problem["loc"]}))
     reason = problems[0]["msg"] if problems else str(error)
     where = f" ({names})" if names else ""

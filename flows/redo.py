@@ -49,8 +49,8 @@ class EarlierRun:
                 earlier.check_dataset(parameters)
                 return earlier
         raise UnusableArgument(
-            f"`only_failed_of` {named}: there is no run.json of it in {' or '.join(_places(named, parameters))}. Give the "
-            "folder of its product, or the `work_directory` that it used"
+            f"`only_failed_of` {named}: there is no run.json of it in {' or '.join(_places(named, parameters))}. Give "
+            "the folder of its product, or the `work_directory` that it used"
         )
 
     def check_dataset(self, parameters: RunParameters) -> None:
@@ -114,8 +114,9 @@ class EarlierRun:
         asked = (given.endpoint, given.training_job)
         if self.settings["endpoint"] == SAGEMAKER and asked != (SAGEMAKER, job):
             raise UnusableArgument(
-                f"`only_failed_of` {given.only_failed_of}: that run used SageMaker, which costs money. To use it again, give "
-                f"`endpoint` {SAGEMAKER} and `training_job` {job} too, if that job is yours ({self.uri} names it)"
+                f"`only_failed_of` {given.only_failed_of}: that run used SageMaker, which costs money. To use it "
+                f"again, give `endpoint` {SAGEMAKER} and `training_job` {job} too, if that "
+                f"job is yours ({self.uri} names it)"
             )
 
     def _setting(self, name: str, given: RunParameters, explicit: Collection[str]) -> Any:

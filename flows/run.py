@@ -299,7 +299,7 @@ class Run:
     @property
     def dataset_name(self) -> str:
         """What the product is called."""
-        return publishing.dataset_name(self.parameters.dataset)
+        return storage.name(self.destination)
 
     @property
     def destination(self) -> str:

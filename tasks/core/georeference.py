@@ -70,5 +70,6 @@ def _check_degrees(grid: Grid, name: str) -> None:
     for x, y in grid.corners:
         if abs(x) > WIDEST_LONGITUDE + SLACK or abs(y) > WIDEST_LATITUDE + SLACK:
             raise NoGeoreference(
-                f"{name}: ({x:g}, {y:g}) is not a place in degrees, but its CRS is {grid.crs}. Give the right one as `crs`"
+                f"{name}: ({x:g}, {y:g}) is not a place in degrees, but its CRS is {grid.crs}. Give the right "
+                "one as `crs`"
             )

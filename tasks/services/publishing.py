@@ -12,13 +12,22 @@ from tasks.services import local_publishing, s3_publishing, storage
 from tasks.services.belongings import Belongings
 from tasks.services.former_product import FormerProduct
 from tasks.services.leftovers import clear_leftovers
-from tasks.services.objects import dataset_name
+from tasks.services.objects import dataset_name, former_dataset_name
 from tasks.services.output_lock import locked
 from tasks.services.product_folder import hashes_of, zip_folder
 from tasks.services.run_store import RECORD
 from tasks.services.storage_errors import translated
 
-__all__ = ["check_owner", "check_writable", "dataset_name", "locked", "publish", "to_be_kept", "zip_folder"]
+__all__ = [
+    "check_owner",
+    "check_writable",
+    "dataset_name",
+    "locked",
+    "product_place",
+    "publish",
+    "to_be_kept",
+    "zip_folder",
+]
 
 REPORT = "report.md"
 MAIN = (".shp", ".gpkg")
@@ -36,6 +45,19 @@ def check_writable(output_directory: str) -> None:
     probe = storage.join(storage.resolve(output_directory), f".{uuid.uuid4().hex}.partial")
     storage.write_bytes(probe, b"flood-extent checks that it can write here")
     storage.delete(probe)
+
+
+def product_place(output_directory: str, dataset: str) -> str:
+    """URI of the folder or prefix of a dataset's product; of a single frame's where there is one, that one's.
+
+    A product that is called with the frame's ending is replaced where it is: a second one beside it would leave the
+    first to be taken for the newest.
+    """
+    output, owner = storage.resolve(output_directory), storage.resolve(dataset)
+    place, former = (storage.join(output, named(dataset)) for named in (dataset_name, former_dataset_name))
+    if former != place and FormerProduct.at(former, storage.name(former)).dataset == owner:
+        return former
+    return place
 
 
 def check_owner(destination: str, dataset: str) -> None:
