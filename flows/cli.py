@@ -147,6 +147,13 @@ def _add_sweep(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_clean(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Remove from a work directory the files that runs have left there and nobody has changed for so many days: "
+        "cached answers of tiles (cache/), results of tasks (results/), intermediate images and failed products "
+        "(scratch/), records of runs (runs/), and what runs have found before a review (reviews/). Tiles without a "
+        "cached answer are computed again, on SageMaker paid again; a run without its record is completed by its "
+        "product's folder alone. Products and logs stay."
+    )
     parser.add_argument("--older-than", metavar="DAYS", type=float, required=True, dest="days", help="age to go from")
     parser.add_argument("--work-directory", default="work", help="local folder or s3:// prefix (default: work)")
 

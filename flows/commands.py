@@ -253,11 +253,16 @@ def sweep(options: argparse.Namespace) -> int:
 
 
 def clean(options: argparse.Namespace) -> int:
-    """Remove old files from the cache."""
+    """Remove old files that runs have left in the work directory."""
     from tasks.services import work_files  # noqa: PLC0415
 
     if not options.days >= 0:  # nan too
         raise UnusableArgument(f"--older-than: give a number of days from 0 on, not {options.days:g}")
-    removed = work_files.prune(options.work_directory, options.days)
-    make_console().print(f"{removed} files older than {options.days:g} days removed from {options.work_directory}")
+    work_files.check_work_directory(options.work_directory)
+    console, removed = make_console(), work_files.prune_parts(options.work_directory, options.days)
+    for part, files in removed.items():
+        if files:
+            console.print(f"{part}/: {files:,} files removed ({work_files.CONTENTS[part]})")
+    place, total = escape(options.work_directory), sum(removed.values())
+    console.print(f"{total:,} files older than {options.days:g} days removed from {place}", soft_wrap=True)
     return DONE

@@ -25,6 +25,7 @@ PLAIN = {
     "int_from_float": "give a whole number",
     "int_parsing": "give a whole number",
     "string_pattern_mismatch": "give the name of a SageMaker instance type, such as ml.c5.xlarge",
+    "string_unicode": "its name, or this terminal, is not UTF-8: rename it, or set LC_ALL=C.UTF-8",
     "string_too_short": "give a value",
     "too_short": "give at least one",
 }
