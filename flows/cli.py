@@ -73,7 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:  # noqa: BLE001 - a traceback is for whoever mends the program, not for who runs it
         if ran_out_of_memory(error):
             return _complain(OutOfMemory(), NO_PRODUCT)
-        return _complain(f"a fault of the program: {error!r}. Report it with {_trace_file()}", NO_PRODUCT)
+        return _complain(f"a fault of the program: {error!r}. Report it, with the file {_trace_file()}", NO_PRODUCT)
 
 
 def _trace_file() -> str:

@@ -228,13 +228,14 @@ def reference_at_hand(reference: str) -> Iterator[Path]:
 
 def sweep(options: argparse.Namespace) -> int:
     """Delete SageMaker endpoints whose run is over."""
+    console, limit = make_console(soft_wrap=True), options.max_endpoint_minutes
+    if not limit >= 0:  # nan too
+        raise UnusableArgument(f"--max-endpoint-minutes: give a number of minutes from 0 on, not {limit:g}")
+    console.print("looking for SageMaker endpoints whose run is over")
     import_prefect()
     from flows.local_server import prefect_api  # noqa: PLC0415
     from flows.sweep_endpoints import summary, sweep_once  # noqa: PLC0415
 
-    console, limit = make_console(soft_wrap=True), options.max_endpoint_minutes
-    if not limit >= 0:  # nan too
-        raise UnusableArgument(f"--max-endpoint-minutes: give a number of minutes from 0 on, not {limit:g}")
     sweep_temp_folders()
     with ExitStack() as stack:
         folder = stack.enter_context(temp_folder("server"))
@@ -244,7 +245,7 @@ def sweep(options: argparse.Namespace) -> int:
             if server is not None:
                 server.wait_until_up()
         except (ApiUnreachable, ServerNotStarted) as error:
-            console.print(f"leases and age alone decide, for {error}")
+            console.print(escape(f"leases and age alone decide, for {error}"))
         verdicts = sweep_once(dry_run=options.dry_run, max_minutes=limit, aws_block=options.aws_block)
     for verdict in verdicts:
         console.print(escape(str(verdict)))

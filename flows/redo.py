@@ -140,7 +140,7 @@ class EarlierRun:
         if words:
             raise UnusableArgument(
                 f"the dataset has changed since the run to complete: tiles {words}. Run without `only_failed_of`: what "
-                "is done is remembered"
+                "is done is not computed again"
             )
 
     def rows(self, state: str) -> list[Mapping[str, Any]]:

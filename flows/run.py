@@ -159,7 +159,7 @@ class Run:
         words = run_name(self.dataset_name, (tile.id for tile in tiles), of_them=again)
         run_identity.name(words, {self.dataset_name, self.parameters.endpoint})
         unusable = sum(tile.problem is not None for tile in tiles)
-        say(f"{len(tiles):,} tiles, {unusable:,} of them unusable; {len(self.unpredicted):,} need a prediction")
+        say(f"tiles: {len(tiles):,}, of which {unusable:,} unusable; to be predicted: {len(self.unpredicted):,}")
         if self.parameters.endpoint == SAGEMAKER:
             estimate(self.parameters, self.unpredicted).check(self.parameters.max_endpoint_minutes)
 

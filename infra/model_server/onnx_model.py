@@ -185,7 +185,9 @@ def load(path: Path) -> OnnxModel:
     try:
         session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     except Exception as error:  # its error classes have no public root
-        raise EndpointRefused(f"{path} cannot be loaded as an ONNX model: {error}") from error
+        raise EndpointRefused(
+            f"{path} is no ONNX model that can be loaded ({error}). Export it again, or give another"
+        ) from error
     return _judged(session, path)
 
 

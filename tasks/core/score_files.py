@@ -100,9 +100,9 @@ def package_of(product: Path) -> tuple[Path, str | None]:
     """
     if product.suffix.lower() == SHAPEFILE:
         return product.parent, None if split_name(product.stem)[0] in OTHER_LAYERS else product.stem
-    folder = product if product.is_dir() else product.parent
-    if product.is_file() and product.suffix.lower() not in BESIDE:
+    if not product.is_dir() and not (product.suffix.lower() in BESIDE and product.is_file()):
         return product, None
+    folder = product if product.is_dir() else product.parent
     has_shapefiles = (folder / f"flood_extent{SHAPEFILE}").exists()
     return (folder if has_shapefiles and not (folder / GEOPACKAGE).exists() else folder / GEOPACKAGE), None
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from tasks.core.errors import ObjectMissing, OutputRefused
+from tasks.core.errors import FloodExtentError, ObjectMissing, OutputRefused
 from tasks.core.kept_names import whole_of
 from tasks.services import local_publishing, s3_publishing, storage
 from tasks.services.belongings import Belongings
@@ -39,12 +39,15 @@ def check_writable(output_directory: str) -> None:
     """Write and remove a small object, so that a run does not find out at its end.
 
     Raises:
-        OutputRefused: The output cannot be written.
-        StorageFull: It is full.
+        FloodExtentError: It cannot be written, or is full; the message names the directory.
     """
-    probe = storage.join(storage.resolve(output_directory), f".{uuid.uuid4().hex}.partial")
-    storage.write_bytes(probe, b"flood-extent checks that it can write here")
-    storage.delete(probe)
+    directory = storage.resolve(output_directory)
+    probe = storage.join(directory, f".{uuid.uuid4().hex}.partial")
+    try:
+        storage.write_bytes(probe, b"flood-extent checks that it can write here")
+        storage.delete(probe)
+    except FloodExtentError as error:
+        raise type(error)(str(error).replace(probe, directory)) from error
 
 
 def product_place(output_directory: str, dataset: str) -> str:
