@@ -45,12 +45,13 @@ class Worker:
         Args:
             pool: Name of a work pool of type ``process``.
             name: Of the worker.
-            log: Where its output goes; None: where this process's goes.
+            log: Where its output goes, and it is started; None: where this process's goes, in the current folder.
             settings: Environment variables on top of this process's.
         """
         command = ["prefect", "worker", "start", "--pool", pool, "--type", "process", "--name", name]
-        output = Path("/dev/stdout") if log is None else log
-        started = lifeline.start([sys.executable, "-m", "infra.lifeline", *command], env=settings, log=output)
+        output, folder = (Path("/dev/stdout"), None) if log is None else (log, log.parent)
+        command = [sys.executable, "-m", "infra.lifeline", *command]
+        started = lifeline.start(command, env=settings, log=output, folder=folder)
         return cls(started)
 
     @property

@@ -2,6 +2,10 @@
 
 import sys
 
+# Python looks into the current folder first, where a file may be called as a module of the standard library.
+if not sys.flags.safe_path and sys.path[0] != __file__.rpartition("/flows/")[0]:
+    del sys.path[0]
+
 from flows.cli import main
 
 sys.exit(main())

@@ -2,9 +2,11 @@
 
 from flows.parameters import RunParameters
 from tasks.core.crs import given_crs
-from tasks.core.errors import DatasetNotFound, EndpointRefused, UnusableArgument
+from tasks.core.errors import DatasetNotFound, EndpointRefused, FloodExtentError, UnusableArgument
 from tasks.services import publishing, storage
 from tasks.services.endpoint_kinds import LOCAL, endpoint_service
+
+WRITTEN = ("output_directory", "work_directory", "log_storage_directory")
 
 
 def check(parameters: RunParameters, *, writing: bool = True) -> None:
@@ -24,14 +26,21 @@ def check(parameters: RunParameters, *, writing: bool = True) -> None:
     try:
         endpoint_service(parameters.endpoint_spec()).model_identity()
     except EndpointRefused as error:
-        asked = f"model {parameters.model!r}: " if parameters.endpoint == LOCAL else ""
+        asked = f"`model` {parameters.model}: " if parameters.endpoint == LOCAL else ""
         raise UnusableArgument(f"{asked}{error}") from error
     publishing.check_owner(product_uri(parameters), storage.resolve(parameters.dataset))
     if writing:
-        for directory in (parameters.output_directory, parameters.work_directory, parameters.log_storage_directory):
-            publishing.check_writable(directory)
+        for name in WRITTEN:
+            _check_writable(name, getattr(parameters, name))
+
+
+def _check_writable(name: str, directory: str) -> None:
+    try:
+        publishing.check_writable(directory)
+    except FloodExtentError as error:
+        raise type(error)(f"`{name}` {error}") from error
 
 
 def product_uri(parameters: RunParameters) -> str:
     """Where the product goes: a folder named after the dataset."""
-    return storage.join(storage.resolve(parameters.output_directory), publishing.dataset_name(parameters.dataset))
+    return publishing.product_place(parameters.output_directory, parameters.dataset)

@@ -10,7 +10,7 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from flows.at_hand import SERVE_PORT
 from flows.console import print_error, replace_missing_letters
@@ -26,15 +26,32 @@ INTERRUPTED = 130
 NOT_FOR_DEMO = frozenset({"dataset", "training_job", "dry_run", "review", "review_hours", "only_failed_of"})
 NOT_FOR_PLAN = frozenset({"dataset", "dry_run", "review", "review_hours"})
 
+ABOUT = "Flood extent from aerial NRG frames."
+EPILOG = (
+    "flood-extent COMMAND --help shows a command's options. Exit status: 0 all tiles done; 1 no product, or a plan "
+    "that is not possible; 2 the product is written but some tiles failed; 64 unusable arguments; 130 interrupted."
+)
+
 
 class Parser(argparse.ArgumentParser):
     """A parser whose complaint about arguments ends with this project's exit status for that."""
 
     def error(self, message: str) -> NoReturn:
-        """Say what is wrong and how it should be."""
+        """Say what is wrong and how it should be, in a line each."""
         self.print_usage(sys.stderr)
-        print_error(f"{self.prog}: {message}")
+        print_error(f"{self.prog}: {message}. {self.prog} --help shows what there is")
         self.exit(UNUSABLE)
+
+
+class Command(Parser):
+    """A command's parser, which complains itself about what it does not know: it alone has help on that."""
+
+    def parse_known_args(self, *given: Any, **named: Any) -> tuple[Any, list[str]]:
+        """Parse; nothing unknown is left to the caller."""
+        found, unknown = super().parse_known_args(*given, **named)
+        if unknown:
+            self.error(f"unrecognized arguments: {' '.join(unknown)}")
+        return found, unknown
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -56,7 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:  # noqa: BLE001 - a traceback is for whoever mends the program, not for who runs it
         if ran_out_of_memory(error):
             return _complain(OutOfMemory(), NO_PRODUCT)
-        return _complain(f"a fault of the program: {error!r}. Report it with {_trace_file()}", NO_PRODUCT)
+        return _complain(f"a fault of the program: {error!r}. Report it, with the file {_trace_file()}", NO_PRODUCT)
 
 
 def _trace_file() -> str:
@@ -73,15 +90,22 @@ def _complain(reason: object, status: int) -> int:
 
 def build_parser() -> Parser:
     """All commands with their options."""
-    parser = Parser(prog="flood-extent", description="Flood extent from aerial NRG frames.")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    _add_run(commands.add_parser("run", help="map the flooded ground of a dataset"))
-    _add_demo(commands.add_parser("demo", help="make a small flood scene, run on it, and score the result"))
-    _add_run(commands.add_parser("plan", help="what a run would do, without doing it"), leave_out=NOT_FOR_PLAN)
-    _add_score(commands.add_parser("score", help="compare a product with reference polygons"))
-    _add_serve(commands.add_parser("serve", help="the dashboard on this machine, and the runs started from it"))
-    _add_sweep(commands.add_parser("sweep", help="delete SageMaker endpoints whose run is over"))
-    _add_clean(commands.add_parser("clean", help="remove old files from the work directory's cache"))
+    parser = Parser(prog="flood-extent", usage="flood-extent COMMAND [OPTIONS]", description=ABOUT, epilog=EPILOG)
+    commands = parser.add_subparsers(
+        dest="command", required=True, metavar="COMMAND", parser_class=Command, prog=parser.prog
+    )
+
+    def add(name: str, arguments: str, words: str) -> Command:
+        usage = " ".join(["flood-extent", name, *arguments.split(), "[OPTIONS]"])
+        return commands.add_parser(name, usage=usage, help=words, description=f"{words[0].upper()}{words[1:]}.")
+
+    _add_run(add("run", "DATASET", "map the flooded ground of a dataset"))
+    _add_demo(add("demo", "", "make a small flood scene, run on it, and score the result"))
+    _add_run(add("plan", "DATASET", "what a run would do, without doing it"), leave_out=NOT_FOR_PLAN)
+    _add_score(add("score", "PRODUCT REFERENCE", "compare a product with reference polygons"))
+    _add_serve(add("serve", "", "the dashboard on this machine, and the runs started from it"))
+    _add_sweep(add("sweep", "", "delete SageMaker endpoints whose run is over"))
+    _add_clean(add("clean", "--older-than DAYS", "remove old files that runs have left in the work directory"))
     return parser
 
 
@@ -97,8 +121,9 @@ def _add_demo(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_score(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("product", metavar="PRODUCT", help="a product's folder, or its flood_extent.gpkg")
-    parser.add_argument("reference", metavar="REFERENCE", help="a vector file with reference polygons, first layer")
+    words = "polygons of the true flood, in any vector format of GDAL's (.gpkg, .shp, …); the first layer with polygons"
+    parser.add_argument("product", metavar="PRODUCT", help="a product's folder, or one of its files")
+    parser.add_argument("reference", metavar="REFERENCE", help=words)
 
 
 def _add_serve(parser: argparse.ArgumentParser) -> None:
@@ -124,6 +149,13 @@ def _add_sweep(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_clean(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Remove from a work directory the files that runs have left there and nobody has changed for so many days: "
+        "cached answers of tiles (cache/), results of tasks (results/), intermediate images and failed products "
+        "(scratch/), records of runs (runs/), and what runs have found before a review (reviews/). Tiles without a "
+        "cached answer are computed again, on SageMaker paid again; a run without its record is completed by its "
+        "product's folder alone. Products and logs stay."
+    )
     parser.add_argument("--older-than", metavar="DAYS", type=float, required=True, dest="days", help="age to go from")
     parser.add_argument("--work-directory", default="work", help="local folder or s3:// prefix (default: work)")
 

@@ -19,6 +19,7 @@ from flows.local_server import ApiUnreachable, Server, ServerNotStarted, using
 from flows.memory import OutOfMemory, ran_out_of_memory
 from flows.options import parameters_of
 from flows.parameters import RunParameters
+from flows.prefect_import import import_prefect
 from flows.proxies import no_proxy_for_loopback
 from flows.terminal import Watcher, show_plan, show_product, show_score
 from tasks.core.errors import FloodExtentError, ObjectMissing, UnusableArgument
@@ -26,16 +27,6 @@ from tasks.services.temp_folders import sweep as sweep_temp_folders
 from tasks.services.temp_folders import temp_folder
 
 DONE, NO_PRODUCT, SOME_FAILED = 0, 1, 2
-# The terminal has its own words for what happens; the log file and the dashboard have Prefect's.
-QUIET = {
-    "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
-    "PREFECT_LOGGING_INTERNAL_LEVEL": "CRITICAL",
-    "DO_NOT_TRACK": "1",
-    # By which a server knows that a run lives (deployments/automations.py).
-    "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
-    # Twice these attempts end a run whose API has gone: in half a minute, with Prefect's default of 5 in three minutes.
-    "PREFECT_CLIENT_MAX_RETRIES": "2",
-}
 
 
 def run(options: argparse.Namespace) -> int:
@@ -50,7 +41,8 @@ def run_flow(parameters: RunParameters, console: Console) -> tuple[int, Mapping[
     Returns:
         Exit status, and the run's record (empty where there is no product).
     """
-    os.environ.update({name: value for name, value in QUIET.items() if name not in os.environ})
+    console.print(f"checking {escape(parameters.dataset)} and the settings", soft_wrap=True)  # imports take seconds
+    import_prefect()
     from flows.checks import check  # noqa: PLC0415 - imports what a wrong argument should not wait for
     from flows.last_resort import endpoint_gone_at_the_end  # noqa: PLC0415
     from flows.local_server import prefect_api  # noqa: PLC0415
@@ -72,11 +64,12 @@ def run_flow(parameters: RunParameters, console: Console) -> tuple[int, Mapping[
     with ExitStack() as stack:
         folder = stack.enter_context(temp_folder("server"))
         server = stack.enter_context(prefect_api(os.environ, folder / "server.log", say))
+        if server is not None:
+            say("starting a Prefect server for this run")
         import flows.flood_extent  # noqa: F401, PLC0415 - while the server starts
 
         if server is not None:
-            with console.status("starting a Prefect server for this run"):
-                server.wait_until_up()
+            server.wait_until_up()
         # Held until the endpoint is gone: the server with the credentials' block may be away by then.
         access = aws_access(parameters.aws_block, parameters.kms_key, requester_pays=parameters.requester_pays)
         with access, sent_at_the_end(), endpoint_gone_at_the_end(parameters, watcher), watcher.watching():
@@ -133,11 +126,14 @@ def plan(options: argparse.Namespace) -> int:
 
 
 def _show_planned(parameters: RunParameters) -> int:
+    console = make_console()
+    console.print(f"looking at {escape(parameters.dataset)}, without changing anything", soft_wrap=True)
+    import_prefect()
     with _server_of_block(parameters):
         from flows.planning import plan_run  # noqa: PLC0415 - Prefect takes seconds
 
         planned = plan_run(parameters, parameters.model_fields_set)
-    show_plan(make_console(), planned)
+    show_plan(console, planned)
     return DONE if planned.possible else NO_PRODUCT
 
 
@@ -151,7 +147,6 @@ def _server_of_block(parameters: RunParameters) -> Iterator[None]:
     if parameters.aws_block is None:
         yield
         return
-    os.environ.update({name: value for name, value in QUIET.items() if name not in os.environ})
     if url := configured_url():
         with no_proxy_for_loopback(url):
             yield
@@ -163,28 +158,32 @@ def _server_of_block(parameters: RunParameters) -> Iterator[None]:
                 yield
             return
         raise UnusableArgument(
-            f"aws_block {parameters.aws_block}: only a Prefect server knows it, and a plan starts none. Start "
+            f"`aws_block` {parameters.aws_block}: only a Prefect server knows it, and a plan starts none. Start "
             "`flood-extent serve`, set PREFECT_API_URL, or leave it out and use AWS's own settings"
         )
 
 
 def serve(options: argparse.Namespace) -> int:
     """Show the dashboard, and execute the runs that are started from it, until interrupted."""
-    os.environ.update({name: value for name, value in QUIET.items() if name not in os.environ})
+    console = make_console(soft_wrap=True)
+    console.print("starting a Prefect server, its dashboard and a worker")
+    import_prefect()
     from flows.serve_command import serve_here  # noqa: PLC0415 - Prefect takes seconds
 
     sweep_temp_folders()
-    console = make_console(soft_wrap=True)
     serve_here(console, options.port, aws_block=options.aws_block, notify=options.notify, database=options.database)
     return DONE
 
 
 def score(options: argparse.Namespace) -> int:
     """Compare a product with reference polygons."""
-    from tasks.core.score_files import score_product  # noqa: PLC0415
+    from tasks.core.score_files import other_date, score_product  # noqa: PLC0415
 
-    with at_hand(options.product) as product:
-        show_score(make_console(), score_product(product, Path(options.reference)))
+    console = make_console()
+    with at_hand(options.product) as product, reference_at_hand(options.reference) as reference:
+        show_score(console, score_product(product, reference))
+        if warning := other_date(product, reference):
+            console.print(f"[yellow]warning[/yellow]: {escape(warning)}", soft_wrap=True)
     return DONE
 
 
@@ -195,27 +194,49 @@ def at_hand(product: str) -> Iterator[Path]:
     from tasks.services import storage  # noqa: PLC0415
 
     if not storage.is_s3(product):
-        yield Path(product)
+        yield Path(product).expanduser()
         return
-    uri = product if product.endswith(GEOPACKAGE) else storage.join(product, GEOPACKAGE)
+    place = storage.parent(product) if storage.exists(product) else product
+    uri = storage.join(place, GEOPACKAGE)
     with temp_folder("score") as folder:
-        package = folder / GEOPACKAGE
+        package = folder / storage.name(place) / GEOPACKAGE
         try:
             storage.fetch(uri, package)
         except ObjectMissing as error:
-            raise UnusableArgument(f"{product}: is no product of ours: {error}") from error
+            raise UnusableArgument(
+                f"{product}: is no product of ours, for it has no {GEOPACKAGE}. Give the prefix that a run has written"
+            ) from error
         yield package
+
+
+@contextmanager
+def reference_at_hand(reference: str) -> Iterator[Path]:
+    """A vector file as a local one; of one in S3, with what belongs to it, such as the other parts of a shapefile."""
+    from tasks.services import storage  # noqa: PLC0415
+
+    if not storage.is_s3(reference):
+        yield Path(reference).expanduser()
+        return
+    parts = [one.uri for one in storage.siblings(reference) if Path(one.uri).stem == Path(reference).stem]
+    if reference not in parts:
+        raise UnusableArgument(f"{reference}: does not exist. Check the name")
+    with temp_folder("score") as folder:
+        place = folder / storage.name(storage.parent(reference))
+        for uri in parts:
+            storage.fetch(uri, place / storage.name(uri))
+        yield place / storage.name(reference)
 
 
 def sweep(options: argparse.Namespace) -> int:
     """Delete SageMaker endpoints whose run is over."""
-    os.environ.update({name: value for name, value in QUIET.items() if name not in os.environ})
-    from flows.local_server import prefect_api  # noqa: PLC0415
-    from flows.sweep_endpoints import summary, sweep_once  # noqa: PLC0415
-
     console, limit = make_console(soft_wrap=True), options.max_endpoint_minutes
     if not limit >= 0:  # nan too
         raise UnusableArgument(f"--max-endpoint-minutes: give a number of minutes from 0 on, not {limit:g}")
+    console.print("looking for SageMaker endpoints whose run is over")
+    import_prefect()
+    from flows.local_server import prefect_api  # noqa: PLC0415
+    from flows.sweep_endpoints import summary, sweep_once  # noqa: PLC0415
+
     sweep_temp_folders()
     with ExitStack() as stack:
         folder = stack.enter_context(temp_folder("server"))
@@ -225,7 +246,7 @@ def sweep(options: argparse.Namespace) -> int:
             if server is not None:
                 server.wait_until_up()
         except (ApiUnreachable, ServerNotStarted) as error:
-            console.print(f"leases and age alone decide, for {error}")
+            console.print(escape(f"leases and age alone decide, for {error}"))
         verdicts = sweep_once(dry_run=options.dry_run, max_minutes=limit, aws_block=options.aws_block)
     for verdict in verdicts:
         console.print(escape(str(verdict)))
@@ -234,11 +255,16 @@ def sweep(options: argparse.Namespace) -> int:
 
 
 def clean(options: argparse.Namespace) -> int:
-    """Remove old files from the cache."""
+    """Remove old files that runs have left in the work directory."""
     from tasks.services import work_files  # noqa: PLC0415
 
     if not options.days >= 0:  # nan too
         raise UnusableArgument(f"--older-than: give a number of days from 0 on, not {options.days:g}")
-    removed = work_files.prune(options.work_directory, options.days)
-    make_console().print(f"{removed} files older than {options.days:g} days removed from {options.work_directory}")
+    work_files.check_work_directory(options.work_directory)
+    console, removed = make_console(), work_files.prune_parts(options.work_directory, options.days)
+    for part, files in removed.items():
+        if files:
+            console.print(f"{part}/: {files:,} files removed ({work_files.CONTENTS[part]})")
+    place, total = escape(options.work_directory), sum(removed.values())
+    console.print(f"{total:,} files older than {options.days:g} days removed from {place}", soft_wrap=True)
     return DONE

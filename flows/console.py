@@ -8,6 +8,7 @@ from typing import IO, Any, TextIO, cast
 from rich.console import Console
 from rich.text import Text
 
+from flows.options import as_options
 from tasks.core.terminal_text import safe_text
 
 
@@ -48,11 +49,11 @@ class Unfailing:
 
 
 class SafeConsole(Console):
-    """A console that makes all text safe: whoever prints need not think of it."""
+    """A console that makes all text safe, and names options: whoever prints need not think of it."""
 
     def render_str(self, text: str, **options: Any) -> Text:
         """Text as it is shown."""
-        return super().render_str(safe_text(text), **options)
+        return super().render_str(as_options(safe_text(text)), **options)
 
 
 def make_console(*, soft_wrap: bool = False) -> Console:
@@ -69,8 +70,8 @@ def replace_missing_letters() -> None:
 
 
 def print_error(line: str) -> None:
-    """Write a line, made safe, to standard error."""
+    """Write a line, made safe and with options named as such, to standard error."""
     if sys.stderr is not None:
         stream = Unfailing(sys.stderr)
-        stream.write(f"{safe_text(line)}\n")
+        stream.write(f"{as_options(safe_text(line))}\n")
         stream.flush()

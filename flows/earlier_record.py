@@ -65,7 +65,7 @@ def check_record(record: Mapping[str, Any], uri: str) -> None:
         problem = error.errors()[0]
         where = ".".join(map(str, problem["loc"])) or "settings"
         raise UnusableArgument(
-            f"{uri}: not the record of a run ({where}: {problem['msg']}). Give another, or run without only_failed_of"
+            f"{uri}: not the record of a run ({where}: {problem['msg']}). Give another, or run without `only_failed_of`"
         ) from error
 
 

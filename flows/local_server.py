@@ -9,7 +9,6 @@ import os
 import socket
 import sys
 import time
-import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +19,7 @@ import httpx
 from deployments.server_access import Access, authorization
 from flows import server_faults
 from flows.at_hand import configured_url, serve_of_this_home
+from flows.prefect_import import read_settings
 from flows.proxies import no_proxy_for_loopback
 from flows.server_proof import is_ours
 from flows.waiting import wait_for_all
@@ -156,8 +156,7 @@ def using(url: str, auth_string: str | None = None) -> Iterator[None]:
 def _refresh_settings() -> None:
     from prefect.context import refresh_global_settings_context  # noqa: PLC0415 - takes a second
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # of a home that cannot be made, the server says what to do
+    with read_settings():
         refresh_global_settings_context()
 
 
@@ -204,7 +203,8 @@ class Server:
         place |= {"PREFECT_UI_URL": address, "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": address}
         chosen = prefect_settings(kept, {**BATCH_SETTINGS, **KEPT_SETTINGS})
         env = {**chosen, **QUIET_SETTINGS, **LOG_SETTINGS, **place, **settings, **access.variables(address)}
-        return cls(lifeline.start(command, env=env, log=log), address, access)
+        # Not in this folder: of what it has, a server reads .env, prefect.toml and pyproject.toml.
+        return cls(lifeline.start(command, env=env, log=log, folder=log.parent), address, access)
 
     def wait_until_up(self) -> None:
         """Return when it answers, and has proved that it is this one.

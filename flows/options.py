@@ -18,6 +18,21 @@ NOT_UNICODE = "string_unicode"  # how pydantic calls an argument whose bytes are
 ALIASES = {"output_directory": ["--output"], "only_failed_of": ["--only-failed"]}
 
 
+# In a message; the dataset is no option.
+PARAMETER = re.compile(rf"`({'|'.join(name for name in RunParameters.model_fields if name != 'dataset')})`")
+# What pydantic says of a value, by the type of the problem, where that asks for a word of a programmer's.
+PLAIN = {
+    "bool_parsing": "give true or false",
+    "float_parsing": "give a number",
+    "int_from_float": "give a whole number",
+    "int_parsing": "give a whole number",
+    "string_pattern_mismatch": "give the name of a SageMaker instance type, such as ml.c5.xlarge",
+    "string_unicode": "its name, or this terminal, is not UTF-8: rename it, or set LC_ALL=C.UTF-8",
+    "string_too_short": "give a value",
+    "too_short": "give at least one",
+}
+
+
 def descriptions() -> dict[str, str]:
     """What each parameter means, as the flow's docstring says; read as text, for importing Prefect takes seconds."""
     module = ast.parse(FLOW_FILE.read_text(encoding="utf-8"))
@@ -37,6 +52,16 @@ def add_options(parser: argparse.ArgumentParser, *, leave_out: frozenset[str] = 
         flags = [f"--{name.replace('_', '-')}", *ALIASES.get(name, [])]
         default = "" if field.default is None else f" (default: {_shown(field.default)})"
         parser.add_argument(*flags, **_kind(name, field.annotation), help=words[name].replace("%", "%%") + default)
+
+
+def as_options(text: str) -> str:
+    """A message as the command line shows it: parameters, which stand between backticks, are options there."""
+    return PARAMETER.sub(lambda found: option(found[1]), text)
+
+
+def option(name: str) -> str:
+    """How a parameter is given on the command line, in short where there is a short form."""
+    return [f"--{name.replace('_', '-')}", *ALIASES.get(name, [])][-1]
 
 
 def _shown(default: Any) -> str:
@@ -74,9 +99,12 @@ def _parts(words: list[str]) -> list[str]:
 
 
 def _explained(problem: Any) -> str:
-    option = "--" + str(problem["loc"][0]).replace("_", "-") if problem["loc"] else "arguments"
+    reason = PLAIN.get(problem["type"], problem["msg"].removeprefix("Value error, ").removeprefix("Input "))
+    if not problem["loc"]:
+        return str(as_options(reason))
+    name = str(problem["loc"][0])
+    given = name if name == "dataset" else option(name)
     if problem["type"] == NOT_UNICODE:
         readable = os.fsencode(problem["input"]).decode(errors="backslashreplace")
-        return f"{option}: the name {readable} is not UTF-8. Rename it"
-    reason = problem["msg"].removeprefix("Value error, ")
-    return f"{option}: {reason}" + (f", not {problem['input']!r}" if problem["loc"] else "")
+        return f"{given}: the name {readable} is not UTF-8. Rename it"
+    return f"{given}: {reason}, not {problem['input']!r}"

@@ -90,7 +90,9 @@ class RunParameters(BaseModel):
     @model_validator(mode="after")
     def _sagemaker_needs_a_training_job(self) -> Self:
         if self.endpoint == "sagemaker" and not self.training_job:
-            raise ValueError("endpoint 'sagemaker' needs a training_job: the finished job whose model to deploy")
+            raise ValueError(
+                "`endpoint` sagemaker needs `training_job`: name the finished training job whose model to deploy"
+            )
         return self
 
     def endpoint_spec(self, owner: str = "") -> EndpointSpec:

@@ -81,7 +81,7 @@ def _plan(parameters: RunParameters, tiles: Sequence[Tile], earlier: EarlierRun 
 def _tile_findings(plan: Plan) -> tuple[Finding, ...]:
     if plan.usable:
         return ()
-    words = "none can be used, so there would be no product. The table of tiles says what is wrong with each"
+    words = "none can be used, so there would be no product. What is wrong stands with each tile"
     return (Finding("tiles", Verdict.PROBLEM, words),)
 
 

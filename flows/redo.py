@@ -48,8 +48,8 @@ class EarlierRun:
                 earlier.check_dataset(parameters)
                 return earlier
         raise UnusableArgument(
-            f"only_failed_of {named}: there is no run.json of it in {', '.join(_places(named, parameters))}. Give the "
-            "path or URI of its product, or the work_directory that it used"
+            f"`only_failed_of` {named}: there is no run.json of it in {' or '.join(_places(named, parameters))}. Give "
+            "the folder of its product, or the `work_directory` that it used"
         )
 
     def check_dataset(self, parameters: RunParameters) -> None:
@@ -78,14 +78,14 @@ class EarlierRun:
             place = storage.parent(storage.parent(self.uri))
             if "output_directory" in explicit and storage.resolve(given.output_directory) != place:
                 raise UnusableArgument(
-                    f"output_directory {given.output_directory}: the product to complete is in {place}. Leave it out"
+                    f"`output_directory` {given.output_directory}: the product to complete is in {place}. Leave it out"
                 )
         parameters = RunParameters(**{**given.model_dump(), **settings, "output_directory": place})
         identity = endpoint_service(parameters.endpoint_spec()).model_identity()
         if identity != self.record["model_identity"]:
             raise UnusableArgument(
-                f"only_failed_of {given.only_failed_of}: the model has changed since that run, so its other tiles "
-                "would not fit. Run without only_failed_of"
+                f"`only_failed_of` {given.only_failed_of}: the model has changed since that run, so its other tiles "
+                "would not fit. Run without `only_failed_of`"
             )
         return parameters
 
@@ -113,17 +113,17 @@ class EarlierRun:
         asked = (given.endpoint, given.training_job)
         if self.settings["endpoint"] == SAGEMAKER and asked != (SAGEMAKER, job):
             raise UnusableArgument(
-                f"only_failed_of {given.only_failed_of}: that run was made with endpoint {SAGEMAKER!r} and "
-                f"training_job {job!r}, says {self.uri}. If that is right, ask for both "
-                "yourself"
+                f"`only_failed_of` {given.only_failed_of}: that run used SageMaker, which costs money. To use it "
+                f"again, give `endpoint` {SAGEMAKER} and `training_job` {job} too, if that "
+                f"job is yours ({self.uri} names it)"
             )
 
     def _setting(self, name: str, given: RunParameters, explicit: Collection[str]) -> Any:
         then, now = self.settings[name], getattr(given, name)
         if now != then and (name in explicit or now != RunParameters.model_fields[name].default):
             raise UnusableArgument(
-                f"{name} {now!r}: the run to complete was made with {then!r}. Leave it out, or run without "
-                "only_failed_of"
+                f"`{name}` {now!r}: the run to complete was made with {then!r}. Leave it out, or run without "
+                "`only_failed_of`"
             )
         return then
 
@@ -138,8 +138,8 @@ class EarlierRun:
         words = "; ".join(f"{len(names)} {what} ({enumerated(sorted(names))})" for what, names in changes if names)
         if words:
             raise UnusableArgument(
-                f"the dataset has changed since the run to complete: tiles {words}. Run without only_failed_of: what "
-                "is done is remembered"
+                f"the dataset has changed since the run to complete: tiles {words}. Run without `only_failed_of`: what "
+                "is done is not computed again"
             )
 
     def rows(self, state: str) -> list[Mapping[str, Any]]:
@@ -192,4 +192,4 @@ def completed_parameters(
     except UnusableArgument:
         raise
     except (FloodExtentError, KeyError, TypeError, ValueError) as error:  # the record is a file that people can change
-        raise UnusableArgument(f"only_failed_of {given.only_failed_of}: {error}") from error
+        raise UnusableArgument(f"`only_failed_of` {given.only_failed_of}: {error}") from error

@@ -97,8 +97,8 @@ def check_reviewable(parameters: RunParameters) -> None:
     """
     if parameters.review and not parameters.dry_run and deployment.id is None:
         raise UnusableArgument(
-            "review: this run was not started from a deployment, so it could not go on after the review. Start "
-            "`flood-extent serve` and run flood-extent/local from its dashboard, or leave review out"
+            "`review`: nobody could be asked, for this run was not started from a dashboard. Start `flood-extent "
+            "serve` and run the deployment flood-extent/local from its dashboard, or leave `review` out"
         )
 
 

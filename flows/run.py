@@ -145,6 +145,8 @@ class Run:
             if earlier is not None:
                 say(f"settings taken over {earlier.words}")
             run.take_up()
+            if not run.resumed:
+                say(f"listing the frames of {parameters.dataset}")
             yield run
 
     def plan(self, tiles: Sequence[Tile]) -> None:
@@ -164,6 +166,8 @@ class Run:
         again = None if self.earlier is None else self._complete(self.earlier)
         words = run_name(self.dataset_name, (tile.id for tile in tiles), of_them=again)
         run_identity.name(words, {self.dataset_name, self.parameters.endpoint})
+        unusable = sum(tile.problem is not None for tile in tiles)
+        say(f"tiles: {len(tiles):,}, of which {unusable:,} unusable; to be predicted: {len(self.unpredicted):,}")
         if self.parameters.endpoint == SAGEMAKER:
             estimate(self.parameters, self.unpredicted).check(self.parameters.max_endpoint_minutes)
 
@@ -288,6 +292,7 @@ class Run:
     @contextmanager
     def staging(self) -> Iterator[Path]:
         """A folder in which the product is put together; after a failure it stays for a week, to be looked into."""
+        say("putting the product together: joining the tiles, writing layers, map and report")
         # On this machine: a share may have no locks, and without them SQLite writes no GeoPackage.
         with temp_folder(f"product-{self.id.hex[:8]}") as folder:
             try:
@@ -306,7 +311,7 @@ class Run:
     @property
     def dataset_name(self) -> str:
         """What the product is called."""
-        return publishing.dataset_name(self.parameters.dataset)
+        return storage.name(self.destination)
 
     @property
     def destination(self) -> str:

@@ -25,6 +25,7 @@ from flows.server_proof import log_in_link
 from tasks.core.errors import FloodExtentError, UnusableArgument
 
 SWEEP_MINUTES = 15
+LAST_PORT = 65_535
 WATCH_SECONDS, RESTART_SECONDS = 1.0, 10.0
 # Prefect's default is 10: here, who presses Run looks at the screen.
 WORKER_SETTINGS = {"PREFECT_WORKER_QUERY_SECONDS": "2"}
@@ -67,6 +68,8 @@ def dashboard(port: int, database: str | None = None) -> Iterator[Server]:
 
 
 def _check_free(port: int) -> None:
+    if not 0 < port <= LAST_PORT:
+        raise UnusableArgument(f"--port {port}: there is no such port. Give a number from 1024 to {LAST_PORT}")
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

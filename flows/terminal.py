@@ -67,6 +67,8 @@ class Watcher:
             if stage not in self._known:
                 self._known[stage] = self._bars.add_task(stage, total=total, failed="")
             self._bars.update(self._known[stage], completed=ended, failed=words)
+        elif ended == 0:
+            self.console.print(f"{stage}: 0 of {total} tiles")
         elif is_step(ended, total):
             self.console.print(f"{stage}: {ended} of {total} tiles" + (f", {words}" if words else ""))
 

@@ -13,6 +13,7 @@ import runpy
 import signal
 import subprocess
 import sys
+import sysconfig
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -20,6 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 FD_VARIABLE = "FLOOD_EXTENT_LIFELINE_FD"
+ROOT = Path(__file__).resolve().parents[1]
 GRACE_SECONDS = 5.0
 STOP_SECONDS = 10.0
 
@@ -104,10 +106,12 @@ def start(
     log: Path | None = None,
     inherit_env: bool = True,
     pass_fds: Sequence[int] = (),
+    folder: Path | None = None,
 ) -> Child:
     """Start a child that ends when this process does, provided that it calls ``watch_inherited`` early.
 
-    Its own session keeps a Ctrl-C meant for the parent away from it.
+    Its own session keeps a Ctrl-C meant for the parent away from it. Python imports nothing from the folder that it is
+    started in, where anything may lie.
 
     Args:
         command: Program and arguments.
@@ -115,6 +119,7 @@ def start(
         log: File that its standard output and error are appended to; discarded where None.
         inherit_env: Whether the child has this process's environment; where not, `env` is all that it has.
         pass_fds: Open files of this process that the child has too, under the same numbers.
+        folder: That it is started in; this process's where None.
 
     Raises:
         OSError: The program or the log cannot be opened.
@@ -123,8 +128,9 @@ def start(
     _held.add(parent_end)
     try:
         merged = {**(os.environ if inherit_env else {}), **(env or {}), FD_VARIABLE: str(child_end)}
+        merged |= {"PYTHONSAFEPATH": "1", "PYTHONPATH": search_path(merged.get("PYTHONPATH") or "")}
         variables = {name: value for name, value in merged.items() if value is not None}
-        process = _spawn(command, variables, log, (child_end, *pass_fds))
+        process = _spawn(command, variables, log, (child_end, *pass_fds), folder)
     except BaseException:
         _held.discard(parent_end)
         os.close(parent_end)
@@ -134,14 +140,27 @@ def start(
     return Child(process, log, parent_end)
 
 
+def search_path(former: str) -> str:
+    """PYTHONPATH of a child: with the project, for it may not be installed; an empty entry is the current folder.
+
+    Args:
+        former: The same of this process.
+    """
+    ours = [] if str(ROOT) == sysconfig.get_path("purelib") else [str(ROOT)]
+    return os.pathsep.join(
+        dict.fromkeys([*ours, *(str(Path(part).absolute()) for part in former.split(os.pathsep) if part)])
+    )
+
+
 def _spawn(
-    command: Sequence[str], env: Mapping[str, str], log: Path | None, pass_fds: Sequence[int]
+    command: Sequence[str], env: Mapping[str, str], log: Path | None, pass_fds: Sequence[int], folder: Path | None
 ) -> subprocess.Popen[bytes]:
     if log is not None:
         log.parent.mkdir(parents=True, exist_ok=True)
     with Path(log or os.devnull).open("ab") as output:
         return subprocess.Popen(
             command,
+            cwd=folder,
             env=env,
             stdin=subprocess.DEVNULL,
             stdout=output,

@@ -6,6 +6,7 @@ import shapely
 from prefect.logging import get_run_logger
 from shapely import MultiPolygon
 
+from tasks.core.attribute_text import without_folders
 from tasks.core.errors import FloodExtentError, RecordMismatch
 from tasks.core.extraction import TileExtent, extract
 from tasks.core.jobs import TileJob
@@ -13,7 +14,7 @@ from tasks.core.layers import AnsweredTile, FailedTile, Layer, assemble
 from tasks.core.ledger import Account, Ledger
 from tasks.core.polygons import mask_polygons, to_crs
 from tasks.policies import run_task, tile_task
-from tasks.services import tile_files
+from tasks.services import storage, tile_files
 from tasks.services.cached_files import keep
 from tasks.timing import timed
 
@@ -61,7 +62,9 @@ def _failed(account: Account) -> FailedTile:
     area, job = unanswered_area(account), account.job
     crs = None if job.grid is None else job.grid.crs
     seconds = sum(account.seconds.values())
-    return FailedTile(job.tile.id, account.stage, account.error or "", seconds, crs, area, account.state)
+    places = (job.tile.uri.removesuffix(job.tile.id), storage.parent(job.tile.uri), job.work_directory)
+    error = without_folders(account.error or "", places)
+    return FailedTile(job.tile.id, account.stage, error, seconds, crs, area, account.state)
 
 
 def unanswered_area(account: Account) -> MultiPolygon | None:

@@ -122,7 +122,7 @@ class OnnxModel:
         if down < 0 or across < 0:
             raise EndpointRefused(
                 f"the model takes images of at most {self.width_px or 'any'} x {self.height_px or 'any'} px, not "
-                f"{width_px} x {height_px}: ask for a smaller width"
+                f"{width_px} x {height_px}: ask for a smaller `width`"
             )
         return np.pad(nrg, ((0, down), (0, across), (0, 0)), mode="edge")
 
@@ -185,7 +185,9 @@ def load(path: Path) -> OnnxModel:
     try:
         session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     except Exception as error:  # its error classes have no public root
-        raise EndpointRefused(f"{path} cannot be loaded as an ONNX model: {error}") from error
+        raise EndpointRefused(
+            f"{path} is no ONNX model that can be loaded ({error}). Export it again, or give another"
+        ) from error
     return _judged(session, path)
 
 

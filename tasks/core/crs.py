@@ -53,12 +53,12 @@ def given_crs(value: str) -> str:
     try:
         name = crs_name(value)
     except CRSError as error:
-        raise UnusableArgument(f"crs {value!r} is not a CRS. Give a code such as EPSG:7855, or WKT") from error
+        raise UnusableArgument(f"`crs` {value!r} is not a CRS. Give a code such as EPSG:7855, or WKT") from error
     if name is None:
-        raise UnusableArgument(f"crs {value!r} is neither projected nor geographic. Give a code such as EPSG:7855")
+        raise UnusableArgument(f"`crs` {value!r} is neither projected nor geographic. Give a code such as EPSG:7855")
     datum = unknown_datum(name)
     if datum is not None:
-        raise UnusableArgument(f"crs {value!r}: its datum is unknown ({datum}). Give a code such as EPSG:7855")
+        raise UnusableArgument(f"`crs` {value!r}: its datum is unknown ({datum}). Give a code such as EPSG:7855")
     return name
 
 

@@ -50,6 +50,6 @@ class Estimate:
         if self.minutes > max_minutes:
             raise UnusableArgument(
                 f"{self.tiles:,} tiles need the endpoint for about {self.minutes:,.0f} minutes, more than "
-                f"max_endpoint_minutes ({max_minutes:g}): raise it or instance_count, correct predict_seconds (what "
-                "the endpoint takes for a tile), or split the dataset"
+                f"`max_endpoint_minutes` ({max_minutes:g}): raise it or `instance_count`, correct `predict_seconds` "
+                "(what the endpoint takes for a tile), or split the dataset"
             )

@@ -29,7 +29,7 @@ def settle(header: Header, crs: str | None, name: str) -> Grid:
     given = None if crs is None else given_crs(crs)
     if header.transform is None:
         missing = "no transform" if header.crs or given else "neither CRS nor transform"
-        also = "" if header.crs or given else ", and give the CRS as crs (such as EPSG:7855)"
+        also = "" if header.crs or given else ", and give the CRS as `crs` (such as EPSG:7855)"
         raise NoGeoreference(f"{name}: {missing}. Put a world file (.j2w) beside it{also}")
     settled = _settle_crs(header.crs, given, name)
     try:
@@ -49,18 +49,18 @@ def _settle_crs(own: str | None, given: str | None, name: str) -> str:
     if differ_in_datum_only(own, given):
         return given
     raise CrsConflict(
-        f"{name}: its CRS is {own}, crs says {given}: they differ in more than the datum. "
-        "Leave crs out, or run such tiles on their own"
+        f"{name}: its CRS is {own}, `crs` says {given}: they differ in more than the datum. "
+        "Leave `crs` out, or run such tiles on their own"
     )
 
 
 def _known(own: str | None, name: str) -> str:
     if own is None:
-        raise NoGeoreference(f"{name}: no CRS. Give it as crs (such as EPSG:7855)")
+        raise NoGeoreference(f"{name}: no CRS. Give it as `crs` (such as EPSG:7855)")
     datum = unknown_datum(own)
     if datum is not None:  # to guess one is to be off by metres
         raise NoGeoreference(
-            f"{name}: the datum of its CRS is unknown ({datum}). Give the CRS as crs (such as EPSG:7855)"
+            f"{name}: the datum of its CRS is unknown ({datum}). Give the CRS as `crs` (such as EPSG:7855)"
         )
     return own
 
@@ -70,5 +70,6 @@ def _check_degrees(grid: Grid, name: str) -> None:
     for x, y in grid.corners:
         if abs(x) > WIDEST_LONGITUDE + SLACK or abs(y) > WIDEST_LATITUDE + SLACK:
             raise NoGeoreference(
-                f"{name}: ({x:g}, {y:g}) is not a place in degrees, but its CRS is {grid.crs}. Give crs"
+                f"{name}: ({x:g}, {y:g}) is not a place in degrees, but its CRS is {grid.crs}. Give the right "
+                "one as `crs`"
             )

@@ -195,7 +195,7 @@ def check_whole_tile(structure: Structure, name: str) -> None:
     if width * height * len(structure.size.depths) > MAX_WHOLE_TILE_SAMPLES:
         raise TooLarge(
             f"{name}: its codestream tiles of {width} x {height} px, coded as HTJ2K (JPEG2000 part 15), are too large "
-            "to be decoded whole. Run with a width of at most half the image's, or export it with tiles of 1024 px"
+            "to be decoded whole. Run with a `width` of at most half the image's, or export it with tiles of 1024 px"
         )
 
 

@@ -257,7 +257,7 @@ def _judge_size(structure: Structure, name: str, max_pixels: int) -> None:
     if size.width_px * size.height_px > max_pixels:
         raise TooLarge(
             f"{name}: declares {size.width_px} x {size.height_px} px, more than the limit of {max_pixels} px. "
-            "Cut the image, or raise max_tile_megapixels if it is real"
+            "Cut the image, or raise `max_tile_megapixels` if it is real"
         )
 
 

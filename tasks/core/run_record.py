@@ -16,9 +16,9 @@ import rasterio
 import shapely
 
 from tasks.core.areas import ellipsoidal_area_m2
+from tasks.core.jobs import content_key
 from tasks.core.layer_records import Layer
 from tasks.core.layers import content_hash
-from tasks.core.jobs import content_key
 from tasks.core.ledger import DROPPED, Account
 from tasks.core.product_files import split_name
 from tasks.core.records import Tile

@@ -81,7 +81,7 @@ def translated(what: str) -> Iterator[None]:
     except SETTINGS as error:
         raise EndpointRefused(
             f"{what}: no usable AWS settings ({error}). Configure credentials and region as for the aws command, "
-            "or name a prefect-aws credentials block in aws_block"
+            "or name a prefect-aws credentials block in `aws_block`"
         ) from error
     except SILENT as error:
         raise EndpointUnavailable(f"{what}: AWS does not answer just now ({words_of(error)})") from error

@@ -136,13 +136,23 @@ def _entries(dataset: str, list_buckets: Collection[str], pool: Executor) -> lis
         raise DatasetNotFound(f"dataset {dataset!r} does not exist: {error}") from error
     images = [info for info in found if is_image(info.relative_path)]
     if not images:
-        raise EmptyDataset(
-            f"dataset {dataset!r} holds no {IMAGE_SUFFIX} image ({len(found)} other files). Name a folder or prefix "
-            "with JPEG2000 frames, or a .txt file that lists them"
-        )
+        raise EmptyDataset(_nothing_found(dataset, found))
     if images[0].uri == storage.resolve(dataset):  # one image, whose sidecars were not listed with it
         return _of_lines([Line(images[0].uri)], pool)
     return _distinct(_of_folders(found, images))
+
+
+def _nothing_found(dataset: str, found: Sequence[ObjectInfo]) -> str:
+    """What is there instead of frames, and what to name."""
+    if [info.uri for info in found] == [storage.resolve(dataset)]:
+        return (
+            f"dataset {dataset!r} is neither a JPEG2000 frame ({IMAGE_SUFFIX}) nor a list of them (.txt). Name one of "
+            "these or a folder of frames; frames in other formats must be exported as JPEG2000 first"
+        )
+    return (
+        f"dataset {dataset!r} holds no {IMAGE_SUFFIX} image (other files: {len(found)}). Name a folder or prefix with "
+        "JPEG2000 frames, or a .txt file that lists them; frames in other formats must be exported as JPEG2000 first"
+    )
 
 
 class _Files:

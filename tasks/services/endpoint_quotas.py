@@ -113,7 +113,7 @@ def judged(types: Sequence[str], count: int, quotas: Mapping[str, float], used: 
     fitting = [one for one in types if quotas.get(one, 0) - used.get(one, 0) >= count]
     if first in fitting:
         return Finding(QUOTA, Verdict.OK, f"{first} fits: {wanted}")
-    remedy = f"name {fitting[0]} as instance_type, which fits" if fitting else "delete endpoints, name another type"
+    remedy = f"name {fitting[0]} as `instance_type`, which fits" if fitting else "delete endpoints, name another type"
     return Finding(
         QUOTA,
         Verdict.PROBLEM,

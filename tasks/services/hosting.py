@@ -208,7 +208,7 @@ class Waiting:
                 raise self._deleted()
             if waited > self.seconds:
                 raise EndpointUnavailable(
-                    f"endpoint {self.name} is not in service after {waited / 60:.1f} minutes, as deploy_minutes "
+                    f"endpoint {self.name} is not in service after {waited / 60:.1f} minutes, as `deploy_minutes` "
                     f"allows. Its log is {log_group(self.name)}"
                 )
             if time.monotonic() - said > SAY_EVERY:

@@ -50,7 +50,7 @@ def read_list(dataset: str, other_buckets: Collection[str] = ()) -> list[Line]:
     """
     named = [line for line in map(str.strip, _text(dataset).splitlines()) if line and not line.startswith("#")]
     if not named:
-        raise EmptyDataset(f"the list {dataset!r} names no image: write one image URI a line")
+        raise EmptyDataset(f"the list {dataset!r} names no frame. Write the path or URI of one frame a line")
     place = storage.resolve(dataset)
     buckets = {root(place), *(f"{S3_SCHEME}{bucket}" for bucket in other_buckets)}
     lines = [_line(line, place, buckets) for line in named]
@@ -65,7 +65,9 @@ def _text(dataset: str) -> str:
     except ObjectMissing as error:
         raise DatasetNotFound(f"the list {dataset!r} does not exist: {error}") from error
     except UnicodeDecodeError as error:
-        raise DatasetNotFound(f"the list {dataset!r} is not UTF-8 text: write one image URI a line") from error
+        raise DatasetNotFound(
+            f"the list {dataset!r} is not UTF-8 text. Save it as UTF-8, with the path or URI of one frame a line"
+        ) from error
 
 
 def _line(text: str, place: str, buckets: Collection[str]) -> Line:

@@ -100,8 +100,8 @@ def _judged(error: ClientError, name: str) -> FloodExtentError | None:
     if is_missing(error) or (code_of(error).startswith("Validation") and "not found" in message_of(error)):
         return EndpointRefused(
             f"endpoint {name} is not there any more ({message_of(error)}): deleted by hand, or past "
-            "max_endpoint_minutes, or by the sweep because its lease was not renewed. Run again: what was answered is "
-            "kept"
+            "`max_endpoint_minutes`, or by the sweep because its lease was not renewed. Run again: what was answered "
+            "is kept"
         )
     return None
 

@@ -107,7 +107,7 @@ class Lease:
         while not self._ended.wait(self._spec.lease_minutes * 60 / RENEWALS_A_LEASE):
             if self._cap is not None and self.clock.now() >= self._cap:
                 with suppress(Exception):  # a log that is closed
-                    self._say(f"the endpoint is {self._spec.max_minutes} minutes old, as max_endpoint_minutes allows")
+                    self._say(f"the endpoint is {self._spec.max_minutes} minutes old, as `max_endpoint_minutes` allows")
                 self._at_cap()
                 return
             for arn in tuple(self._arns):

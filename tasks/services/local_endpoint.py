@@ -172,7 +172,7 @@ class LocalEndpoint:
 def _died(name: str, model: str, child: lifeline.Child) -> EndpointRefused | EndpointUnavailable:
     status, words = child.stop(), child.log_tail() or "nothing"
     if status == MODEL_REFUSED:
-        return EndpointRefused(f"endpoint {name} cannot serve model {model}: {words}")
+        return EndpointRefused(f"`model` {model} cannot be used: {words}")
     return EndpointUnavailable(f"endpoint {name} ended with status {status} while starting; its last words: {words}")
 
 

@@ -12,6 +12,7 @@ from urllib.parse import unquote, urlsplit
 from tasks.core.errors import UnusableArgument
 from tasks.core.file_names import safe_name
 from tasks.core.redaction import USERINFO
+from tasks.core.sidecars import IMAGE_SUFFIX, is_image
 
 S3_SCHEME = "s3://"
 FILE_SCHEME = "file://"
@@ -58,7 +59,10 @@ def resolve(uri: str) -> str:
         return _absolute(unquote(urlsplit(uri.replace("?", "%3F").replace("#", "%23")).path))
     if "://" in uri or not uri or "\0" in uri:
         raise UnusableArgument(f"{uri!r} is neither a local path nor s3://bucket/prefix: give one of these")
-    return _absolute(str(Path(uri).expanduser()))
+    try:
+        return _absolute(str(Path(uri).expanduser()))
+    except RuntimeError as error:  # of a user without a home directory, or that does not exist
+        raise UnusableArgument(f"{uri}: nobody here has this home directory (~). Give the whole path") from error
 
 
 def _absolute(path: str) -> str:
@@ -93,10 +97,16 @@ def name(uri: str) -> str:
 
 
 def dataset_name(dataset: str) -> str:
-    """What the product's folder is called: the last component of folder or prefix, or the stem of a ``.txt`` list.
+    """What the product's folder is called: the last component of folder or prefix, the stem of a list or of a frame.
 
     Safe as a file name everywhere (``file_names.safe_name``).
     """
     last = name(resolve(dataset))
-    stem = last[: -len(LIST_SUFFIX)] if last.lower().endswith(LIST_SUFFIX) else last
-    return safe_name(stem, NAME_BYTES) or "dataset"
+    ending = next((suffix for suffix in (LIST_SUFFIX, IMAGE_SUFFIX) if last.lower().endswith(suffix)), "")
+    return safe_name(last[: len(last) - len(ending)], NAME_BYTES) or "dataset"
+
+
+def former_dataset_name(dataset: str) -> str:
+    """The same with a frame's ending: under this name there are products of single frames."""
+    whole = name(resolve(dataset))
+    return safe_name(whole, NAME_BYTES) if is_image(whole) else dataset_name(dataset)

@@ -74,7 +74,7 @@ def locked(destination: str, *, flock: Flock = fcntl.flock, temp_flock: Flock = 
     if descriptor is None:
         raise OutputRefused(
             f"{destination}: another run is writing it ({_holder(path)}). "
-            "Wait for it or choose another output directory"
+            "Wait for it or choose another `output_directory`"
         )
     try:
         yield warning
@@ -183,7 +183,7 @@ def _has_locks(folder: Path, flock: Flock) -> bool:
 
 
 def _foreign(path: Path) -> OutputRefused:
-    return OutputRefused(f"{path}: is not a lock of a run. Move it or choose another output directory")
+    return OutputRefused(f"{path}: is not a lock of a run. Move it or choose another `output_directory`")
 
 
 def _is_current(descriptor: int, path: Path) -> bool:

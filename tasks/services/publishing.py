@@ -6,19 +6,28 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from tasks.core.errors import ObjectMissing, OutputRefused
+from tasks.core.errors import FloodExtentError, ObjectMissing, OutputRefused
 from tasks.core.kept_names import whole_of
 from tasks.services import local_publishing, s3_publishing, storage
 from tasks.services.belongings import Belongings
 from tasks.services.former_product import FormerProduct
 from tasks.services.leftovers import clear_leftovers
-from tasks.services.objects import dataset_name
+from tasks.services.objects import dataset_name, former_dataset_name
 from tasks.services.output_lock import locked
 from tasks.services.product_folder import hashes_of, zip_folder
 from tasks.services.run_store import RECORD
 from tasks.services.storage_errors import translated
 
-__all__ = ["check_owner", "check_writable", "dataset_name", "locked", "publish", "to_be_kept", "zip_folder"]
+__all__ = [
+    "check_owner",
+    "check_writable",
+    "dataset_name",
+    "locked",
+    "product_place",
+    "publish",
+    "to_be_kept",
+    "zip_folder",
+]
 
 REPORT = "report.md"
 MAIN = (".shp", ".gpkg")
@@ -30,12 +39,28 @@ def check_writable(output_directory: str) -> None:
     """Write and remove a small object, so that a run does not find out at its end.
 
     Raises:
-        OutputRefused: The output cannot be written.
-        StorageFull: It is full.
+        FloodExtentError: It cannot be written, or is full; the message names the directory.
     """
-    probe = storage.join(storage.resolve(output_directory), f".{uuid.uuid4().hex}.partial")
-    storage.write_bytes(probe, b"flood-extent checks that it can write here")
-    storage.delete(probe)
+    directory = storage.resolve(output_directory)
+    probe = storage.join(directory, f".{uuid.uuid4().hex}.partial")
+    try:
+        storage.write_bytes(probe, b"flood-extent checks that it can write here")
+        storage.delete(probe)
+    except FloodExtentError as error:
+        raise type(error)(str(error).replace(probe, directory)) from error
+
+
+def product_place(output_directory: str, dataset: str) -> str:
+    """URI of the folder or prefix of a dataset's product; of a single frame's where there is one, that one's.
+
+    A product that is called with the frame's ending is replaced where it is: a second one beside it would leave the
+    first to be taken for the newest.
+    """
+    output, owner = storage.resolve(output_directory), storage.resolve(dataset)
+    place, former = (storage.join(output, named(dataset)) for named in (dataset_name, former_dataset_name))
+    if former != place and FormerProduct.at(former, storage.name(former)).dataset == owner:
+        return former
+    return place
 
 
 def check_owner(destination: str, dataset: str) -> None:
@@ -50,11 +75,11 @@ def check_owner(destination: str, dataset: str) -> None:
     """
     destination = storage.resolve(destination)
     if storage.exists(destination):
-        raise OutputRefused(f"{destination}: is a file. Remove it or choose another output directory")
+        raise OutputRefused(f"{destination}: is a file. Remove it or choose another `output_directory`")
     if not storage.is_s3(destination) and Path(destination).is_symlink():
         raise OutputRefused(
             f"{destination}: is a link, and a product is never put where one leads. Remove it or choose another "
-            "output directory"
+            "`output_directory`"
         )
     if _is_empty(destination):
         return
@@ -62,12 +87,12 @@ def check_owner(destination: str, dataset: str) -> None:
     if owner is None:
         raise OutputRefused(
             f"{destination}: holds files that are no flood-extent product (no readable {RECORD}). "
-            "Move them or choose another output directory"
+            "Move them or choose another `output_directory`"
         )
     if owner != dataset:
         raise OutputRefused(
             f"{destination}: holds the product of another dataset ({owner}, this is {dataset}). "
-            "Choose another output directory"
+            "Choose another `output_directory`"
         )
 
 

@@ -59,7 +59,9 @@ def local_error(error: OSError, uri: str, purpose: Purpose) -> FloodExtentError:
 def missing(uri: str, purpose: Purpose) -> FinalError:
     """Nothing is there to read, or a file stands where a folder is to be written."""
     if purpose == "write":
-        return OutputRefused(f"{uri}: cannot be written: a file stands where a folder is needed, or the reverse")
+        return OutputRefused(
+            f"{uri}: cannot be written: no folder can be made there, or a file stands in its way. Choose another"
+        )
     return ObjectMissing(f"{uri}: does not exist, or is a folder. Check the name")
 
 

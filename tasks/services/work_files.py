@@ -1,7 +1,11 @@
 """Which files of a work directory runs have put there: only these are ever pruned, for a directory may be misnamed."""
 
+import os
 import re
+from collections.abc import Iterator
+from pathlib import Path
 
+from tasks.core.errors import UnusableArgument
 from tasks.services import storage, temp_folders
 
 KEY = r"[0-9a-f]{64}[^/]*"
@@ -16,13 +20,61 @@ PARTS = {
     "runs": rf"{UUID}\.json",
     "reviews": rf"{UUID}\.json",
 }
+CONTENTS = {
+    "cache": "cached answers of tiles",
+    "results": "Prefect's results of tasks",
+    "scratch": "intermediate images and failed products",
+    "runs": "records of runs",
+    "reviews": "what runs have found before a review",
+}
+
+
+def check_work_directory(work_directory: str) -> None:
+    """Refuse a place that no run has used: it is named by mistake.
+
+    Raises:
+        UnusableArgument: It does not exist, or holds nothing that a run has put there.
+    """
+    work = storage.resolve(work_directory)
+    if not storage.is_folder(work):
+        raise UnusableArgument(f"`work_directory` {work_directory}: does not exist. Check the name")
+    if not any(_is_used(storage.join(work, part), names) for part, names in PARTS.items()):
+        raise UnusableArgument(
+            f"`work_directory` {work_directory}: is no work directory, for no run has put anything there. Give the one "
+            "that runs were given (by default the folder work where they were started)"
+        )
+
+
+def _is_used(place: str, names: str) -> bool:
+    """Whether a part holds a file of ours, or is an empty folder, as one that was cleaned."""
+    if not storage.is_folder(place) or (not storage.is_s3(place) and Path(place).is_symlink()):
+        return False
+    found = [info.relative_path for info in storage.list_objects(place)] if storage.is_s3(place) else _files(place)
+    ours = [bool(_ours(names).fullmatch(name)) for name in found]
+    return any(ours) or not ours
+
+
+def _files(place: str) -> Iterator[str]:
+    """Relative paths of the files below a local folder; links are not followed."""
+    for here, _, names in os.walk(place):
+        yield from ((Path(here) / name).relative_to(place).as_posix() for name in names)
 
 
 def prune(work_directory: str, older_than_days: float) -> int:
     """Remove what runs have left in a work directory and not changed for so many days; how many files."""
-    return sum(_prune_part(storage.join(work_directory, part), names, older_than_days) for part, names in PARTS.items())
+    return sum(prune_parts(work_directory, older_than_days).values())
+
+
+def prune_parts(work_directory: str, older_than_days: float) -> dict[str, int]:
+    """The same; how many files of each part."""
+    places = {part: storage.join(work_directory, part) for part in PARTS}
+    return {part: _prune_part(places[part], names, older_than_days) for part, names in PARTS.items()}
 
 
 def _prune_part(place: str, names: str, older_than_days: float) -> int:
-    ours = re.compile(rf"(?:{names}|{PARTIAL})", re.DOTALL)
+    ours = _ours(names)
     return storage.prune(place, older_than_days, ours=lambda name: ours.fullmatch(name) is not None)
+
+
+def _ours(names: str) -> re.Pattern[str]:
+    return re.compile(rf"(?:{names}|{PARTIAL})", re.DOTALL)

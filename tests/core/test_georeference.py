@@ -49,7 +49,7 @@ def test_given_crs_is_assigned_or_corrects_the_datum(own: str | None, given: str
 @pytest.mark.parametrize("given", ["EPSG:7856", "EPSG:3857", "EPSG:7844", "EPSG:3308"])
 def test_another_projection_or_zone_is_a_conflict(given: str) -> None:
     """A CRS that differs in more than the datum never replaces the tile's own."""
-    with pytest.raises(CrsConflict, match=rf"a\.jp2: its CRS is EPSG:28355, crs says {given}"):
+    with pytest.raises(CrsConflict, match=rf"a\.jp2: its CRS is EPSG:28355, `crs` says {given}"):
         settle(_header(), given, "a.jp2")
 
 
@@ -129,7 +129,7 @@ def test_a_crs_of_unknown_datum_gets_no_datum_by_matching(definition: str) -> No
     name = crs_name(definition)
     assert name is not None
     assert not name.startswith("EPSG:")
-    with pytest.raises(NoGeoreference, match=r"a\.jp2: the datum of its CRS is unknown .*Give the CRS as crs"):
+    with pytest.raises(NoGeoreference, match=r"a\.jp2: the datum of its CRS is unknown .*Give the CRS as `crs`"):
         settle(_header(crs=name), None, "a.jp2")
 
 

@@ -27,10 +27,12 @@ sys.exit(7)
 """
 
 
-def run(stdout: int | IO[bytes], encoding: str = "utf-8") -> subprocess.CompletedProcess[bytes]:
+def run(
+    stdout: int | IO[bytes], encoding: str = "utf-8", stderr: int | IO[bytes] = subprocess.PIPE
+) -> subprocess.CompletedProcess[bytes]:
     environment = {**os.environ, "PYTHONIOENCODING": encoding}
     command = [sys.executable, "-c", PROGRAM]
-    return subprocess.run(command, stdout=stdout, stderr=subprocess.PIPE, cwd=ROOT, env=environment, check=False)
+    return subprocess.run(command, stdout=stdout, stderr=stderr, cwd=ROOT, env=environment, check=False)
 
 
 def test_a_reader_that_has_gone_ends_nothing() -> None:
@@ -49,6 +51,14 @@ def test_a_full_disk_behind_the_output_ends_nothing() -> None:
         done = run(full)
     assert done.returncode == 7
     assert b"rror" not in done.stderr
+
+
+def test_errors_that_nobody_can_read_end_nothing() -> None:
+    """Standard error may be full, too: what is printed goes on, and the status is the program's own."""
+    with Path("/dev/full").open("wb") as full:
+        done = run(subprocess.PIPE, stderr=full)
+    assert done.returncode == 7
+    assert done.stdout.count(b"\n") == 3
 
 
 def test_letters_that_the_terminal_lacks_are_replaced() -> None:
@@ -112,3 +122,12 @@ def test_help_is_shown_on_any_terminal() -> None:
     )
     assert (done.returncode, done.stderr) == (0, b"")
     assert b"m? on the" in done.stdout
+
+
+def test_parameters_are_options_on_the_command_line(capsys: pytest.CaptureFixture[str]) -> None:
+    """What the dashboard calls `training_job` a person at the terminal types as --training-job; paths stay."""
+    print_error("`only_failed_of` x: give `training_job`, not /data/training_job/`dataset`, and `serve`")
+    make_console(soft_wrap=True).print("raise `max_tile_megapixels`")
+    shown = capsys.readouterr()
+    assert shown.err == "--only-failed x: give --training-job, not /data/training_job/`dataset`, and `serve`\n"
+    assert shown.out == "raise --max-tile-megapixels\n"

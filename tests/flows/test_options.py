@@ -64,7 +64,7 @@ def test_labels_may_be_spelled_as_people_do(spelling: list[str]) -> None:
         (["--width", "0"], "--width"),
         (["--width", "wide"], "--width"),
         (["--endpoint", "azure"], "--endpoint"),
-        (["--endpoint", "sagemaker"], "training_job"),
+        (["--endpoint", "sagemaker"], "--training-job"),
         (["--flood-labels", "7"], "--flood-labels"),
         (["--failure-tolerance", "1.5"], "--failure-tolerance"),
         (["--min-contour-size", "nan"], "--min-contour-size"),
@@ -97,3 +97,13 @@ def test_unusable_arguments_end_with_64(arguments: list[str], capsys: Any) -> No
     assert status == UNUSABLE
     assert "Traceback" not in said
     assert said.strip()
+
+
+@pytest.mark.parametrize("arguments", [[], ["fly"], ["run"], ["run", "x", "--colour"], ["clean"], ["score", "x"]])
+def test_usage_is_one_line(arguments: list[str], capsys: Any) -> None:
+    """What is wrong is not hidden under a screenful of options; the last line says it, and where help is."""
+    with pytest.raises(SystemExit):
+        main(arguments)
+    usage, message = capsys.readouterr().err.splitlines()
+    assert usage.startswith("usage: flood-extent ")
+    assert message.endswith("--help shows what there is")

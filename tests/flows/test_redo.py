@@ -68,9 +68,9 @@ def test_settings_and_product_are_the_earlier_runs(tmp_path: Path, earlier: RunP
 def test_a_setting_that_differs_is_refused(tmp_path: Path, earlier: RunParameters) -> None:
     """Tiles of two scales do not make one map; a default counts where it was asked for by name."""
     assert earlier.width == 800
-    with pytest.raises(UnusableArgument, match=r"width 500.*800"):
+    with pytest.raises(UnusableArgument, match=r"`width` 500.*800"):
         completed_parameters(again(tmp_path, RUN, width=500))
-    with pytest.raises(UnusableArgument, match="width 1000"):
+    with pytest.raises(UnusableArgument, match="`width` 1000"):
         completed_parameters(again(tmp_path, RUN, width=1000), explicit={"width"})
 
 
@@ -139,7 +139,7 @@ def test_an_endpoint_is_never_started_because_a_record_says_so(tmp_path: Path, e
     record["parameters"] |= {"endpoint": "sagemaker", "training_job": "my-job"}
     path.write_text(json.dumps(record))
     for asked in ({}, {"endpoint": "sagemaker", "training_job": "another"}):
-        with pytest.raises(UnusableArgument, match="'sagemaker' and training_job 'my-job'"):
+        with pytest.raises(UnusableArgument, match="`endpoint` sagemaker and `training_job` my-job"):
             completed_parameters(again(tmp_path, RUN, **asked))
 
 

@@ -100,3 +100,13 @@ def test_a_command_that_does_not_exist_is_an_error_and_leaks_no_pipe(tmp_path: P
     with pytest.raises(FileNotFoundError):
         lifeline.start([str(tmp_path / "nothing")])
     assert set(Path("/proc/self/fd").iterdir()) <= before
+
+
+def test_a_child_imports_nothing_from_the_folder_it_is_started_in(tmp_path: Path) -> None:
+    """Whatever module it runs, and whatever lies there; the project it finds, installed or not."""
+    (tmp_path / "json.py").write_text("raise SystemExit('imported')")
+    log = tmp_path / "log"
+    program = "import json, sys; from infra import lifeline; print(sys.flags.safe_path)"
+    child = lifeline.start([sys.executable, "-c", program], env={"PYTHONPATH": ":"}, log=log, folder=tmp_path)
+    assert child.process.wait(30) == 0, child.log_tail()
+    assert child.log_tail() == "True"

@@ -99,7 +99,7 @@ def test_normalisation_of_the_metadata_is_applied(tmp_path: Path) -> None:
 
 def test_an_image_larger_than_a_fixed_size_is_refused(nrg: NDArray[np.uint8], tmp_path: Path) -> None:
     """Cutting an image up would change answers at the cuts: the person is told the width that fits."""
-    with pytest.raises(EndpointRefused, match="at most 32 x 40 px, not 47 x 33: ask for a smaller width"):
+    with pytest.raises(EndpointRefused, match="at most 32 x 40 px, not 47 x 33: ask for a smaller `width`"):
         onnx_model.load(scores(tmp_path / "m.onnx", (40, 32))).predict(nrg)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.core.errors import OutputRefused
+from tasks.core.errors import OutputRefused, UnusableArgument
 from tasks.services import publishing, storage, work_files
 
 KEY = "0123456789abcdef" * 4
@@ -112,3 +112,28 @@ def test_locks_of_outputs_in_s3_are_where_nobody_else_can_write(
     with pytest.raises(OutputRefused, match="TMPDIR"), publishing.locked("s3://bucket/x"):
         pass
     assert [*elsewhere.iterdir(), *folder.iterdir()] == []
+
+
+def test_a_folder_that_no_run_has_used_is_not_cleaned(work: str) -> None:
+    """A directory that was named by mistake is refused, though its folders are called as ours are."""
+    for name in FOREIGN:
+        storage.write_bytes(storage.join(work, name), b"x")
+    with pytest.raises(UnusableArgument, match="no work directory"):
+        work_files.check_work_directory(work)
+    with pytest.raises(UnusableArgument, match="does not exist"):
+        work_files.check_work_directory(f"{work}-not")
+    storage.write_bytes(storage.join(work, OURS[0]), b"x")
+    work_files.check_work_directory(work)
+
+
+def test_a_folder_that_was_cleaned_is_still_a_work_directory(tmp_path: Path) -> None:
+    """A schedule that cleans every day does not fail the day after."""
+    storage.write_bytes(str(tmp_path / OURS[0]), b"x")
+    assert work_files.prune_parts(str(tmp_path), -1) == {
+        "cache": 1,
+        "results": 0,
+        "scratch": 0,
+        "runs": 0,
+        "reviews": 0,
+    }
+    work_files.check_work_directory(str(tmp_path))

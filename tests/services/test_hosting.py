@@ -162,7 +162,7 @@ def test_a_failed_endpoint_says_why(cloud: Cloud) -> None:
 def test_an_endpoint_that_does_not_come_up_is_given_up(cloud: Cloud) -> None:
     """Past deploy_minutes the run goes on without it; what cannot be deleted yet is said."""
     cloud.sandbox.fault("CreateEndpoint", "stays-creating", seconds=3)
-    with pytest.raises(EndpointUnavailable, match=r"not in service after 0\.0 minutes, as deploy_minutes allows"):
+    with pytest.raises(EndpointUnavailable, match=r"not in service after 0\.0 minutes, as `deploy_minutes` allows"):
         deploy(deploy_minutes=0.01)
     assert delete() == ()
     assert cloud.left() == NOTHING

@@ -281,6 +281,9 @@ def test_the_same_files_give_the_same_zip(tmp_path: Path) -> None:
         ("s3://bucket/a/b c/", "b c"),
         ("s3://bucket", "bucket"),
         ("lists/frames.TXT", "frames"),
+        ("/data/frame.jp2", "frame"),
+        ("s3://bucket/a/Frame 1.JP2", "Frame 1"),
+        ("/data/.jp2", "dataset"),
         ("/data/..hidden: Ü|洪.", "hidden_ Ü_洪"),
         ("/", "dataset"),
         ("s3://bucket/...", "dataset"),
@@ -301,3 +304,18 @@ def test_file_hashes_are_sha_256(tmp_path: Path) -> None:
         "b": hashlib.sha256(b"b").hexdigest(),
         "tiles/a.shp": hashlib.sha256(b"a").hexdigest(),
     }
+
+
+def test_a_frames_product_stays_where_it_is(output: str, tmp_path: Path) -> None:
+    """One under the frame's whole name is replaced there: beside a second one it would pass for the newest."""
+    assert publishing.product_place(output, "/data/frame.jp2") == f"{output}/frame"
+    publishing.publish(make_product(tmp_path / "p", {"a": "1"}, "/data/frame.jp2"), f"{output}/frame.jp2")
+    assert publishing.product_place(output, "/data/frame.jp2") == f"{output}/frame.jp2"
+    assert publishing.product_place(output, "/other/frame.jp2") == f"{output}/frame"
+
+
+def test_a_place_that_cannot_be_written_is_named_itself(tmp_path: Path) -> None:
+    """Not the file by which that was tried, which nobody knows."""
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputRefused, match=f"^{tmp_path}/file: cannot be written"):
+        publishing.check_writable(str(tmp_path / "file"))

@@ -133,7 +133,7 @@ def test_the_first_type_decides(cloud: Cloud) -> None:
     cloud.sandbox.settings(quotas={"ml.c5.xlarge": 0.0})
     finding = findings()[QUOTA]
     assert finding.verdict is PROBLEM
-    assert "name ml.m5.xlarge as instance_type, which fits" in finding.words
+    assert "name ml.m5.xlarge as `instance_type`, which fits" in finding.words
 
 
 @pytest.mark.usefixtures("cloud")
