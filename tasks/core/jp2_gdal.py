@@ -4,7 +4,7 @@ import logging
 import math
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
@@ -18,6 +18,7 @@ from rasterio.windows import Window
 
 from tasks.core.errors import TooLarge, UnreadableImage
 from tasks.core.jp2_structure import Structure, with_wider_tile
+from tasks.core.jp2_tile_parts import CODESTREAM_END
 from tasks.core.sidecars import AUX_SUFFIX, WORLD_SUFFIXES
 from tasks.core.world_files import read_world_file, to_bytes
 
@@ -34,7 +35,7 @@ logging.getLogger("rasterio").propagate = False
 warnings.filterwarnings("ignore", category=NotGeoreferencedWarning)
 
 
-def _options(**more: str) -> rasterio.Env:
+def quiet_gdal(**more: str) -> rasterio.Env:
     """GDAL's settings while we read.
 
     One decoding thread: tiles are decoded in parallel already; and errors raised in GDAL's own threads are lost to the
@@ -56,7 +57,7 @@ def opened_header(header_file: bytes, sidecars: Mapping[str, bytes]) -> Iterator
             files.append(MemoryFile(content, dirname=folder, filename=f"tile{suffix}"))
         files.append(MemoryFile(header_file, dirname=folder, filename="tile.jp2"))
         with (
-            _options(GDAL_PAM_ENABLED="YES", GDAL_DISABLE_READDIR_ON_OPEN="FALSE"),
+            quiet_gdal(GDAL_PAM_ENABLED="YES", GDAL_DISABLE_READDIR_ON_OPEN="FALSE"),
             files[-1].open(driver=DRIVER) as dataset,
         ):
             yield dataset
@@ -100,9 +101,9 @@ def read_coarse(
         UnreadableImage: Samples stay unwritten, a part decodes to one value that it does not have, or a codestream tile
             is too large to be decoded whole where it must be.
     """
-    with _options(GDAL_PAM_ENABLED="NO", GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR"):
+    with quiet_gdal(GDAL_PAM_ENABLED="NO", GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR"):
         with _opened(path, structure) as dataset:
-            steps = [1, *dataset.overviews(1)]
+            steps = resolution_steps(dataset)
         size = structure.size
         usable = [
             step
@@ -115,7 +116,7 @@ def read_coarse(
         bands = [component + 1 for component in components or range(len(size.depths))]
         level = len(usable) - 2
         with _opened(path, structure, level) if level >= 0 else _opened_full(path, structure) as dataset:
-            pixels, flat = _read_strips(dataset, bands, path.name)
+            pixels, flat = read_strips(dataset, bands, path.name)
         if flat and steps[-1] > usable[-1]:
             with _opened(path, structure, len(steps) - 2) as dataset:
                 _check_flat_strips(flat, pixels, usable[-1], dataset.read(bands), steps[-1], path.name)
@@ -129,20 +130,43 @@ def read_window(path: Path, structure: Structure, window: Window, components: Se
         UnreadableImage: A codestream tile is too large to be decoded whole where it must be.
     """
     with (
-        _options(GDAL_PAM_ENABLED="NO", GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR"),
+        quiet_gdal(GDAL_PAM_ENABLED="NO", GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR"),
         _opened_full(path, structure) as dataset,
     ):
         bands = [component + 1 for component in components]
         return np.ascontiguousarray(np.moveaxis(dataset.read(bands, window=window), 0, 2))
 
 
-def _opened(path: Path, structure: Structure, level: int | None = None) -> AbstractContextManager[DatasetReader]:
-    """The bare codestream open in GDAL, at a reduced resolution (level 0 is half) or at full resolution."""
+@contextmanager
+def _opened(path: Path, structure: Structure, level: int | None = None) -> Iterator[DatasetReader]:
+    """The bare codestream open in GDAL, at a reduced resolution (level 0 is half) or at full resolution.
+
+    OpenJPEG takes a codestream without end marker for one that is too short: such a one is completed, in memory.
+    """
+    overview = {} if level is None else {"overview_level": level}
+    if not structure.has_end_marker:
+        with opened_in_memory(_codestream(path, structure), **overview) as dataset:
+            yield dataset
+        return
     length = structure.codestream_end - structure.codestream_start
     codestream = f"/vsisubfile/{structure.codestream_start}_{length},{path}"
-    overview = {} if level is None else {"overview_level": level}
-    opened: AbstractContextManager[DatasetReader] = rasterio.open(codestream, driver=DRIVER, **overview)
-    return opened
+    with rasterio.open(codestream, driver=DRIVER, **overview) as dataset:
+        yield dataset
+
+
+def _codestream(path: Path, structure: Structure) -> bytes:
+    """The codestream, with an end marker."""
+    with path.open("rb") as file:
+        file.seek(structure.codestream_start)
+        codestream = file.read(structure.codestream_end - structure.codestream_start)
+    return codestream if structure.has_end_marker else codestream + CODESTREAM_END
+
+
+@contextmanager
+def opened_in_memory(codestream: bytes, **options: int) -> Iterator[DatasetReader]:
+    """A codestream open in GDAL."""
+    with MemoryFile(codestream, ext=".j2k") as file, file.open(driver=DRIVER, **options) as dataset:
+        yield dataset
 
 
 @contextmanager
@@ -154,22 +178,19 @@ def _opened_full(path: Path, structure: Structure) -> Iterator[DatasetReader]:
     an image of one tile, GDAL reads the tile whole, as it does with several tiles and at reduced resolutions.
     """
     if structure.high_throughput:
-        _check_whole_tile(structure, path.name)
+        check_whole_tile(structure, path.name)
     if not structure.high_throughput or structure.size.tiles > 1:
         with _opened(path, structure) as dataset:
             yield dataset
         return
-    with path.open("rb") as file:
-        file.seek(structure.codestream_start)
-        codestream = file.read(structure.codestream_end - structure.codestream_start)
-    with (
-        MemoryFile(with_wider_tile(codestream, structure.size), ext=".j2k") as copy,
-        copy.open(driver=DRIVER) as dataset,
-    ):
+    size = structure.size
+    codestream = with_wider_tile(_codestream(path, structure), (size.width_px, size.height_px), size.origin)
+    with opened_in_memory(codestream) as dataset:
         yield dataset
 
 
-def _check_whole_tile(structure: Structure, name: str) -> None:
+def check_whole_tile(structure: Structure, name: str) -> None:
+    """Refuse codestream tiles, coded as HTJ2K, that take too much memory to be decoded whole, with TooLarge."""
     width, height = structure.size.tile_px
     if width * height * len(structure.size.depths) > MAX_WHOLE_TILE_SAMPLES:
         raise TooLarge(
@@ -178,7 +199,7 @@ def _check_whole_tile(structure: Structure, name: str) -> None:
         )
 
 
-def _read_strips(
+def read_strips(
     dataset: DatasetReader, bands: Sequence[int], name: str
 ) -> tuple[NDArray[np.uint8], list[tuple[int, int]]]:
     """All pixels, a row of blocks at a time, and the strips (first row, row behind) that are one value in all bands.
@@ -221,6 +242,11 @@ def _check_flat_strips(
                 f"{name}: cannot be decoded: rows {top * step} to {bottom * step} come out as one value, which they "
                 "have at no coarser resolution. Export it again as JPEG2000 part 1"
             )
+
+
+def resolution_steps(dataset: DatasetReader) -> list[int]:
+    """1, 2, 4, …: by how much each resolution is coarser. GDAL tells ratios of widths, which are rounded."""
+    return [1 << level for level in range(1 + len(dataset.overviews(1)))]
 
 
 def reason(error: BaseException) -> str:

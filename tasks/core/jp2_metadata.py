@@ -21,7 +21,7 @@ KEY_DIRECTORY, DOUBLES, TEXT = 34735, 34736, 34737
 TAG_TYPES = {KEY_DIRECTORY: 3, DOUBLES: 12, TEXT: 2}  # SHORT, DOUBLE, ASCII
 TAG_BYTES = {KEY_DIRECTORY: 2, DOUBLES: 8, TEXT: 1}
 NODATA = 42113  # of GDAL, ASCII
-GDAL_METADATA = "<GDALMultiDomainMetadata>"
+GDAL_METADATA, GDAL_METADATA_END = "<GDALMultiDomainMetadata>", b"</GDALMultiDomainMetadata>"
 INLINE_BYTES = 4
 MAX_DEPTH = 8
 
@@ -40,6 +40,11 @@ def may_be_seen(kind: bytes, content: bytes) -> bool:
     except (struct.error, IndexError, ValueError):
         return False
     return kind == b"uuid" and content[:UUID_BYTES] == WORLD_FILE_BOX
+
+
+def is_cut_text(kind: bytes, content: bytes) -> bool:
+    """Whether the content of a box that reaches beyond its file is GDAL's metadata without their end."""
+    return kind == b"xml " and content.startswith(GDAL_METADATA.encode()) and GDAL_METADATA_END not in content
 
 
 def geotiff_nodata(boxes: bytes) -> str | None:

@@ -1,4 +1,4 @@
-"""The structure of a JPEG2000 file, read without decoding a pixel: boxes, image size, tile parts, where it ends.
+"""The structure of a JPEG2000 file, read without decoding a pixel: boxes, image size, where it ends.
 
 Source: ISO/IEC 15444-1, annex A (codestream syntax) and annex I (the box file format); ISO/IEC 15444-15, annex A (the
 capabilities of HTJ2K); ISO/IEC 15444-2, annex M (header boxes of one codestream and one layer). It is read here, before
@@ -8,23 +8,19 @@ that declare more pixels than anybody has memory for.
 
 import math
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tasks.core.errors import CutShort, NotJpeg2000, UnreadableImage
-from tasks.core.jp2_metadata import children, may_be_seen
-
-ReadRange = Callable[[int, int], bytes]
-"""(start, length) -> bytes of the file."""
+from tasks.core.jp2_metadata import children, is_cut_text, may_be_seen
+from tasks.core.jp2_tile_parts import CODESTREAM_END, START_OF_TILE_PART, ReadRange, TileParts, read_tile_parts
 
 SIGNATURE = bytes.fromhex("0000000c6a5020200d0a870a")
 CODESTREAM_START = bytes.fromhex("ff4fff51")  # SOC, then SIZ
-CODESTREAM_END = bytes.fromhex("ffd9")  # EOC
 JPEG_START = bytes.fromhex("ffd8ff")
 MARKERS_FROM = 0xFF00
 CAPABILITIES = 0xFF50
-START_OF_TILE_PART = 0xFF90
-TILE_PART_HEADER = struct.Struct(">HHHIBB")  # SOT, Lsot, Isot, Psot, TPsot, TNsot
+PACKED_PACKET_HEADERS = 0xFF60
 IMAGE_SIZE = struct.Struct(">HH8IH")  # Lsiz, Rsiz, Xsiz … YTOsiz, Csiz
 TILE_SIZE_START = 24  # XTsiz: behind SOC, SIZ, Lsiz, Rsiz and the image's size and origin
 
@@ -50,6 +46,9 @@ class ImageSize:
         origin: Column and row of the image's first pixel on the reference grid, nearly always (0, 0).
         tiles: Number of codestream tiles.
         tile_px: Columns and rows of a codestream tile, at most the image's own.
+        tile_grid_origin: Column and row where the first codestream tile begins, at most the image's own; nearly always
+            the image's.
+        tile_grid_px: Columns and rows of the tile grid, which may be larger than the image.
         depths: Bits a component.
         signed: Whether any component has signed samples.
         subsampled: Whether any component has fewer samples than the image has pixels.
@@ -60,6 +59,8 @@ class ImageSize:
     origin: tuple[int, int]
     tiles: int
     tile_px: tuple[int, int]
+    tile_grid_origin: tuple[int, int]
+    tile_grid_px: tuple[int, int]
     depths: tuple[int, ...]
     signed: bool
     subsampled: bool
@@ -73,8 +74,10 @@ class Structure:
         size: What the codestream declares.
         header_boxes: Kind and content of the boxes that describe the samples; none in a bare codestream.
         high_throughput: Whether its blocks are coded as HTJ2K (JPEG2000 part 15).
+        packed_packet_headers: Whether the main header holds the packet headers of all tile parts (PPM).
         codestream_start: Offset of the codestream in bytes.
-        codestream_end: Offset behind its EOC marker.
+        codestream_end: Offset behind its EOC marker, or behind its last tile part where there is none.
+        has_end_marker: Whether the EOC marker follows the last tile part, as far as that was looked at.
         tile_parts_start: Offset of the first tile part, behind the main header.
         header_file: A small JPEG2000 file with all metadata and no image data, for GDAL to read the georeference from.
     """
@@ -82,8 +85,10 @@ class Structure:
     size: ImageSize
     header_boxes: tuple[tuple[bytes, bytes], ...]
     high_throughput: bool
+    packed_packet_headers: bool
     codestream_start: int
     codestream_end: int
+    has_end_marker: bool
     tile_parts_start: int
     header_file: bytes
 
@@ -94,6 +99,14 @@ class _Box:
     start: int
     content: int
     end: int
+    declared_end: int
+
+
+@dataclass(frozen=True, slots=True)
+class _MainHeader:
+    end: int
+    high_throughput: bool
+    packed_packet_headers: bool
 
 
 class _Reader:
@@ -128,7 +141,7 @@ def read_structure(read_range: ReadRange, size_bytes: int, name: str, *, whole: 
 
     Raises:
         NotJpeg2000: The content is something else.
-        CutShort: A box reaches beyond the end of the file, or the codestream does not end as it must.
+        CutShort: The file ends before its image does, or before the image begins.
         UnreadableImage: The structure is damaged.
     """
     reader = _Reader(read_range, size_bytes, name, whole=whole)
@@ -137,23 +150,26 @@ def read_structure(read_range: ReadRange, size_bytes: int, name: str, *, whole: 
     if codestream is None:
         raise UnreadableImage(f"{name}: holds no JPEG2000 codestream, only metadata. Export the image again")
     size, high_throughput = _image_size(reader, codestream.content)
-    if whole and reader.read(codestream.end - len(CODESTREAM_END), len(CODESTREAM_END)) != CODESTREAM_END:
-        raise CutShort(
-            f"{name}: cut short: its {size_bytes} bytes do not end with the end-of-codestream marker. Copy it again"
-        )
-    tile_parts_start, has_capability = _main_header(reader, codestream)
+    main_header = _main_header(reader, codestream)
+    end, has_end_marker = codestream.end, True
+    if whole and not _ends_with_marker(reader, codestream):
+        start, declared = main_header.end, codestream.declared_end
+        parts = read_tile_parts(read_range, start, size_bytes, size.tiles, name, declared_end=declared)
+        end, has_end_marker = parts.end, parts.has_end_marker
     return Structure(
         size,
         _header_boxes(reader, boxes),
-        high_throughput or has_capability,
+        high_throughput or main_header.high_throughput,
+        main_header.packed_packet_headers,
         codestream.content,
-        codestream.end,
-        tile_parts_start,
-        _header_file(reader, boxes, codestream, tile_parts_start),
+        end,
+        has_end_marker,
+        main_header.end,
+        _header_file(reader, boxes, codestream, main_header.end),
     )
 
 
-def check_tile_parts(read_range: ReadRange, structure: Structure, name: str) -> None:
+def check_tile_parts(read_range: ReadRange, structure: Structure, name: str) -> TileParts:
     """Follow the chain of tile parts: each must fit the codestream, and every tile must be there.
 
     Takes one small read a tile part, so it is for local files.
@@ -162,47 +178,48 @@ def check_tile_parts(read_range: ReadRange, structure: Structure, name: str) -> 
         CutShort: A tile part reaches beyond the end, or tiles are missing.
         UnreadableImage: The chain is broken.
     """
-    position, seen = structure.tile_parts_start, set()
-    end = structure.codestream_end - len(CODESTREAM_END)
-    while position < end:
-        header = read_range(position, TILE_PART_HEADER.size)
-        if len(header) < TILE_PART_HEADER.size:
-            raise CutShort(f"{name}: cut short: the tile part at byte {position} is incomplete. Copy it again")
-        marker, _, tile, length, _, _ = TILE_PART_HEADER.unpack(header)
-        if marker != START_OF_TILE_PART or 0 < length < TILE_PART_HEADER.size:
-            raise UnreadableImage(f"{name}: damaged: no tile part begins at byte {position}. Copy it again")
-        seen.add(tile)
-        position = position + length if length else end
-    if position > end:
-        raise CutShort(f"{name}: cut short: its last tile part lacks {position - end} bytes. Copy it again")
-    if len(seen) < structure.size.tiles:
-        missing = structure.size.tiles - len(seen)
-        raise CutShort(f"{name}: cut short: {missing} of {structure.size.tiles} codestream tiles are missing")
+    start, end, tiles = structure.tile_parts_start, structure.codestream_end, structure.size.tiles
+    return read_tile_parts(read_range, start, end, tiles, name, declared_end=end)
 
 
-def with_wider_tile(codestream: bytes, size: ImageSize) -> bytes:
+def with_wider_tile(codestream: bytes, size_px: tuple[int, int], origin: tuple[int, int]) -> bytes:
     """The codestream of one tile, its tile declared a column wider than the image: every sample stays as it is."""
-    x0, y0 = size.origin
-    placed = struct.pack(">4I", size.width_px + 1, size.height_px, x0, y0)  # XTsiz, YTsiz, XTOsiz, YTOsiz
+    width, height = size_px
+    placed = struct.pack(">4I", width + 1, height, *origin)  # XTsiz, YTsiz, XTOsiz, YTOsiz
     return codestream[:TILE_SIZE_START] + placed + codestream[TILE_SIZE_START + len(placed) :]
 
 
 def _boxes(reader: _Reader) -> Iterator[_Box]:
-    """The top-level boxes; a bare codestream looks like one box without a header."""
+    """The top-level boxes; a bare codestream looks like one box without a header.
+
+    What follows the codestream may be anything: what is no box there ends the list.
+    """
     start = reader.read(0, min(len(SIGNATURE), reader.size_bytes))
     if start.startswith(CODESTREAM_START):
-        yield _Box(b"jp2c", 0, 0, reader.size_bytes)
+        yield _Box(b"jp2c", 0, 0, reader.size_bytes, reader.size_bytes)
         return
     if start != SIGNATURE:
         raise NotJpeg2000(f"{reader.name}: {_what_it_is(start)}, not JPEG2000. Export it as JPEG2000 (.jp2)")
-    position = 0
+    position, has_codestream = 0, False
     for _ in range(MAX_BOXES):
-        box = _box(reader, position)
+        try:
+            box = _box(reader, position, has_codestream=has_codestream)
+        except UnreadableImage:
+            if has_codestream:
+                return
+            raise
         yield box
-        position = box.end
+        position, has_codestream = box.end, has_codestream or box.kind == b"jp2c"
         if position >= reader.size_bytes:
             return
-    raise UnreadableImage(f"{reader.name}: damaged: more than {MAX_BOXES} boxes")
+    if not has_codestream:
+        raise UnreadableImage(f"{reader.name}: damaged: more than {MAX_BOXES} boxes")
+
+
+def _ends_with_marker(reader: _Reader, codestream: _Box) -> bool:
+    """Whether the end-of-codestream marker is the last of the box, as it should be."""
+    start = codestream.end - len(CODESTREAM_END)
+    return codestream.end == codestream.declared_end and reader.read(start, len(CODESTREAM_END)) == CODESTREAM_END
 
 
 def _what_it_is(start: bytes) -> str:
@@ -213,7 +230,8 @@ def _what_it_is(start: bytes) -> str:
     return f"it begins with the bytes {start[:4].hex(' ')}"
 
 
-def _box(reader: _Reader, start: int) -> _Box:
+def _box(reader: _Reader, start: int, *, has_codestream: bool) -> _Box:
+    """The box at an offset. From the codestream on one may reach beyond the end: its content is what is there."""
     length, kind = struct.unpack(">I4s", reader.read(start, 8))
     header = 8
     if length == 1:
@@ -222,9 +240,10 @@ def _box(reader: _Reader, start: int) -> _Box:
         length = reader.size_bytes - start
     if length < header:
         raise UnreadableImage(f"{reader.name}: damaged: a box of {length} bytes at byte {start}. Copy it again")
-    if start + length > reader.size_bytes and reader.whole:
-        raise CutShort(f"{reader.name}: cut short: {reader.size_bytes} of {start + length} bytes. Copy it again")
-    return _Box(kind, start, start + header, min(start + length, reader.size_bytes))
+    end = start + length
+    if end > reader.size_bytes and reader.whole and not has_codestream and kind != b"jp2c":
+        raise CutShort(f"{reader.name}: cut short: {reader.size_bytes} of {end} bytes. Copy it again")
+    return _Box(kind, start, start + header, min(end, reader.size_bytes), end)
 
 
 def _image_size(reader: _Reader, start: int) -> tuple[ImageSize, bool]:
@@ -247,6 +266,8 @@ def _image_size(reader: _Reader, start: int) -> tuple[ImageSize, bool]:
         origin=(x0, y0),
         tiles=math.ceil((x1 - tile_x0) / tile_width) * math.ceil((y1 - tile_y0) / tile_height),
         tile_px=(min(tile_width, x1 - x0), min(tile_height, y1 - y0)),
+        tile_grid_origin=(tile_x0, tile_y0),
+        tile_grid_px=(tile_width, tile_height),
         depths=tuple((depth & 0x7F) + 1 for depth in components[::3]),
         signed=any(depth & 0x80 for depth in components[::3]),
         subsampled=any(step != 1 for at, step in enumerate(components) if at % 3),
@@ -271,16 +292,17 @@ def _header_boxes(reader: _Reader, boxes: list[_Box]) -> tuple[tuple[bytes, byte
     return tuple(found)
 
 
-def _main_header(reader: _Reader, codestream: _Box) -> tuple[int, bool]:
-    """Offset of the first tile part, up to which marker segments follow each other; whether one asks for part 15."""
-    position, high_throughput = codestream.content + 2, False
+def _main_header(reader: _Reader, codestream: _Box) -> _MainHeader:
+    """Marker segments that follow each other up to the first tile part."""
+    position, high_throughput, packed = codestream.content + 2, False, False
     while position < min(codestream.end, codestream.content + MAX_MAIN_HEADER_BYTES):
         marker, length = struct.unpack(">HH", reader.read(position, 4))
         if marker == START_OF_TILE_PART:
-            return position, high_throughput
+            return _MainHeader(position, high_throughput, packed)
         if marker == CAPABILITIES:
             (capabilities,) = struct.unpack(">I", reader.read(position + 4, 4))
             high_throughput = bool(capabilities & PART_15_CAPABILITY)
+        packed = packed or marker == PACKED_PACKET_HEADERS
         if marker < MARKERS_FROM or length < 2:  # noqa: PLR2004 - a segment's length counts itself
             break
         position += 2 + length
@@ -301,6 +323,10 @@ def _header_file(reader: _Reader, boxes: list[_Box], codestream: _Box, tile_part
         elif box.kind != b"jp2c" and spent + length <= MAX_METADATA_BYTES:
             content = reader.read(box.content, length)
             spent += length
+            if box.end < box.declared_end and is_cut_text(box.kind, content):
+                raise CutShort(
+                    f"{reader.name}: cut short: {reader.size_bytes} of {box.declared_end} bytes. Copy it again"
+                )
             if may_be_seen(box.kind, content):
                 parts.append(struct.pack(">I4s", 8 + length, box.kind) + content)
     return b"".join(parts)

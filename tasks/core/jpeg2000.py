@@ -7,9 +7,9 @@ that no sample has (`jp2_gdal`).
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO
@@ -27,8 +27,11 @@ from tasks.core.crs import crs_name
 from tasks.core.errors import NoGeoreference, NotNrg, TooLarge, UnreadableImage
 from tasks.core.jp2_channels import COLOURS, WITH_ALPHA, Channels, read_channels
 from tasks.core.jp2_gdal import opened_header, read_coarse, read_window, reason, unreadable_world_file
+from tasks.core.jp2_group_reading import read_coarse_by_groups, read_window_by_groups
 from tasks.core.jp2_metadata import geotiff_nodata
-from tasks.core.jp2_structure import ReadRange, Structure, check_tile_parts, read_structure
+from tasks.core.jp2_structure import Structure, check_tile_parts, read_structure
+from tasks.core.jp2_tile_groups import is_read_in_groups
+from tasks.core.jp2_tile_parts import ReadRange
 from tasks.core.no_data import Colour, declared_colour, listed_values
 from tasks.core.resampling import align, area_average
 
@@ -38,6 +41,8 @@ MAX_PIXELS = 1 << 29  # 23,000 px squared; a full-resolution copy of it has 2 GB
 BITS = 8
 NODATA_ITEM = "NODATA_VALUES"  # of GDAL's default metadata domain
 ALPHA_FACTORS = {1: 255, BITS: 1}  # by depth: alpha may have one bit
+MAX_TILES = 65_535  # that Isot can number
+AGAIN = "Copy it again; if the original is the same, export it again"
 NEAR = 8  # lossy compression moves 0 and 255 by a little
 ALPHA_SHARE = 0.99  # of samples near 0 or 255: this is alpha though nobody says so
 FLAGGED_ALPHA_SHARE = 0.5  # a flag alone proves nothing: near infrared can carry it too
@@ -93,10 +98,12 @@ def probe(
     sidecars: Mapping[str, bytes],
     *,
     max_pixels: int = MAX_PIXELS,
+    every_tile_part: bool = False,
 ) -> Header:
     """Judge an image by its header and read its georeference (``.aux.xml``, GeoJP2, GMLJP2 or world file).
 
     Reads boxes, the start of the codestream and its last bytes, so it costs little over S3; safe in threads.
+    Where the last bytes are not what they should be, the headers of the tile parts are read too.
 
     Args:
         read_range: (start, length) -> bytes of the image.
@@ -104,12 +111,15 @@ def probe(
         name: File name or path, for messages; its stem is what sidecars are matched by.
         sidecars: File name -> content of ``.j2w``, ``.jp2w``, ``.wld`` and ``.aux.xml`` files that belong to the image.
         max_pixels: The most pixels that an image may declare.
+        every_tile_part: Whether each tile part is checked, as `decode` does; for local files, read a little for each.
 
     Raises:
         UnreadableImage: It is not JPEG2000, cut short, too large, not 8-bit NRG, or damaged (see its subclasses).
     """
     structure = read_structure(read_range, size_bytes, name)
     channels = _judge(structure, name, max_pixels)
+    if every_tile_part:
+        check_tile_parts(read_range, structure, name)
     return _read_header(structure, channels, sidecars, name)
 
 
@@ -138,7 +148,7 @@ def _read_header(structure: Structure, channels: Channels | None, sidecars: Mapp
         with opened_header(structure.header_file, sidecars) as dataset:
             header = _header(dataset, structure, channels)
     except (RasterioError, ValueError) as error:  # rasterio raises either for a CRS that is none
-        raise UnreadableImage(f"{name}: its header cannot be read: {reason(error)}") from error
+        raise UnreadableImage(f"{name}: its header cannot be read: {reason(error)}. Copy or export it again") from error
     if header.transform is None and (broken := unreadable_world_file(sidecars)) is not None:
         raise NoGeoreference(f"{name}: its world file {broken} cannot be read: it needs six numbers, one a line")
     return header
@@ -166,7 +176,8 @@ def decode(path: Path, width_px: int, height_px: int, max_pixels: int) -> Decode
     if not (0 < width_px <= size.width_px and 0 < height_px <= size.height_px):
         raise ValueError(f"{path.name}: {width_px} x {height_px} px asked of {size.width_px} x {size.height_px}")
     try:
-        coarse, step = read_coarse(path, structure, width_px, height_px, channels.order)
+        read = read_coarse_by_groups if is_read_in_groups(size) else read_coarse
+        coarse, step = read(path, structure, width_px, height_px, channels.order)
     except (RasterioError, MemoryError) as error:
         raise UnreadableImage(f"{path.name}: cannot be decoded: {reason(error)}. Copy or export it again") from error
     unclear_alpha = 0.0
@@ -198,13 +209,14 @@ def read_detail(path: Path, column: int, row: int, side_px: int) -> NDArray[np.u
     Raises:
         UnreadableImage: It cannot be decoded.
     """
-    structure = _structure(path)
+    structure = _whole_structure(path)
     channels, size = _channels(structure, path.name), structure.size
     half = side_px // 2
     left, top = max(0, column - half), max(0, row - half)
     window = Window(left, top, min(side_px, size.width_px - left), min(side_px, size.height_px - top))
     try:
-        samples = read_window(path, structure, window, channels.order)
+        read = read_window_by_groups if is_read_in_groups(size) else read_window
+        samples = read(path, structure, window, channels.order)
     except TooLarge:
         return None
     except (RasterioError, MemoryError) as error:
@@ -214,16 +226,18 @@ def read_detail(path: Path, column: int, row: int, side_px: int) -> NDArray[np.u
 
 def judge_file(path: Path, max_pixels: int) -> Structure:
     """The structure of a local file, judged and every tile part checked; raises as `decode`."""
-    structure = _structure(path)
-    _judge(structure, path.name, max_pixels)
-    with path.open("rb") as file:
-        check_tile_parts(partial(_read_range, file), structure, path.name)
-    return structure
+    return _whole_structure(path, lambda structure: _judge(structure, path.name, max_pixels))
 
 
-def _structure(path: Path) -> Structure:
+def _whole_structure(path: Path, judge: Callable[[Structure], object] | None = None) -> Structure:
+    """The structure, judged before every tile part is checked."""
     with path.open("rb") as file:
-        return read_structure(partial(_read_range, file), path.stat().st_size, path.name)
+        read_range = partial(_read_range, file)
+        structure = read_structure(read_range, path.stat().st_size, path.name)
+        if judge is not None:
+            judge(structure)
+        parts = check_tile_parts(read_range, structure, path.name)
+    return replace(structure, codestream_end=parts.end, has_end_marker=parts.has_end_marker)
 
 
 def _read_range(file: BinaryIO, start: int, length: int) -> bytes:
@@ -257,7 +271,27 @@ def _judge(structure: Structure, name: str, max_pixels: int) -> Channels:
         raise NotNrg(f"{name}: {max(size.depths)}-bit {sign} samples: expected 8-bit unsigned. Export it as 8-bit NRG")
     if size.subsampled:
         raise NotNrg(f"{name}: its bands have different resolutions. Export it without chroma subsampling")
+    _judge_tiles(structure, name)
     return channels
+
+
+def _judge_tiles(structure: Structure, name: str) -> None:
+    """Refuse a tile grid that no codestream can have, and one that cannot be read in groups but must be."""
+    size = structure.size
+    if size.tiles > MAX_TILES:
+        raise UnreadableImage(f"{name}: damaged: {size.tiles:,} codestream tiles, where {MAX_TILES:,} can be. {AGAIN}")
+    grid = list(zip(size.origin, size.tile_grid_origin, size.tile_grid_px, strict=True))
+    if any(not first <= start < first + tile for start, first, tile in grid):
+        (x, y), (width, height) = size.tile_grid_origin, size.tile_grid_px
+        raise UnreadableImage(
+            f"{name}: damaged: its first codestream tile, of {width} x {height} px at ({x}, {y}), lies outside the "
+            f"image, which begins at {size.origin}. {AGAIN}"
+        )
+    if structure.packed_packet_headers and is_read_in_groups(size):
+        raise UnreadableImage(
+            f"{name}: its {size.tiles:,} codestream tiles cannot be read one by one, for their packet headers are in "
+            "the main header (PPM). Export it again without these, in codestream tiles of 1024 px"
+        )
 
 
 def _header(dataset: DatasetReader, structure: Structure, channels: Channels | None) -> Header:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from tasks.core.errors import TooLarge, UnreadableImage
 from tasks.core.jp2_gdal import read_coarse
+from tasks.core.jp2_group_reading import read_coarse_by_groups
 from tasks.core.jpeg2000 import decode, judge_file, read_detail
 
 LIMIT = 1 << 26
@@ -54,6 +55,11 @@ def test_the_decoder_alone_makes_one_value_of_it(tmp_path: Path) -> None:
     bare.write_bytes(CODESTREAM)
     with rasterio.open(bare) as dataset:
         assert np.unique(dataset.read()).tolist() == [128]
+
+
+def test_a_group_of_one_tile_is_decoded_whole(frame: Path) -> None:
+    """As images of many codestream tiles are read."""
+    assert np.array_equal(read_coarse_by_groups(frame, judge_file(frame, LIMIT), 1100, 8, (0, 1, 2))[0], _waves())
 
 
 def test_full_resolution_is_decoded_whole(frame: Path) -> None:
