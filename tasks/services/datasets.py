@@ -102,7 +102,8 @@ def _judged(known: Mapping[str, Any], files: FrameFiles, crs: str | None, max_pi
     beside = {storage.name(info.uri): _with_patience(partial(_sidecar, info)) for info in files.sidecars}
     asked = (partial(storage.read_range, image.uri, etag=image.etag), image.size_bytes, image.uri, beside)
     try:
-        header = _with_patience(lambda: jpeg2000.probe(*asked, max_pixels=max_pixels))
+        is_local = image.etag is None
+        header = _with_patience(lambda: jpeg2000.probe(*asked, max_pixels=max_pixels, every_tile_part=is_local))
         grid = georeference.settle(header, crs, image.uri)
         _check_size(image, header)
     except UnreadableImage as error:
