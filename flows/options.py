@@ -3,6 +3,7 @@
 import argparse
 import ast
 import inspect
+import os
 import re
 from pathlib import Path
 from typing import Any, get_origin
@@ -13,6 +14,7 @@ from flows.parameters import RunParameters
 from tasks.core.errors import UnusableArgument
 
 FLOW_FILE = Path(__file__).with_name("flood_extent.py")
+NOT_UNICODE = "string_unicode"  # how pydantic calls an argument whose bytes are not UTF-8
 ALIASES = {"output_directory": ["--output"], "only_failed_of": ["--only-failed"]}
 
 
@@ -73,5 +75,8 @@ def _parts(words: list[str]) -> list[str]:
 
 def _explained(problem: Any) -> str:
     option = "--" + str(problem["loc"][0]).replace("_", "-") if problem["loc"] else "arguments"
+    if problem["type"] == NOT_UNICODE:
+        readable = os.fsencode(problem["input"]).decode(errors="backslashreplace")
+        return f"{option}: the name {readable} is not UTF-8. Rename it"
     reason = problem["msg"].removeprefix("Value error, ")
     return f"{option}: {reason}" + (f", not {problem['input']!r}" if problem["loc"] else "")

@@ -86,3 +86,21 @@ def test_world_files_of_other_programs_place_their_frame(command: CommandLine, f
     status, printed = command("run", found / "world-files" / case, "--crs", "EPSG:7855")
     assert status == 0, printed
     assert origin(command.folder / "out" / case) == (500000, 6250000)
+
+
+@pytest.mark.slow
+def test_unusual_frames_are_mapped_and_plan_and_run_say_the_same(command: CommandLine, found: Path) -> None:
+    """Odd ends, an unusual tile grid and many small tiles are mapped; a name that is none fails, in the same words."""
+    frames = command.folder / "frames"
+    for case in ("not-cut-short", "tile-grid-offset", "many-small-tiles", "latin1-name"):
+        shutil.copytree(found / case / "frames", frames / case)
+    _, planned = command("plan", frames)
+    assert command("run", frames, "--failure-tolerance", "0.2")[0] == 2
+    tiles = command.record("frames")["tiles"]
+    failed = {row["tile"]: row["error"] for row in tiles if row["state"] == "failed"}
+    assert list(failed) == [r"latin1-name/M\xfcnchen.jp2"]
+    assert "".join(failed.popitem()[1].split()) in "".join(planned.split())
+    flooded = {row["tile"]: row["flood_m2"] / 1e4 for row in tiles if row["state"] == "done"}
+    assert flooded.pop("many-small-tiles/frame.jp2") == pytest.approx(12.7, abs=0.1)
+    assert list(flooded.values()) == pytest.approx([flooded["tile-grid-offset/frame.jp2"]] * 5)
+    assert flooded["tile-grid-offset/frame.jp2"] == pytest.approx(6.62, abs=0.1)  # a third of their resolution

@@ -46,6 +46,12 @@ def test_every_parameter_is_an_option() -> None:
     assert parsed() == RunParameters(dataset="tiles")
 
 
+def test_a_dataset_whose_name_is_not_utf_8_is_to_be_renamed() -> None:
+    """The name is spelled in letters that every terminal can show."""
+    with pytest.raises(UnusableArgument, match=r"the name M\\xfcnchen is not UTF-8. Rename it"):
+        parameters_of(build_parser().parse_args(["run", "M\udcfcnchen"]))
+
+
 @pytest.mark.parametrize("spelling", [["1", "2"], ["1,2"], ["[1, 2]"]])
 def test_labels_may_be_spelled_as_people_do(spelling: list[str]) -> None:
     """A list of labels is read with spaces, commas or brackets."""
