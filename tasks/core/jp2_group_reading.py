@@ -29,7 +29,7 @@ def read_coarse_by_groups(
     """
     size = structure.size
     with _grouped(path, structure) as image:
-        step = image.coarsest_step(min(size.width_px / width_px, size.height_px / height_px))
+        step = image.coarsest_step(width_px, height_px)
         shape = (math.ceil(size.height_px / step), math.ceil(size.width_px / step), len(components))
         pixels = np.empty(shape, np.uint8)
         for group in image.groups:
@@ -79,26 +79,37 @@ class _Grouped(NamedTuple):
     @contextmanager
     def opened(self, group: TileGroup, step: int = 1) -> Iterator[DatasetReader]:
         """A group open in GDAL, at a resolution that it has."""
-        codestream = group_codestream(partial(_read_range, self.file), self.main_header, self.parts, group)
-        if self.structure.high_throughput and len(group.tiles) == 1:
+        codestream = self._codestream(group)
+        if self.structure.high_throughput and step == 1:  # as in `jp2_gdal`
             check_whole_tile(self.structure, Path(self.file.name).name)
-            codestream = with_wider_tile(codestream, group.size_px, group.origin)
+            if len(group.tiles) == 1:
+                codestream = with_wider_tile(codestream, group.size_px, group.origin)
         overview = {} if step == 1 else {"overview_level": step.bit_length() - 2}
         with opened_in_memory(codestream, **overview) as dataset:
             yield dataset
 
-    def coarsest_step(self, factor: float) -> int:
-        """The coarsest at most `factor` that every group has, with a sample at its first pixel.
+    def coarsest_step(self, width_px: int, height_px: int) -> int:
+        """The coarsest of at least this size that every group has, with a sample at its first pixel.
 
         Coarse samples lie at multiples of the step from the reference grid's origin.
         """
+        size, origins = self.structure.size, set(chain.from_iterable(group.origin for group in self.groups))
         kinds = {(group.size_px, group.tile_px): group for group in self.groups}
-        steps = {1 << level for level in range(math.floor(math.log2(factor)) + 1)}
-        for group in kinds.values():
-            with self.opened(group) as dataset:
-                steps &= {*resolution_steps(dataset)}
-        origins = set(chain.from_iterable(group.origin for group in self.groups))
-        return max(step for step in steps if not any(at % step for at in origins))
+        common = set.intersection(*map(self._steps, kinds.values()))
+        return max(
+            step
+            for step in common
+            if math.ceil(size.width_px / step) >= width_px
+            and math.ceil(size.height_px / step) >= height_px
+            and not any(at % step for at in origins)
+        )
+
+    def _steps(self, group: TileGroup) -> set[int]:
+        with opened_in_memory(self._codestream(group)) as dataset:
+            return set(resolution_steps(dataset))
+
+    def _codestream(self, group: TileGroup) -> bytes:
+        return group_codestream(partial(_read_range, self.file), self.main_header, self.parts, group)
 
 
 @contextmanager

@@ -142,8 +142,9 @@ def _chain(ahead: _Ahead, start: int, tiles: int, declared_end: int, name: str) 
 
 def _open_end(ahead: _Ahead, start: int, declared_end: int, name: str) -> int:
     """Where a tile part ends that does not say how long it is: before the end marker, which no packet can hold."""
-    if ahead.read(declared_end - len(CODESTREAM_END), len(CODESTREAM_END)) == CODESTREAM_END:
-        return declared_end - len(CODESTREAM_END)
+    before = declared_end - len(CODESTREAM_END)
+    if before > start and ahead.read(before, len(CODESTREAM_END)) == CODESTREAM_END:
+        return before
     position = _data_start(ahead, start)
     while data := ahead.read(position, SCAN_BYTES):
         found = data.find(CODESTREAM_END)

@@ -155,7 +155,7 @@ def _read_header(structure: Structure, channels: Channels | None, sidecars: Mapp
             with opened_header(structure.header_file, sidecars) as dataset:
                 header = _header(dataset, structure, channels)
     except (RasterioError, ValueError) as error:  # rasterio raises either for a CRS that is none
-        raise UnreadableImage(f"{name}: its header cannot be read: {reason(error)}") from error
+        raise UnreadableImage(f"{name}: its header cannot be read: {reason(error)}. Copy or export it again") from error
     if header.transform is None and (broken := unreadable_world_file(sidecars)) is not None:
         raise NoGeoreference(f"{name}: its world file {broken} cannot be read: it needs six numbers, one a line")
     return header
