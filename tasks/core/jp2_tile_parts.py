@@ -112,7 +112,12 @@ def read_tile_parts(
             f"{name}: damaged: no tile part begins at byte {position}, and {lacking}. Copy it again; if the original "
             "is the same, export it again"
         )
-    ends_here = any(0 <= end - position < len(CODESTREAM_END) for end in (declared_end, size_bytes))
+    # Half a marker is one that was cut; anything else there shows that the marker came before its time.
+    ends_here = any(
+        ahead.read(position, end - position) == CODESTREAM_END[: end - position]
+        for end in (declared_end, size_bytes)
+        if 0 <= end - position < len(CODESTREAM_END)
+    )
     if not ended and not ends_here and any(behind):
         raise UnreadableImage(
             f"{name}: damaged: neither a tile part nor the end-of-codestream marker is at byte {position}. Copy it "

@@ -19,6 +19,8 @@ from websockets.sync.client import connect
 from deployments.local import POOL
 from deployments.server_access import token
 
+pytestmark = pytest.mark.slow
+
 FOREIGN = "http://evil.example"
 SOCKETS = ("events/in", "events/out", "logs/out", "task_runs/subscriptions/scheduled", "work_pools/x/workers/connect")
 # A page makes a deployment in the local pool whose first step is a command of its own, starts it, reads blocks with
@@ -90,7 +92,6 @@ def test_a_page_of_another_origin_gets_nothing(dashboard: Dashboard, tmp_path: P
     assert not mark.exists()
 
 
-@pytest.mark.slow
 def test_a_link_logs_a_browser_in(dashboard: Dashboard) -> None:
     """Who opens what serve prints sees the dashboard, and stays logged in; the link is then used up."""
     link = next(word for word in dashboard.said().split() if "#" in word)

@@ -465,6 +465,7 @@ def test_a_deployment_with_everything_stale_comes_up(cloud: Cloud) -> None:
     assert [cloud.sandbox.resources().endpoints[NAME]["status"], len(said) < 12] == ["InService", True]
 
 
+@pytest.mark.slow
 def test_what_aws_never_sees_is_given_up(cloud: Cloud) -> None:
     """In the time that deploying may take, with AWS's own words."""
     cloud.sandbox.fault("CreateModel", "stale", seconds=3600)
