@@ -41,7 +41,7 @@ def configured_auth_strings() -> list[str]:
 
 
 def configured_url() -> str:
-    """The API that environment, profile or prefect.toml name; empty where none does."""
+    """The API that environment or profile name; empty where none does."""
     from prefect.settings import get_current_settings  # noqa: PLC0415 - takes a second
 
     return get_current_settings().api.url or ""

@@ -2,7 +2,7 @@
 
 A shell on an office's machine may have the settings of the team's server in it: a password, a broker that is not there
 from here, a base path, a database that somebody else brings up to date. A server of ours takes of Prefect's settings
-what is listed here and nothing else, from wherever Prefect reads them (environment, profile, prefect.toml, .env).
+what is listed here and nothing else, from environment or profile; of the current folder nothing is read.
 """
 
 import os

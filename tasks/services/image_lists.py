@@ -50,7 +50,7 @@ def read_list(dataset: str, other_buckets: Collection[str] = ()) -> list[Line]:
     """
     named = [line for line in map(str.strip, _text(dataset).splitlines()) if line and not line.startswith("#")]
     if not named:
-        raise EmptyDataset(f"the list {dataset!r} names no frame. Write the path or URI of one frame a line")
+        raise EmptyDataset(f"the list {dataset!r} names no image. Write the path or URI of one frame a line")
     place = storage.resolve(dataset)
     buckets = {root(place), *(f"{S3_SCHEME}{bucket}" for bucket in other_buckets)}
     lines = [_line(line, place, buckets) for line in named]

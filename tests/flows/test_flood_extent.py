@@ -45,6 +45,8 @@ def test_a_folder_becomes_a_product(command: CommandLine, scene: Scene, prefect_
     """One command makes every part of the product, and a task run a tile and stage shows in the dashboard."""
     status, said = command("run", scene.dataset, "--output", "out")
     assert status == 0, said
+    steps = ("checking", "listing the frames", "tiles: 6", "prepare: 0 of 6", "extract: 6 of 6", "putting the product")
+    assert [said.find(step) for step in steps] == sorted({said.index(step) for step in steps})
     product, record = command.folder / "out" / "demo_flood", command.record()
     names = [f"Demo_Flood_2026_01_75cm_NRG_{number}" for number in range(1, 7)]
     expected = {"flood_extent.gpkg", "flood_extent.shp", "overview.png", "run.json", "report.md", "demo_flood.zip"}
@@ -147,6 +149,7 @@ def test_a_failed_tile_is_not_assessed(command: CommandLine, scene: Scene, prefe
     assert task_runs(prefect_server, record["flow_run_id"], at_least=24)[f"prepare {victim.stem}"] == "Failed"
     assert (command.folder / "work" / "scratch").is_dir()  # intermediates stay for people to look into
     assert f"--only-failed {package.parent}" in said
+    assert not any(str(command.folder) in str(error) for error in lost["error"])
     (log,) = (command.folder / "logs").iterdir()
     assert log.read_text().count("cut short") == 1
 
