@@ -3,7 +3,7 @@
 import signal
 from pathlib import Path
 
-HOME_REMEDY = "set PREFECT_HOME to a folder that you may write (export PREFECT_HOME=/path/to/folder)"
+HOME_REMEDY = "set PREFECT_HOME to another folder that you may write (export PREFECT_HOME=/path/to/folder)"
 OUT_OF_MEMORY = (
     "it was killed (signal 9), as Linux does where memory runs out. Give the machine or container more memory, or "
     "end what else needs it, and run again: what was computed is kept"

@@ -66,7 +66,8 @@ class TrainedModel:
             except ClientError as error:
                 if is_missing(error):
                     raise EndpointRefused(
-                        f"there is no training job {name!r} in region {session.region_name}: check name and account"
+                        f"there is no training job {name!r} in region {session.region_name}: correct `training_job`, "
+                        "or set the account (AWS_PROFILE) and region that it is in"
                     ) from error
                 raise
         _check(job, name)
