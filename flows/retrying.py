@@ -28,5 +28,5 @@ def check_mended(before: Mapping[str, Any] | None, tiles: Sequence[Tile]) -> Non
     if is_same and all(row["unusable"] for row in failed):
         raise UnusableArgument(
             f"no frame was mended since this run failed ({enumerated(row['tile'] for row in failed)}): it would fail "
-            "again. Put frames that can be used in their place and retry, or start a run with a failure_tolerance"
+            "again. Put frames that can be used in their place and retry, or start a run with a `failure_tolerance`"
         )

@@ -41,4 +41,4 @@ def payer_hint(response: Mapping[str, Any]) -> str:
     """What else may be the cause of a refusal, besides permissions; empty where it is not."""
     if response.get("Error", {}).get("Code") not in FORBIDDEN or requester_pays():
         return ""
-    return f"; if its bucket is 'requester pays', set requester_pays (--requester-pays, {REQUEST_PAYER}={REQUESTER})"
+    return f"; if its bucket is 'requester pays', set `requester_pays`, or {REQUEST_PAYER}={REQUESTER}"
