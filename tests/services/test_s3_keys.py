@@ -131,7 +131,7 @@ def test_who_agrees_to_pay_reads_and_who_does_not_is_told(
     paid: str, ask: Ask, tmp_path: Path, aws_settings: pytest.MonkeyPatch
 ) -> None:
     """Every request carries the agreement; without it the error names it beside the permissions."""
-    with pytest.raises(ObjectMissing, match=r"permissions; if its bucket is 'requester pays', .*--requester-pays"):
+    with pytest.raises(ObjectMissing, match=r"permissions; if its bucket is 'requester pays', .*`requester_pays`"):
         ask(paid, tmp_path)
     aws_settings.setenv("AWS_REQUEST_PAYER", "requester")
     ask(paid, tmp_path)
@@ -149,4 +149,4 @@ def test_who_has_agreed_to_pay_is_not_told_to(s3_bucket: str, s3_server: str, aw
 def test_a_frame_of_a_paid_bucket_says_what_to_set(paid: str) -> None:
     """In the plan and in the run, the tile's error has the remedy."""
     entry = Entry("a.jp2", f"{paid}/flight/a.jp2", lambda: FrameFiles(storage.info(f"{paid}/flight/a.jp2"), ()))
-    assert "--requester-pays" in str(probe_tile(entry, crs=None, max_pixels=10**6).problem)
+    assert "`requester_pays`" in str(probe_tile(entry, crs=None, max_pixels=10**6).problem)
