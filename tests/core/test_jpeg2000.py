@@ -386,7 +386,8 @@ print("finished")
 """
 
 
-@pytest.mark.parametrize("block", [256, pytest.param(700, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("block", [256, 700])
 def test_flipped_bytes_never_hang_crash_or_reach_the_terminal(
     block: int, write_jp2: Make, make_scene: Make, tmp_path: Path
 ) -> None:

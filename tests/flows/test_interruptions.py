@@ -87,7 +87,9 @@ def test_a_run_killed_within_a_stage_repeats_only_what_was_missing(
     assert (record["endpoint"]["name"] is None) == (len(there) == 6)
 
 
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "status"), [(signal.SIGINT, 130), pytest.param(signal.SIGTERM, 143, marks=pytest.mark.slow)]
+)
 def test_an_interrupt_ends_a_run_with_all_that_it_started(
     command: CommandLine, scene: Scene, number: signal.Signals, status: int
 ) -> None:

@@ -73,12 +73,13 @@ def test_a_passing_fault_costs_no_tile(cloud: CloudRuns, error: str) -> None:
     assert cloud.sandbox.requests()["InvokeEndpoint"] > 6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("error", "words"),
     [
         ("model-error-400", ["400"]),
-        pytest.param("access-denied", ["to perform: sagemaker:InvokeEndpoint"], marks=pytest.mark.slow),
-        pytest.param("wrong-size", ["the model must not resize its answer"], marks=pytest.mark.slow),
+        ("access-denied", ["to perform: sagemaker:InvokeEndpoint"]),
+        ("wrong-size", ["the model must not resize its answer"]),
     ],
 )
 def test_a_final_fault_costs_that_tile_alone(cloud: CloudRuns, error: str, words: list[str]) -> None:

@@ -34,6 +34,7 @@ def properties(template: dict[str, Any], kind: str) -> list[dict[str, Any]]:
     return found
 
 
+@pytest.mark.slow
 def test_the_linter_finds_nothing() -> None:
     """CloudFormation would refuse a template with an error only after it has begun to create."""
     assert cfnlint.api.lint_file(TEMPLATE) == []
