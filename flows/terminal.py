@@ -95,7 +95,7 @@ def show_product(console: Console, record: Mapping[str, Any], product: str) -> N
     table.add_row("flooded", f"{totals['flooded_ha']:,.2f} ha, permanent water included, of {observed}")
     if record["mapped_pixel_m"] is not None:
         table.add_row("mapped pixel", pixel_text(record["mapped_pixel_m"]))
-    unplaced = f", and {counts['unplaced']} tiles whose place is unknown" if counts["unplaced"] else ""
+    unplaced = f", and tiles whose place is unknown: {counts['unplaced']}" if counts["unplaced"] else ""
     table.add_row("not assessed", f"{totals['not_assessed_ha']:,.2f} ha{unplaced}")
     table.add_row("seconds", ", ".join(f"{stage} {seconds:.1f}" for stage, seconds in _stage_seconds(record).items()))
     if words := _endpoint_words(record["endpoint"] or {}):
