@@ -169,7 +169,7 @@ def test_throttling_costs_no_tile_and_few_requests(
         (["--training-job", "other"], "not of the semantic segmentation algorithm"),
         (
             ["--requests-per-instance", "1", "--predict-seconds", "60", "--max-endpoint-minutes", "10"],
-            "max_endpoint_min",
+            "--max-endpoint-minutes",
         ),
         (["--instance-type", "c5.xlarge"], "--instance-type"),
     ],
