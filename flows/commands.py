@@ -261,7 +261,7 @@ def clean(options: argparse.Namespace) -> int:
     if not options.days >= 0:  # nan too
         raise UnusableArgument(f"--older-than: give a number of days from 0 on, not {options.days:g}")
     work_files.check_work_directory(options.work_directory)
-    console, removed = make_console(), work_files.prune_parts(options.work_directory, options.days)
+    console, removed = make_console(), work_files.prune(options.work_directory, options.days)
     for part, files in removed.items():
         if files:
             console.print(f"{part}/: {files:,} files removed ({work_files.CONTENTS[part]})")

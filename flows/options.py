@@ -16,8 +16,6 @@ from tasks.core.errors import UnusableArgument
 FLOW_FILE = Path(__file__).with_name("flood_extent.py")
 NOT_UNICODE = "string_unicode"  # how pydantic calls an argument whose bytes are not UTF-8
 ALIASES = {"output_directory": ["--output"], "only_failed_of": ["--only-failed"]}
-
-
 # In a message; the dataset is no option.
 PARAMETER = re.compile(rf"`({'|'.join(name for name in RunParameters.model_fields if name != 'dataset')})`")
 # What pydantic says of a value, by the type of the problem, where that asks for a word of a programmer's.
@@ -27,7 +25,6 @@ PLAIN = {
     "int_from_float": "give a whole number",
     "int_parsing": "give a whole number",
     "string_pattern_mismatch": "give the name of a SageMaker instance type, such as ml.c5.xlarge",
-    "string_unicode": "its name, or this terminal, is not UTF-8: rename it, or set LC_ALL=C.UTF-8",
     "string_too_short": "give a value",
     "too_short": "give at least one",
 }
@@ -101,7 +98,7 @@ def _parts(words: list[str]) -> list[str]:
 def _explained(problem: Any) -> str:
     reason = PLAIN.get(problem["type"], problem["msg"].removeprefix("Value error, ").removeprefix("Input "))
     if not problem["loc"]:
-        return str(as_options(reason))
+        return as_options(reason)
     name = str(problem["loc"][0])
     given = name if name == "dataset" else option(name)
     if problem["type"] == NOT_UNICODE:

@@ -141,7 +141,7 @@ class Run:
                 get_run_logger().warning("%s", not_locked)
                 watcher().said(not_locked)
             run = cls(parameters, run_id, endpoint, started, log, earlier=earlier)
-            run.sweep_temp_folders()
+            temp_folders.sweep()
             if earlier is not None:
                 say(f"settings taken over {earlier.words}")
             run.take_up()
@@ -156,27 +156,22 @@ class Run:
             UnusableArgument: It would take longer than a SageMaker endpoint may live, or the run to complete was on
                 other tiles, or this is a retry for which nothing was mended.
         """
+        check_mended(run_store.read(run_store.record_uri(self._work, self.id)), tiles)
         self.model_identity = endpoint_service(self.parameters.endpoint_spec()).model_identity()
         self.jobs = plan_tiles(self.parameters, tiles, self.model_identity)
         self.ledger = Ledger(self.jobs)
         self.remembered = Remembered.look_up(self.jobs)
-        check_mended(run_store.read(run_store.record_uri(self._work, self.id)), tiles)
-        self._warn_of_unusable(tiles)
+        unusable = [tile.id for tile in tiles if tile.problem is not None]
+        if unusable:  # named at the beginning: whoever watches may mend them meanwhile
+            words = "%d of %d frames cannot be used, as their headers show: %s"
+            get_run_logger().warning(words, len(unusable), len(tiles), enumerated(unusable, NAMED_IN_LOG))
         self._warn_of_the_cache()
         again = None if self.earlier is None else self._complete(self.earlier)
         words = run_name(self.dataset_name, (tile.id for tile in tiles), of_them=again)
         run_identity.name(words, {self.dataset_name, self.parameters.endpoint})
-        unusable = sum(tile.problem is not None for tile in tiles)
-        say(f"tiles: {len(tiles):,}, of which {unusable:,} unusable; to be predicted: {len(self.unpredicted):,}")
+        say(f"tiles: {len(tiles):,}, of which {len(unusable):,} unusable; to be predicted: {len(self.unpredicted):,}")
         if self.parameters.endpoint == SAGEMAKER:
             estimate(self.parameters, self.unpredicted).check(self.parameters.max_endpoint_minutes)
-
-    def _warn_of_unusable(self, tiles: Sequence[Tile]) -> None:
-        """Name at the beginning what is known to fail: whoever watches may mend it meanwhile."""
-        unusable = [tile.id for tile in tiles if tile.problem is not None]
-        if unusable:
-            words = "%d of %d frames cannot be used, as their headers show: %s"
-            get_run_logger().warning(words, len(unusable), len(tiles), enumerated(unusable, NAMED_IN_LOG))
 
     def _warn_of_the_cache(self) -> None:
         """Name what the work directory holds under a tile's key that is not the tile's."""
@@ -303,10 +298,6 @@ class Run:
                 if isinstance(error, OSError) and error.errno in FULL:
                     raise local_error(error, str(folder), "write") from error
                 raise
-
-    def sweep_temp_folders(self) -> None:
-        """Remove what killed processes left among this machine's temporary files."""
-        temp_folders.sweep()
 
     @property
     def dataset_name(self) -> str:

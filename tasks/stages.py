@@ -88,7 +88,7 @@ def _log_failures(stage: str, jobs: Sequence[TileJob], ledger: Ledger) -> None:
     tiles = {job.tile.id for job in jobs}
     failed = [account for account in ledger.failed if account.job.tile.id in tiles]
     if failed:
-        named = enumerated((_with_page(account) for account in failed), NAMED_IN_LOG)
+        named = enumerated(failed, NAMED_IN_LOG, _with_page)
         get_run_logger().error("%s: %d of %d tiles failed: %s", stage, len(failed), len(jobs), named)
 
 

@@ -11,7 +11,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from itertools import groupby
+from itertools import groupby, islice
 from typing import Any
 from urllib.parse import quote
 
@@ -178,10 +178,11 @@ def tiles_words(
 
 def _failed_links(rows: Sequence[TileRow], page_of: Callable[[str | None], str]) -> Iterator[str]:
     """The failed tiles, each a link to its task run: in the graph of a large run none can be told apart."""
-    links = [(row["tile"], page_of(row["task_run"])) for row in rows if row["state"] == "failed"]
-    shown = [f"[{plain(tile)}]({page})" for tile, page in links if page][:LINKS]
+    failed = [row for row in rows if row["state"] == "failed"]
+    links = (f"[{plain(row['tile'])}]({page})" for row in failed if (page := page_of(row["task_run"])))
+    shown = list(islice(links, LINKS))
     if shown:
-        more = f" and {len(links) - len(shown):,} more" if len(links) > len(shown) else ""
+        more = f" and {len(failed) - len(shown):,} more" if len(failed) > len(shown) else ""
         yield f"Failed: {', '.join(shown)}{more}."
 
 

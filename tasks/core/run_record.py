@@ -37,8 +37,7 @@ class TileRow(TypedDict):
     pixels that the model called flood and that lie in padding. ``error`` is None where ``state`` is ``done``; else the
     areas and ``pad_px`` are, for no answer is not "nothing". ``task_run`` is the id of the task run that failed, on the
     Prefect server that the run reported to; None where none did. ``unusable`` says that the frame itself is what is
-    wrong; ``frame_hash`` changes when the frame does, or what
-    its sidecars say.
+    wrong; ``frame_hash`` changes when the frame does, or what its sidecars say.
     """
 
     tile: str

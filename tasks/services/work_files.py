@@ -60,13 +60,8 @@ def _files(place: str) -> Iterator[str]:
         yield from ((Path(here) / name).relative_to(place).as_posix() for name in names)
 
 
-def prune(work_directory: str, older_than_days: float) -> int:
-    """Remove what runs have left in a work directory and not changed for so many days; how many files."""
-    return sum(prune_parts(work_directory, older_than_days).values())
-
-
-def prune_parts(work_directory: str, older_than_days: float) -> dict[str, int]:
-    """The same; how many files of each part."""
+def prune(work_directory: str, older_than_days: float) -> dict[str, int]:
+    """Remove what runs have left in a work directory and not changed for so many days; how many files of each part."""
     places = {part: storage.join(work_directory, part) for part in PARTS}
     return {part: _prune_part(places[part], names, older_than_days) for part, names in PARTS.items()}
 

@@ -9,7 +9,7 @@ import pytest
 from browser import CHROMIUM, log_in, new_page
 from cloud_runs import CloudRuns, on_sagemaker
 from command_line import QUIET, CommandLine, Scene
-from dashboard import Dashboard, served
+from dashboard import Dashboard, places, served
 from worker import kill_flow, kill_marked, kill_worker_of
 
 from flows.liveness import executed_here
@@ -61,8 +61,19 @@ def is_shown(page: "Page", words: str) -> None:
     page.get_by_text(words).first.wait_for(timeout=TRUTH_MS)
 
 
-def places(folder: Path) -> dict[str, str]:
-    return {"output_directory": str(folder / "out"), "work_directory": str(folder / "work")}
+def predicting(dashboard: Dashboard, cloud: CloudRuns, folder: Path) -> str:
+    """A run on SageMaker whose tiles have been sent, and wait for answers."""
+    cloud.sandbox.fault("InvokeEndpoint", "hang", seconds=20, times=None)
+    run = dashboard.create_run({**on_sagemaker(cloud), **places(folder)})
+    cloud.wait_for(cloud.is_predicting)
+    return run
+
+
+def retried_to_the_end(page: "Page", dashboard: Dashboard, run: str) -> None:
+    """Press Retry on the run's page, and see every tile done."""
+    show(page, dashboard, run)
+    choose(page, "Retry", "Retry")
+    is_shown(page, "6 of 6 tiles done, 0 failed")
 
 
 def test_retry_completes_a_failed_run_once_its_frames_are_mended(
@@ -82,9 +93,7 @@ def test_retry_completes_a_failed_run_once_its_frames_are_mended(
     dashboard.wait_for(lambda: run not in executed_here())
 
     shutil.copyfile(scene.dataset / BROKEN, town / BROKEN)
-    show(page, dashboard, run)
-    choose(page, "Retry", "Retry")
-    is_shown(page, "6 of 6 tiles done, 0 failed")
+    retried_to_the_end(page, dashboard, run)
     assert dashboard.state_of(run) == "Completed"
 
 
@@ -92,9 +101,7 @@ def test_a_cancelled_run_ends_in_a_sentence_and_can_be_retried(
     dashboard: Dashboard, page: "Page", cloud: CloudRuns, tmp_path: Path
 ) -> None:
     """Its endpoint goes; retried, it does what it had not done."""
-    cloud.sandbox.fault("InvokeEndpoint", "hang", seconds=20, times=None)
-    run = dashboard.create_run({**on_sagemaker(cloud), **places(tmp_path)})
-    cloud.wait_for(cloud.is_predicting)
+    run = predicting(dashboard, cloud, tmp_path)
     show(page, dashboard, run)
     choose(page, "Cancel", "Cancel Flow Run")
     is_shown(page, "Cancelled")
@@ -102,9 +109,7 @@ def test_a_cancelled_run_ends_in_a_sentence_and_can_be_retried(
     dashboard.wait_for(lambda: run not in executed_here())
 
     cloud.sandbox.clear_faults()
-    show(page, dashboard, run)
-    choose(page, "Retry", "Retry")
-    is_shown(page, "6 of 6 tiles done, 0 failed")
+    retried_to_the_end(page, dashboard, run)
     cloud.wait_until_clean()
 
 
@@ -112,27 +117,21 @@ def test_a_killed_run_is_crashed_and_can_be_retried(
     dashboard: Dashboard, page: "Page", cloud: CloudRuns, tmp_path: Path
 ) -> None:
     """The page says so within two minutes, and retried, it is mapped."""
-    cloud.sandbox.fault("InvokeEndpoint", "hang", seconds=20, times=None)
-    run = dashboard.create_run({**on_sagemaker(cloud), **places(tmp_path)})
-    cloud.wait_for(cloud.is_predicting)
+    run = predicting(dashboard, cloud, tmp_path)
     show(page, dashboard, run)
     assert kill_flow(run)
     is_shown(page, "Crashed")
     cloud.wait_until_clean()
 
     cloud.sandbox.clear_faults()
-    show(page, dashboard, run)
-    choose(page, "Retry", "Retry")
-    is_shown(page, "6 of 6 tiles done, 0 failed")
+    retried_to_the_end(page, dashboard, run)
 
 
 def test_a_killed_worker_costs_its_runs_at_most(
     dashboard: Dashboard, page: "Page", cloud: CloudRuns, tmp_path: Path
 ) -> None:
     """The page of its run tells what has become of it, and the next run finds a worker."""
-    cloud.sandbox.fault("InvokeEndpoint", "hang", seconds=20, times=None)
-    run = dashboard.create_run({**on_sagemaker(cloud), **places(tmp_path)})
-    cloud.wait_for(cloud.is_predicting)
+    run = predicting(dashboard, cloud, tmp_path)
     show(page, dashboard, run)
     kill_worker_of(run)
     page.get_by_text("Crashed").or_(page.get_by_text("6 of 6 tiles done")).first.wait_for(timeout=TRUTH_MS)
@@ -144,12 +143,10 @@ def test_a_killed_worker_costs_its_runs_at_most(
 
 def test_after_a_power_cut_the_dashboard_tells_what_was_lost(command: CommandLine, cloud: CloudRuns) -> None:
     """`serve`, its worker and a run are killed; started again, the run's page says Crashed, and a retry maps it."""
-    cloud.sandbox.fault("InvokeEndpoint", "hang", seconds=20, times=None)
     mark = str(command.folder)
     environment = {**cloud.command.environment, "FLOOD_EXTENT_TEST_MARK": mark}
     with served(command, **environment) as before:
-        run = before.create_run({**on_sagemaker(cloud), **places(command.folder)})
-        cloud.wait_for(cloud.is_predicting)
+        run = predicting(before, cloud, command.folder)
         kill_marked(mark)
         before.process.wait(30)
     cloud.sandbox.clear_faults()
@@ -158,5 +155,4 @@ def test_after_a_power_cut_the_dashboard_tells_what_was_lost(command: CommandLin
         show(page, after, run)
         is_shown(page, "Crashed")
         cloud.wait_until_clean()
-        choose(page, "Retry", "Retry")
-        is_shown(page, "6 of 6 tiles done, 0 failed")
+        retried_to_the_end(page, after, run)

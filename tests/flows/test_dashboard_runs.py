@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from cloud_runs import JOB, CloudRuns, client_of
 from command_line import QUIET, CommandLine, Scene
-from dashboard import Dashboard, served
+from dashboard import Dashboard, places, served
 from many_tiles import break_seven, make_tiles
 from worker import kill_flow
 
@@ -31,10 +31,6 @@ def dashboard(tmp_path_factory: pytest.TempPathFactory, sandbox_process: Sandbox
     command = CommandLine(folder, {"PREFECT_HOME": str(folder / "home"), **QUIET})
     with served(command, **sandbox_process.environment) as running:
         yield running
-
-
-def places(folder: Path) -> dict[str, str]:
-    return {"output_directory": str(folder / "out"), "work_directory": str(folder / "work")}
 
 
 def reviewed(dashboard: Dashboard, scene: Scene, folder: Path) -> str:

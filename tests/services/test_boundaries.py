@@ -41,7 +41,7 @@ def test_cleaning_removes_what_runs_have_written_alone(work: str) -> None:
     """A directory that was named by mistake loses nothing, though its folders may be called as ours are."""
     for name in [*OURS, *FOREIGN]:
         storage.write_bytes(storage.join(work, name), b"x")
-    assert work_files.prune(work, -1) == len(OURS)
+    assert sum(work_files.prune(work, -1).values()) == len(OURS)
     assert names(work) == sorted(FOREIGN)
 
 
@@ -68,7 +68,7 @@ def test_cleaning_leaves_a_linked_file(tmp_path: Path) -> None:
     os.utime(target, (0, 0))
     link.parent.mkdir(parents=True)
     link.symlink_to(target)
-    assert work_files.prune(str(tmp_path / "work"), -1) == 0
+    assert sum(work_files.prune(str(tmp_path / "work"), -1).values()) == 0
     assert target.read_text() == "mine"
 
 
@@ -129,7 +129,7 @@ def test_a_folder_that_no_run_has_used_is_not_cleaned(work: str) -> None:
 def test_a_folder_that_was_cleaned_is_still_a_work_directory(tmp_path: Path) -> None:
     """A schedule that cleans every day does not fail the day after."""
     storage.write_bytes(str(tmp_path / OURS[0]), b"x")
-    assert work_files.prune_parts(str(tmp_path), -1) == {
+    assert work_files.prune(str(tmp_path), -1) == {
         "cache": 1,
         "results": 0,
         "scratch": 0,

@@ -181,6 +181,11 @@ class Dashboard:
         return self.said()
 
 
+def places(folder: Path) -> dict[str, str]:
+    """Parameters of a run whose product and work directory lie below a folder."""
+    return {"output_directory": str(folder / "out"), "work_directory": str(folder / "work")}
+
+
 @contextmanager
 def served(command: CommandLine, *options: str, **environment: str) -> Iterator[Dashboard]:
     """A dashboard in the command line's folder, ended with all that it started.
