@@ -168,7 +168,8 @@ def to_json(record: RunRecord) -> bytes:
 
     Its last key is a hash of itself, by which a change shows.
     """
-    sealed = {**_finite(record), RECORD_SEAL: BLANK}
+    others = {key: value for key, value in _finite(record).items() if key != RECORD_SEAL}
+    sealed = {**others, RECORD_SEAL: BLANK}
     return seal_record(json.dumps(sealed, indent=2, allow_nan=False).encode() + b"\n")
 
 

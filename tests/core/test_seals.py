@@ -36,3 +36,8 @@ def test_a_zip_that_was_changed_is_known(tmp_path: Path) -> None:
         assert archive.testzip() is None
         archive.writestr("notes.txt", "mine")
     assert not is_sealed_zip([path.read_bytes()])
+
+
+def test_the_seal_is_the_last_key_wherever_the_record_has_it() -> None:
+    """A record that was put together in another order is sealed all the same."""
+    assert is_sealed_record(to_json({"record_hash": "", "": ""}))  # type: ignore[typeddict-item]
