@@ -1,6 +1,6 @@
 """The credentials and the encryption of a run, as every AWS client of its process sees them.
 
-They go through the environment, for that is what boto3, s3fs, the SageMaker SDK and child processes all read.
+They go through the environment, for that is what boto3, the SageMaker SDK and child processes all read.
 """
 
 import os

@@ -22,8 +22,8 @@ class LocalStore:
     def list(self, uri: str) -> list[ObjectInfo]:
         """Every file below the folder, or the file itself.
 
-        Unlike ``fsspec``'s walk it follows links to files and folders (each folder once), and a folder that cannot be
-        read is an error: left out in silence, its tiles would be lost.
+        It follows links to files and folders (each folder once), and a folder that cannot be read is an error: left out
+        in silence, its tiles would be lost.
         """
         with translated(uri, "read"):
             root = Path(uri)

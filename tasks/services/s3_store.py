@@ -1,56 +1,53 @@
-"""Objects in S3 behind the same few operations as local files, by fsspec's ``s3fs`` (extra ``aws``).
+"""Objects in S3 behind the same few operations as local files, by boto3 (extra ``aws``).
 
 ``AWS_ENDPOINT_URL``, credentials and region come from where botocore finds them. It has no variable for the KMS key to
 encrypt with, so that comes from ``FLOOD_EXTENT_KMS_KEY``; without it no encryption is asked for: S3 encrypts all the
-same, and asking for AES256 would override a bucket's own default of KMS. Never through ``get``, ``put`` or ``rm`` of
-fsspec: these take ``[`` and ``*`` in a name for patterns.
+same, and asking for AES256 would override a bucket's own default of KMS. A key may begin with a slash, hold ``//`` or
+``*``, or end in ``?versionId=…``: to S3 these are characters like any other.
 """
 
 import importlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from tasks.core.errors import FloodExtentError, ObjectMissing, StorageUnavailable, UnusableArgument
-from tasks.core.redaction import redact
-from tasks.services import s3_keys
+from tasks.core.errors import FloodExtentError, ObjectMissing, UnusableArgument
 from tasks.services.local_store import write_atomically
 from tasks.services.objects import S3_SCHEME, ObjectInfo
-from tasks.services.s3_refusals import ARCHIVED, archive_refusal, payer_hint, requester_pays
-from tasks.services.storage_errors import FULL, Purpose, changed_since_listed, local_error, missing, no_bucket, refused
+from tasks.services.s3_refusals import REQUESTER, code_of, requester_pays, s3_error, status_of
+from tasks.services.storage_errors import FULL, Purpose, local_error, missing
 
-BEYOND_THE_END = 416
-ANOTHER_ETAG = 412
-PIECE_BYTES = 1 << 20
-THROTTLED = {
-    "SlowDown",
-    "Throttling",
-    "ThrottlingException",
-    "RequestTimeout",
-    "RequestLimitExceeded",
-    "OperationAborted",
-}
+NOT_FOUND, BEYOND_THE_END = 404, 416
 # An object that was to be another, or none; or somebody writes it at the same time.
 CONDITION_FAILED = {"PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey", "412"}
 # S3's limit for one request: https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
 ONE_REQUEST_BYTES = 5 * 2**30
 PIECE_BYTES = 8 * 2**20
+CONNECT_SECONDS, READ_SECONDS = 5, 15
 KMS_KEY = "FLOOD_EXTENT_KMS_KEY"
 
 Settings = tuple[tuple[str, str], ...]
 
 
+@dataclass(frozen=True)
 class S3Store:
-    """Objects in S3. URIs are ``s3://bucket/key``."""
+    """Objects in S3. URIs are ``s3://bucket/key``.
+
+    Attributes:
+        one_request_bytes: What is larger is uploaded in parts of half that.
+    """
+
+    one_request_bytes: int = ONE_REQUEST_BYTES
 
     def list(self, uri: str) -> list[ObjectInfo]:
         """Every object below the prefix, or the object itself; placeholders of folders are left out."""
-        bucket, key = s3_keys.split(uri)
+        bucket, key = _split(uri)
         with translated(uri, "read"):
-            found = _listed(bucket, s3_keys.below(uri))
+            found = _listed(bucket, f"{key}/" if key else "")
         if found or not key:
             return [info for info in found if not info.uri.endswith("/")]
         itself = self.stat(uri)
@@ -60,70 +57,85 @@ class S3Store:
 
     def siblings(self, uri: str) -> Sequence[ObjectInfo]:
         """The objects whose keys differ from this one's in their last component alone."""
-        bucket, key = s3_keys.split(uri)
-        folder = key[: key.rfind("/") + 1]
+        bucket, key = _split(uri)
         with translated(uri, "read"):
-            found = _listed(bucket, folder, "/")
+            found = _listed(bucket, _folder(key), "/")
         if not found:
             raise missing(uri, "read")
         return [info for info in found if not info.uri.endswith("/")]
 
     def stat(self, uri: str) -> ObjectInfo | None:
         """What is at the key; None where nothing is or where it is a prefix."""
-        bucket, key = s3_keys.split(uri)
-        with translated(uri, "read"):
-            found = s3_keys.head(_filesystem(), uri)
-        return None if found is None else _info(bucket, found, key[: key.rfind("/") + 1])
+        bucket, key = _split(uri)
+        with translated(uri, "read"), _nothing_there_is_no_error():
+            if key:
+                found = _client().head_object(Bucket=bucket, Key=key)
+                return _info(bucket, found | {"Key": key, "Size": found["ContentLength"]}, _folder(key))
+        return None
 
     def is_folder(self, uri: str) -> bool:
         """Whether objects lie below the prefix, or the bucket exists."""
-        with translated(uri, "read"):
-            try:
-                return s3_keys.has_any(_filesystem(), s3_keys.split(uri)[0], s3_keys.below(uri))
-            except FileNotFoundError:
-                return False
+        bucket, key = _split(uri)
+        with translated(uri, "read"), _nothing_there_is_no_error():
+            page = _client().list_objects_v2(Bucket=bucket, Prefix=f"{key}/" if key else "", MaxKeys=1)
+            return not key or bool(page.get("Contents"))
+        return False
 
     def read(self, uri: str) -> bytes:
         """The whole object."""
         with translated(uri, "read"):
-            return bytes(_filesystem().cat_file(_path(uri)))
+            return b"".join(_content(uri))
 
     def read_range(self, uri: str, start: int, length: int, etag: str | None = None) -> bytes:
         """Bytes from ``start``; fewer than ``length`` where the object ends."""
         with translated(uri, "read"):
             try:
                 return b"".join(_content(uri, etag, Range=f"bytes={start}-{start + length - 1}"))
-            except OSError as error:
-                if _status(error) == BEYOND_THE_END:
+            except Exception as error:
+                if status_of(error) == BEYOND_THE_END:
                     return b""
                 raise
 
     def write(self, uri: str, data: bytes) -> None:
         """Write whole or not at all: S3 shows an object only when it is complete."""
         with translated(uri, "write"):
-            _filesystem().pipe_file(_path(uri), data)
+            self._put(uri, data)
 
     def write_if(self, uri: str, data: bytes, etag: str | None) -> bool:
         """Write an object in place of the one with this ETag, or where none is; False where something else is there."""
-        path, is_one_request = _path(uri), len(data) < ONE_REQUEST_BYTES
-        if not is_one_request and etag is not None:  # S3 has no such condition for what is uploaded in parts
-            found = self.stat(uri)
-            if found is None or found.etag != etag:
-                return False
-        condition = {"mode": "create"} if etag is None else {"IfMatch": etag} if is_one_request else {}
         with translated(uri, "write"):
             try:
-                _filesystem().pipe_file(path, data, chunksize=ONE_REQUEST_BYTES // 2, **condition)
+                self._put(uri, data, **({"IfMatch": etag} if etag else {"IfNoneMatch": "*"}))
             except Exception as error:
-                if _code(error) in CONDITION_FAILED or isinstance(error, FileExistsError):
+                if code_of(error) in CONDITION_FAILED:
                     return False
                 raise
         return True
 
+    def _put(self, uri: str, data: bytes, **condition: str) -> None:
+        client, target = _client(), _target(uri)
+        if len(data) < self.one_request_bytes:
+            client.put_object(**target, Body=data, **condition)
+            return
+        # Not by boto3's own upload in parts, which takes no condition.
+        upload = target | {"UploadId": client.create_multipart_upload(**target)["UploadId"]}
+        step, parts = self.one_request_bytes // 2, []
+        try:
+            for number, start in enumerate(range(0, len(data), step), 1):
+                part = client.upload_part(**upload, PartNumber=number, Body=data[start : start + step])
+                parts.append({"PartNumber": number, "ETag": part["ETag"]})
+            client.complete_multipart_upload(**upload, MultipartUpload={"Parts": parts}, **condition)
+        except BaseException:
+            client.abort_multipart_upload(**upload)
+            raise
+
     def copy(self, uri: str, target: str) -> None:
         """Copy an object within S3; nothing there is no error."""
-        with translated(target, "write"), suppress(FileNotFoundError):
-            _filesystem().cp_file(_path(uri), _path(target))
+        transfer = importlib.import_module("boto3.s3.transfer")
+        # In one request, if that can be: in parts an object would lose what its writer has noted with it.
+        config = transfer.TransferConfig(multipart_threshold=ONE_REQUEST_BYTES)
+        with translated(target, "write"), _nothing_there_is_no_error():
+            _client().copy(_target(uri), *_split(target), Config=config)
 
     def pieces(self, info: ObjectInfo) -> Iterator[bytes]:
         """The content of an object that was listed, piece by piece."""
@@ -142,34 +154,40 @@ class S3Store:
     def delete(self, uri: str) -> None:
         """Remove the object; nothing there is no error."""
         with translated(uri, "write"):
-            _filesystem().rm_file(_path(uri))
+            _client().delete_object(**_target(uri))
 
 
-def _content(uri: str, etag: str | None, **request: str) -> Iterator[bytes]:
-    """What one request answers, in pieces: s3fs's own ways ask several times, and may mix an object with its successor.
+def _split(uri: str) -> tuple[str, str]:
+    """Bucket and key."""
+    bucket, _, key = uri.removeprefix(S3_SCHEME).partition("/")
+    return bucket, key
+
+
+def _target(uri: str) -> dict[str, str]:
+    return dict(zip(("Bucket", "Key"), _split(uri), strict=True))
+
+
+def _folder(key: str) -> str:
+    return key[: key.rfind("/") + 1]
+
+
+def _content(uri: str, etag: str | None = None, **request: str) -> Iterator[bytes]:
+    """What one request answers, in pieces: boto3's own download asks several times.
 
     Args:
         uri: The object.
         etag: That it must have; None: any.
         request: More of the request.
     """
-    filesystem, sync = _filesystem(), importlib.import_module("fsspec.asyn").sync
-    bucket, key = s3_keys.split(uri)
     condition = {"IfMatch": f'"{etag}"'} if etag else {}
-    body = filesystem.call_s3("get_object", Bucket=bucket, Key=key, **condition, **request)["Body"]
-    try:
-        while piece := sync(filesystem.loop, body.read, PIECE_BYTES):
-            yield bytes(piece)
-    finally:
-        body.close()
-
-
-def _path(uri: str) -> str:
-    return uri.removeprefix(S3_SCHEME)
+    with closing(_client().get_object(**_target(uri), **condition, **request)["Body"]) as body:
+        yield from body.iter_chunks(PIECE_BYTES)
 
 
 def _listed(bucket: str, prefix: str, delimiter: str = "") -> list[ObjectInfo]:
-    return [_info(bucket, one, prefix) for one in s3_keys.contents(_filesystem(), bucket, prefix, delimiter)]
+    """The objects whose keys begin so; with a delimiter, without those that have it farther on."""
+    pages = _client().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix, Delimiter=delimiter)
+    return [_info(bucket, one, prefix) for page in pages for one in page.get("Contents", [])]
 
 
 def _info(bucket: str, found: Mapping[str, Any], prefix: str) -> ObjectInfo:
@@ -183,7 +201,7 @@ def _info(bucket: str, found: Mapping[str, Any], prefix: str) -> ObjectInfo:
 def settings() -> Settings:
     """The part of the environment that decides how S3 is reached: what a client of S3 is kept under.
 
-    fsspec's own cache, like that of prefect-aws, would hand out a client of another endpoint or other credentials.
+    A cache like that of prefect-aws would hand out a client of another endpoint or other credentials.
     """
     return tuple(sorted(item for item in os.environ.items() if item[0].startswith("AWS_") or item[0] == KMS_KEY))
 
@@ -196,36 +214,44 @@ def encryption() -> dict[str, str]:
 
 def connecting() -> dict[str, Any]:
     """How clients of S3 connect, as botocore's ``Config`` takes it; a new one each time, for botocore changes it."""
-    # Threads of a run that talk to S3 at once: botocore's default of 10 connections would make them queue. Two layers
-    # retry below ours (botocore requests, s3fs bodies); the tasks' own policy does the patient waiting.
+    # Threads of a run that talk to S3 at once: botocore's default of 10 connections would make them queue. botocore
+    # repeats requests; the tasks' own policy does the patient waiting.
     return {"max_pool_connections": 32, "retries": {"mode": "standard", "max_attempts": 3}}
 
 
-def _filesystem() -> Any:
+def _client() -> Any:
     return _connected(os.getpid(), settings())  # the process: a client made before a fork must not be used after it
 
 
 @lru_cache(maxsize=4)
 def _connected(_process: int, _settings: Settings) -> Any:
     try:
-        s3fs = importlib.import_module("s3fs")
+        boto3, config = importlib.import_module("boto3"), importlib.import_module("botocore.config")
     except ImportError as error:
         raise UnusableArgument('s3:// needs the extra "aws": pip install "flood-extent[aws]"') from error
-    filesystem = s3fs.S3FileSystem(
-        use_listings_cache=False,
-        skip_instance_cache=True,
-        config_kwargs=connecting(),
-        s3_additional_kwargs=encryption(),
-        requester_pays=requester_pays(),
-    )
-    filesystem.split_path = s3_keys.split_path
-    filesystem.retries = 2
-    return filesystem
+    limits = config.Config(connect_timeout=CONNECT_SECONDS, read_timeout=READ_SECONDS, **connecting())
+    client = boto3.Session().client("s3", config=limits)
+    more = encryption() | ({"RequestPayer": REQUESTER} if requester_pays() else {})
+
+    def with_more(params: Mapping[str, Any], model: Any, **_: object) -> dict[str, Any]:
+        return {**{key: value for key, value in more.items() if key in model.input_shape.members}, **params}
+
+    client.meta.events.register("provide-client-params.s3", with_more)
+    return client
+
+
+@contextmanager
+def _nothing_there_is_no_error() -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        if status_of(error) != NOT_FOUND:
+            raise
 
 
 @contextmanager
 def translated(uri: str, purpose: Purpose, disk: str | None = None) -> Iterator[None]:
-    """As ``storage_errors.translated``, for s3fs and boto3; a full disk while downloading is reported for ``disk``."""
+    """As ``storage_errors.translated``, for boto3; a full disk while downloading is reported for ``disk``."""
     try:
         yield
     except FloodExtentError:
@@ -233,63 +259,7 @@ def translated(uri: str, purpose: Purpose, disk: str | None = None) -> Iterator[
     except Exception as error:
         if disk and isinstance(error, OSError) and error.errno in FULL:
             raise local_error(error, disk, "write") from error
-        known = _s3_error(error, uri, purpose)
+        known = s3_error(error, uri, purpose)
         if known is None:
             raise
         raise known from error
-
-
-def _s3_error(error: Exception, uri: str, purpose: Purpose) -> FloodExtentError | None:
-    response, status, code = _response(error), _status(error), _code(error)
-    error = _as_s3fs(error)
-    if status == ANOTHER_ETAG:
-        return changed_since_listed(uri)
-    if status >= 500 or code.removeprefix("KMS.") in THROTTLED or _is_connection(error):  # noqa: PLR2004 - HTTP's server errors
-        return StorageUnavailable(f"{uri}: S3 does not answer just now ({_words(error)})")
-    if isinstance(error, FileNotFoundError):
-        return missing(uri, "read") if purpose == "read" else no_bucket(uri)
-    if isinstance(error, PermissionError) or code in ARCHIVED:
-        return _refused(uri, purpose, error, response)
-    if isinstance(error, OSError | ValueError | importlib.import_module("botocore.exceptions").BotoCoreError):
-        return UnusableArgument(f"{uri}: S3 refuses this ({_words(error)}). Check bucket, key, region and credentials")
-    return None
-
-
-def _refused(uri: str, purpose: Purpose, error: Exception, response: Mapping[str, Any]) -> FloodExtentError:
-    if (archived := archive_refusal(uri, response)) is not None:
-        return ObjectMissing(archived)
-    return refused(uri, purpose, _words(error), payer_hint(response) if purpose == "read" else "")
-
-
-def _as_s3fs(error: Exception) -> Exception:
-    """An error of boto3 as s3fs would have raised it: by kind, as Python's own."""
-    if not isinstance(error, importlib.import_module("botocore.exceptions").ClientError):
-        return error
-    kind: Exception = importlib.import_module("s3fs.errors").translate_boto_error(error)
-    return kind
-
-
-def _is_connection(error: Exception) -> bool:
-    exceptions = importlib.import_module("botocore.exceptions")
-    broken = exceptions.HTTPClientError | exceptions.ConnectionError | importlib.import_module("aiohttp").ClientError
-    return isinstance(error, ConnectionError | TimeoutError | broken)
-
-
-def _response(error: BaseException) -> dict[str, Any]:
-    for one in (error, error.__cause__):
-        response = getattr(one, "response", None)
-        if isinstance(response, dict):
-            return response
-    return {}
-
-
-def _code(error: BaseException) -> str:
-    return str(_response(error).get("Error", {}).get("Code", ""))
-
-
-def _status(error: BaseException) -> int:
-    return int(_response(error).get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
-
-
-def _words(error: Exception) -> str:
-    return redact(str(error)) or type(error).__name__

@@ -1,4 +1,4 @@
-"""The sandbox, asked by the real clients: boto3, sagemaker-core and s3fs."""
+"""The sandbox, asked by the real clients: boto3 and sagemaker-core."""
 
 import io
 import os
@@ -416,18 +416,6 @@ def test_objects_are_encrypted_at_rest() -> None:
     s3.complete_multipart_upload(Bucket="bucket", Key="parts", UploadId=upload, MultipartUpload=parts)
     kinds = [s3.head_object(Bucket="bucket", Key=key)["ServerSideEncryption"] for key in ("plain", "key", "parts")]
     assert kinds == ["AES256", "aws:kms", "AES256"]
-
-
-@pytest.mark.usefixtures("aws")
-def test_s3_through_fsspec() -> None:
-    """The file system that the project reads and writes through sees the same S3."""
-    import s3fs  # noqa: PLC0415
-
-    files = s3fs.S3FileSystem(use_listings_cache=False, skip_instance_cache=True)
-    files.mkdir("folder")
-    files.pipe_file("folder/a b/ü.bin", bytes(range(256)) * 40_000)
-    assert files.cat_file("folder/a b/ü.bin", start=255, end=258) == b"\xff\x00\x01"
-    assert files.find("folder") == ["folder/a b/ü.bin"]
 
 
 @pytest.mark.usefixtures("aws")

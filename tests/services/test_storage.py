@@ -220,7 +220,7 @@ def test_no_answer_at_all_may_be_retried(aws_settings: pytest.MonkeyPatch) -> No
 def test_s3_without_its_extra_says_what_to_install(aws_settings: pytest.MonkeyPatch) -> None:
     """A core installation names the extra instead of a missing module."""
     aws_settings.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:2")
-    aws_settings.setitem(sys.modules, "s3fs", None)
+    aws_settings.setitem(sys.modules, "boto3", None)
     with pytest.raises(UnusableArgument, match=r"flood-extent\[aws\]"):
         storage.exists("s3://bucket/x")
 

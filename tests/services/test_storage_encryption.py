@@ -44,7 +44,7 @@ def write_log(destination: str) -> None:
 
 WRITERS: list[Callable[[str, Path], Any]] = [
     lambda place, _: storage.write_bytes(f"{place}/small", b"x"),
-    lambda place, _: storage.write_bytes(f"{place}/in parts", bytes(101 * MIB)),
+    lambda place, _: s3_store.S3Store(10 * MIB).write(f"{place}/in parts", bytes(11 * MIB)),
     lambda place, _: results(place).write_path("k", b"{}"),
     lambda place, _: results(place).write_path("in parts", bytes(9 * MIB)),
     lambda place, folder: publish(folder / "product", f"{place}/maps/d"),
@@ -95,7 +95,7 @@ def test_another_key_is_used_at_once(s3_bucket: str, aws_settings: pytest.Monkey
     ],
 )
 def test_errors_of_boto3_are_those_of_storage(code: str, status: int, kind: type[Exception]) -> None:
-    """Results go through boto3 and all else through s3fs: what a task retries is the same."""
+    """What a task retries, and what nobody needs to."""
     answer = {"Error": {"Code": code, "Message": "told to"}, "ResponseMetadata": {"HTTPStatusCode": status}}
     with pytest.raises(kind, match="s3://b/k: "), s3_store.translated("s3://b/k", "read"):
         raise ClientError(answer, "GetObject")  # type: ignore[arg-type]
@@ -111,7 +111,10 @@ def test_a_missing_bucket_and_a_missing_result_are_told(s3_bucket: str) -> None:
 
 def test_no_message_carries_a_credential() -> None:
     """What S3 quotes of a request in its answer is shown without what signs it."""
-    answer = {"Error": {"Code": "SignatureDoesNotMatch", "Message": SECRET_TEXT}}
+    answer = {
+        "Error": {"Code": "SignatureDoesNotMatch", "Message": SECRET_TEXT},
+        "ResponseMetadata": {"HTTPStatusCode": 403},
+    }
     with pytest.raises(ObjectMissing) as raised, s3_store.translated("s3://b/k", "read"):
         raise ClientError(answer, "GetObject")  # type: ignore[arg-type]
     assert "signed with" in str(raised.value)

@@ -61,7 +61,7 @@ def saved() -> Saved:
 
 
 def seen_by(session: Any) -> list[str | None]:
-    """Whose requests a boto3 or aiobotocore session signs, and for which region."""
+    """Whose requests a boto3 session signs, and for which region."""
     return [*session.get_credentials().get_frozen_credentials()[:3], session.region_name]
 
 
@@ -128,11 +128,11 @@ def test_sessions_that_libraries_keep_change_and_change_back(saved: Saved, aws_e
 
 
 def test_storage_signs_as_the_block(saved: Saved, bucket: str) -> None:
-    """s3fs, which has been used with other credentials before, signs with those of the block, then with the old."""
+    """Storage that has been used with other credentials signs with those of the block, then with the old."""
 
     def signer() -> str:
         storage.write_bytes(f"{bucket}/x", b"x")
-        return str(s3_store._filesystem().s3._request_signer._credentials.access_key)
+        return str(s3_store._client()._request_signer._credentials.access_key)
 
     assert signer() == "ambient"
     with aws_access(saved(**KEYS), None):

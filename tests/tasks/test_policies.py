@@ -167,7 +167,7 @@ def test_a_local_work_directory_needs_no_aws(tmp_path: Path) -> None:
         from tasks.imagery import prepare_tile
         from tasks.policies import remembering
         remembering(prepare_tile, {str(tmp_path)!r})
-        print(*sorted({{"prefect_aws", "s3fs", "sagemaker"}} & set(sys.modules)))
+        print(*sorted({{"prefect_aws", "sagemaker"}} & set(sys.modules)))
     """
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PREFECT_HOME": str(tmp_path)}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
