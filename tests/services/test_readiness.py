@@ -1,6 +1,5 @@
 """Whether AWS would let a run have its endpoint: each verdict, on a local AWS that can refuse and hang."""
 
-import json
 import threading
 from typing import Any
 
@@ -81,20 +80,6 @@ def test_an_artifact_that_is_gone() -> None:
     finding = findings()[ARTIFACT]
     assert finding.verdict is PROBLEM
     assert "does not exist" in finding.words
-
-
-def trust(*statements: dict[str, Any]) -> None:
-    document = json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
-    boto3.client("iam").update_assume_role_policy(RoleName=ROLE_NAME, PolicyDocument=document)
-
-
-@pytest.mark.usefixtures("cloud")
-def test_a_role_that_sagemaker_may_not_assume() -> None:
-    """It was made for another service."""
-    trust({"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"})
-    finding = findings()[ROLE]
-    assert finding.verdict is PROBLEM
-    assert "trust policy does not let sagemaker.amazonaws.com assume it" in finding.words
 
 
 @pytest.mark.usefixtures("cloud")
