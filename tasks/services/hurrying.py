@@ -9,7 +9,7 @@ from typing import Any
 from tasks.core.errors import EndpointUnavailable
 from tasks.core.plans import Finding, Verdict
 from tasks.services import aws_sessions
-from tasks.services.teardown import CONNECT_SECONDS, READ_SECONDS
+from tasks.services.teardown import READ_SECONDS
 
 Look = Callable[[], Finding]
 
@@ -45,18 +45,6 @@ def session(seconds: float) -> Any:
 
     made.events.register("before-send", go_on)
     return made
-
-
-def client(session: Any, service: str, patience: Patience) -> Any:
-    """A client of the session that gives up soon."""
-    from botocore.config import Config  # noqa: PLC0415 - with boto3, which only who asks AWS needs
-
-    limits = Config(
-        connect_timeout=CONNECT_SECONDS,
-        read_timeout=patience.read_seconds,
-        retries={"mode": "standard", "total_max_attempts": patience.attempts},
-    )
-    return session.client(service, config=limits)
 
 
 def within(seconds: float, looks: Mapping[str, Look]) -> list[Finding]:

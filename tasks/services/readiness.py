@@ -17,6 +17,7 @@ from tasks.services.aws_errors import is_denied, translated
 from tasks.services.endpoints import EndpointSpec
 from tasks.services.hurrying import Look, Patience
 from tasks.services.sagemaker_resources import code_of, words_of
+from tasks.services.teardown import make_client
 from tasks.services.training_jobs import TrainedModel
 
 TRAINING_JOB, ARTIFACT, ROLE, QUOTA = "training job", "model artifact", "role", endpoint_quotas.QUOTA
@@ -68,7 +69,8 @@ class Readiness:
         session = hurrying.session(self.patience.other_seconds)
         # Made here: boto3's clients may be used by several threads, but not made by them.
         services = ("s3", "iam", "service-quotas", "sagemaker")
-        s3, iam, quotas, sagemaker = (hurrying.client(session, one, self.patience) for one in services)
+        patience = self.patience.read_seconds, self.patience.attempts
+        s3, iam, quotas, sagemaker = (make_client(session, one, *patience) for one in services)
         looks: dict[str, Look] = {
             ARTIFACT: lambda: _artifact(s3, trained.artifact),
             ROLE: lambda: _role(iam, trained.role),

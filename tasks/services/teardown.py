@@ -11,7 +11,8 @@ listing has shown in the same pass. AWS may answer from a copy that does not kno
 """
 
 import time
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -97,37 +98,37 @@ def _listed_of(client: Any, kind: Kind, run: UUID) -> set[str]:
     return {name for name in (summary[f"{kind.key}Name"] for summary in found) if run_of(name) == run}
 
 
-def make_client(session: Any = None) -> Any:
-    """A SageMaker client whose calls end soon: whoever deletes may have half a minute left to live.
+def make_client(
+    session: Any = None, service: str = "sagemaker", read_seconds: float = READ_SECONDS, attempts: int = 1
+) -> Any:
+    """A client whose calls end soon: whoever deletes may have half a minute left to live, or a person waits.
 
-    It asks once: whoever deletes or sweeps tries again, in passes.
+    It asks once by default: whoever deletes or sweeps tries again, in passes.
     """
-    import boto3  # noqa: PLC0415 - half a second, and only who deletes needs it
+    import boto3  # noqa: PLC0415 - half a second, and only who asks AWS needs it
     from botocore.config import Config  # noqa: PLC0415
 
     limits = Config(
         connect_timeout=CONNECT_SECONDS,
-        read_timeout=READ_SECONDS,
-        retries={"mode": "standard", "total_max_attempts": 1},
+        read_timeout=read_seconds,
+        retries={"mode": "standard", "total_max_attempts": attempts},
     )
-    return (session or boto3.Session()).client("sagemaker", config=limits)
+    return (session or boto3.Session()).client(service, config=limits)
 
 
-@dataclass(frozen=True)
-class _UntilThen:
-    """A client that begins no call after a moment of ``time.monotonic``.
+@contextmanager
+def _no_call_after(client: Any, deadline: float) -> Iterator[None]:
+    """Within the block, calls of the client raise ``TimeIsOver`` once ``time.monotonic`` has passed the deadline."""
 
-    Raises:
-        TimeIsOver: The moment has passed.
-    """
-
-    client: Any
-    deadline: float
-
-    def __getattr__(self, operation: str) -> Any:
-        if time.monotonic() > self.deadline:
+    def go_on(**_: object) -> None:
+        if time.monotonic() > deadline:
             raise TimeIsOver
-        return getattr(self.client, operation)
+
+    client.meta.events.register("before-call", go_on)
+    try:
+        yield
+    finally:
+        client.meta.events.unregister("before-call", go_on)
 
 
 def delete_run(
@@ -154,10 +155,10 @@ def delete_run(
         The last pass, a step a resource that was found or asked for; what is not in ``until`` is left to do.
     """
     deadline = time.monotonic() + seconds
-    timed = _UntilThen(client, deadline)
     while True:
         names = tuple(dict.fromkeys([*known, *unseen_names_of(run)]))
-        steps = _pass(timed, run, names, newest)
+        with _no_call_after(client, deadline):
+            steps = _pass(client, run, names, newest)
         if all(step.outcome in until for step in steps) or time.monotonic() + POLL_SECONDS > deadline:
             return steps
         time.sleep(POLL_SECONDS)
