@@ -13,8 +13,7 @@ from typing import Any, Literal, cast
 
 from prefect.context import FlowRunContext
 from prefect.flow_runs import suspend_flow_run
-from prefect.input import RunInput
-from prefect.input.run_input import keyset_from_base_key
+from prefect.input import RunInput, keyset_from_base_key
 from prefect.runtime import deployment
 from prefect.states import Completed
 from pydantic import Field, ValidationError, create_model
@@ -59,8 +58,7 @@ def form_for(tiles: Sequence[str], least_contour_size: float, words: str) -> typ
         drop_tiles=(list[one_of], Field([], description=DROP)),
         min_contour_size=(float, Field(least_contour_size, ge=least_contour_size, description=RAISE)),
     )
-    form._description = words  # noqa: SLF001 - where Prefect looks for it
-    return form
+    return form.with_initial_data(description=words)
 
 
 @dataclass(frozen=True)
