@@ -49,9 +49,11 @@ def tile_task(
     def decorate(function: Callable[..., dict[str, Any]]) -> Task[..., Any]:
         @wraps(function)
         def answer(job: dict[str, Any], **settings: Any) -> dict[str, Any] | State[Any]:
-            tile, warnings = TileJob.from_dict({name: job[name] for name in job if name != "cached"}), list[str]()
+            values, warnings = dict(job), list[str]()
+            is_cached = values.pop("cached", False)
+            tile = TileJob.from_dict(values)
             try:
-                if job.get("cached"):
+                if is_cached:
                     try:
                         return _cached(tile, stage, cached_by, hands_on)
                     except ObjectMissing:
