@@ -6,12 +6,15 @@ import time
 from pathlib import Path
 from typing import Any
 
+import cv2
 import httpx
 import numpy as np
 import pyogrio
 import pytest
 import shapely
 from command_line import CommandLine, Scene
+
+from tasks.core.valid_masks import encode_valid
 
 RECORD_SECONDS = 60
 STAGES = ["prepare", "predict", "extract"]
