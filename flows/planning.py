@@ -14,11 +14,12 @@ from tasks.core.jobs import TileJob
 from tasks.core.pace import minutes_by
 from tasks.core.plans import PREDICT, STAGES, Finding, Hosting, Plan, Verdict
 from tasks.core.records import Tile
-from tasks.dataset import Remembered, probe_dataset
+from tasks.dataset import probe_dataset
 from tasks.services import run_store, storage
+from tasks.services.cached_tiles import CachedTiles
 from tasks.services.endpoint_kinds import LOCAL, SAGEMAKER, endpoint_service
 
-# Of a model that cannot be had, no answer is remembered.
+# Of a model that cannot be had, no answer is cached.
 NO_MODEL = "none"
 SECONDS_A_MINUTE = 60
 
@@ -58,8 +59,8 @@ def _tiles(parameters: RunParameters, earlier: EarlierRun | None) -> list[Tile]:
 
 def _plan(parameters: RunParameters, tiles: Sequence[Tile], earlier: EarlierRun | None, identity: str) -> Plan:
     jobs = plan_tiles(parameters, tiles, identity)
-    remembered = Remembered.look_up(jobs)
-    lacking = {stage: frozenset(job.tile.id for job in jobs if remembered.lacks(stage, job)) for stage in STAGES}
+    cached = CachedTiles.look_up(jobs)
+    lacking = {stage: frozenset(job.tile.id for job in jobs if not cached.has(stage, job)) for stage in STAGES}
     places = {
         "product": product_uri(parameters),
         "work": storage.resolve(parameters.work_directory),

@@ -31,11 +31,12 @@ from tasks.core.ledger import Ledger
 from tasks.core.records import Tile
 from tasks.core.report import RunRecord, run_record, to_json
 from tasks.core.run_names import run_name
-from tasks.dataset import MEGA, Remembered
+from tasks.dataset import MEGA
 from tasks.endpoint import EndpointLife, endpoint_name
 from tasks.progress import watcher
 from tasks.runlog import log_file
 from tasks.services import decoding, publishing, run_store, storage, temp_folders
+from tasks.services.cached_tiles import CachedTiles, recorded
 from tasks.services.endpoint_kinds import SAGEMAKER, endpoint_service
 from tasks.services.storage_errors import FULL, local_error
 from tasks.services.temp_folders import KEPT_DAYS, temp_folder
@@ -80,7 +81,7 @@ def say(line: str) -> None:
 def _is_all_there(ledger: Ledger) -> bool:
     """Whether the work directory still holds the polygons of the tiles with an answer: the cache may be pruned."""
     standing = ledger.standing
-    return len(Remembered.look_up(standing).extract) == len(standing)
+    return len(recorded(standing, "extract")) == len(standing)
 
 
 @dataclass
@@ -95,7 +96,7 @@ class Run:
         log: URI of the run's log file.
         jobs: What is to be done for each tile, once ``plan`` has been called.
         ledger: What became of each tile.
-        remembered: What an earlier run left in the work directory.
+        cached: What earlier runs left in the work directory.
         task_runs: How many tasks were started.
         model_identity: What the answers depend on besides frames and settings.
         earlier: The run that this one completes; None where it does not.
@@ -111,7 +112,7 @@ class Run:
     log: str
     jobs: list[TileJob] = field(default_factory=list)
     ledger: Ledger = field(default_factory=Ledger)
-    remembered: Remembered = field(default_factory=Remembered)
+    cached: CachedTiles = field(default_factory=CachedTiles)
     task_runs: int = 1
     model_identity: str = ""
     earlier: EarlierRun | None = None
@@ -160,7 +161,7 @@ class Run:
         self.model_identity = endpoint_service(self.parameters.endpoint_spec()).model_identity()
         self.jobs = plan_tiles(self.parameters, tiles, self.model_identity)
         self.ledger = Ledger(self.jobs)
-        self.remembered = Remembered.look_up(self.jobs)
+        self.cached = CachedTiles.look_up(self.jobs)
         unusable = [tile.id for tile in tiles if tile.problem is not None]
         if unusable:  # named at the beginning: whoever watches may mend them meanwhile
             words = "%d of %d frames cannot be used, as their headers show: %s"
@@ -175,21 +176,21 @@ class Run:
 
     def _warn_of_the_cache(self) -> None:
         """Name what the work directory holds under a tile's key that is not the tile's."""
-        for tile, finding in self.remembered.mismatches:
+        for tile, finding in self.cached.mismatches:
             warning = f"{finding}; it is computed again"
             get_run_logger().warning(warning)
             self.ledger.warn(tile, warning)
-        if count := self.remembered.unrecorded:
+        if count := self.cached.unrecorded:
             words = "%d label masks in %s have no record of what they are: they are not used, but predicted again"
             get_run_logger().warning(words, count, self._work)
 
     def _complete(self, earlier: EarlierRun) -> int:
-        """Take over what the earlier run has done and is still remembered; how many tiles are done again."""
+        """Take over what the earlier run has done and is still cached; how many tiles are done again."""
         earlier.check_tiles([job.tile for job in self.jobs])
         jobs = {job.tile.id: job for job in self.jobs}
-        done = [row for row in earlier.rows("done") if self._is_remembered(jobs[row["tile"]])]
+        done = [row for row in earlier.rows("done") if self._is_cached(jobs[row["tile"]])]
         for row in done:
-            self.ledger.remember(row["tile"], STAGES, row["warnings"])
+            self.ledger.take_over(row["tile"], STAGES, row["warnings"])
         for tile, words in earlier.dropped.items():
             self.ledger.drop(tile, words)
         self.settled = frozenset(row["tile"] for row in done)
@@ -198,14 +199,14 @@ class Run:
             get_run_logger().warning(words, forgotten, self._work)
         return len(self.ledger.standing) - len(done)
 
-    def _is_remembered(self, job: TileJob) -> bool:
-        return not any(self.remembered.lacks(stage, job) for stage in STAGES)
+    def _is_cached(self, job: TileJob) -> bool:
+        return all(self.cached.has(stage, job) for stage in STAGES)
 
     @property
     def unpredicted(self) -> list[TileJob]:
         """Jobs of the usable tiles that have no label mask yet."""
         standing = self.ledger.standing
-        return [job for job in standing if job.tile.problem is None and self.remembered.lacks("predict", job)]
+        return [job for job in standing if job.tile.problem is None and not self.cached.has("predict", job)]
 
     @property
     def needs_endpoint(self) -> bool:
@@ -215,9 +216,9 @@ class Run:
     def stage(self, stage: Task[..., Any], **parameters: Any) -> None:
         """Run a stage for every tile that nothing has failed so far, and wait until each has ended."""
         jobs = [job for job in self.ledger.standing if job.tile.id not in self.settled]
-        is_missing = partial(self.remembered.lacks, stage.name)
+        is_cached = partial(self.cached.has, stage.name)
         try:
-            self.task_runs += run_stage(stage, jobs, self.ledger, is_missing=is_missing, **parameters)
+            self.task_runs += run_stage(stage, jobs, self.ledger, is_cached=is_cached, **parameters)
         finally:
             decoding.stop_idle()
 
@@ -230,7 +231,7 @@ class Run:
         """
         endpoint = self.endpoint.deployed()
         for job in self.ledger.standing if self.endpoint.error else ():
-            if self.remembered.lacks("predict", job):
+            if not self.cached.has("predict", job):
                 self.ledger.fail(job, "predict", str(self.endpoint.error))
         at_once = 0 if endpoint is None else endpoint.in_flight
         deployment = None if endpoint is None else endpoint.to_dict()

@@ -7,32 +7,32 @@ from prefect.logging import get_run_logger
 from shapely import MultiPolygon
 
 from tasks.core.attribute_text import without_folders
-from tasks.core.errors import FloodExtentError, RecordMismatch
+from tasks.core.errors import FloodExtentError, ObjectMissing, RecordMismatch
 from tasks.core.extraction import TileExtent, extract
 from tasks.core.jobs import TileJob
 from tasks.core.layers import AnsweredTile, FailedTile, Layer, assemble
 from tasks.core.ledger import Account, Ledger
 from tasks.core.polygons import mask_polygons, to_crs
-from tasks.policies import run_task, tile_task
+from tasks.policies import computed_again, run_task, tile_task
 from tasks.services import storage, tile_files
 from tasks.services.cached_files import keep
 from tasks.timing import timed
 
 
-@tile_task("extract")
-def extract_tile(job: dict[str, Any]) -> dict[str, Any]:
+@tile_task("extract", retries=3, cached_by="extract_key", hands_on="extent_uri")
+def extract_tile(job: TileJob) -> dict[str, Any]:
     """Turn one tile's label mask into polygons in its CRS."""
     with timed() as timing:
-        tile = TileJob.from_dict(job)
-        extent = extract_extent(tile)
-        keep(tile, "extract", {tile.extent_uri: extent.to_bytes()})
+        extent = extract_extent(job)
     get_run_logger().info("%s px of flood, %s px removed in the padding", extent.flood_px, extent.removed_px)
-    return {"seconds": timing.seconds, "flood_px": extent.flood_px, "removed_px": extent.removed_px}
+    return {"seconds": timing.seconds}
 
 
 def extract_extent(job: TileJob) -> TileExtent:
-    """The tile's polygons, from the label mask and the valid mask in the work directory."""
-    return extract(tile_files.labels(job), tile_files.valid_mask(job), job.resized, job.flood_labels)
+    """Make the tile's polygons from the label mask and the valid mask in the work directory, and keep them there."""
+    extent = extract(tile_files.labels(job), tile_files.valid_mask(job), job.resized, job.flood_labels)
+    keep(job, "extract", {job.extent_uri: extent.to_bytes()})
+    return extent
 
 
 @run_task(name="assemble")
@@ -51,11 +51,24 @@ def _answered(account: Account, ledger: Ledger) -> AnsweredTile | None:
         return None
     job = account.job
     try:
-        extent = tile_files.extent(job)
+        extent = _extent(account, ledger)
     except FloodExtentError as error:
         ledger.fail(job, "extract", str(error) if isinstance(error, RecordMismatch) else f"{error}. Run again")
         return None
     return AnsweredTile(job.tile.id, job.resized, extent, sum(account.seconds.values()))
+
+
+def _extent(account: Account, ledger: Ledger) -> TileExtent:
+    """The tile's polygons; damaged ones are made again, from masks that fit their records."""
+    job, expected = account.job, account.files.pop("extract", None)
+    try:
+        return tile_files.extent(job, expected)
+    except RecordMismatch as damage:
+        ledger.warn(job.tile.id, computed_again(damage))
+        try:
+            return extract_extent(job)
+        except (ObjectMissing, RecordMismatch) as error:
+            raise damage from error
 
 
 def _failed(account: Account) -> FailedTile:

@@ -19,11 +19,11 @@ from tasks.services.tile_files import PREVIEW_PX
 from tasks.timing import timed
 
 
-@tile_task("prepare")
-def prepare_tile(job: dict[str, Any], decode_in_child: InChild = "auto") -> dict[str, Any]:
+@tile_task("prepare", retries=3, cached_by="prepare_key", hands_on="preview_uri")
+def prepare_tile(job: TileJob, decode_in_child: InChild = "auto") -> dict[str, Any]:
     """Fetch, judge, decode and resize one tile; what is kept lies at the job's URIs."""
     with timed() as timing:
-        prepared = prepare(TileJob.from_dict(job), decoder_of(job["tile"]["uri"], decode_in_child))
+        prepared = prepare(job, decoder_of(job.tile.uri, decode_in_child))
     for warning in prepared.warnings:
         get_run_logger().warning(warning)
     return {"seconds": timing.seconds, "warnings": list(prepared.warnings)}
@@ -49,7 +49,8 @@ def prepare(job: TileJob, decode: Decode = decode) -> PreparedImage:
             Request(str(path), job.tile.grid, size.width_px, size.height_px, job.max_pixels, job.tile.nodata)
         )
     preview, valid = _preview(prepared.jpeg), encode_valid(prepared.valid)
-    keep(job, "prepare", {job.jpeg_uri: prepared.jpeg, job.preview_uri: preview, job.valid_uri: valid})
+    files = {job.jpeg_uri: prepared.jpeg, job.preview_uri: preview, job.valid_uri: valid}
+    keep(job, "prepare", files, prepared.warnings)
     return prepared
 
 

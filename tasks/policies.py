@@ -1,24 +1,23 @@
-"""How tile-level tasks retry and where they remember their answers, by name."""
+"""How tasks retry, and how those of tiles are cached: a Prefect reader's way in (``docs/decisions.md``)."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar, cast
 
 from prefect import State, Task
-from prefect.cache_policies import NO_CACHE, CacheKeyFnPolicy
+from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import TaskRun
-from prefect.context import TaskRunContext
-from prefect.filesystems import WritableFileSystem
 from prefect.logging import get_run_logger
-from prefect.states import Failed
+from prefect.states import Completed, Failed
 from prefect.tasks import exponential_backoff
-from prefect.transactions import Transaction, get_transaction
 from prefect.utilities.annotations import quote
 
-from tasks.core.errors import TransientError, UnusableArgument
+from tasks.core.errors import ObjectMissing, RecordMismatch, TransientError
 from tasks.core.explanations import explained, in_plain_words, is_unexpected
-from tasks.results import PLAIN_JSON, WorkResults
-from tasks.services import storage
+from tasks.core.jobs import Stage, TileJob
+from tasks.services import cached_files, storage
+
+CACHED = "Cached"
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -30,27 +29,50 @@ def is_transient(task: Task[..., Any], task_run: TaskRun, state: State[Any]) -> 
     return isinstance(state.result(raise_on_failure=False), TransientError)
 
 
-def by_content(stage: str) -> CacheKeyFnPolicy:
-    """Cache under the content key that the tile's job carries for this stage."""
+def tile_task(
+    stage: Stage, *, retries: int, cached_by: str, hands_on: str | None = None
+) -> Callable[[Callable[..., dict[str, Any]]], Task[..., Any]]:
+    """Decorator of a tile-level task: named after stage and tile, retried on transient errors, cached by content.
 
-    def key(context: TaskRunContext, parameters: Mapping[str, Any]) -> str:  # noqa: ARG001 - called with both
-        return f"{stage}-{parameters['job'][f'{stage}_key']}"
+    The function gets a ``TileJob``. The task gets ``to_dict`` of it, with ``cached``: whether record and files of the
+    stage are listed. It then ends as Completed ``Cached`` without calling the function, unless the record is not the
+    tile's.
 
-    return CacheKeyFnPolicy(cache_key_fn=key)
+    Args:
+        stage: The task's name.
+        retries: How often at most.
+        cached_by: The job's content key, which the answer lies under in the work directory.
+        hands_on: The job's URI of the file that the product is made of: size and SHA-256 that the record has for it are
+            handed on. Without one the record is not read.
+    """
 
+    def decorate(function: Callable[..., dict[str, Any]]) -> Task[..., Any]:
+        @wraps(function)
+        def answer(job: dict[str, Any], **settings: Any) -> dict[str, Any] | State[Any]:
+            values, warnings = dict(job), list[str]()
+            is_cached = values.pop("cached", False)
+            tile = TileJob.from_dict(values)
+            try:
+                if is_cached:
+                    try:
+                        return _cached(tile, stage, cached_by, hands_on)
+                    except ObjectMissing:
+                        pass
+                    except RecordMismatch as error:
+                        warnings = [computed_again(error)]
+                found = function(tile, **settings)
+            except Exception as error:  # noqa: BLE001 - also of others' errors, a person should read what to do
+                return failed(error, tile.tile.uri)
+            return found | {"warnings": [*warnings, *found.get("warnings", ())]}
 
-def tile_task(stage: str) -> Callable[[Callable[P, R]], Task[P, R]]:
-    """Decorator of a tile-level task: named after stage and tile, retried on transient errors, cached by content."""
-
-    def decorate(function: Callable[P, R]) -> Task[P, R]:
         return Task(
-            _failing_in_words(function),
+            answer,
             name=stage,
             task_run_name=f"{stage} {{job[name]}}",
-            cache_policy=by_content(stage),
-            persist_result=True,
-            result_serializer=PLAIN_JSON,
-            retries=3,
+            # The cache is the files in the work directory (cached_files): Prefect keeps and reads nothing of its own.
+            cache_policy=NO_CACHE,
+            persist_result=False,
+            retries=retries,
             retry_delay_seconds=exponential_backoff(2),
             retry_jitter_factor=0.5,
             retry_condition_fn=is_transient,
@@ -59,24 +81,25 @@ def tile_task(stage: str) -> Callable[[Callable[P, R]], Task[P, R]]:
     return decorate
 
 
-def _failing_in_words(function: Callable[P, R]) -> Callable[P, R]:
-    """The function, whose failure is a state with a message for a person instead of Prefect's words on an exception."""
+def _cached(job: TileJob, stage: Stage, cached_by: str, hands_on: str | None) -> State[Any]:
+    found: dict[str, Any] = {"seconds": 0.0}
+    if hands_on is not None:
+        record = cached_files.record_of(job, stage)
+        found |= {"warnings": record.warnings, "file": record.files.get(storage.name(getattr(job, hands_on)))}
+    message = f"{cached_by} {getattr(job, cached_by)} in {job.work_directory}"
+    return Completed(name=CACHED, message=message, data=found)
 
-    @wraps(function)
-    def in_words(*args: P.args, **kwargs: P.kwargs) -> R:
-        try:
-            return function(*args, **kwargs)
-        except Exception as error:  # noqa: BLE001 - also of others' errors, a person should read what to do
-            job = cast("Mapping[str, Any]", kwargs.get("job") or args[0])
-            return cast("R", failed(error, job["tile"]["uri"]))
 
-    return in_words
+def computed_again(mismatch: RecordMismatch) -> str:
+    """Discard what does not fit its record; the warning on it."""
+    cached_files.discard(mismatch)
+    warning = f"{mismatch.finding}; it is computed again"
+    get_run_logger().warning("%s", warning)
+    return warning
 
 
 def failed(error: Exception, tile_uri: str) -> State[Any]:
     """A task's failure: plain words, and below them the technical cause; it is retried as the error would be."""
-    if isinstance(transaction := get_transaction(), Transaction):
-        transaction.write_on_commit = False  # a failure is not worth remembering
     words = f"{in_plain_words(error, tile_uri)}\n\n{explained(error)}"
     get_run_logger().error("%s", words, exc_info=error if is_unexpected(error) else None)
     return Failed(message=words, data=error)
@@ -96,26 +119,3 @@ def run_task(name: str, task_run_name: str | None = None) -> Callable[[Callable[
 def as_it_is(value: T) -> T:
     """Hand a large value to a task untouched: Prefect would search all of it for futures."""
     return cast("T", quote(value))
-
-
-def remembering(stage: Task[..., Any], work_directory: str, *, refresh: bool = False) -> Task[..., Any]:
-    """The task with its results in the work directory; ``refresh`` computes anew and replaces what is remembered."""
-    bound = stage.with_options(refresh_cache=refresh)
-    # Assigned, not passed: the constructor accepts only blocks saved on the server, which this one needs not be.
-    bound.result_storage = results_in(storage.join(work_directory, "results"))
-    return bound
-
-
-def results_in(folder: str) -> WritableFileSystem:
-    """Storage of task results below a local folder or an ``s3://`` prefix, from which only plain JSON is read.
-
-    Raises:
-        UnusableArgument: S3 needs an extra that is not installed.
-    """
-    if not storage.is_s3(folder):
-        return WorkResults(folder=folder)
-    try:
-        from tasks.s3_results import S3Results  # noqa: PLC0415 - a third of a second, and in the extra "aws"
-    except ImportError as error:
-        raise UnusableArgument(f'{folder}: needs the extra "aws": pip install "flood-extent[aws]"') from error
-    return S3Results.at(folder)

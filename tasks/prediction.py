@@ -13,16 +13,15 @@ from tasks.services.endpoints import Deployment, EndpointService, EndpointSpec
 from tasks.timing import timed
 
 
-@tile_task("predict")
-def predict_tile(job: dict[str, Any], deployment: dict[str, Any] | None) -> dict[str, Any]:
-    """Ask the endpoint for one tile's label mask, unless it lies in the work directory already."""
+@tile_task("predict", retries=3, cached_by="predict_key")
+def predict_tile(job: TileJob, deployment: dict[str, Any] | None) -> dict[str, Any]:
+    """Ask the endpoint for one tile's label mask, unless another tile of the same content has it by now."""
     with timed() as timing:
-        tile = TileJob.from_dict(job)
-        if not is_predicted(tile):
+        if not is_predicted(job):
             if deployment is None:
-                raise EndpointRefused(f"{tile.tile.id} needs a prediction, but the run has no endpoint. Run again")
+                raise EndpointRefused(f"{job.tile.id} needs a prediction, but the run has no endpoint. Run again")
             endpoint = Deployment.from_dict(deployment)
-            predict(tile, endpoint_service(EndpointSpec(endpoint.kind)), endpoint)
+            predict(job, endpoint_service(EndpointSpec(endpoint.kind)), endpoint)
     return {"seconds": timing.seconds}
 
 

@@ -12,6 +12,7 @@ from tasks.core.product_files import write_layers
 from tasks.policies import run_task
 from tasks.progress import watcher
 from tasks.services import publishing, storage
+from tasks.services.cached_tiles import uris_in
 
 
 @run_task(name="write-product")
@@ -45,7 +46,7 @@ def publish(folder: Path, destination: str) -> str:
 @run_task(name="clean-up")
 def clean_up(jobs: Sequence[TileJob]) -> int:
     """Remove the JPEGs that only the endpoint needed; the cache stays. How many there were."""
-    there = [job.jpeg_uri for job in jobs if storage.exists(job.jpeg_uri)]
+    there = {job.jpeg_uri for job in jobs} & uris_in(*{storage.parent(job.jpeg_uri) for job in jobs[:1]})
     for uri in there:
         storage.delete(uri)
     get_run_logger().info("%d intermediate images removed", len(there))

@@ -14,6 +14,7 @@ from tasks.core.records import Grid
 from tasks.core.report import RunRecord, markdown, run_record, to_json
 from tasks.policies import run_task
 from tasks.services import tile_files
+from tasks.services.cached_files import discard
 from tasks.services.former_product import digest
 from tasks.services.product_folder import hashes_of
 
@@ -31,11 +32,12 @@ def _previews(ledger: Ledger) -> Iterator[tuple[Grid, bytes]]:
         if job.grid is None or job.tile.problem is not None:
             continue
         try:
-            yield job.grid, tile_files.preview(job)
+            yield job.grid, tile_files.preview(job, account.files.get("prepare"))
         except ObjectMissing:
             continue
         except RecordMismatch as error:
             get_run_logger().warning("%s: the map is without its imagery: %s", job.tile.id, error)
+            discard(error)
 
 
 @run_task(name="report")

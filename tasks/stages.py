@@ -10,7 +10,6 @@ from typing import Any
 from prefect import State, Task
 from prefect.futures import PrefectFuture, as_completed
 from prefect.logging import get_run_logger
-from prefect.results import ResultRecord  # type: ignore[attr-defined] # imported there from a private module
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from tasks import artifacts
@@ -21,11 +20,10 @@ from tasks.core.explanations import in_plain_words
 from tasks.core.jobs import TileJob
 from tasks.core.ledger import Account, Ledger
 from tasks.first_answer import ALONE_SECONDS, until_accepted
-from tasks.policies import as_it_is, remembering
+from tasks.policies import CACHED, as_it_is
 from tasks.progress import watcher
 from tasks.timing import seconds_of
 
-CACHED = "Cached"
 NAMED_IN_LOG = 20
 # Tiles at a time while an endpoint has yet to answer, where the stage does not say how many it serves.
 FEW = max(2, os.cpu_count() or 2)
@@ -38,7 +36,7 @@ def run_stage(
     jobs: Sequence[TileJob],
     ledger: Ledger,
     *,
-    is_missing: Callable[[TileJob], bool],
+    is_cached: Callable[[TileJob], bool],
     at_once: int = 0,
     on_trial: bool = False,
     alone_seconds: float = ALONE_SECONDS,
@@ -54,7 +52,7 @@ def run_stage(
         stage: A tile task.
         jobs: Tiles to do.
         ledger: Where the outcomes go.
-        is_missing: Whether a tile's files are not in the work directory: what is remembered of it is then not used.
+        is_cached: Whether a tile's answer is in the work directory.
         at_once: Tiles at a time, for a stage that mostly waits for somebody else; 0: as the flow's runner does.
         on_trial: Whether the first answer decides if the other tiles are asked for (``first_answer``).
         alone_seconds: How long the first tile is then waited for before others follow.
@@ -67,12 +65,12 @@ def run_stage(
     if not jobs:
         return 0
     with (
-        _submitting(stage, jobs[0].work_directory, is_missing, at_once, interrupted, parameters) as submit,
+        _submitting(stage, is_cached, at_once, interrupted, parameters) as submit,
         StageProgress(stage.name, len(jobs)) as progress,
     ):
         outcomes = _Outcomes(stage.name, ledger, len(jobs), progress)
-        unasked = deque(job for job in jobs if on_trial and is_missing(job))
-        others = [job for job in jobs if not (on_trial and is_missing(job))]
+        unasked = deque(job for job in jobs if on_trial and not is_cached(job))
+        others = [job for job in jobs if not on_trial or is_cached(job)]
         futures, wrong = until_accepted(unasked, submit, outcomes.note, at_once or FEW, alone_seconds)
         if wrong is not None:
             outcomes.refuse(unasked, f"not asked for, since the endpoint's first answer has the wrong format: {wrong}")
@@ -100,24 +98,22 @@ def _with_page(account: Account) -> str:
 @contextmanager
 def _submitting(
     stage: Task[..., Any],
-    work_directory: str,
-    is_missing: Callable[[TileJob], bool],
+    is_cached: Callable[[TileJob], bool],
     at_once: int,
     interrupted: Callable[[], object],
     parameters: dict[str, Any],
 ) -> Iterator[Submit]:
     """What submits the stage for a tile: to a runner of the block's own where ``at_once`` is given."""
-    remember, renew = (remembering(stage, work_directory, refresh=refresh) for refresh in (False, True))
 
-    def task_of(job: TileJob) -> Task[..., Any]:
-        return renew if is_missing(job) else remember
+    def asked(job: TileJob) -> dict[str, Any]:
+        return {"job": as_it_is(job.to_dict() | {"cached": is_cached(job)}), **parameters}
 
     if not at_once:
-        yield lambda job: task_of(job).submit(as_it_is(job.to_dict()), **parameters)
+        yield lambda job: stage.submit(**asked(job))
         return
     with ThreadPoolTaskRunner[Any](max_workers=at_once) as runner:
         try:
-            yield lambda job: runner.submit(task_of(job), {"job": as_it_is(job.to_dict()), **parameters})
+            yield lambda job: runner.submit(stage, asked(job))
         except BaseException:
             interrupted()
             raise
@@ -176,8 +172,7 @@ def note(ledger: Ledger, job: TileJob, stage: str, state: State[Any]) -> bool:
     """Enter a task's final state into the ledger; whether it was a good one."""
     outcome = _outcome(state)
     if state.is_completed() and isinstance(outcome, dict):
-        cached = state.name == CACHED
-        ledger.done(job, stage, seconds=outcome["seconds"], cached=cached, warnings=outcome.get("warnings", ()))
+        ledger.done(job, stage, cached=state.name == CACHED, **outcome)
         return True
     error = outcome if isinstance(outcome, BaseException) else None
     words = in_plain_words(error, job.tile.uri, state.message or state.name or "no answer")
@@ -188,5 +183,5 @@ def note(ledger: Ledger, job: TileJob, stage: str, state: State[Any]) -> bool:
 
 
 def _outcome(state: State[Any]) -> Any:
-    """What a task returned or raised; ``state.result`` would hand even what is at hand to another thread and back."""
-    return state.data.result if isinstance(state.data, ResultRecord) else state.result(raise_on_failure=False)
+    """What a task returned or raised."""
+    return state.result(raise_on_failure=False)

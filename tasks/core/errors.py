@@ -56,10 +56,12 @@ class RecordMismatch(FinalError):
     """A file of the work directory is not the one that was written for the tile.
 
     Attributes:
+        uri: Of the file.
         finding: Which file, and what it is.
     """
 
     def __init__(self, uri: str, what: str) -> None:
+        self.uri = uri
         self.finding = str(redact(f"{uri}: {what}"))
         self._arguments = (uri, what)
         super().__init__(f"{self.finding}. Run again: what does not fit is computed anew")

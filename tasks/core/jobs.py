@@ -86,6 +86,15 @@ class TileJob:
         """What a stage's files hold: JSON, written after them, in a folder that holds nothing else."""
         return f"{self.work_directory}/cache/records/{stage}/{self.key(stage)}.json"
 
+    def cached_uris(self, stage: Stage) -> tuple[str, ...]:
+        """The record of a stage and the files of its answer that stay in the cache."""
+        files = {
+            "prepare": (self.valid_uri, self.preview_uri),
+            "predict": (self.labels_uri,),
+            "extract": (self.extent_uri,),
+        }
+        return self.record_uri(stage), *files[stage]
+
     @property
     def resized(self) -> Grid:
         """The resized grid.

@@ -6,6 +6,7 @@ from typing import Any, Self
 
 from tasks.core.jobs import TileJob
 from tasks.core.redaction import redact
+from tasks.core.stage_records import FileHash
 
 DROPPED = "dropped"
 REVIEW = "review"
@@ -19,12 +20,13 @@ class Account:
         job: The tile and what is asked of it.
         stage: The last stage that it ended in, well or not; empty before the first.
         error: What was wrong, for a person; None while nothing is.
-        seconds: Time spent by stage in this run; 0 where the answer was remembered.
-        cached: Stages whose answer was remembered from an earlier run.
+        seconds: Time spent by stage in this run; 0 where the answer was cached.
+        cached: Stages whose answer is that of an earlier run.
         warnings: What a person should know of a tile that did not fail.
         dropped: Whether a person has left the tile out, whatever its stages answered; ``error`` says why.
         unusable: Whether the frame itself is what is wrong: only another one helps.
         task_run: Id of the task run in which the tile failed; empty where it did not, or no task was started for it.
+        files: Of cached stages, the file that the product is made of, as the stage's record has it.
     """
 
     job: TileJob
@@ -36,6 +38,7 @@ class Account:
     dropped: bool = False
     unusable: bool = False
     task_run: str = ""
+    files: dict[str, FileHash] = field(default_factory=dict)
 
     @property
     def state(self) -> str:
@@ -86,7 +89,14 @@ class Ledger:
         return [account for account in self.accounts if account.error is not None]
 
     def done(
-        self, job: TileJob, stage: str, *, seconds: float, cached: bool = False, warnings: Sequence[str] = ()
+        self,
+        job: TileJob,
+        stage: str,
+        *,
+        seconds: float,
+        cached: bool = False,
+        warnings: Sequence[str] = (),
+        file: FileHash | None = None,
     ) -> None:
         """Note that a stage answered."""
         account = self._accounts[job.tile.id]
@@ -95,6 +105,8 @@ class Ledger:
         account.warnings += warnings
         if cached:
             account.cached.append(stage)
+        if file is not None:
+            account.files[stage] = file
 
     def fail(
         self,
@@ -122,7 +134,7 @@ class Ledger:
         if account.error is None:
             account.stage, account.error, account.dropped = REVIEW, str(redact(reason)), True
 
-    def remember(self, tile: str, stages: Sequence[str], warnings: Sequence[str]) -> None:
+    def take_over(self, tile: str, stages: Sequence[str], warnings: Sequence[str]) -> None:
         """Note that a tile's answers of these stages are taken from an earlier run, without asking for them again."""
         account = self._accounts[tile]
         for stage in stages:

@@ -1,4 +1,4 @@
-"""The record of a stage: which files are its answer for a tile, each by size and SHA-256.
+"""The record of a stage: which files are its answer for a tile, each by size and SHA-256, and its warnings.
 
 It has the same key as the files, and is written after them. What a file under a key really holds is known by it alone:
 a name can be given to any file.
@@ -6,24 +6,23 @@ a name can be given to any file.
 
 import hashlib
 from collections.abc import Mapping
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-LARGEST_RECORD_BYTES = 16_384
+# A tile's warnings are the longest that a record holds.
+LARGEST_RECORD_BYTES = 1 << 18
 
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
 
-class FileHash(BaseModel):
-    """A file by its content.
+class FileHash(NamedTuple):
+    """A file by its content: a tuple, for a run holds two a tile.
 
     Attributes:
         size_bytes: Its length.
         sha256: Of all of it, in hexadecimal digits.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     size_bytes: Annotated[int, Field(ge=1)]
     sha256: Sha256
@@ -31,27 +30,29 @@ class FileHash(BaseModel):
     @classmethod
     def of(cls, content: bytes) -> Self:
         """The hash of a content."""
-        return cls(size_bytes=len(content), sha256=hashlib.sha256(content).hexdigest())
+        return cls(len(content), hashlib.sha256(content).hexdigest())
 
 
 class StageRecord(BaseModel):
     """What a stage has answered for a tile.
 
     Attributes:
-        version: Of this form of record.
+        version: Of this form of record; 1 had no warnings.
         stage: ``prepare``, ``predict`` or ``extract``.
         key: Content key of the stage, which the files are named by.
         tile_content: Content hash of the image that the answer is for.
         files: By name.
+        warnings: What a person should know of the tile.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
-    version: Literal[1] = 1
+    version: Literal[1, 2] = 2
     stage: Literal["prepare", "predict", "extract"]
     key: Sha256
     tile_content: str
     files: Mapping[str, FileHash]
+    warnings: tuple[str, ...] = ()
 
     def to_bytes(self) -> bytes:
         """JSON."""

@@ -1,8 +1,12 @@
-"""The files of a tile in the work directory: written with a record of their content, read only if they fit it."""
+"""The files of a tile in the work directory: written with a record of their content, read only if they fit it.
 
-from collections.abc import Mapping
+These files are the cache (``docs/decisions.md``, "How caching works"); nothing here needs Prefect.
+"""
 
-from tasks.core.errors import RecordMismatch
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+
+from tasks.core.errors import FloodExtentError, ObjectMissing, RecordMismatch
 from tasks.core.jobs import Stage, TileJob
 from tasks.core.stage_records import LARGEST_RECORD_BYTES, FileHash, StageRecord
 from tasks.services import storage
@@ -12,12 +16,18 @@ from tasks.services import storage
 BYTES_A_PIXEL, BYTES_BESIDE = 160, 8 << 20
 
 
-def keep(job: TileJob, stage: Stage, files: Mapping[str, bytes]) -> None:
+def keep(job: TileJob, stage: Stage, files: Mapping[str, bytes], warnings: Sequence[str] = ()) -> None:
     """Write the files of a stage (content by URI), then their record: without it they are not believed."""
     for uri, content in files.items():
         storage.write_bytes(uri, content)
     hashes = {storage.name(uri): FileHash.of(content) for uri, content in files.items()}
-    record = StageRecord(stage=stage, key=job.key(stage), tile_content=job.tile.content_hash, files=hashes)
+    record = StageRecord(
+        stage=stage,
+        key=job.key(stage),
+        tile_content=job.tile.content_hash,
+        files=hashes,
+        warnings=tuple(warnings),
+    )
     storage.write_bytes(job.record_uri(stage), record.to_bytes())
 
 
@@ -28,11 +38,17 @@ def read(job: TileJob, stage: Stage, *uris: str) -> list[bytes]:
         ObjectMissing: There is no record, or no such file.
         RecordMismatch: The record is not of this stage of this tile, or a file is not the one that it names.
     """
-    record = _record(job, stage)
-    return [_content(job, uri, record) for uri in uris]
+    files = record_of(job, stage).files
+    return [content_of(job, stage, uri, files.get(storage.name(uri))) for uri in uris]
 
 
-def _record(job: TileJob, stage: Stage) -> StageRecord:
+def record_of(job: TileJob, stage: Stage) -> StageRecord:
+    """What a stage has answered.
+
+    Raises:
+        ObjectMissing: There is no record, or one of an earlier version that lacks the warnings.
+        RecordMismatch: It is not of this stage of this tile.
+    """
     uri = job.record_uri(stage)
     try:
         record = StageRecord.from_bytes(storage.read_range(uri, 0, LARGEST_RECORD_BYTES + 1))
@@ -40,16 +56,24 @@ def _record(job: TileJob, stage: Stage) -> StageRecord:
         raise RecordMismatch(uri, "not the record of a tile's stage") from error
     if (record.stage, record.key, record.tile_content) != (stage, job.key(stage), job.tile.content_hash):
         raise RecordMismatch(uri, "the record of another tile or stage")
+    if (record.version, stage) == (1, "prepare"):
+        raise ObjectMissing(f"{uri}: is of an earlier version, without the tile's warnings")
     return record
 
 
-def _content(job: TileJob, uri: str, record: StageRecord) -> bytes:
-    expected = record.files.get(storage.name(uri))
+def content_of(job: TileJob, stage: Stage, uri: str, expected: FileHash | None) -> bytes:
+    """The content of a file, which must be as the stage's record has it; raises as ``read`` does."""
     largest = BYTES_BESIDE + BYTES_A_PIXEL * job.resized.width_px * job.resized.height_px
     if expected is None or expected.size_bytes > largest:
-        raise RecordMismatch(job.record_uri(record.stage), f"its record names no usable {storage.name(uri)}")
+        raise RecordMismatch(job.record_uri(stage), f"its record names no usable {storage.name(uri)}")
     # No more than a byte too many: the file may be any that somebody has put there.
     content = storage.read_range(uri, 0, expected.size_bytes + 1)
     if len(content) != expected.size_bytes or FileHash.of(content) != expected:
         raise RecordMismatch(uri, "not the file that its record names")
     return content
+
+
+def discard(mismatch: RecordMismatch) -> None:
+    """Remove what does not fit, where that may be done: a later run then finds it missing, and computes it anew."""
+    with suppress(FloodExtentError):
+        storage.delete(mismatch.uri)

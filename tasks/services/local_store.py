@@ -29,7 +29,7 @@ class LocalStore:
             root = Path(uri)
             if not stat.S_ISDIR(root.stat().st_mode):
                 return [_info(root, root.parent)]
-            return [_info(path, root) for path in _files(root) if path.is_file()]
+            return [info for path in _files(root) if (info := _info_if_there(path, root)) is not None]
 
     def siblings(self, uri: str) -> Sequence[ObjectInfo]:
         """The files in the same folder."""
@@ -132,6 +132,13 @@ def _files(root: Path) -> Iterator[Path]:
 
 def _raise(error: OSError) -> None:
     raise error
+
+
+def _info_if_there(path: Path, root: Path) -> ObjectInfo | None:
+    """None for what is no file, or not any more: another run may write and remove files meanwhile."""
+    with suppress(FileNotFoundError):
+        return _info(path, root) if path.is_file() else None
+    return None
 
 
 def _info(path: Path, root: Path) -> ObjectInfo:

@@ -8,11 +8,12 @@ from contextlib import contextmanager
 
 from tasks.core.errors import RecordMismatch, UnreadableImage, WrongMask
 from tasks.core.extraction import TileExtent
-from tasks.core.jobs import TileJob
+from tasks.core.jobs import Stage, TileJob
 from tasks.core.jpeg_header import size_of
 from tasks.core.labels import BoolMask, LabelArray, decode_mask
+from tasks.core.stage_records import FileHash
 from tasks.core.valid_masks import decode_valid
-from tasks.services.cached_files import read
+from tasks.services.cached_files import content_of, read
 
 PREVIEW_PX = 512  # long side of the JPEG for the overview map, at most
 
@@ -23,10 +24,9 @@ def jpeg(job: TileJob) -> bytes:
     return _jpeg(job, content)
 
 
-def preview(job: TileJob) -> bytes:
-    """The small JPEG for the overview map."""
-    (content,) = read(job, "prepare", job.preview_uri)
-    return _preview(job, content)
+def preview(job: TileJob, expected: FileHash | None = None) -> bytes:
+    """The small JPEG for the overview map; ``expected`` is what its record has for it, where that was read before."""
+    return _preview(job, _read(job, "prepare", job.preview_uri, expected))
 
 
 def valid_mask(job: TileJob) -> BoolMask:
@@ -54,11 +54,15 @@ def labels(job: TileJob) -> LabelArray:
         return decode_mask(content, job.resized.width_px, job.resized.height_px, job.tile.id)
 
 
-def extent(job: TileJob) -> TileExtent:
-    """The polygons, which lie on the tile's grid."""
-    (content,) = read(job, "extract", job.extent_uri)
+def extent(job: TileJob, expected: FileHash | None = None) -> TileExtent:
+    """The polygons, which lie on the tile's grid; ``expected`` as for ``preview``."""
+    content = _read(job, "extract", job.extent_uri, expected)
     with _judging(job.extent_uri):
         return TileExtent.from_bytes(content, job.resized)
+
+
+def _read(job: TileJob, stage: Stage, uri: str, expected: FileHash | None) -> bytes:
+    return read(job, stage, uri)[0] if expected is None else content_of(job, stage, uri, expected)
 
 
 def _valid(job: TileJob, content: bytes) -> BoolMask:

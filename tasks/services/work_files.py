@@ -15,7 +15,7 @@ PARTIAL = r"(?:.*/)?\.[0-9a-f]{32}\.partial"
 FAILED = rf"{temp_folders.PREFIX}-(?:{temp_folders.FAILED}-)?product-[^/]*/.*"
 PARTS = {
     "cache": rf"(?:records/)?[a-z-]+/{KEY}",
-    "results": rf"[a-z-]+-{KEY}",
+    "results": rf"[a-z-]+-{KEY}",  # of earlier versions
     "scratch": rf"{KEY}|{FAILED}|product-[0-9a-f]{{32}}/.*",
     "runs": rf"{UUID}\.json",
     "reviews": rf"{UUID}\.json",

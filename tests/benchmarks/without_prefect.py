@@ -17,13 +17,14 @@ from flows.flood_extent import TILES_AT_ONCE
 from flows.parameters import RunParameters
 from flows.run import Run, plan_tiles
 from tasks.core.ledger import Ledger
-from tasks.dataset import Remembered, list_tiles
+from tasks.dataset import list_tiles
 from tasks.endpoint import EndpointLife
 from tasks.extent import assemble_layers, extract_tile
 from tasks.imagery import prepare_tile
 from tasks.prediction import predict_tile
 from tasks.product import clean_up, package, publish, write_product
 from tasks.report import draw_overview, write_report
+from tasks.services.cached_tiles import CachedTiles
 from tasks.services.endpoint_kinds import endpoint_service
 
 
@@ -33,7 +34,7 @@ def work(dataset: str, folder: str) -> None:
     life = EndpointLife(parameters.endpoint_spec(), f"benchmark-{uuid4().hex}")
     run = Run(parameters, uuid4(), life, datetime.now(UTC), log="")
     run.jobs = plan_tiles(parameters, list_tiles.fn(dataset, None, parameters.max_tile_megapixels))
-    run.ledger, run.remembered = Ledger(run.jobs), Remembered.look_up(run.jobs)
+    run.ledger, run.cached = Ledger(run.jobs), CachedTiles.look_up(run.jobs)
     _do_stages(run)
     _make_product(run)
 

@@ -114,7 +114,6 @@ def test_a_pruned_cache_is_computed_and_asked_about_again(dashboard: Dashboard, 
     """While a person thinks, the cache may be cleaned: the map is then made again, from what was decided on."""
     run = reviewed(dashboard, scene, tmp_path)
     shutil.rmtree(tmp_path / "work" / "cache")
-    shutil.rmtree(tmp_path / "work" / "results")
     answer(dashboard, run, reason="glare", drop_tiles=[FIRST])
     assert dashboard.state_of(run) == "Completed"
     assert record_of(tmp_path)["counts"] == {"tiles": 6, "done": 5, "failed": 0, "dropped": 1, "unplaced": 0}

@@ -25,7 +25,7 @@ def answers(folder: Path) -> set[str]:
 
 
 def kept(folder: Path, stage: str) -> int:
-    return sum(path.name.startswith(stage) for path in (folder / "work" / "results").glob("*"))
+    return len(list((folder / "work" / "cache" / "records" / stage).glob("*.json")))
 
 
 def finish(process: "subprocess.Popen[str]") -> str:
@@ -96,7 +96,7 @@ def test_an_interrupt_ends_a_run_with_all_that_it_started(
     """Ctrl-C and a plain kill give one line and the signal's status; nothing that the run started is left running."""
     process = command.start("run", scene.dataset, FLOOD_EXTENT_TEST_MARK=str(command.folder))
     deadline = time.monotonic() + KILL_SECONDS
-    while not (command.folder / "work" / "results").exists() and time.monotonic() < deadline:
+    while not (command.folder / "work" / "cache" / "records").exists() and time.monotonic() < deadline:
         time.sleep(POLL_SECONDS)
     process.send_signal(number)
     said = finish(process)

@@ -207,7 +207,7 @@ def test_a_server_that_is_killed_for_memory_is_said(alone: CommandLine, scene: S
     """A run whose own server dies by SIGKILL ends with what that means, not with a fault of the program."""
     mark = str(alone.folder)
     process = alone.start("run", scene.dataset, FLOOD_EXTENT_TEST_MARK=mark)
-    while not list((alone.folder / "work" / "results").glob("prepare*")):
+    while not list((alone.folder / "work" / "cache" / "records" / "prepare").glob("*.json")):
         assert process.poll() is None
     kill_server(mark)
     said = process.communicate(timeout=300)[0]

@@ -238,7 +238,7 @@ def test_what_is_written_to_s3_is_encrypted(cloud: CloudRuns, options: list[str]
     assert status == 0, said
     keys = [item["Key"] for item in client.list_objects_v2(Bucket="flood")["Contents"]]
     assert {key.split("/")[0] for key in keys} == {"maps", "work", "l"}
-    assert any(key.startswith("work/results/") for key in keys)
+    assert any(key.startswith("work/cache/records/") for key in keys)
     assert {client.head_object(Bucket="flood", Key=key)["ServerSideEncryption"] for key in keys} == {expected}
 
 

@@ -73,14 +73,17 @@ def changed(**values: object) -> Callable[[bytes], bytes]:
         lambda _: b"[]",
         lambda _: b"[" * 100_000,
         lambda record: record[:-20],
-        lambda record: record + b" " * 100_000,
-        changed(version=2),
+        lambda record: record + b" " * 300_000,
+        changed(version=3),
         changed(stage="extract"),
         changed(key="0" * 64),
         changed(tile_content="another"),
         changed(files=[]),
         changed(files={}),
-        changed(files={"x": {"size_bytes": "9", "sha256": "0" * 64}}),
+        changed(files={"x": ["9", "0" * 64]}),
+        changed(files={"x": {"size_bytes": 9, "sha256": "0"}}),
+        changed(warnings=5),
+        changed(warnings=[5]),
         changed(more=1),
     ],
 )
@@ -100,7 +103,7 @@ def test_no_more_is_read_than_the_record_says(tmp_path: Path) -> None:
     with pytest.raises(RecordMismatch, match="not the file"):
         cached_files.read(job, "predict", job.labels_uri)
     record = Path(job.record_uri("predict"))
-    record.write_bytes(record.read_bytes().replace(b'"size_bytes": 11', b'"size_bytes": 1099511627776'))
+    record.write_bytes(record.read_bytes().replace(b"   11,", b"   1099511627776,"))
     with pytest.raises(RecordMismatch, match="names no usable"):
         cached_files.read(job, "predict", job.labels_uri)
 

@@ -9,8 +9,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from tasks.core.errors import ObjectMissing, OutputRefused, StorageUnavailable, UnusableArgument
-from tasks.policies import results_in
+from tasks.core.errors import ObjectMissing, StorageUnavailable, UnusableArgument
 from tasks.runlog import log_file
 from tasks.services import publishing, s3_store, storage
 
@@ -33,10 +32,6 @@ def publish(folder: Path, destination: str) -> None:
     publishing.publish(folder, destination)
 
 
-def results(place: str) -> Any:
-    return results_in(f"{place}/results")
-
-
 def write_log(destination: str) -> None:
     with log_file(destination, "flood_extent", "1"):
         pass
@@ -45,12 +40,10 @@ def write_log(destination: str) -> None:
 WRITERS: list[Callable[[str, Path], Any]] = [
     lambda place, _: storage.write_bytes(f"{place}/small", b"x"),
     lambda place, _: s3_store.S3Store(10 * MIB).write(f"{place}/in parts", bytes(11 * MIB)),
-    lambda place, _: results(place).write_path("k", b"{}"),
-    lambda place, _: results(place).write_path("in parts", bytes(9 * MIB)),
     lambda place, folder: publish(folder / "product", f"{place}/maps/d"),
     lambda place, _: write_log(f"{place}/logs"),
 ]
-NAMES = ["small", "parts", "result", "result-parts", "product", "log"]
+NAMES = ["small", "parts", "product", "log"]
 
 
 @pytest.mark.parametrize("write", WRITERS, ids=NAMES)
@@ -72,7 +65,6 @@ def test_without_a_key_the_buckets_default_holds(s3_bucket: str) -> None:
         Bucket=storage.name(s3_bucket), ServerSideEncryptionConfiguration={"Rules": [rule]}
     )
     storage.write_bytes(f"{s3_bucket}/x", b"x")
-    results(s3_bucket).write_path("k", b"{}")
     assert {encryption_of(info.uri) for info in storage.list_objects(s3_bucket)} == {("aws:kms", OTHER_KEY)}
 
 
@@ -99,14 +91,6 @@ def test_errors_of_boto3_are_those_of_storage(code: str, status: int, kind: type
     answer = {"Error": {"Code": code, "Message": "told to"}, "ResponseMetadata": {"HTTPStatusCode": status}}
     with pytest.raises(kind, match="s3://b/k: "), s3_store.translated("s3://b/k", "read"):
         raise ClientError(answer, "GetObject")  # type: ignore[arg-type]
-
-
-def test_a_missing_bucket_and_a_missing_result_are_told(s3_bucket: str) -> None:
-    """Reading and writing results say what is wrong as storage does."""
-    with pytest.raises(OutputRefused, match="bucket does not exist"):
-        results(f"{s3_bucket}-no").write_path("k", b"{}")
-    with pytest.raises(ObjectMissing, match="results/k: does not exist"):
-        results(s3_bucket).read_path("k")
 
 
 def test_no_message_carries_a_credential() -> None:

@@ -1,5 +1,6 @@
 """One stage over several tiles, against a real Prefect server."""
 
+import json
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -16,10 +17,13 @@ from tasks.core.errors import CutShort, EndpointUnavailable, WrongMask, WrongMas
 from tasks.core.jobs import TileJob, plan_jobs
 from tasks.core.ledger import Ledger
 from tasks.core.records import Grid, Tile
+from tasks.core.stage_records import FileHash
 from tasks.policies import tile_task
+from tasks.services.cached_files import keep
 from tasks.stages import note, run_stage
 
 GRID = Grid(64, 64, (1.0, 0.0, 500_000.0, 0.0, -1.0, 6_000_000.0), "EPSG:7855")
+PREVIEW = b"a preview"
 BOTH_RUNNERS = pytest.mark.parametrize("at_once", [0, 2], ids=["the flow's runner", "a runner of its own"])
 
 
@@ -31,26 +35,27 @@ def jobs(tmp_path: Path) -> list[TileJob]:
     return plan_jobs(tiles, work_directory=str(tmp_path), **settings)
 
 
-def noting(seen: dict[str, Any], *, failing: str = "") -> Task[Any, dict[str, Any]]:
+def noting(seen: dict[str, Any], *, failing: str = "") -> Task[..., Any]:
     """A stage that notes the job of each task run by the run's name; that of the tile ``failing`` fails."""
 
-    @tile_task("prepare")
-    def prepare(job: dict[str, Any]) -> dict[str, Any]:
+    @tile_task("prepare", retries=3, cached_by="prepare_key", hands_on="preview_uri")
+    def prepare(job: TileJob) -> dict[str, Any]:
         seen[str(task_run.get_name())] = job
-        if job["name"] == failing:
+        if job.name == failing:
             raise CutShort("cut short. Fetch it again")
+        keep(job, "prepare", {job.preview_uri: PREVIEW}, ["hazy"])
         return {"seconds": 1.5, "warnings": ["hazy"]}
 
     return prepare
 
 
-def ledger_of(stage: Task[Any, dict[str, Any]], jobs: list[TileJob], at_once: int = 0, missing: str = "") -> Ledger:
-    """What became of the tiles in a run of the stage; the file of the tile ``missing`` is not there."""
+def ledger_of(stage: Task[..., Any], jobs: list[TileJob], at_once: int = 0, cached: str = "") -> Ledger:
+    """What became of the tiles in a run of the stage; those of the tiles ``cached`` are listed in the cache."""
     ledger = Ledger(jobs)
 
     @flow(task_runner=ThreadPoolTaskRunner(max_workers=2), persist_result=False)
     def one_stage() -> None:
-        run_stage(stage, jobs, ledger, is_missing=lambda job: job.name == missing, at_once=at_once)
+        run_stage(stage, jobs, ledger, is_cached=lambda job: job.name in cached, at_once=at_once)
 
     one_stage()
     return ledger
@@ -59,10 +64,10 @@ def ledger_of(stage: Task[Any, dict[str, Any]], jobs: list[TileJob], at_once: in
 @BOTH_RUNNERS
 @pytest.mark.usefixtures("prefect_api")
 def test_each_tile_has_a_task_run_with_its_job(jobs: list[TileJob], at_once: int) -> None:
-    """The task run is named after stage and tile, and the job arrives as plain values."""
+    """The task run is named after stage and tile, and its job arrives."""
     seen: dict[str, Any] = {}
     ledger_of(noting(seen), jobs, at_once)
-    assert seen == {f"prepare {job.name}": job.to_dict() for job in jobs}
+    assert seen == {f"prepare {job.name}": job for job in jobs}
 
 
 @BOTH_RUNNERS
@@ -84,14 +89,37 @@ def test_the_runs_log_leads_to_the_failed_tiles(jobs: list[TileJob], caplog: pyt
     assert lines[0].endswith(f"{page})")
 
 
+@BOTH_RUNNERS
 @pytest.mark.usefixtures("prefect_api")
-def test_a_remembered_tile_is_cached_and_one_whose_file_is_gone_is_not(jobs: list[TileJob]) -> None:
-    """A second run takes what the first has answered, with its warnings, unless the files are missing."""
+def test_a_cached_tile_is_not_computed_and_one_whose_file_is_gone_is(jobs: list[TileJob], at_once: int) -> None:
+    """A second run takes what the first has answered, with its warnings, unless the files are not listed."""
     ledger_of(noting({}), jobs)
     again: dict[str, Any] = {}
-    taken, renewed = ledger_of(noting(again), jobs, missing="b").accounts
+    taken, renewed = ledger_of(noting(again), jobs, at_once, cached="a").accounts
     assert (taken.cached, taken.warnings, renewed.cached) == (["prepare"], ["hazy"], [])
+    assert taken.files == {"prepare": FileHash.of(PREVIEW)}
     assert list(again) == ["prepare b"]
+
+
+@pytest.mark.usefixtures("prefect_api")
+def test_a_record_that_is_not_the_tiles_is_computed_again(jobs: list[TileJob]) -> None:
+    """Another tile's record costs a second computation and a warning; a record that is gone meanwhile, no warning."""
+    ledger_of(noting({}), jobs)
+    a, b = (Path(job.record_uri("prepare")) for job in jobs)
+    b.replace(a)
+    forged, gone = ledger_of(noting({}), jobs, cached="ab").accounts
+    assert forged.warnings == [f"{a}: the record of another tile or stage; it is computed again", "hazy"]
+    assert (forged.cached, gone.cached, gone.warnings) == ([], [], ["hazy"])
+
+
+@pytest.mark.usefixtures("prefect_api")
+def test_a_record_without_warnings_is_not_that_of_a_prepared_tile(jobs: list[TileJob]) -> None:
+    """Earlier versions kept a tile's warnings elsewhere: such a tile is prepared again, and says nothing else."""
+    ledger_of(noting({}), jobs)
+    path = Path(jobs[0].record_uri("prepare"))
+    old = {name: value for name, value in json.loads(path.read_bytes()).items() if name != "warnings"}
+    path.write_text(json.dumps(old | {"version": 1}))
+    assert [account.cached for account in ledger_of(noting({}), jobs, cached="ab").accounts] == [[], ["prepare"]]
 
 
 WRONG = WrongMaskFormat("a.jp2: the mask is 8-bit RGB")
@@ -135,10 +163,9 @@ class Endpoint:
         """The stage ``predict`` on trial; the label masks of the tiles ``there`` lie in the work directory."""
         ledger = Ledger(jobs)
 
-        @tile_task("predict")
-        def predict(job: dict[str, Any]) -> dict[str, Any]:
-            if job["name"] not in there:
-                self.answer(job["name"])
+        @tile_task("predict", retries=3, cached_by="predict_key")
+        def predict(job: TileJob) -> dict[str, Any]:
+            self.answer(job.name)
             return {"seconds": 0.1}
 
         @flow(task_runner=ThreadPoolTaskRunner(max_workers=4), persist_result=False)
@@ -147,7 +174,7 @@ class Endpoint:
                 predict.with_options(retry_delay_seconds=0.5),
                 jobs,
                 ledger,
-                is_missing=lambda job: job.name not in there,
+                is_cached=lambda job: job.name in there,
                 at_once=at_once,
                 on_trial=True,
                 alone_seconds=alone_seconds,
@@ -232,7 +259,7 @@ def test_a_first_tile_that_is_tried_again_does_not_hold_the_others_up(many_jobs:
 
 @pytest.mark.usefixtures("prefect_api")
 def test_tiles_with_a_mask_need_no_endpoint(many_jobs: list[TileJob]) -> None:
-    """What is remembered is no answer of this endpoint, nor is it lost with a wrong format."""
+    """What is cached is no answer of this endpoint, nor is it lost with a wrong format."""
     endpoint = Endpoint(dict.fromkeys(MANY, WRONG))
     ledger = endpoint.run(many_jobs, 2, there="abc")
     assert (endpoint.asked, endpoint.started) == (["d"], 4)

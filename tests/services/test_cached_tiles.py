@@ -1,46 +1,30 @@
 """What of the work directory a run may use."""
 
+import json
 import struct
-from collections.abc import Callable
 from pathlib import Path
 
-import cv2
-import numpy as np
 import pytest
-import shapely
-from shapely import GeometryCollection, MultiPolygon, Point
-from tile_jobs import HEIGHT_PX, WIDTH_PX, tile_job
+from s3_front import front
+from tile_jobs import VALID, jpeg, kept, tile_job
 
-from tasks.core.extraction import extract
+from tasks.core.errors import ObjectMissing
 from tasks.core.jobs import Stage, TileJob
-from tasks.core.labels import encode_mask
 from tasks.core.valid_masks import encode_valid
-from tasks.dataset import Remembered
 from tasks.services import cached_files
-
-LABELS = np.arange(WIDTH_PX * HEIGHT_PX, dtype=np.uint8).reshape(HEIGHT_PX, WIDTH_PX) % 3
-VALID = np.ones(LABELS.shape, np.bool_)
+from tasks.services.cached_tiles import CachedTiles
 
 
-def jpeg(width_px: int = WIDTH_PX, height_px: int = HEIGHT_PX, bands: int = 3) -> bytes:
-    """An image of this size."""
-    return cv2.imencode(".jpg", np.zeros((height_px, width_px, bands), np.uint8))[1].tobytes()
-
-
-def kept(work: Path, name: str = "a") -> TileJob:
-    """A tile of which everything is in the work directory."""
-    job = tile_job(str(work), name)
-    cached_files.keep(
-        job, "prepare", {job.jpeg_uri: jpeg(), job.preview_uri: jpeg(), job.valid_uri: encode_valid(VALID)}
-    )
-    cached_files.keep(job, "predict", {job.labels_uri: encode_mask(LABELS)})
-    cached_files.keep(job, "extract", {job.extent_uri: extract(LABELS, VALID, job.resized, (1, 2)).to_bytes()})
+def unextracted(work: Path) -> TileJob:
+    """A tile that still needs its polygons."""
+    job = kept(work)
+    Path(job.record_uri("extract")).unlink()
     return job
 
 
 def looked_up(*jobs: TileJob) -> tuple[set[str], set[str], set[str], list[str]]:
     """Tiles whose stages are done, and those that something was found of."""
-    found = Remembered.look_up(jobs)
+    found = CachedTiles.look_up(jobs)
     return set(found.prepare), set(found.predict), set(found.extract), [tile for tile, _ in found.mismatches]
 
 
@@ -64,21 +48,20 @@ def test_a_cache_without_records_is_counted_not_named(tmp_path: Path) -> None:
     jobs = [kept(tmp_path, name) for name in "abc"]
     for job in jobs:
         Path(job.record_uri("predict")).unlink()
-    found = Remembered.look_up(jobs)
+    found = CachedTiles.look_up(jobs)
     assert (found.unrecorded, found.predict, found.mismatches) == (3, frozenset(), ())
 
 
 @pytest.mark.parametrize(
-    ("stage", "uri"),
-    [("prepare", "valid_uri"), ("prepare", "preview_uri"), ("predict", "labels_uri"), ("extract", "extent_uri")],
+    ("stage", "uri"), [("prepare", "valid_uri"), ("prepare", "preview_uri"), ("predict", "labels_uri")]
 )
 def test_another_tiles_file_is_found(stage: Stage, uri: str, tmp_path: Path) -> None:
-    """Each kind of file is bound to its tile: the stage is done again, and one sentence names the file."""
-    job = kept(tmp_path)
+    """What polygons are to be made of is bound to its tile: it is made again, and one sentence names the file."""
+    job = unextracted(tmp_path)
     path = Path(getattr(job, uri))
     path.write_bytes(path.read_bytes()[::-1])
-    found = Remembered.look_up([job])
-    assert found.lacks(stage, job)
+    found = CachedTiles.look_up([job])
+    assert not found.has(stage, job)
     assert found.mismatches == (("a.jp2", f"{path}: not the file that its record names"),)
 
 
@@ -87,32 +70,22 @@ def png(width_px: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + struct.pack(">I4sIIBBBBB", 13, b"IHDR", width_px, width_px, 8, 0, 0, 0, 0)
 
 
-def far_too_wide() -> bytes:
-    """Sound polygons, five thousand kilometres wide."""
-    ground = MultiPolygon([shapely.box(0, 0, 5e6, 5e6)])
-    return bytes(shapely.to_wkb(GeometryCollection([ground, ground, MultiPolygon(), Point(1, 0)])))
-
-
 @pytest.mark.parametrize(
     ("stage", "uri", "content"),
     [
-        ("prepare", "valid_uri", lambda _: png(32_000)),
-        ("prepare", "preview_uri", lambda _: jpeg(2_000, 2_000)),
-        ("prepare", "preview_uri", lambda _: b"text"),
-        ("predict", "labels_uri", lambda _: png(32_000)),
-        ("extract", "extent_uri", lambda _: far_too_wide()),
-        ("extract", "extent_uri", lambda _: extract(LABELS, VALID, tile_job("", "z").resized, (1,)).to_bytes()),
+        ("prepare", "valid_uri", png(32_000)),
+        ("prepare", "preview_uri", jpeg(2_000, 2_000)),
+        ("prepare", "preview_uri", b"text"),
+        ("predict", "labels_uri", png(32_000)),
     ],
 )
-def test_a_forged_record_is_not_enough(
-    stage: Stage, uri: str, content: Callable[[TileJob], bytes], tmp_path: Path
-) -> None:
-    """A file that fits its record, but cannot be the tile's, is found by what it declares or where it lies."""
-    job = kept(tmp_path)
+def test_a_forged_record_is_not_enough(stage: Stage, uri: str, content: bytes, tmp_path: Path) -> None:
+    """A file that fits its record, but cannot be the tile's, is found by what it declares."""
+    job = unextracted(tmp_path)
     files = {job.preview_uri: jpeg(), job.valid_uri: encode_valid(VALID)} if stage == "prepare" else {}
-    cached_files.keep(job, stage, {**files, getattr(job, uri): content(job)})
-    found = Remembered.look_up([job])
-    assert found.lacks(stage, job)
+    cached_files.keep(job, stage, {**files, getattr(job, uri): content})
+    found = CachedTiles.look_up([job])
+    assert not found.has(stage, job)
     assert [finding.partition(": ")[0] for _, finding in found.mismatches] == [getattr(job, uri)]
 
 
@@ -124,3 +97,25 @@ def test_a_foreign_jpeg_is_not_sent(tmp_path: Path) -> None:
         job, "prepare", {job.jpeg_uri: jpeg(20, 20), job.preview_uri: jpeg(), job.valid_uri: encode_valid(VALID)}
     )
     assert looked_up(job) == (set(), set(), {"a.jp2"}, ["a.jp2"])
+
+
+def test_label_masks_of_the_first_version_are_used(tmp_path: Path) -> None:
+    """They may have cost money, and their records lack nothing."""
+    job = unextracted(tmp_path)
+    path = Path(job.record_uri("predict"))
+    record = json.loads(path.read_bytes())
+    files = {name: {"size_bytes": size, "sha256": digest} for name, (size, digest) in record["files"].items()}
+    del record["warnings"]
+    path.write_text(json.dumps(record | {"version": 1, "files": files}))
+    assert looked_up(job)[1] == {"a.jp2"}
+
+
+def test_a_cache_that_may_not_be_listed_is_not_taken_for_empty(
+    s3_bucket: str, s3_server: str, aws_settings: pytest.MonkeyPatch
+) -> None:
+    """Everything would be predicted, and paid for, again: the folder is named instead."""
+    job = kept(s3_bucket)
+    with front(s3_server, allows=lambda _: False) as refusing:
+        aws_settings.setenv("AWS_ENDPOINT_URL", refusing.url)
+        with pytest.raises(ObjectMissing, match="may not be read"):
+            CachedTiles.look_up([job])
