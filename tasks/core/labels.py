@@ -64,8 +64,6 @@ def decode_mask(png: bytes, width_px: int, height_px: int, name: str) -> LabelAr
     """
     _judge(png_masks.read_header(png, name), width_px, height_px, name)
     labels = png_masks.decode(png, name)
-    if labels.shape != (height_px, width_px):
-        raise png_masks.damaged(png, name)
     if labels.max() > FLOOD_UNDER_CLOUD:
         raise WrongMaskFormat(
             f"{name}: the mask holds the label {labels.max()}: known are {LABELS}; "
