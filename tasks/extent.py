@@ -26,8 +26,8 @@ def extract_tile(job: dict[str, Any]) -> dict[str, Any]:
         tile = TileJob.from_dict(job)
         extent = extract_extent(tile)
         keep(tile, "extract", {tile.extent_uri: extent.to_bytes()})
-    get_run_logger().info("%s px of flood, %s px removed in the padding", extent.flood_px, extent.removed_px)
-    return {"seconds": timing.seconds, "flood_px": extent.flood_px, "removed_px": extent.removed_px}
+    get_run_logger().info("%s px of flood, %s px removed in the padding", extent.flood_px, extent.flood_px_in_padding)
+    return {"seconds": timing.seconds, "flood_px": extent.flood_px, "removed_px": extent.flood_px_in_padding}
 
 
 def extract_extent(job: TileJob) -> TileExtent:

@@ -92,7 +92,8 @@ def tiles_layer(
         "flood_m2": np.concatenate([flood_m2, unknown]),
         "observed_m2": _known_area_m2(observed, crs),
         "pad_px": np.ma.masked_array(
-            np.array([*(tile.extent.removed_px for tile in answered), *(0 for _ in failed)], np.int64), ~has_answer
+            np.array([*(tile.extent.flood_px_in_padding for tile in answered), *(0 for _ in failed)], np.int64),
+            ~has_answer,
         ),
         "overlap_m2": np.where(has_answer, seen_by_others_m2(observed, ids, answered, crs), np.nan),
     }
