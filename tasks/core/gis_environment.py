@@ -7,6 +7,8 @@ So they are taken out of the process's environment, and with it out of its child
 before it nothing of the project imports one of the three, be it a command, a worker, a hook, a server or a test.
 """
 
+import logging
+import warnings
 from collections.abc import MutableMapping
 from pathlib import Path
 
@@ -21,7 +23,10 @@ OURS = {
     # Grids and databases that some program has put into ~/.local/share/proj; and none are fetched.
     "PROJ_SKIP_READ_USER_WRITABLE_DIRECTORY": "YES",
     "PROJ_NETWORK": "OFF",
+    # Tiles run side by side: threads of OpenCV within one would only contend with those of the others.
+    "OPENCV_FOR_THREADS_NUM": "1",
 }
+NOT_GEOREFERENCED = "Dataset has no geotransform|The given matrix is equal to Affine.identity"
 
 
 def isolate(environment: MutableMapping[str, str]) -> None:
@@ -29,3 +34,14 @@ def isolate(environment: MutableMapping[str, str]) -> None:
     for name in [name for name in environment if name.startswith(PREFIXES)]:
         del environment[name]
     environment.update(OURS)
+
+
+def quieten() -> None:
+    """Keep GDAL's own complaints from the terminal: they reach people as our errors, once.
+
+    A missing georeference is a finding here. Its warning is known by its text, for rasterio is not to be imported yet,
+    and ignored for good, for ``warnings.catch_warnings`` is not safe in threads.
+    """
+    logging.getLogger("rasterio").addHandler(logging.NullHandler())
+    logging.getLogger("rasterio").propagate = False
+    warnings.filterwarnings("ignore", NOT_GEOREFERENCED)
