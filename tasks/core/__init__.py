@@ -1,7 +1,7 @@
 """The domain: pure functions and records; no Prefect, no AWS, no network.
 
-All that importing it changes in the process is changed here, before any module below imports GDAL, PROJ or OpenCV:
-they read the environment when they are imported.
+What importing it changes in the process is changed here, before any module below imports GDAL or PROJ: they read the
+environment when they are imported. One thing is not: OpenCV's threads, see `tasks.core.resampling`.
 """
 
 import os

@@ -23,8 +23,6 @@ OURS = {
     # Grids and databases that some program has put into ~/.local/share/proj; and none are fetched.
     "PROJ_SKIP_READ_USER_WRITABLE_DIRECTORY": "YES",
     "PROJ_NETWORK": "OFF",
-    # Tiles run side by side: threads of OpenCV within one would only contend with those of the others.
-    "OPENCV_FOR_THREADS_NUM": "1",
 }
 NOT_GEOREFERENCED = "Dataset has no geotransform|The given matrix is equal to Affine.identity"
 
