@@ -24,7 +24,7 @@ def extract_tile(job: TileJob) -> dict[str, Any]:
     """Turn one tile's label mask into polygons in its CRS."""
     with timed() as timing:
         extent = extract_extent(job)
-    get_run_logger().info("%s px of flood, %s px removed in the padding", extent.flood_px, extent.removed_px)
+    get_run_logger().info("%s px of flood, %s px removed in the padding", extent.flood_px, extent.flood_px_in_padding)
     return {"seconds": timing.seconds}
 
 

@@ -1,7 +1,12 @@
-"""The domain: pure functions and records; no Prefect, no AWS, no network."""
+"""The domain: pure functions and records; no Prefect, no AWS, no network.
+
+What importing it changes in the process is changed here, before any module below imports GDAL or PROJ: they read the
+environment when they are imported. One thing is not: OpenCV's threads, see `tasks.core.resampling`.
+"""
 
 import os
 
-from tasks.core.gis_environment import isolate
+from tasks.core.gis_environment import isolate, quieten
 
-isolate(os.environ)  # before any module below imports GDAL or PROJ
+isolate(os.environ)
+quieten()

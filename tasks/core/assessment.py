@@ -32,9 +32,8 @@ def objects(values: Sequence[object]) -> ObjectArray:
 
 def observed_layer(observed: ObjectArray, crs: str, suffix: str) -> Layer:
     """The dissolved ground that was observed, one feature a connected part."""
-    return Layer(
-        f"area_observed{suffix}", "Polygon", crs or None, observed, {"area_m2": ellipsoidal_area_m2(observed, crs)}
-    )
+    columns: dict[str, Column] = {"area_m2": ellipsoidal_area_m2(observed, crs)}
+    return Layer("area_observed", "Polygon", crs or None, observed, columns, suffix)
 
 
 def not_assessed_layer(answered: Sequence[AnsweredTile], failed: Sequence[FailedTile], crs: str, suffix: str) -> Layer:
@@ -58,7 +57,7 @@ def not_assessed_layer(answered: Sequence[AnsweredTile], failed: Sequence[Failed
         "observed_elsewhere": np.minimum(1.0, seen_m2 / np.where(areas_m2 == 0, 1.0, areas_m2)),
         "area_m2": areas_m2,
     }
-    return Layer(f"not_assessed{suffix}", "MultiPolygon", crs or None, areas, columns)
+    return Layer("not_assessed", "MultiPolygon", crs or None, areas, columns, suffix)
 
 
 def tiles_layer(
@@ -93,7 +92,8 @@ def tiles_layer(
         "flood_m2": np.concatenate([flood_m2, unknown]),
         "observed_m2": _known_area_m2(observed, crs),
         "pad_px": np.ma.masked_array(
-            np.array([*(tile.extent.removed_px for tile in answered), *(0 for _ in failed)], np.int64), ~has_answer
+            np.array([*(tile.extent.flood_px_in_padding for tile in answered), *(0 for _ in failed)], np.int64),
+            ~has_answer,
         ),
         "overlap_m2": np.where(has_answer, seen_by_others_m2(observed, ids, answered, crs), np.nan),
     }
@@ -102,7 +102,7 @@ def tiles_layer(
     columns[PIXEL_M] = np.sqrt(_known_area_m2(places, crs) / pixels)
     order = np.argsort(ids, kind="stable")
     sorted_columns = {name: values[order] for name, values in columns.items()}
-    return Layer(f"tiles{suffix}", "MultiPolygon", crs or None, places[order], sorted_columns)
+    return Layer("tiles", "MultiPolygon", crs or None, places[order], sorted_columns, suffix)
 
 
 def seen_by_others_m2(areas: ObjectArray, tiles: ObjectArray, answered: Sequence[AnsweredTile], crs: str) -> FloatArray:

@@ -32,7 +32,7 @@ def crs_name(definition: str) -> str | None:
     Raises:
         CRSError: PROJ cannot read it.
     """
-    crs = _horizontal(CRS.from_user_input(definition))
+    crs = horizontal(definition)
     if not (crs.is_projected or crs.is_geographic):
         return None
     if _unknown_datum(crs) is not None:
@@ -64,15 +64,16 @@ def given_crs(value: str) -> str:
 
 def unknown_datum(definition: str) -> str | None:
     """What a CRS calls its datum where that says only that the datum is unknown; None where it has a known one."""
-    return _unknown_datum(_horizontal(CRS.from_user_input(definition)))
+    return _unknown_datum(horizontal(definition))
 
 
 def differ_in_datum_only(first: str, second: str) -> bool:
     """Whether two CRSs have the same projection, zone and units, whatever their datums."""
-    one, other = _horizontal(CRS.from_user_input(first)), _horizontal(CRS.from_user_input(second))
+    one, other = horizontal(first), horizontal(second)
     return one.is_projected == other.is_projected and _conversion(one) == _conversion(other)
 
 
+@lru_cache(maxsize=64)
 def is_geographic(name: str) -> bool:
     """Whether coordinates are degrees (or another angle)."""
     return bool(CRS.from_user_input(name).is_geographic)
@@ -98,11 +99,13 @@ def _is_known(kind: type[Datum | Ellipsoid], name: str) -> bool:
     return True
 
 
-def _horizontal(crs: CRS) -> CRS:
+def horizontal(definition: str | CRS) -> CRS:
+    """A CRS without its heights and without a transformation bound to it."""
+    crs = CRS.from_user_input(definition)
     while crs.is_bound and crs.source_crs is not None:
         crs = crs.source_crs
     if crs.is_compound:
-        return _horizontal(crs.sub_crs_list[0])
+        return horizontal(crs.sub_crs_list[0])
     return crs.to_2d() if len(crs.axis_info) > 2 else crs  # noqa: PLR2004 - two axes are horizontal
 
 

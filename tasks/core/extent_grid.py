@@ -31,13 +31,14 @@ def check_on_grid(areas: tuple[Outlines, ...], counts: tuple[int, int], grid: Gr
         ValueError: It lies elsewhere, off the pixels' edges, overlaps itself, or its areas and counts disagree.
     """
     flood, observed, unassessed = (mask_of(area, grid) for area in areas)
-    flood_px, removed_px = counts
+    flood_px, flood_px_in_padding = counts
     if (flood & ~observed).any() or (observed & unassessed).any():
         raise ValueError("its areas contradict each other")
     found_px, free_px = int(flood.sum()), observed.size - int(observed.sum()) - int(unassessed.sum())
-    if found_px != flood_px or removed_px > free_px:
+    if found_px != flood_px or flood_px_in_padding > free_px:
         raise ValueError(
-            f"it counts {flood_px} flooded and {removed_px} removed pixels, but covers {found_px} and leaves {free_px}"
+            f"it counts {flood_px} flooded and {flood_px_in_padding} removed pixels, "
+            f"but covers {found_px} and leaves {free_px}"
         )
 
 

@@ -24,20 +24,22 @@ class TileExtent:
         observed: Ground that the model answered for, flooded or not; contains ``flood``.
         unassessed: Valid ground labelled flood under cloud where that does not count as flood; disjoint from both.
         flood_px: Pixels in ``flood``.
-        removed_px: Pixels labelled flood that were outside the valid mask.
+        flood_px_in_padding: Pixels labelled flood that were outside the valid mask.
     """
 
     flood: MultiPolygon
     observed: MultiPolygon
     unassessed: MultiPolygon
     flood_px: int
-    removed_px: int
+    flood_px_in_padding: int
 
     def __post_init__(self) -> None:
         if not all(isinstance(area, MultiPolygon) for area in self.areas):
             raise ValueError("a tile's extent is made of multipolygons")
-        if min(self.flood_px, self.removed_px) < 0:
-            raise ValueError(f"a tile cannot have {self.flood_px} flooded and {self.removed_px} removed pixels")
+        if min(self.flood_px, self.flood_px_in_padding) < 0:
+            raise ValueError(
+                f"a tile cannot have {self.flood_px} flooded and {self.flood_px_in_padding} removed pixels"
+            )
 
     @property
     def areas(self) -> tuple[MultiPolygon, MultiPolygon, MultiPolygon]:
@@ -46,7 +48,7 @@ class TileExtent:
 
     def to_bytes(self) -> bytes:
         """One WKB geometry collection: the three areas, then a point that carries the two pixel counts."""
-        collection = GeometryCollection([*self.areas, Point(self.flood_px, self.removed_px)])
+        collection = GeometryCollection([*self.areas, Point(self.flood_px, self.flood_px_in_padding)])
         return bytes(shapely.to_wkb(collection, byte_order=LITTLE_ENDIAN))
 
     @classmethod
@@ -81,4 +83,4 @@ def extract(labels: LabelArray, valid: BoolMask, grid: Grid, flood_labels: Colle
     flood, observed, unassessed = (
         to_crs(mask_polygons(mask), grid) for mask in (masks.flood, masks.observed, masks.unassessed)
     )
-    return TileExtent(flood, observed, unassessed, int(masks.flood.sum()), masks.removed_px)
+    return TileExtent(flood, observed, unassessed, int(masks.flood.sum()), masks.flood_px_in_padding)

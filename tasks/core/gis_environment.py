@@ -7,6 +7,8 @@ So they are taken out of the process's environment, and with it out of its child
 before it nothing of the project imports one of the three, be it a command, a worker, a hook, a server or a test.
 """
 
+import logging
+import warnings
 from collections.abc import MutableMapping
 from pathlib import Path
 
@@ -22,6 +24,7 @@ OURS = {
     "PROJ_SKIP_READ_USER_WRITABLE_DIRECTORY": "YES",
     "PROJ_NETWORK": "OFF",
 }
+NOT_GEOREFERENCED = "Dataset has no geotransform|The given matrix is equal to Affine.identity"
 
 
 def isolate(environment: MutableMapping[str, str]) -> None:
@@ -29,3 +32,14 @@ def isolate(environment: MutableMapping[str, str]) -> None:
     for name in [name for name in environment if name.startswith(PREFIXES)]:
         del environment[name]
     environment.update(OURS)
+
+
+def quieten() -> None:
+    """Keep GDAL's own complaints from the terminal: they reach people as our errors, once.
+
+    A missing georeference is a finding here. Its warning is known by its text, for rasterio is not to be imported yet,
+    and ignored for good, for ``warnings.catch_warnings`` is not safe in threads.
+    """
+    logging.getLogger("rasterio").addHandler(logging.NullHandler())
+    logging.getLogger("rasterio").propagate = False
+    warnings.filterwarnings("ignore", NOT_GEOREFERENCED)

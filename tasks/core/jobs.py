@@ -8,13 +8,15 @@ but what they say: the declared NoData for the valid mask, the place for the pol
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import PurePosixPath
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal
+
+from pydantic import ConfigDict
 
 from tasks.core.errors import UnreadableImage
-from tasks.core.records import Grid, Tile
+from tasks.core.records import Grid, Record, Tile
 
 # Raise a version when the stage's answer to the same input changes.
 PREPARE_VERSION = 2
@@ -25,7 +27,7 @@ Stage = Literal["prepare", "predict", "extract"]
 
 
 @dataclass(frozen=True, slots=True)
-class TileJob:
+class TileJob(Record):
     """One tile's way through prepare, predict and extract.
 
     Attributes:
@@ -47,6 +49,8 @@ class TileJob:
     predict_key: str
     extract_key: str
     work_directory: str
+
+    __pydantic_config__: ClassVar = ConfigDict(extra="ignore")  # for the name in ``to_dict``
 
     @property
     def name(self) -> str:
@@ -111,14 +115,6 @@ class TileJob:
     def to_dict(self) -> dict[str, Any]:
         """Plain values, as task parameters hold them; with ``name`` for the run's name."""
         return asdict(self) | {"name": self.name}
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Rebuild from ``to_dict``."""
-        grid = values["grid"]
-        fields = {key: value for key, value in values.items() if key != "name"}
-        fields |= {"tile": Tile.from_dict(values["tile"]), "flood_labels": tuple(values["flood_labels"])}
-        return cls(**fields | {"grid": None if grid is None else Grid.from_dict(grid)})
 
 
 def content_key(*parts: object) -> str:

@@ -1,8 +1,6 @@
 """GDAL at work on JPEG2000, kept quiet, in one thread and away from files that are none of its business."""
 
-import logging
 import math
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +9,6 @@ from uuid import uuid4
 import numpy as np
 import rasterio
 from numpy.typing import NDArray
-from rasterio.errors import NotGeoreferencedWarning
 from rasterio.io import DatasetReader, MemoryFile
 from rasterio.session import DummySession
 from rasterio.windows import Window
@@ -27,12 +24,6 @@ UNWRITTEN = -1  # no 8-bit sample has this value
 MAX_WHOLE_TILE_SAMPLES = 1 << 27  # about 2 GB while a tile is decoded whole: 49 million samples took 0.75 GB
 WAVELET_REACH = 5  # samples of a reduced resolution that one of the full resolution has a part in
 FLAT_TOLERANCE = 16  # lossy compression makes one value of what nearly is
-
-# GDAL's own complaints reach people as our errors, once, and not as log lines of their own as well.
-logging.getLogger("rasterio").addHandler(logging.NullHandler())
-logging.getLogger("rasterio").propagate = False
-# Set once: `warnings.catch_warnings` is not safe in threads, and a missing georeference is a finding here.
-warnings.filterwarnings("ignore", category=NotGeoreferencedWarning)
 
 
 def quiet_gdal(**more: str) -> rasterio.Env:

@@ -109,14 +109,14 @@ class _Grouped(NamedTuple):
             return set(resolution_steps(dataset))
 
     def _codestream(self, group: TileGroup) -> bytes:
-        return group_codestream(partial(_read_range, self.file), self.main_header, self.parts, group)
+        return group_codestream(partial(read_at, self.file), self.main_header, self.parts, group)
 
 
 @contextmanager
 def _grouped(path: Path, structure: Structure) -> Iterator[_Grouped]:
     parts: dict[int, list[TilePart]] = defaultdict(list)
     with path.open("rb") as file, quiet_gdal(GDAL_PAM_ENABLED="NO", GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR"):
-        read_range = partial(_read_range, file)
+        read_range = partial(read_at, file)
         for part in check_tile_parts(read_range, structure, path.name).parts:
             parts[part.tile].append(part)
         main_header = main_header_of_groups(read_range, structure)
@@ -130,6 +130,7 @@ def _place(group: TileGroup, structure: Structure, step: int = 1) -> tuple[slice
     return rows, slice(group.columns[0] // step - left, math.ceil(group.columns[-1] / step) - left)
 
 
-def _read_range(file: BinaryIO, start: int, length: int) -> bytes:
+def read_at(file: BinaryIO, start: int, length: int) -> bytes:
+    """Bytes of an open file."""
     file.seek(start)
     return file.read(length)

@@ -12,7 +12,6 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO
 
 import cv2
 import numpy as np
@@ -27,7 +26,7 @@ from tasks.core.crs import crs_name
 from tasks.core.errors import NoGeoreference, NotNrg, TooLarge, UnreadableImage
 from tasks.core.jp2_channels import COLOURS, WITH_ALPHA, Channels, read_channels
 from tasks.core.jp2_gdal import opened_header, read_coarse, read_window, reason, unreadable_world_file
-from tasks.core.jp2_group_reading import read_coarse_by_groups, read_window_by_groups
+from tasks.core.jp2_group_reading import read_at, read_coarse_by_groups, read_window_by_groups
 from tasks.core.jp2_metadata import geotiff_nodata
 from tasks.core.jp2_structure import Structure, check_tile_parts, read_structure
 from tasks.core.jp2_tile_groups import is_read_in_groups
@@ -239,17 +238,12 @@ def judge_file(path: Path, max_pixels: int) -> Structure:
 def _whole_structure(path: Path, judge: Callable[[Structure], object] | None = None) -> Structure:
     """The structure, judged before every tile part is checked."""
     with path.open("rb") as file:
-        read_range = partial(_read_range, file)
+        read_range = partial(read_at, file)
         structure = read_structure(read_range, path.stat().st_size, path.name)
         if judge is not None:
             judge(structure)
         parts = check_tile_parts(read_range, structure, path.name)
     return replace(structure, codestream_end=parts.end, has_end_marker=parts.has_end_marker)
-
-
-def _read_range(file: BinaryIO, start: int, length: int) -> bytes:
-    file.seek(start)
-    return file.read(length)
 
 
 def _judge_size(structure: Structure, name: str, max_pixels: int) -> None:

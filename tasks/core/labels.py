@@ -28,13 +28,13 @@ class LabelMasks:
         flood: (height, width) bool: labelled as flood, and valid.
         observed: (height, width) bool: valid, and the model's answer is used: flood or not flood is known.
         unassessed: (height, width) bool: valid, but labelled flood under cloud where that label does not count.
-        removed_px: Pixels labelled flood that lie outside the valid mask, so were not believed.
+        flood_px_in_padding: Pixels labelled flood that lie outside the valid mask, so were not believed.
     """
 
     flood: BoolMask
     observed: BoolMask
     unassessed: BoolMask
-    removed_px: int
+    flood_px_in_padding: int
 
 
 def encode_mask(labels: LabelArray) -> bytes:
@@ -64,8 +64,6 @@ def decode_mask(png: bytes, width_px: int, height_px: int, name: str) -> LabelAr
     """
     _judge(png_masks.read_header(png, name), width_px, height_px, name)
     labels = png_masks.decode(png, name)
-    if labels.shape != (height_px, width_px):
-        raise png_masks.damaged(png, name)
     if labels.max() > FLOOD_UNDER_CLOUD:
         raise WrongMaskFormat(
             f"{name}: the mask holds the label {labels.max()}: known are {LABELS}; "
@@ -84,8 +82,8 @@ def split(labels: LabelArray, valid: BoolMask, flood_labels: Collection[int]) ->
     """
     labelled = np.isin(labels, list(flood_labels))
     hidden = np.zeros_like(valid) if FLOOD_UNDER_CLOUD in flood_labels else valid & (labels == FLOOD_UNDER_CLOUD)
-    removed_px = int(np.count_nonzero(labelled & ~valid))
-    return LabelMasks(labelled & valid, valid & ~hidden, hidden, removed_px)
+    flood_px_in_padding = int(np.count_nonzero(labelled & ~valid))
+    return LabelMasks(labelled & valid, valid & ~hidden, hidden, flood_px_in_padding)
 
 
 def _judge(header: Header, width_px: int, height_px: int, name: str) -> None:

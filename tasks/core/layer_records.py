@@ -17,20 +17,21 @@ class Layer:
     """A layer of the product: geometries and columns of one length.
 
     Attributes:
-        name: ``flood_extent``, ``flood_extent_by_tile``, ``area_observed``, ``not_assessed`` or ``tiles``, with a
-            suffix such as ``_epsg7855`` where the product has several CRSs.
+        base: ``flood_extent``, ``flood_extent_by_tile``, ``area_observed``, ``not_assessed`` or ``tiles``.
         geometry_type: ``Polygon`` or ``MultiPolygon``: the one type of all its geometries.
         crs: Of the geometries: ``EPSG:7855`` where it has a code, else WKT2; None only where no tile's CRS is known.
         geometries: Object array of shapely geometries; None where a place is not known.
         columns: Column name to values: int64, float64, or object holding str. The unit is in the name. What is not
             known is NaN, masked (int64) or None, and NULL in files.
+        suffix: Of the name, such as ``_epsg7855`` where the product has several CRSs; else empty.
     """
 
-    name: str
+    base: str
     geometry_type: str
     crs: str | None
     geometries: npt.NDArray[np.object_]
     columns: dict[str, Column]
+    suffix: str = ""
 
     def __post_init__(self) -> None:
         lengths = {name: len(values) for name, values in self.columns.items()}
@@ -39,6 +40,11 @@ class Layer:
 
     def __len__(self) -> int:
         return len(self.geometries)
+
+    @property
+    def name(self) -> str:
+        """What files call it."""
+        return self.base + self.suffix
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -58,7 +58,7 @@ def content_hash(layers: Sequence[Layer]) -> str:
     """
     digest = hashlib.sha256()
     for layer in sorted(layers, key=lambda layer: layer.name):
-        if not layer.name.startswith("flood_extent") or layer.name.startswith("flood_extent_by_tile"):
+        if layer.base != "flood_extent":
             continue
         digest.update(json.dumps([layer.name, layer.crs, len(layer)]).encode())
         wkb = shapely.to_wkb(shapely.normalize(layer.geometries), byte_order=1)
@@ -90,8 +90,8 @@ def _layers_of(
     }
     flood_m2 = np.asarray(np.bincount(pieces.tile_of, pieces_m2, len(answered)), np.float64)
     return [
-        Layer(f"flood_extent{suffix}", "Polygon", crs or None, flood, extent),
-        Layer(f"flood_extent_by_tile{suffix}", "MultiPolygon", crs or None, pieces.geometries, by_tile),
+        Layer("flood_extent", "Polygon", crs or None, flood, extent, suffix),
+        Layer("flood_extent_by_tile", "MultiPolygon", crs or None, pieces.geometries, by_tile, suffix),
         observed_layer(observed, crs, suffix),
         not_assessed_layer(answered, failed, crs, suffix),
         tiles_layer(answered, failed, flood_m2, crs, suffix),

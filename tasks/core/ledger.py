@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
 from tasks.core.jobs import TileJob
+from tasks.core.records import Record
 from tasks.core.redaction import redact
 from tasks.core.stage_records import FileHash
 
@@ -13,7 +14,7 @@ REVIEW = "review"
 
 
 @dataclass(slots=True)
-class Account:
+class Account(Record):
     """What is known of one tile.
 
     Attributes:
@@ -50,11 +51,6 @@ class Account:
     def to_dict(self) -> dict[str, Any]:
         """Plain values, as JSON holds them."""
         return asdict(self) | {"job": self.job.to_dict()}
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Rebuild from ``to_dict`` or JSON."""
-        return cls(**{**values, "job": TileJob.from_dict(values["job"])})
 
 
 class Ledger:

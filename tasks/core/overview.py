@@ -10,7 +10,7 @@ import shapely
 from tasks.core.layer_records import Layer
 from tasks.core.map_frame import SUBPIXEL_BITS, MapFrame
 from tasks.core.map_page import PAPER, Colour, Picture, Sign, ascii_text, page
-from tasks.core.product_files import WATER, split_name
+from tasks.core.product_files import WATER
 from tasks.core.records import Grid
 from tasks.core.resolution import mapped_pixel_m, pixel_text
 
@@ -65,8 +65,7 @@ def draw(
 def _by_suffix(layers: Sequence[Layer]) -> dict[str, dict[str, Layer]]:
     groups: dict[str, dict[str, Layer]] = {}
     for layer in layers:
-        base, suffix = split_name(layer.name)
-        groups.setdefault(suffix, {})[base] = layer
+        groups.setdefault(layer.suffix, {})[layer.base] = layer
     return {suffix: group for suffix, group in groups.items() if "tiles" in group}
 
 

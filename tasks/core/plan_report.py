@@ -1,11 +1,11 @@
 """A plan for people: facts and findings as rows, a page, lines for a log, a row a tile."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from tasks.core.jobs import TileJob
 from tasks.core.plans import PREDICT, STAGES, Hosting, Plan, Verdict
-from tasks.core.report import plain
+from tasks.core.report import plain, table
 from tasks.core.run_page import TABLE_ROWS, cell
 
 SIZES_SHOWN, PROBLEMS_SHOWN = 3, 20
@@ -105,7 +105,7 @@ def markdown(plan: Plan) -> str:
     verdict = "A run is possible" if plan.possible else "**A run is not possible**"
     sections = [
         [f"# Plan for {plain(plan.dataset)}", "", f"{verdict}: {plain(essentials(plan))}. Nothing was created."],
-        _table(("", ""), facts(plan)),
+        table(("", ""), facts(plan)),
         *([_findings(plan)] if plan.findings else []),
         *([_headers(plan)] if plan.unusable else []),
     ]
@@ -114,19 +114,14 @@ def markdown(plan: Plan) -> str:
 
 def _findings(plan: Plan) -> list[str]:
     rows = ((finding.name, finding.verdict, finding.words) for finding in plan.findings)
-    return ["## What the run depends on", "", *_table(("what", "verdict", "found"), rows)]
+    return ["## What the run depends on", "", *table(("what", "verdict", "found"), rows)]
 
 
 def _headers(plan: Plan) -> list[str]:
     rows = [(tile.id, tile.problem) for tile in plan.unusable[:PROBLEMS_SHOWN]]
     more = len(plan.unusable) - len(rows)
     rest = ["", f"*{more:,} more: the table of tiles has them.*"] if more else []
-    return ["## Tiles that would fail", "", *_table(("tile", "why"), rows), *rest]
-
-
-def _table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
-    lines = ["| " + " | ".join(plain(value) for value in row) + " |" for row in rows]
-    return ["| " + " | ".join(heads) + " |", "|" + " --- |" * len(heads), *lines]
+    return ["## Tiles that would fail", "", *table(("tile", "why"), rows), *rest]
 
 
 def tile_table(plan: Plan, limit: int = TABLE_ROWS) -> list[dict[str, Any]]:

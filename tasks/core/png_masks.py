@@ -24,7 +24,7 @@ _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _NEEDED = frozenset({b"IHDR", b"PLTE", b"IDAT", b"IEND"})
 _ANIMATED = b"acTL"
 _HEADER_BYTES = 13
-_FRAME_BYTES = 12  # of a chunk: length, type, checksum
+_FRAME_BYTES, _DATA = 12, slice(8, -4)  # of a chunk: length and type before the data, checksum after
 _ANCILLARY = 0x20  # bit of a chunk type's first letter: without it nobody may skip the chunk
 # Adam7, the one way of interlacing: first column and row of each pass, and the steps between its columns and rows.
 _ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
@@ -81,7 +81,8 @@ def read_header(png: bytes, name: str) -> Header:
         raise WrongMaskFormat(
             f"{name}: the answer is not a PNG (it starts with {png[:8]!r}): check the endpoint's accept type"
         )
-    kind, data = next(_chunks(png, name))
+    kind, chunk = next(_chunks(png, name))
+    data = chunk[_DATA]
     if kind != b"IHDR" or len(data) != _HEADER_BYTES:
         raise damaged(png, name)
     compression, filtering, interlace = data[10:]
@@ -101,17 +102,20 @@ def decode(png: bytes, name: str) -> Values:
         WrongMask: It is damaged, or cut short.
     """
     header, kept, pixels = read_header(png, name), [_SIGNATURE], []
-    for kind, data in _chunks(png, name):
-        pixels += [data] if kind == b"IDAT" else []
+    for kind, chunk in _chunks(png, name):
+        pixels += [chunk[_DATA]] if kind == b"IDAT" else []
         if kind == _ANIMATED:
             raise WrongMaskFormat(f"{name}: the mask is an animated PNG, not a single image")
         if kind in _NEEDED:
-            kept.append(_chunk(kind, data))
+            kept.append(chunk)
         elif not kind[0] & _ANCILLARY:
             raise damaged(png, name)
     if not _is_whole(b"".join(pixels), header):
         raise damaged(png, name)
-    return _unscaled(_decoded(b"".join(kept), png, name), header)
+    values = _unscaled(_decoded(b"".join(kept), png, name), header)
+    if values.shape != (header.height_px, header.width_px):
+        raise damaged(png, name)
+    return values
 
 
 def damaged(png: bytes, name: str) -> WrongMask:
@@ -145,16 +149,12 @@ def _unscaled(values: Values, header: Header) -> Values:
 
 
 def _chunks(png: bytes, name: str) -> Iterator[tuple[bytes, bytes]]:
-    """Type and data of each chunk up to the last, IEND; what follows that is no part of the image."""
+    """Type of each chunk, and the whole of it, up to the last, IEND; what follows that is no part of the image."""
     place, kind = len(_SIGNATURE), b""
     while kind != b"IEND":
         length, kind = int.from_bytes(png[place : place + 4], "big"), png[place + 4 : place + 8]
         end = place + _FRAME_BYTES + length
         if end > len(png) or zlib.crc32(png[place + 4 : end - 4]) != int.from_bytes(png[end - 4 : end], "big"):
             raise damaged(png, name)
-        yield kind, png[place + 8 : end - 4]
+        yield kind, png[place:end]
         place = end
-
-
-def _chunk(kind: bytes, data: bytes) -> bytes:
-    return len(data).to_bytes(4, "big") + kind + data + zlib.crc32(kind + data).to_bytes(4, "big")

@@ -7,6 +7,8 @@ import numpy as np
 import numpy.typing as npt
 import pyproj
 
+from tasks.core.crs import is_geographic
+
 FloatArray = npt.NDArray[np.float64]
 
 STEP_M = 1e-4
@@ -24,12 +26,6 @@ def decimals(crs: str) -> int:
     step_si = math.radians(STEP_DEGREES) if is_geographic(crs) else STEP_M
     # A degree is pi / 180 by its definition, not by the digits stored: 1e-9 must stay 1e-9.
     return math.ceil(-math.log10(step_si / axis.unit_conversion_factor) - 1e-6)
-
-
-@lru_cache(maxsize=64)
-def is_geographic(crs: str) -> bool:
-    """Whether coordinates are angles."""
-    return bool(pyproj.CRS.from_user_input(crs).is_geographic)
 
 
 def step(crs: str) -> float:

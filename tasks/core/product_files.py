@@ -4,6 +4,7 @@ The same layers and the same time give the same bytes.
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -116,15 +117,14 @@ def write_geopackage(layers: Sequence[Layer], path: Path, *, title: str) -> None
 
 
 def _shown_as(layer: Layer, pixel: str) -> dict[str, str]:
-    base, suffix = split_name(layer.name)
-    about = LAYERS.get(base, About(layer.name, ""))
-    in_crs = f" ({suffix.strip('_')})" if suffix else ""
+    about = LAYERS.get(layer.base, About(layer.name, ""))
+    in_crs = f" ({layer.suffix.strip('_')})" if layer.suffix else ""
     fine = f" Mapped with pixels of {pixel}." if pixel else ""
     return {"IDENTIFIER": about.title + in_crs, "DESCRIPTION": about.description + fine, "SPATIAL_INDEX": "YES"}
 
 
 def split_name(name: str) -> tuple[str, str]:
-    """A layer's base name and its CRS suffix, ``("flood_extent", "_epsg7855")``."""
+    """Base and suffix of a layer that a file names, ``("flood_extent", "_epsg7855")``."""
     base = next((base for base in LAYERS if name == base or name.startswith(f"{base}_")), name)
     return base, name.removeprefix(base)
 
@@ -132,16 +132,17 @@ def split_name(name: str) -> tuple[str, str]:
 def shapefiles(layers: Sequence[Layer]) -> Iterator[tuple[Path, Layer]]:
     """Path below the product's folder and content of every shapefile, in a fixed order."""
     for layer in layers:
-        if split_name(layer.name)[0] in SHAPEFILES:
+        if layer.base in SHAPEFILES:
             yield Path(f"{layer.name}.shp"), layer
-    yield from _tile_shapefiles({layer.name: layer for layer in layers})
+    yield from _tile_shapefiles(layers)
 
 
-def _tile_shapefiles(layers: dict[str, Layer]) -> Iterator[tuple[Path, Layer]]:
-    answered = {name: sorted(_answered(layer)) for name, layer in layers.items() if split_name(name)[0] == "tiles"}
+def _tile_shapefiles(layers: Sequence[Layer]) -> Iterator[tuple[Path, Layer]]:
+    answered = {layer.suffix: sorted(_answered(layer)) for layer in layers if layer.base == "tiles"}
     stems = tile_stems([tile for tiles in answered.values() for tile in tiles])
-    for name, tiles in answered.items():
-        extents = layers[f"flood_extent_by_tile{split_name(name)[1]}"]
+    extents_of = {layer.suffix: layer for layer in layers if layer.base == "flood_extent_by_tile"}
+    for suffix, tiles in answered.items():
+        extents = extents_of[suffix]
         rows_of = _rows_by_tile(extents)
         for tile in tiles:
             yield Path("tiles", f"{stems[tile]}.shp"), _rows(extents, rows_of.get(tile, []))
@@ -162,4 +163,4 @@ def _rows_by_tile(layer: Layer) -> dict[str, list[int]]:
 def _rows(layer: Layer, rows: list[int]) -> Layer:
     chosen = np.array(rows, dtype=np.intp)
     columns = {name: values[chosen] for name, values in layer.columns.items()}
-    return Layer(layer.name, layer.geometry_type, layer.crs, layer.geometries[chosen], columns)
+    return replace(layer, geometries=layer.geometries[chosen], columns=columns)

@@ -7,13 +7,43 @@ read from a cache passes the same checks as a fresh one.
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Self
+from functools import cache
+from typing import Any, ClassVar, Self
+
+from pydantic import ConfigDict, TypeAdapter
 
 TRANSFORM_TERMS = 6
 
 
+class Record:
+    """A dataclass that goes through JSON and back; what comes back has the types of its fields and no other keys."""
+
+    __slots__ = ()
+    __pydantic_config__: ClassVar = ConfigDict(extra="forbid")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, as JSON holds them."""
+        plain: dict[str, Any] = asdict(self)  # type: ignore[call-overload] # what derives from it is a dataclass
+        return plain
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Rebuild from ``to_dict`` or JSON.
+
+        Raises:
+            ValueError: They are of no such record.
+        """
+        rebuilt: Self = _adapter(cls).validate_python(values)  # type: ignore[arg-type] # classes are hashable
+        return rebuilt
+
+
+@cache
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(kind)
+
+
 @dataclass(frozen=True, slots=True)
-class Grid:
+class Grid(Record):
     """A georeferenced pixel grid.
 
     Attributes:
@@ -62,14 +92,9 @@ class Grid:
         across, down = self.width_px / width_px, self.height_px / height_px
         return Grid(width_px, height_px, (a * across, b * down, c, d * across, e * down, f), self.crs)
 
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Rebuild from ``to_dict`` or JSON."""
-        return cls(**{**values, "transform": tuple(values["transform"])})
-
 
 @dataclass(frozen=True, slots=True)
-class Tile:
+class Tile(Record):
     """One image of the dataset, as listed and as its header describes it.
 
     Attributes:
@@ -99,20 +124,3 @@ class Tile:
             raise ValueError(f"a tile id is a path below the dataset, not {self.id!r}")
         if self.problem is None and self.grid is None:
             raise ValueError(f"tile {self.id}: neither a grid nor a problem")
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values, as JSON holds them."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Rebuild from ``to_dict`` or JSON."""
-        grid, nodata = values.get("grid"), values.get("nodata")
-        return cls(
-            **{
-                **values,
-                "sidecars": tuple(values.get("sidecars", ())),
-                "grid": None if grid is None else Grid.from_dict(grid),
-                "nodata": None if nodata is None else tuple(nodata),
-            }
-        )

@@ -33,15 +33,15 @@ def markdown(record: RunRecord) -> str:
     sections = [
         [f"# Flood extent of {plain(record['dataset'])}", "", _headline(record)],
         ["## Summary", "", *_summary(record)],
-        *([["## Review", "", *_table(("", ""), record["review"].items())]] if record["review"] else []),
+        *([["## Review", "", *table(("", ""), record["review"].items())]] if record["review"] else []),
         ["## Not assessed", "", *_not_assessed(record)],
         ["## Warnings", "", *_warnings(record)],
         ["## Tiles", "", *_tiles(record["tiles"])],
         ["## Seconds by stage", "", *_seconds(record["tiles"])],
-        ["## Settings", "", *_table(("setting", "value"), record["parameters"].items())],
+        ["## Settings", "", *table(("setting", "value"), record["parameters"].items())],
         ["## Endpoint", "", *_endpoint(record["endpoint"])],
-        ["## Versions", "", *_table(("software", "version"), record["versions"].items())],
-        ["## Files", "", *_table(("file", "SHA-256"), record["files"].items())],
+        ["## Versions", "", *table(("software", "version"), record["versions"].items())],
+        ["## Files", "", *table(("file", "SHA-256"), record["files"].items())],
         [f"Content hash of the extent: `{record['content_hash']}`"],
     ]
     return "\n\n".join("\n".join(section) for section in sections) + "\n"
@@ -83,7 +83,7 @@ def _summary(record: RunRecord) -> list[str]:
         ("Finished (UTC)", record["finished"]),
         ("Flow run", record["flow_run_id"]),
     ]
-    return [*_table(("", ""), rows), "", f"No flood and no answer are different things. {CLOUD} {WATER}"]
+    return [*table(("", ""), rows), "", f"No flood and no answer are different things. {CLOUD} {WATER}"]
 
 
 def _not_assessed(record: RunRecord) -> list[str]:
@@ -99,7 +99,7 @@ def _not_assessed(record: RunRecord) -> list[str]:
     if record["counts"]["failed"]:
         lines.append(AGAIN)
     rows = [(tile["tile"], tile["stage"], tile["error"]) for tile in failed]
-    return [*lines, "", *_table(("tile", "left in", "why"), rows)] if rows else lines
+    return [*lines, "", *table(("tile", "left in", "why"), rows)] if rows else lines
 
 
 def _warnings(record: RunRecord) -> list[str]:
@@ -110,7 +110,7 @@ def _warnings(record: RunRecord) -> list[str]:
 
 def _tiles(tiles: Sequence[TileRow]) -> list[str]:
     heads = ("tile", "state", "stage", "seconds", "flooded ha", "observed ha", "padding px", "error")
-    return _table(heads, (_tile_cells(tile) for tile in tiles))
+    return table(heads, (_tile_cells(tile) for tile in tiles))
 
 
 def _tile_cells(tile: TileRow) -> tuple[object, ...]:
@@ -136,16 +136,17 @@ def _seconds(tiles: Sequence[TileRow]) -> list[str]:
     for tile in tiles:
         for stage, seconds in tile["seconds_by_stage"].items():
             sums[stage] = sums.get(stage, 0.0) + seconds
-    return _table(("stage", "seconds over all tiles"), ((stage, f"{seconds:,.1f}") for stage, seconds in sums.items()))
+    return table(("stage", "seconds over all tiles"), ((stage, f"{seconds:,.1f}") for stage, seconds in sums.items()))
 
 
 def _endpoint(endpoint: dict[str, Any] | None) -> list[str]:
     if not endpoint:
         return ["None was needed: every prediction was remembered, or no tile could be prepared."]
-    return _table(("", ""), endpoint.items())
+    return table(("", ""), endpoint.items())
 
 
-def _table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
+def table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
+    """A table's lines in markdown, or a word where it has no rows."""
     lines = ["| " + " | ".join(plain(cell) for cell in row) + " |" for row in rows]
     if not lines:
         return ["None."]

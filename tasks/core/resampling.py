@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 LANCZOS = 4  # half the taps of the shift
 
-# Tiles run side by side: threads within one would only contend with those of the others.
+# Tiles run side by side: threads within one would only contend with those of the others. Set here, where tiles are
+# resampled, and not for all of the core: the demo's landscape, made with the threads of the machine, would be another.
 cv2.setNumThreads(1)
 
 

@@ -20,7 +20,6 @@ from tasks.core.jobs import content_key
 from tasks.core.layer_records import Layer
 from tasks.core.layers import content_hash
 from tasks.core.ledger import DROPPED, Account
-from tasks.core.product_files import split_name
 from tasks.core.records import Tile
 from tasks.core.redaction import redact
 from tasks.core.resolution import mapped_pixel_m
@@ -257,7 +256,7 @@ def _not_assessed_m2(layers: Sequence[Layer]) -> float:
 
 
 def _of(layers: Sequence[Layer], base: str) -> list[Layer]:
-    return [layer for layer in layers if split_name(layer.name)[0] == base]
+    return [layer for layer in layers if layer.base == base]
 
 
 def software_versions() -> dict[str, str]:

@@ -7,6 +7,7 @@ import struct
 import tempfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -113,7 +114,7 @@ def _width(values: npt.NDArray[Any]) -> int:
 
 def _short(layer: Layer) -> Layer:
     columns = {_field_name(name): _cut_texts(values) for name, values in layer.columns.items()}
-    return Layer(layer.name, layer.geometry_type, layer.crs, layer.geometries, columns)
+    return replace(layer, columns=columns)
 
 
 def _field_name(name: str) -> str:

@@ -13,17 +13,17 @@ import pkgutil
 import resource
 import socket
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Self, cast
+from typing import BinaryIO, cast
 
 import numpy as np
 
 from tasks.core import errors
 from tasks.core.no_data import Colour
 from tasks.core.preparation import MAX_JPEG_BYTES, PreparedImage, prepare_image
-from tasks.core.records import Grid
+from tasks.core.records import Grid, Record
 
 # Of address space, beyond what the process has when it starts. At full resolution 14 (codestream tiles of 1,000 px) to
 # 22 (a single one) bytes a pixel of four bands were measured.
@@ -34,7 +34,7 @@ BITS_A_BYTE = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class Request(Record):
     """A frame to be prepared.
 
     Attributes:
@@ -57,12 +57,6 @@ class Request:
     def resized(self) -> Grid:
         """The grid of what is wanted."""
         return self.grid.resized(self.width_px, self.height_px)
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Rebuild from ``asdict``."""
-        nodata = None if values["nodata"] is None else tuple(values["nodata"])
-        return cls(**{**values, "grid": Grid.from_dict(values["grid"]), "nodata": nodata})
 
 
 Decode = Callable[[Request], PreparedImage]

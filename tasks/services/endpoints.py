@@ -1,9 +1,11 @@
 """What a model endpoint is, whoever hosts it: deployed by name, asked with a JPEG, deleted by name."""
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any, Protocol, Self
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from tasks.core.records import Record
 
 # SageMaker's own rule for endpoint names, kept for every kind so that a name fits wherever it is used.
 NAME_PATTERN = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}")
@@ -13,7 +15,7 @@ Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
-class EndpointSpec:
+class EndpointSpec(Record):
     """What a run wants deployed, as plain settings.
 
     Attributes:
@@ -45,18 +47,9 @@ class EndpointSpec:
         """Requests that the endpoint as a whole serves at once."""
         return self.instance_count * self.requests_per_instance
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values, as JSON holds them."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Rebuild from ``to_dict`` or JSON."""
-        return cls(**{**values, "instance_types": tuple(values["instance_types"])})
-
 
 @dataclass(frozen=True, slots=True)
-class Deployment:
+class Deployment(Record):
     """An endpoint that answered when it was deployed.
 
     Attributes:
@@ -77,15 +70,6 @@ class Deployment:
 
     def __post_init__(self) -> None:
         check_name(self.name)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values, as JSON holds them."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Rebuild from ``to_dict`` or JSON."""
-        return cls(**values)
 
 
 class EndpointService(Protocol):

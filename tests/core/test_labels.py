@@ -186,7 +186,7 @@ def test_every_valid_pixel_is_observed_or_not_assessed(labels: np.ndarray, rando
     masks = split(labels, valid, counts)
     assert np.array_equal(masks.observed ^ masks.unassessed, valid)
     assert not (masks.flood & ~masks.observed).any()
-    assert masks.flood.sum() + masks.removed_px == np.isin(labels, list(counts)).sum()
+    assert masks.flood.sum() + masks.flood_px_in_padding == np.isin(labels, list(counts)).sum()
 
 
 def test_flood_under_cloud_counts_or_is_not_assessed() -> None:

@@ -39,11 +39,13 @@ def _ground(west: float, south: float, east: float, north: float) -> Polygon:
     return box(500_000 + west, 6_000_000 + south, 500_000 + east, 6_000_000 + north)
 
 
-def _layer(name: str, geometries: Sequence[object], crs: str | None = CRS, **columns: list[str]) -> Layer:
+def _layer(
+    name: str, geometries: Sequence[object], crs: str | None = CRS, suffix: str = "", **columns: list[str]
+) -> Layer:
     array = np.empty(len(geometries), dtype=object)
     array[:] = geometries
     texts = {column: np.array(values, dtype=object) for column, values in columns.items()}
-    return Layer(name, "MultiPolygon", crs, array, texts)
+    return Layer(name, "MultiPolygon", crs, array, texts, suffix)
 
 
 def _layers(
@@ -59,11 +61,11 @@ def _layers(
     names = [*(f"{number}.jp2" for number in range(len(places) - len(unplaced))), *unplaced]
     crs = grids[0].crs if grids else None
     return [
-        _layer(f"flood_extent{suffix}", flood, crs),
-        _layer(f"flood_extent_by_tile{suffix}", flood, crs),
-        _layer(f"area_observed{suffix}", footprints if observed is None else observed, crs),
-        _layer(f"not_assessed{suffix}", [*lost, *(None for _ in unplaced)], crs),
-        _layer(f"tiles{suffix}", places, crs, tile=names),
+        _layer("flood_extent", flood, crs, suffix),
+        _layer("flood_extent_by_tile", flood, crs, suffix),
+        _layer("area_observed", footprints if observed is None else observed, crs, suffix),
+        _layer("not_assessed", [*lost, *(None for _ in unplaced)], crs, suffix),
+        _layer("tiles", places, crs, suffix, tile=names),
     ]
 
 
@@ -73,7 +75,7 @@ class _Map:
     def __init__(self, layers: list[Layer], images: list[tuple[Grid, bytes]]) -> None:
         png = overview.draw(layers, iter(images), title="Test")
         self.picture = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR)
-        tiles = next(layer for layer in layers if layer.name.startswith("tiles"))
+        tiles = next(layer for layer in layers if layer.base == "tiles")
         bounds = tuple(shapely.total_bounds(tiles.geometries))
         self.frame = MapFrame.around(bounds, str(tiles.crs), overview.LONG_SIDE_PX)
 

@@ -41,12 +41,11 @@ def _texts(*texts: str) -> np.ndarray:
     return np.array(texts, dtype=object)
 
 
-def _extent(*polygons: Polygon, name: str = "flood_extent") -> Layer:
+def _extent(*polygons: Polygon, suffix: str = "") -> Layer:
     numbers = np.arange(1, len(polygons) + 1, dtype=np.int64)
     areas = np.array([polygon.area for polygon in polygons], dtype=np.float64)
-    return Layer(
-        name, "Polygon", CRS, _array(*polygons), {"flood_id": numbers, "area_m2": areas, "tile_count": numbers}
-    )
+    columns = {"flood_id": numbers, "area_m2": areas, "tile_count": numbers}
+    return Layer("flood_extent", "Polygon", CRS, _array(*polygons), columns, suffix)
 
 
 def _by_tile(*rows: tuple[int, str, MultiPolygon], suffix: str = "") -> Layer:
@@ -55,17 +54,15 @@ def _by_tile(*rows: tuple[int, str, MultiPolygon], suffix: str = "") -> Layer:
         "tile": _texts(*(row[1] for row in rows)),
         "area_m2": np.array([row[2].area for row in rows], dtype=np.float64),
     }
-    name = f"flood_extent_by_tile{suffix}"
-    return Layer(name, "MultiPolygon", CRS, _array(*(row[2] for row in rows)), columns)
+    return Layer("flood_extent_by_tile", "MultiPolygon", CRS, _array(*(row[2] for row in rows)), columns, suffix)
 
 
 def _tiles(states: dict[str, str], suffix: str = "") -> Layer:
     geometries = _array(
         *(None if state == "failed" else MultiPolygon([box(0, 0, 20, 20)]) for state in states.values())
     )
-    return Layer(
-        f"tiles{suffix}", "MultiPolygon", CRS, geometries, {"tile": _texts(*states), "state": _texts(*states.values())}
-    )
+    columns = {"tile": _texts(*states), "state": _texts(*states.values())}
+    return Layer("tiles", "MultiPolygon", CRS, geometries, columns, suffix)
 
 
 def _not_assessed(*errors: str) -> Layer:
@@ -150,7 +147,7 @@ def test_the_same_layers_give_the_same_bytes(tmp_path: Path) -> None:
 
 def test_writing_again_replaces_the_geopackage(tmp_path: Path) -> None:
     """Layers of a former product do not survive in the new one."""
-    product_files.write_layers([_extent(DOUGHNUT, name="flood_extent_epsg7854")], tmp_path)
+    product_files.write_layers([_extent(DOUGHNUT, suffix="_epsg7854")], tmp_path)
     product_files.write_layers([_extent(DOUGHNUT)], tmp_path)
     assert [name for name, _ in pyogrio.list_layers(tmp_path / "flood_extent.gpkg")] == ["flood_extent"]
 
@@ -258,10 +255,10 @@ def test_text_tables_count_against_the_limit(tmp_path: Path) -> None:
 def test_several_crs_give_shapefiles_each(tmp_path: Path) -> None:
     """Layers keep their suffix in the file name, and each tile is written once, from the layer of its CRS."""
     layers = [
-        _extent(DOUGHNUT, name="flood_extent_epsg7854"),
+        _extent(DOUGHNUT, suffix="_epsg7854"),
         _by_tile((1, "a.jp2", MultiPolygon([DOUGHNUT])), suffix="_epsg7854"),
         _tiles({"a.jp2": "done"}, "_epsg7854"),
-        _extent(name="flood_extent_epsg7855"),
+        _extent(suffix="_epsg7855"),
         _by_tile(suffix="_epsg7855"),
         _tiles({"b.jp2": "done"}, "_epsg7855"),
     ]

@@ -97,16 +97,15 @@ def test_overlapping_failures_are_counted_once() -> None:
 def test_several_crs_add_up() -> None:
     """Each set is measured in its own CRS, another's observed area is not subtracted, and cut copies do not count."""
     square = np.array([_ground(0, 0, 100, 100)], dtype=object)
-    crs_of = {
-        "area_observed_epsg7855": CRS,
-        "not_assessed_epsg7855": CRS,
-        "not_assessed_epsg7854": "EPSG:7854",
-        "flood_extent_epsg7855": CRS,
-        "flood_extent_by_tile_epsg7855": CRS,
-        "flood_extent_epsg7854": "EPSG:7854",
+    sets = {
+        ("EPSG:7854", "_epsg7854"): ("not_assessed", "flood_extent"),
+        (CRS, "_epsg7855"): ("area_observed", "not_assessed", "flood_extent", "flood_extent_by_tile"),
     }
     areas = {"area_m2": np.array([10_000.0])}
-    totals = report.totals([Layer(name, "MultiPolygon", crs, square, areas) for name, crs in crs_of.items()])
+    layers = [
+        Layer(base, "MultiPolygon", crs, square, areas, end) for (crs, end), bases in sets.items() for base in bases
+    ]
+    totals = report.totals(layers)
     assert (totals["flooded_ha"], totals["observed_ha"]) == (2, 1)
     assert totals["not_assessed_ha"] == pytest.approx(1, rel=2e-3)
 
