@@ -1,6 +1,6 @@
 """The Prefect server that ``serve`` and single runs start: uvicorn's application factory.
 
-Everything that it has to know comes in the environment; flows/server_environment.py makes that.
+Everything that it has to know comes in the environment; flows/server/server_environment.py makes that.
 """
 
 import asyncio

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from deployments.deploying import NotDeployed
-from tasks.services.sagemaker_resources import AWS_ERRORS, code_of, words_of
+from tasks.services.endpoints.teardown.sagemaker_resources import AWS_ERRORS, code_of, words_of
 
 IMAGE, CLUSTER, FAMILY, SECRET = (
     "FLOOD_EXTENT_IMAGE",

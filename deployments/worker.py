@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
-from infra import lifeline
+from tasks.services import child_process
 
 PROC = Path("/proc")
 # Prefect sets it in the processes that its workers start.
@@ -36,7 +36,7 @@ class Worker:
         child: Its process.
     """
 
-    child: lifeline.Child
+    child: child_process.Child
 
     @classmethod
     def start(cls, pool: str, name: str, log: Path | None, settings: Mapping[str, str] | None = None) -> "Worker":
@@ -50,8 +50,8 @@ class Worker:
         """
         command = ["prefect", "worker", "start", "--pool", pool, "--type", "process", "--name", name]
         output, folder = (Path("/dev/stdout"), None) if log is None else (log, log.parent)
-        command = [sys.executable, "-m", "infra.lifeline", *command]
-        started = lifeline.start(command, env=settings, log=output, folder=folder)
+        command = [sys.executable, "-m", "tasks.services.child_process", *command]
+        started = child_process.start(command, env=settings, log=output, folder=folder)
         return cls(started)
 
     @property

@@ -6,6 +6,6 @@ import sys
 if not sys.flags.safe_path and sys.path[0] != __file__.rpartition("/flows/")[0]:
     del sys.path[0]
 
-from flows.cli import main
+from flows.command_line.cli import main
 
 sys.exit(main())

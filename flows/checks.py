@@ -1,10 +1,11 @@
 """What can be refused before anything is started, and so within a second."""
 
 from flows.parameters import RunParameters
-from tasks.core.crs import given_crs
 from tasks.core.errors import DatasetNotFound, EndpointRefused, FloodExtentError, UnusableArgument
-from tasks.services import publishing, storage
-from tasks.services.endpoint_kinds import LOCAL, endpoint_service
+from tasks.core.geo.crs import given_crs
+from tasks.services import storage
+from tasks.services.endpoints.endpoint_kinds import LOCAL, endpoint_service
+from tasks.services.publishing import publishing
 
 WRITTEN = ("output_directory", "work_directory", "log_storage_directory")
 

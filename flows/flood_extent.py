@@ -33,18 +33,18 @@ from flows.parameters import (
     Text,
     Width,
 )
-from flows.rehearsal import rehearse
-from flows.reviewing import decide
-from flows.run import Run
-from flows.run_page import show_no_product, show_result
+from flows.run.dry_run import rehearse
+from flows.run.page import show_no_product, show_result
+from flows.run.review import decide
+from flows.run.run import Run
 from tasks.dataset import list_tiles
 from tasks.endpoint import tear_down_endpoint
 from tasks.extent import assemble_layers, extract_tile
 from tasks.imagery import prepare_tile
-from tasks.policies import as_it_is
 from tasks.prediction import predict_tile
 from tasks.product import clean_up, package, publish, write_product
 from tasks.report import draw_overview, write_report
+from tasks.runtime.policies import as_it_is
 
 TILES_AT_ONCE = max(2, os.cpu_count() or 2)
 

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from tasks.services.endpoints import EndpointSpec
+from tasks.services.endpoints.contract import EndpointSpec
 
 
 def _as_numbers(labels: Any) -> Any:

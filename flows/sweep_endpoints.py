@@ -1,7 +1,7 @@
 """The sweep-endpoints flow: deletes SageMaker endpoints of runs that are over, however those runs ended.
 
 It belongs on a schedule, every quarter of an hour, beside the deployments of the flood-extent flow. Run it here with
-``flood-extent sweep``. Its rules are those of ``tasks.services.sweeping``; the Prefect server at hand is asked which
+``flood-extent sweep``. Its rules are those of ``tasks.services.endpoints.teardown.sweeping``; the Prefect server at hand is asked which
 runs have ended.
 """
 
@@ -13,14 +13,14 @@ from prefect import State, flow
 from prefect.logging import get_run_logger
 from prefect.states import Completed, Failed
 
-from flows.ownership import has_ended
 from flows.parameters import Minutes, Text
-from tasks.aws_access import aws_access
+from flows.run.ownership import has_ended
 from tasks.core.errors import UnusableArgument
 from tasks.core.states import NOT_SWEPT
+from tasks.runtime.aws_credentials import aws_access
 
 if TYPE_CHECKING:  # it needs the extra "aws"
-    from tasks.services.sweeping import Verdict
+    from tasks.services.endpoints.teardown.sweeping import Verdict
 
 
 @flow(name="sweep-endpoints", persist_result=False)

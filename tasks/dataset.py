@@ -4,11 +4,11 @@ import os
 
 from prefect.logging import get_run_logger
 
-from tasks.core.crs import given_crs
-from tasks.core.records import Tile
-from tasks.policies import run_task
-from tasks.services import datasets
-from tasks.services.image_lists import LIST_BUCKETS
+from tasks.core.geo.crs import given_crs
+from tasks.core.geo.grid import Tile
+from tasks.runtime.policies import run_task
+from tasks.services.frames import dataset_listing
+from tasks.services.frames.image_lists import LIST_BUCKETS
 
 MEGA = 1_000_000
 
@@ -24,7 +24,7 @@ def list_tiles(dataset: str, crs: str | None, max_tile_megapixels: int) -> list[
 
 def probe_dataset(dataset: str, crs: str | None, max_tile_megapixels: int) -> list[Tile]:
     """As the stage, outside a run."""
-    return datasets.list_tiles(
+    return dataset_listing.list_tiles(
         dataset,
         crs=None if crs is None else given_crs(crs),
         max_pixels=max_tile_megapixels * MEGA,

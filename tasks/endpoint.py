@@ -13,12 +13,12 @@ from prefect.logging import get_run_logger
 from prefect.logging.loggers import flow_run_logger
 from prefect.task_runners import TaskRunner
 
-from tasks.aws_access import aws_access
 from tasks.core.errors import FloodExtentError
-from tasks.policies import run_task
-from tasks.progress import watcher
-from tasks.services.endpoint_kinds import SAGEMAKER, endpoint_service
-from tasks.services.endpoints import Deployment, EndpointSpec
+from tasks.runtime.aws_credentials import aws_access
+from tasks.runtime.policies import run_task
+from tasks.runtime.progress import watcher
+from tasks.services.endpoints.contract import Deployment, EndpointSpec
+from tasks.services.endpoints.endpoint_kinds import SAGEMAKER, endpoint_service
 
 # AWS takes a minute or two to end an endpoint; a run's report waits so long for it.
 GONE_SECONDS = 300.0

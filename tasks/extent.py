@@ -8,15 +8,16 @@ from shapely import MultiPolygon
 
 from tasks.core.attribute_text import without_folders
 from tasks.core.errors import FloodExtentError, ObjectMissing, RecordMismatch
-from tasks.core.extraction import TileExtent, extract
-from tasks.core.jobs import TileJob
-from tasks.core.layers import AnsweredTile, FailedTile, Layer, assemble
-from tasks.core.ledger import Account, Ledger
-from tasks.core.polygons import mask_polygons, to_crs
-from tasks.policies import computed_again, run_task, tile_task
-from tasks.services import storage, tile_files
-from tasks.services.cached_files import keep
-from tasks.timing import timed
+from tasks.core.polygons.tile_extent import TileExtent, extract
+from tasks.core.polygons.tracing import mask_polygons, to_crs
+from tasks.core.product.layers import AnsweredTile, FailedTile, Layer, assemble
+from tasks.core.tiles.jobs import TileJob
+from tasks.core.tiles.ledger import Account, Ledger
+from tasks.runtime.policies import computed_again, run_task, tile_task
+from tasks.runtime.timing import timed
+from tasks.services import storage
+from tasks.services.work_directory import tile_files
+from tasks.services.work_directory.cached_files import keep
 
 
 @tile_task("extract", retries=3, cached_by="extract_key", hands_on="extent_uri")

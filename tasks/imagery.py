@@ -7,16 +7,16 @@ import numpy as np
 from prefect.logging import get_run_logger
 
 from tasks.core.errors import UnreadableImage
-from tasks.core.jobs import TileJob
-from tasks.core.preparation import PreparedImage
-from tasks.core.valid_masks import encode_valid
-from tasks.policies import tile_task
-from tasks.services.cached_files import keep
-from tasks.services.decoder import Decode, Request, decode
-from tasks.services.decoding import InChild, decoder_of
-from tasks.services.frame_files import at_hand
-from tasks.services.tile_files import PREVIEW_PX
-from tasks.timing import timed
+from tasks.core.imagery.preparation import PreparedImage
+from tasks.core.masks.valid_masks import encode_valid
+from tasks.core.tiles.jobs import TileJob
+from tasks.runtime.policies import tile_task
+from tasks.runtime.timing import timed
+from tasks.services.frames.decoder import Decode, Request, decode
+from tasks.services.frames.decoding import InChild, decoder_of
+from tasks.services.frames.frame_files import at_hand
+from tasks.services.work_directory.cached_files import keep
+from tasks.services.work_directory.tile_files import PREVIEW_PX
 
 
 @tile_task("prepare", retries=3, cached_by="prepare_key", hands_on="preview_uri")

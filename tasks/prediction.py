@@ -3,14 +3,14 @@
 from typing import Any
 
 from tasks.core.errors import EndpointRefused, FinalError, WrongMask
-from tasks.core.jobs import TileJob
-from tasks.core.labels import decode_mask, encode_mask
-from tasks.policies import tile_task
-from tasks.services import tile_files
-from tasks.services.cached_files import keep
-from tasks.services.endpoint_kinds import endpoint_service
-from tasks.services.endpoints import Deployment, EndpointService, EndpointSpec
-from tasks.timing import timed
+from tasks.core.masks.labels import decode_mask, encode_mask
+from tasks.core.tiles.jobs import TileJob
+from tasks.runtime.policies import tile_task
+from tasks.runtime.timing import timed
+from tasks.services.endpoints.contract import Deployment, EndpointService, EndpointSpec
+from tasks.services.endpoints.endpoint_kinds import endpoint_service
+from tasks.services.work_directory import tile_files
+from tasks.services.work_directory.cached_files import keep
 
 
 @tile_task("predict", retries=3, cached_by="predict_key")

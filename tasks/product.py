@@ -6,13 +6,14 @@ from pathlib import Path
 
 from prefect.logging import get_run_logger
 
-from tasks.core.jobs import TileJob
-from tasks.core.layers import Layer
-from tasks.core.product_files import write_layers
-from tasks.policies import run_task
-from tasks.progress import watcher
-from tasks.services import publishing, storage
-from tasks.services.cached_tiles import uris_in
+from tasks.core.formats.product_files import write_layers
+from tasks.core.product.layers import Layer
+from tasks.core.tiles.jobs import TileJob
+from tasks.runtime.policies import run_task
+from tasks.runtime.progress import watcher
+from tasks.services import storage
+from tasks.services.publishing import publishing
+from tasks.services.work_directory.cached_tiles import uris_in
 
 
 @run_task(name="write-product")

@@ -7,16 +7,16 @@ from typing import Any
 from prefect.logging import get_run_logger
 
 from tasks.core.errors import ObjectMissing, RecordMismatch
-from tasks.core.layers import Layer
-from tasks.core.ledger import Ledger
-from tasks.core.overview import draw
-from tasks.core.records import Grid
-from tasks.core.report import RunRecord, markdown, run_record, to_json
-from tasks.policies import run_task
-from tasks.services import tile_files
-from tasks.services.cached_files import discard
-from tasks.services.former_product import digest
-from tasks.services.product_folder import hashes_of
+from tasks.core.geo.grid import Grid
+from tasks.core.overview.overview import draw
+from tasks.core.product.layers import Layer
+from tasks.core.reports.report_markdown import RunRecord, markdown, run_record, to_json
+from tasks.core.tiles.ledger import Ledger
+from tasks.runtime.policies import run_task
+from tasks.services.publishing.former_product import digest
+from tasks.services.publishing.product_folder import hashes_of
+from tasks.services.work_directory import tile_files
+from tasks.services.work_directory.cached_files import discard
 
 
 @run_task(name="draw-overview")

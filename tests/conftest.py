@@ -8,7 +8,7 @@ from command_line import QUIET
 from hypothesis import settings
 from prefect_servers import Server
 
-from flows.local_server import ONE_RUN_SETTINGS
+from flows.server.local_server import ONE_RUN_SETTINGS
 from infra.sandbox.client import Sandbox
 
 # A loaded machine is not a fault: time is measured by the benchmarks, never asserted by tests.

@@ -16,10 +16,10 @@ FILES = (
     "infra/aws/sweeper.py",
     "tasks/__init__.py",
     "tasks/services/__init__.py",
-    "tasks/services/new_resources.py",
-    "tasks/services/sagemaker_resources.py",
-    "tasks/services/sweeping.py",
-    "tasks/services/teardown.py",
+    "tasks/services/endpoints/teardown/new_resources.py",
+    "tasks/services/endpoints/teardown/sagemaker_resources.py",
+    "tasks/services/endpoints/teardown/sweeping.py",
+    "tasks/services/endpoints/teardown/teardown.py",
 )
 # The earliest that a zip can hold: a checkout's times say nothing about the code.
 EPOCH = (1980, 1, 1, 0, 0, 0)

@@ -8,8 +8,8 @@ import logging
 import os
 from typing import Any
 
-from tasks.services.sweeping import MAX_ENDPOINT_MINUTES, sweep
-from tasks.services.teardown import make_client
+from tasks.services.endpoints.teardown.sweeping import MAX_ENDPOINT_MINUTES, sweep
+from tasks.services.endpoints.teardown.teardown import make_client
 
 logger = logging.getLogger()
 logger.setLevel(logging.INFO)

@@ -1,6 +1,6 @@
 """``python -m infra.model_server``: serve one model on loopback, or in a container on every interface.
 
-It ends by itself when the process that started it through ``infra.lifeline`` is gone.
+It ends by itself when the process that started it through ``tasks.services.child_process`` is gone.
 """
 
 import argparse
@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from infra import lifeline
+from tasks.services import child_process
 
 LOOPBACK = "127.0.0.1"
 MODEL_REFUSED = 64
@@ -24,19 +24,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         Exit status: 64 where the model cannot be used; what is wrong is on standard error.
     """
     # Before the slow imports: a parent may die during them.
-    lifeline.watch_inherited()
+    child_process.watch_inherited()
     options = _parse(arguments)
 
     import cv2  # noqa: PLC0415
     import uvicorn  # noqa: PLC0415
 
-    from infra.model_server import app, connections, models  # noqa: PLC0415
+    from infra.model_server import app, connections  # noqa: PLC0415
     from tasks.core.errors import EndpointRefused  # noqa: PLC0415
+    from tasks.core.models import registry  # noqa: PLC0415
 
     cv2.setNumThreads(1)  # requests are what runs in parallel
     limits = app.Limits(max_bytes=options.max_bytes, max_pixels=options.max_pixels, concurrency=options.concurrency)
     try:
-        application = app.create_app(models.load(options.model), limits)
+        application = app.create_app(registry.load(options.model), limits)
     except EndpointRefused as error:
         sys.stderr.write(f"{error}\n")
         return MODEL_REFUSED

@@ -20,10 +20,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from infra.model_server import jpeg
-from infra.model_server.models import Predict
 from infra.model_server.refusal import Refusal
 from tasks.core.errors import EndpointRefused
-from tasks.core.labels import encode_mask
+from tasks.core.masks.labels import encode_mask
+from tasks.core.models.registry import Predict
 
 JPEG_TYPE, PNG_TYPE = "image/jpeg", "image/png"
 LENGTH_DIGITS = 20

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.core.jpeg_header import BANDS, declared, is_whole
+from tasks.core.imagery.jpeg_header import BANDS, declared, is_whole
 
 
 class NotNrgJpeg(ValueError):

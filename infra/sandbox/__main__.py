@@ -1,7 +1,7 @@
 """``python -m infra.sandbox``: a local AWS on one loopback port.
 
 Point any AWS client at it through the environment variables that it prints. It ends by itself when the process that
-started it through ``infra.lifeline`` is gone.
+started it through ``tasks.services.child_process`` is gone.
 """
 
 import argparse
@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from infra import lifeline
 from infra.sandbox.client import Sandbox, environment
+from tasks.services import child_process
 
 if TYPE_CHECKING:
     from werkzeug.serving import BaseWSGIServer
@@ -31,11 +31,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         Exit status: 64 where the model cannot be used; what is wrong is on standard error.
     """
     # Before the slow imports: a parent may die during them.
-    lifeline.watch_inherited()
+    child_process.watch_inherited()
     options = _parse(arguments)
     from infra.sandbox.application import Application  # noqa: PLC0415
-    from infra.sandbox.estate import Estate, Settings  # noqa: PLC0415
-    from infra.sandbox.invocations import Container  # noqa: PLC0415
+    from infra.sandbox.sagemaker.estate import Estate, Settings  # noqa: PLC0415
+    from infra.sandbox.sagemaker.invocations import Container  # noqa: PLC0415
     from infra.sandbox.wire import ACCOUNT  # noqa: PLC0415
     from tasks.core.errors import EndpointRefused  # noqa: PLC0415
 

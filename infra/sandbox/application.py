@@ -8,11 +8,11 @@ from werkzeug.wrappers import Response
 
 from infra.sandbox.control import PREFIX, Control
 from infra.sandbox.encryption import encrypted
-from infra.sandbox.estate import Estate
 from infra.sandbox.faults import Faults
-from infra.sandbox.invocations import Container, Invocations
 from infra.sandbox.quotas import Quotas
-from infra.sandbox.rules import Rules
+from infra.sandbox.sagemaker.estate import Estate
+from infra.sandbox.sagemaker.invocations import Container, Invocations
+from infra.sandbox.sagemaker.rules import Rules
 from infra.sandbox.wire import Call, read
 
 if TYPE_CHECKING:

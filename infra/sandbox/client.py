@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx
 
-from infra import lifeline
+from tasks.services import child_process
 
 REGION = "us-east-1"
 # The built-in semantic segmentation algorithm in us-east-1.
@@ -52,7 +52,7 @@ class Sandbox:
     """
 
     url: str
-    child: lifeline.Child | None = None
+    child: child_process.Child | None = None
 
     @classmethod
     def start(
@@ -85,7 +85,7 @@ class Sandbox:
         options = ["--announce", str(announce), "--model", model]
         options += ["--creating-seconds", str(creating_seconds), "--deleting-seconds", str(deleting_seconds)]
         options += ["--stale-seconds", str(stale_seconds), "--masks", masks]
-        child = lifeline.start([sys.executable, "-m", "infra.sandbox", *options], log=log)
+        child = child_process.start([sys.executable, "-m", "infra.sandbox", *options], log=log)
         try:
             return cls(f"http://127.0.0.1:{_port(child, announce)}", child)
         except BaseException:
@@ -107,7 +107,7 @@ class Sandbox:
         self._ask("POST", "reset")
 
     def settings(self, **changes: float | str | dict[str, float] | None) -> None:
-        """Set any of ``infra.sandbox.estate.Settings``."""
+        """Set any of ``infra.sandbox.sagemaker.estate.Settings``."""
         self._ask("POST", "settings", changes)
 
     def fault(
@@ -249,7 +249,7 @@ def environment(url: str) -> dict[str, str]:
     }
 
 
-def _port(child: lifeline.Child, announce: Path) -> int:
+def _port(child: child_process.Child, announce: Path) -> int:
     end = time.monotonic() + START_SECONDS
     while time.monotonic() < end:
         if announce.exists():

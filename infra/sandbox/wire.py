@@ -14,8 +14,8 @@ from moto.core.routing import get_service_router
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Request, Response
 
-from infra.sandbox.lifecycle import Fate
-from infra.sandbox.staleness import Stale
+from infra.sandbox.sagemaker.lifecycle import Fate
+from infra.sandbox.sagemaker.staleness import Stale
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment

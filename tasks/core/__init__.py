@@ -1,7 +1,7 @@
 """The domain: pure functions and records; no Prefect, no AWS, no network.
 
 What importing it changes in the process is changed here, before any module below imports GDAL or PROJ: they read the
-environment when they are imported. One thing is not: OpenCV's threads, see `tasks.core.resampling`.
+environment when they are imported. One thing is not: OpenCV's threads, see `tasks.core.jpeg2000.resampling`.
 """
 
 import os

@@ -17,10 +17,10 @@ from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
 
-from infra import processes
 from tasks.core.disk_space import TEMP_PREFIX
 from tasks.core.errors import OutputRefused
-from tasks.services.storage_errors import translated
+from tasks.services import process_identity
+from tasks.services.storage.storage_errors import translated
 
 PREFIX = TEMP_PREFIX
 OWNER = r"(?P<host>[0-9a-f]{8})-(?P<boot>[0-9a-f]{8})-(?P<space>[0-9a-f]{8})-(?P<pid>\d+)-(?P<started>\d+)"
@@ -117,18 +117,18 @@ def _swept(path: Path, status: os.stat_result, now: float) -> bool:
 
 def _lives(named: re.Match[str]) -> bool | None:
     """Whether the owner runs on this machine; None where that cannot be known from here."""
-    if named["host"] != _short(processes.host()):
+    if named["host"] != _short(process_identity.host()):
         return None
-    if named["boot"] != _short(processes.boot()):
+    if named["boot"] != _short(process_identity.boot()):
         return False
-    if named["space"] != _short(processes.namespace()):
+    if named["space"] != _short(process_identity.namespace()):
         return None
-    return processes.start_time(int(named["pid"])) == named["started"]
+    return process_identity.start_time(int(named["pid"])) == named["started"]
 
 
 def _owner() -> str:
-    pid, started = processes.this()
-    place = (processes.host(), processes.boot(), processes.namespace())
+    pid, started = process_identity.this()
+    place = (process_identity.host(), process_identity.boot(), process_identity.namespace())
     return "-".join([*map(_short, place), str(pid), started])
 
 

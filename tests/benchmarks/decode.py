@@ -10,7 +10,7 @@ from pathlib import Path
 from big_tile import big_tile
 from measuring import measure
 
-from tasks.core.jpeg2000 import decode
+from tasks.core.jpeg2000.jpeg2000 import decode
 
 REDUCED_PX = 1250
 

@@ -14,9 +14,9 @@ import rasterio
 from big_tile import big_tile
 from rasterio.transform import from_origin
 
-from tasks.core.records import Grid
-from tasks.services.decoder import Request, decode
-from tasks.services.decoding import ChildDecoders
+from tasks.core.geo.grid import Grid
+from tasks.services.frames.decoder import Request, decode
+from tasks.services.frames.decoding import ChildDecoders
 
 WIDTH_PX = 1000
 SMALL_PX = 600

@@ -21,8 +21,8 @@ import httpx
 from measuring import measure
 
 from deployments.server_access import authorization
-from flows.local_server import Server, using
-from flows.run import PRODUCT_TASKS, STAGES
+from flows.run.run import PRODUCT_TASKS, STAGES
+from flows.server.local_server import Server, using
 
 TILES = 1000
 # Beside a task a tile and stage, and those of the product: list, deploy, clean up.

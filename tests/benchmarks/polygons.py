@@ -11,8 +11,8 @@ import rasterio.features
 import shapely
 from shapely.geometry import shape
 
-from tasks.core.labels import BoolMask
-from tasks.core.polygons import mask_polygons
+from tasks.core.masks.labels import BoolMask
+from tasks.core.polygons.tracing import mask_polygons
 
 SIZE_PX = 1000
 ROUNDS = 10

@@ -20,11 +20,11 @@ from measuring import measure
 from numpy.typing import NDArray
 from PIL import Image
 
-from tasks.core.extraction import extract
-from tasks.core.jp2_gdal import read_coarse
-from tasks.core.jpeg2000 import judge_file
-from tasks.core.preparation import prepare_image
-from tasks.core.records import Grid
+from tasks.core.geo.grid import Grid
+from tasks.core.imagery.preparation import prepare_image
+from tasks.core.jpeg2000.gdal_reading import read_coarse
+from tasks.core.jpeg2000.jpeg2000 import judge_file
+from tasks.core.polygons.tile_extent import extract
 
 WIDTH_PX = 1000
 REPEATS = 10

@@ -15,8 +15,8 @@ from prefect.logging import disable_run_logger
 
 from flows.flood_extent import TILES_AT_ONCE
 from flows.parameters import RunParameters
-from flows.run import Run, plan_tiles
-from tasks.core.ledger import Ledger
+from flows.run.run import Run, plan_tiles
+from tasks.core.tiles.ledger import Ledger
 from tasks.dataset import list_tiles
 from tasks.endpoint import EndpointLife
 from tasks.extent import assemble_layers, extract_tile
@@ -24,8 +24,8 @@ from tasks.imagery import prepare_tile
 from tasks.prediction import predict_tile
 from tasks.product import clean_up, package, publish, write_product
 from tasks.report import draw_overview, write_report
-from tasks.services.cached_tiles import CachedTiles
-from tasks.services.endpoint_kinds import endpoint_service
+from tasks.services.endpoints.endpoint_kinds import endpoint_service
+from tasks.services.work_directory.cached_tiles import CachedTiles
 
 
 def work(dataset: str, folder: str) -> None:

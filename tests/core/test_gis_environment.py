@@ -17,10 +17,10 @@ from tasks.core.gis_environment import OURS, isolate
 WORK = """
 import hashlib, json, sys
 from pathlib import Path
-from tasks.core.jpeg2000 import decode, probe
-from tasks.core.layer_records import Layer
-from tasks.core.product_files import write_geopackage
-from tasks.core.shapefiles import write_shapefile
+from tasks.core.jpeg2000.jpeg2000 import decode, probe
+from tasks.core.product.layer import Layer
+from tasks.core.formats.product_files import write_geopackage
+from tasks.core.formats.shapefiles import write_shapefile
 import numpy as np, pyogrio, shapely
 frame, out = Path(sys.argv[1]), Path(sys.argv[2])
 data = frame.read_bytes()

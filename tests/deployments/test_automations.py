@@ -7,8 +7,8 @@ from prefect.automations import AutomationCore, ChangeFlowRunState, EventTrigger
 
 from deployments import automations
 from deployments.automations import HEARTBEAT_SECONDS, ended_badly, heartbeat_lost, waits_for_review
-from flows.local_server import using
-from flows.prefect_import import QUIET
+from flows.server.local_server import using
+from flows.server.prefect_import import QUIET
 from tasks.core.states import FINAL_STATES, RED, REJECTED
 
 WAITING = ["Suspended", "Paused", "Resuming", "AwaitingRetry", "TimedOut", "Cancelling"]

@@ -18,9 +18,9 @@ from prefect.client.orchestration import get_client
 from prefect_aws.workers.ecs_worker import ECSJobConfiguration
 
 from deployments import automations, aws
-from flows.local_server import using
+from flows.server.local_server import using
 from tasks.core.errors import UnusableArgument
-from tasks.services.sagemaker_resources import PROJECT, PROJECT_TAG
+from tasks.services.endpoints.teardown.sagemaker_resources import PROJECT, PROJECT_TAG
 
 ARN = "arn:aws:ecs:ap-southeast-2:123456789012:"
 GIVEN = {

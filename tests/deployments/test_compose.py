@@ -13,8 +13,8 @@ from prefect_redis.client import RedisMessagingSettings
 
 from deployments import worker
 from deployments.local import POOL
-from flows.local_server import BATCH_SETTINGS, QUIET_SETTINGS
-from infra import lifeline
+from flows.server.local_server import BATCH_SETTINGS, QUIET_SETTINGS
+from tasks.services import child_process
 
 SERVER = ("migrate", "server", "services")
 CLIENTS = ("worker", "deploy")
@@ -173,7 +173,7 @@ def test_the_worker_and_its_deployments_meet(services: dict[str, Any]) -> None:
 def test_runs_have_time_to_tear_down(services: dict[str, Any]) -> None:
     """Docker kills what has not ended in time, and an endpoint would stay up."""
     assert services["worker"]["stop_grace_period"] == "1m"
-    assert worker.GRACE_SECONDS + lifeline.STOP_SECONDS < 60
+    assert worker.GRACE_SECONDS + child_process.STOP_SECONDS < 60
 
 
 def test_starting_again_does_not_deploy(services: dict[str, Any]) -> None:

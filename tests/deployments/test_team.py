@@ -13,7 +13,7 @@ from dashboard import free_port
 from team import MARK, Team, running_team, what_is_missing
 from worker import kill_with
 
-from tasks.core.demo_scene import DATASET, make_scene
+from tasks.core.demo.scene import DATASET, make_scene
 
 pytestmark = [
     pytest.mark.slow,

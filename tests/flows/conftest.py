@@ -7,7 +7,7 @@ from cloud_runs import CloudRuns, make_cloud
 from command_line import QUIET, ROOT, CommandLine, Scene
 
 from infra.sandbox.client import Sandbox
-from tasks.core.demo_scene import DATASET, make_scene
+from tasks.core.demo.scene import DATASET, make_scene
 
 SHARED_DATA = ROOT.parent / "shared" / "data"
 

@@ -10,7 +10,7 @@ import pytest
 from cloud_runs import CloudRuns
 from command_line import ROOT
 
-from tasks.services.sagemaker_resources import resource_name
+from tasks.services.endpoints.teardown.sagemaker_resources import resource_name
 
 LAPSED, LIVING = "2020-01-01T00:00:00Z", "2099-01-01T00:00:00Z"
 FLOW = """

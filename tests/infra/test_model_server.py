@@ -13,8 +13,8 @@ from model_serving import LIMITS, serving
 from numpy.typing import NDArray
 
 from infra.model_server.__main__ import listen
-from infra.model_server.models import Predict
 from tasks.core.errors import EndpointRefused
+from tasks.core.models.registry import Predict
 
 
 def red_as_labels(nrg: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -7,7 +7,7 @@ import pytest
 from cloud import TRAINING_JOB, Cloud
 
 from infra.sandbox.client import Sandbox
-from tasks.services.teardown import make_client
+from tasks.services.endpoints.teardown.teardown import make_client
 
 
 @pytest.fixture

@@ -14,17 +14,18 @@ from s3_front import front
 from shapely import GeometryCollection, MultiPolygon, Point
 from tile_jobs import LABELS, VALID, kept, tile_job
 
-from tasks.core.extraction import extract
-from tasks.core.jobs import TileJob
-from tasks.core.ledger import Ledger
+from tasks.core.polygons.tile_extent import extract
+from tasks.core.tiles.jobs import TileJob
+from tasks.core.tiles.ledger import Ledger
 from tasks.extent import assemble_layers, extract_tile
 from tasks.imagery import prepare_tile
 from tasks.prediction import predict_tile
 from tasks.product import clean_up
 from tasks.report import draw_overview
-from tasks.services import cached_files, storage
-from tasks.services.cached_tiles import CachedTiles
-from tasks.stages import note
+from tasks.runtime.stage_runner import note
+from tasks.services import storage
+from tasks.services.work_directory import cached_files
+from tasks.services.work_directory.cached_tiles import CachedTiles
 
 STAGES: dict[str, Any] = {"prepare": prepare_tile, "predict": predict_tile, "extract": extract_tile}
 

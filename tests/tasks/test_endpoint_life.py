@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tasks.endpoint import EndpointLife
-from tasks.services.endpoints import Deployment, EndpointSpec
+from tasks.services.endpoints.contract import Deployment, EndpointSpec
 
 NAME = f"flood-extent-{'a' * 32}-1"
 CREATED = datetime.now(UTC) - timedelta(minutes=30)

@@ -10,12 +10,12 @@ import rasterio
 from rasterio.transform import from_origin
 
 from tasks.core.errors import ChangedSinceListed, CutShort
-from tasks.core.jobs import TileJob, plan_jobs
-from tasks.core.preparation import PreparedImage
+from tasks.core.imagery.preparation import PreparedImage
+from tasks.core.tiles.jobs import TileJob, plan_jobs
 from tasks.imagery import prepare
 from tasks.services import storage
-from tasks.services.datasets import list_tiles
-from tasks.services.decoder import Request, decode
+from tasks.services.frames.dataset_listing import list_tiles
+from tasks.services.frames.decoder import Request, decode
 
 WORLD_FILE = b"0.5\n0\n0\n-0.5\n500000.25\n6249999.75\n"
 

@@ -9,11 +9,11 @@ import rasterio
 from rasterio.transform import from_origin
 from s3_front import Front, front
 
-from tasks.core.jobs import TileJob, plan_jobs
-from tasks.core.records import Tile
+from tasks.core.geo.grid import Tile
+from tasks.core.tiles.jobs import TileJob, plan_jobs
 from tasks.imagery import prepare
 from tasks.services import storage
-from tasks.services.datasets import list_tiles
+from tasks.services.frames.dataset_listing import list_tiles
 
 WORLD_FILE = b"0.5\n0\n0\n-0.5\n500000.25\n6249999.75\n"
 NODATA = b'<PAMRasterBand band="%d"><NoDataValue>255</NoDataValue></PAMRasterBand>'

@@ -1,0 +1,68 @@
+"""``flood-extent demo``: a scene is made, mapped and scored; with ``--endpoint sagemaker`` through a local AWS.
+
+On the local AWS the whole cloud path is taken, away from any real account: frames from its S3, a model in its
+SageMaker, the product to its S3.
+"""
+
+import argparse
+from pathlib import Path
+
+from rich.console import Console
+
+from flows.checks import product_uri
+from flows.command_line import local_aws
+from flows.command_line.commands import at_hand, run_flow
+from flows.command_line.options import parameters_of
+from flows.command_line.terminal import show_score
+from tasks.core.demo.scene import DATASET, SEED, make_scene
+from tasks.core.errors import UnusableArgument
+from tasks.core.scoring.score_files import score_product
+from tasks.services.endpoints.endpoint_kinds import SAGEMAKER
+from tasks.services.storage.uris import is_s3
+
+DIRECTORY = "demo"
+
+
+def demonstrate(options: argparse.Namespace, console: Console) -> int:
+    """Run the demo as the options say.
+
+    Raises:
+        UnusableArgument: On the local AWS, an output that will be gone with it.
+    """
+    on_sagemaker = getattr(options, "endpoint", "") == SAGEMAKER
+    default = f"{DIRECTORY}-{SAGEMAKER}" if on_sagemaker else DIRECTORY
+    output = getattr(options, "output_directory", default)
+    if on_sagemaker and is_s3(output):
+        raise UnusableArgument(f"--output {output}: this demo has an S3 of its own; name a folder for a copy")
+    folder = Path(default if is_s3(output) else output)
+    console.print(f"making a flood scene in {folder / 'scene'}")
+    truth = make_scene(folder / "scene", seed=SEED if options.seed is None else options.seed)
+    for name, place in (("work_directory", "work"), ("log_storage_directory", "logs")):
+        setattr(options, name, getattr(options, name, str(folder / place)))
+    scene = folder / "scene" / DATASET
+    if on_sagemaker:
+        return _on_a_local_aws(options, scene, folder / DATASET, truth, console)
+    return _mapped_and_scored(options, str(scene), output, truth, console)[0]
+
+
+def _mapped_and_scored(
+    options: argparse.Namespace, dataset: str, output: str, truth: Path, console: Console
+) -> tuple[int, str]:
+    """The run's exit status, and the product's URI."""
+    options.dataset, options.output_directory = dataset, output
+    parameters = parameters_of(options)
+    status = run_flow(parameters, console)[0]
+    with at_hand(product_uri(parameters)) as product:
+        show_score(console, score_product(product, truth))
+    return status, product_uri(parameters)
+
+
+def _on_a_local_aws(options: argparse.Namespace, scene: Path, copy: Path, truth: Path, console: Console) -> int:
+    with local_aws.sandbox_only(getattr(options, "model", "water-index")) as sandbox:
+        console.print(f"a local AWS at {sandbox.url}: no real account is touched")
+        dataset, options.training_job = local_aws.upload(scene, sandbox), local_aws.TRAINING_JOB
+        status, product = _mapped_and_scored(options, dataset, f"s3://{local_aws.BUCKET}/maps", truth, console)
+        console.print(local_aws.check_nothing_left(sandbox))
+        local_aws.download(product, copy)
+    console.print(f"a copy of the product: {copy}", soft_wrap=True)
+    return status

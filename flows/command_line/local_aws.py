@@ -1,0 +1,104 @@
+"""A local AWS for the demo: nothing else is in the reach of this process's clients while it runs."""
+
+import importlib.util
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from infra.sandbox.client import Sandbox
+from tasks.core.errors import FloodExtentError, UnusableArgument
+from tasks.services import storage
+from tasks.services.publishing import publishing
+from tasks.services.temp_folders import temp_folder
+
+BUCKET = "flood-extent-demo"
+TRAINING_JOB = "flood-extent-demo-training"
+# Short enough for a demo, long enough to be seen in the log.
+CREATING_SECONDS, DELETING_SECONDS = 3.0, 1.0
+# As AWS, which does not always see at once what it has just created.
+STALE_SECONDS = 1.0
+
+
+class EndpointLeft(FloodExtentError):
+    """The demo's run has left something in SageMaker."""
+
+
+@contextmanager
+def sandbox_only(model: str = "water-index") -> Iterator[Sandbox]:
+    """A local AWS, and nothing else that an AWS client of this process could reach, for the block.
+
+    Args:
+        model: What its endpoints predict with.
+
+    Raises:
+        UnusableArgument: The extra ``sandbox`` is not installed.
+    """
+    if importlib.util.find_spec("moto") is None or importlib.util.find_spec("sagemaker") is None:
+        raise UnusableArgument('the demo on SageMaker needs the extra "sandbox": make install-sandbox')
+    before = {name: os.environ[name] for name in _settings()}
+    with ExitStack() as stack:
+        folder = stack.enter_context(temp_folder("sandbox"))
+        stack.callback(_replace_settings, before)
+        _replace_settings({})  # the sandbox itself must not have them either
+        sandbox = Sandbox.start(
+            folder / "log",
+            model=model,
+            creating_seconds=CREATING_SECONDS,
+            deleting_seconds=DELETING_SECONDS,
+            stale_seconds=STALE_SECONDS,
+        )
+        stack.callback(sandbox.stop)
+        _replace_settings(sandbox.environment)
+        yield sandbox
+
+
+def _replace_settings(settings: dict[str, str]) -> None:
+    for name in _settings():
+        del os.environ[name]
+    os.environ.update(settings)
+
+
+def _settings() -> list[str]:
+    """Names of what AWS clients read."""
+    return [name for name in os.environ if name.startswith("AWS_") or name == "NO_PROXY"]
+
+
+def upload(scene: Path, sandbox: Sandbox) -> str:
+    """Put the scene's frames into the sandbox's S3, and a finished training job into its SageMaker.
+
+    Returns:
+        The dataset's URI.
+    """
+    sandbox.settings(tags_by_role=True)
+    sandbox.add_training_job(TRAINING_JOB)
+    sandbox.create_bucket(BUCKET)
+    dataset = f"s3://{BUCKET}/flights/{scene.name}"
+    for path in sorted(scene.iterdir()):
+        storage.write_bytes(storage.join(dataset, path.name), path.read_bytes())
+    return dataset
+
+
+def download(product: str, destination: Path) -> None:
+    """Keep a copy of a product: the sandbox forgets all when it ends.
+
+    Raises:
+        OutputRefused: Another dataset's product is there.
+    """
+    with temp_folder("copy") as folder:
+        for info in storage.list_objects(product):
+            storage.fetch(info.uri, folder / info.relative_path)
+        publishing.publish(folder, str(destination))
+
+
+def check_nothing_left(sandbox: Sandbox) -> str:
+    """A line that says so.
+
+    Raises:
+        EndpointLeft: Something is.
+    """
+    found = sandbox.resources()
+    left = [*found.endpoints, *found.configs, *found.models]
+    if left:
+        raise EndpointLeft(f"left in SageMaker: {', '.join(left)}. Please report this")
+    return "left in SageMaker: 0 endpoints, 0 endpoint configurations, 0 models"

@@ -1,0 +1,107 @@
+"""The flow's parameters as command-line options: names, defaults and bounds of the parameters, words of the flow."""
+
+import argparse
+import ast
+import inspect
+import os
+import re
+from pathlib import Path
+from typing import Any, get_origin
+
+from pydantic import ValidationError
+
+from flows.parameters import RunParameters
+from tasks.core.errors import UnusableArgument
+
+FLOW_FILE = Path(__file__).parents[1] / "flood_extent.py"
+NOT_UNICODE = "string_unicode"  # how pydantic calls an argument whose bytes are not UTF-8
+ALIASES = {"output_directory": ["--output"], "only_failed_of": ["--only-failed"]}
+# In a message; the dataset is no option.
+PARAMETER = re.compile(rf"`({'|'.join(name for name in RunParameters.model_fields if name != 'dataset')})`")
+# What pydantic says of a value, by the type of the problem, where that asks for a word of a programmer's.
+PLAIN = {
+    "bool_parsing": "give true or false",
+    "float_parsing": "give a number",
+    "int_from_float": "give a whole number",
+    "int_parsing": "give a whole number",
+    "string_pattern_mismatch": "give the name of a SageMaker instance type, such as ml.c5.xlarge",
+    "string_too_short": "give a value",
+    "too_short": "give at least one",
+}
+
+
+def descriptions() -> dict[str, str]:
+    """What each parameter means, as the flow's docstring says; read as text, for importing Prefect takes seconds."""
+    module = ast.parse(FLOW_FILE.read_text(encoding="utf-8"))
+    functions = (node for node in module.body if isinstance(node, ast.FunctionDef) and node.name == "flood_extent")
+    docstring = inspect.cleandoc(ast.get_docstring(next(functions)) or "")
+    lines = docstring.partition("Args:\n")[2].splitlines()
+    pairs = (line.strip().partition(": ") for line in lines if line.startswith("    "))
+    return {name: text for name, _, text in pairs}
+
+
+def add_options(parser: argparse.ArgumentParser, *, leave_out: frozenset[str] = frozenset()) -> None:
+    """Add an option for every parameter of a run."""
+    words = descriptions()
+    for name, field in RunParameters.model_fields.items():
+        if name in leave_out:
+            continue
+        flags = [f"--{name.replace('_', '-')}", *ALIASES.get(name, [])]
+        default = "" if field.default is None else f" (default: {_shown(field.default)})"
+        parser.add_argument(*flags, **_kind(name, field.annotation), help=words[name].replace("%", "%%") + default)
+
+
+def as_options(text: str) -> str:
+    """A message as the command line shows it: parameters, which stand between backticks, are options there."""
+    return PARAMETER.sub(lambda found: option(found[1]), text)
+
+
+def option(name: str) -> str:
+    """How a parameter is given on the command line, in short where there is a short form."""
+    return [f"--{name.replace('_', '-')}", *ALIASES.get(name, [])][-1]
+
+
+def _shown(default: Any) -> str:
+    return " ".join(map(str, default)) if isinstance(default, list) else str(default)
+
+
+def _kind(name: str, annotation: Any) -> dict[str, Any]:
+    """How argparse takes it; values stay text, for pydantic checks and converts them."""
+    if annotation is bool:
+        return {"action": argparse.BooleanOptionalAction, "default": argparse.SUPPRESS, "dest": name}
+    many = {"nargs": "+"} if get_origin(annotation) is list else {}
+    return {"default": argparse.SUPPRESS, "dest": name, "metavar": name.upper(), **many}
+
+
+def parameters_of(arguments: argparse.Namespace) -> RunParameters:
+    """The parameters that were given, checked.
+
+    Raises:
+        UnusableArgument: A value is out of bounds; the message names the option.
+    """
+    given = {name: value for name, value in vars(arguments).items() if name in RunParameters.model_fields}
+    if "flood_labels" in given:
+        given["flood_labels"] = _parts(given["flood_labels"])
+    if "fallback_instance_types" in given:
+        given["fallback_instance_types"] = _parts(given["fallback_instance_types"])
+    try:
+        return RunParameters(**given)
+    except ValidationError as error:
+        raise UnusableArgument("\n".join(_explained(problem) for problem in error.errors())) from error
+
+
+def _parts(words: list[str]) -> list[str]:
+    """A list as people spell it: with spaces, commas or brackets."""
+    return re.findall(r"[^\s,\[\]]+", " ".join(words))
+
+
+def _explained(problem: Any) -> str:
+    reason = PLAIN.get(problem["type"], problem["msg"].removeprefix("Value error, ").removeprefix("Input "))
+    if not problem["loc"]:
+        return as_options(reason)
+    name = str(problem["loc"][0])
+    given = name if name == "dataset" else option(name)
+    if problem["type"] == NOT_UNICODE:
+        readable = os.fsencode(problem["input"]).decode(errors="backslashreplace")
+        return f"{given}: the name {readable} is not UTF-8. Rename it"
+    return f"{given}: {reason}, not {problem['input']!r}"

@@ -1,0 +1,196 @@
+"""``only_failed_of``: do again just the tiles that failed in an earlier run, and complete its product.
+
+What that run asked and what became of its tiles is read from its ``run.json``, not from Prefect: the record stays where
+the product goes, whoever's server it was.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+from uuid import UUID
+
+from flows.checks import product_uri
+from flows.parameters import RunParameters
+from flows.run.earlier_record import SETTINGS, check_record, settings_of
+from tasks.core.enumeration import enumerated
+from tasks.core.errors import FloodExtentError, UnusableArgument
+from tasks.core.geo.grid import Tile
+from tasks.core.tiles.ledger import DROPPED
+from tasks.services import storage
+from tasks.services.endpoints.endpoint_kinds import SAGEMAKER, endpoint_service
+from tasks.services.work_directory import run_records
+
+
+@dataclass(frozen=True)
+class EarlierRun:
+    """A run that is to be completed.
+
+    Attributes:
+        uri: Of its record.
+        record: Its ``run.json``.
+    """
+
+    uri: str
+    record: Mapping[str, Any]
+
+    @classmethod
+    def find(cls, parameters: RunParameters) -> Self:
+        """The run that ``only_failed_of`` names.
+
+        Raises:
+            UnusableArgument: No record of it can be found, or it is of another dataset.
+        """
+        named = str(parameters.only_failed_of)
+        for uri in _places(named, parameters):
+            record = run_records.read(uri)
+            if record is not None and _is_it(record, named):
+                check_record(record, uri)
+                earlier = cls(uri, record)
+                earlier.check_dataset(parameters)
+                return earlier
+        raise UnusableArgument(
+            f"`only_failed_of` {named}: there is no run.json of it in {' or '.join(_places(named, parameters))}. Give "
+            "the folder of its product, or the `work_directory` that it used"
+        )
+
+    def check_dataset(self, parameters: RunParameters) -> None:
+        """Refuse another dataset than the earlier run's."""
+        dataset = storage.resolve(parameters.dataset)
+        if dataset != self.record["dataset"]:
+            raise UnusableArgument(
+                f"dataset {dataset}: {self.uri} is the record of a run on {self.record['dataset']}. Give that one"
+            )
+
+    def taken_over(self, given: RunParameters, explicit: Collection[str]) -> RunParameters:
+        """The parameters to complete the product with: the earlier run's settings, the product's place, else the given.
+
+        Args:
+            given: As asked. A setting that stands at its default was not asked for, and is the earlier run's.
+            explicit: Names of settings that were asked for all the same.
+
+        Raises:
+            UnusableArgument: A setting was asked for that differs, the model is another one by now, or the run was on
+                SageMaker and nobody has asked for that.
+        """
+        self._check_endpoint_was_asked_for(given)
+        settings = {name: self._setting(name, given, explicit) for name in SETTINGS}
+        place = storage.resolve(given.output_directory)
+        if self._is_product:
+            place = storage.parent(storage.parent(self.uri))
+            if "output_directory" in explicit and storage.resolve(given.output_directory) != place:
+                raise UnusableArgument(
+                    f"`output_directory` {given.output_directory}: the product to complete is in {place}. Leave it out"
+                )
+        parameters = RunParameters(**{**given.model_dump(), **settings, "output_directory": place})
+        identity = endpoint_service(parameters.endpoint_spec()).model_identity()
+        if identity != self.record["model_identity"]:
+            raise UnusableArgument(
+                f"`only_failed_of` {given.only_failed_of}: the model has changed since that run, so its other tiles "
+                "would not fit. Run without `only_failed_of`"
+            )
+        return parameters
+
+    @property
+    def _is_product(self) -> bool:
+        return storage.name(self.uri) == run_records.RECORD
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What the earlier run was made with; the contour size as a reviewer has raised it."""
+        review = self.record.get("review") or {}
+        raised = review.get("min_contour_size")
+        return settings_of(self.record) | ({} if raised is None else {"min_contour_size": raised})
+
+    @property
+    def words(self) -> str:
+        """What is taken over of its settings that a new run would not have by itself."""
+        defaults = {name: RunParameters.model_fields[name].default for name in SETTINGS}
+        differing = [f"{name} {value}" for name, value in self.settings.items() if value != defaults[name]]
+        return f"from {self.uri}: {', '.join(differing) or 'all settings are the defaults'}"
+
+    def _check_endpoint_was_asked_for(self, given: RunParameters) -> None:
+        """An endpoint costs money, and a training job is a program: neither is started because a file says so."""
+        job = self.settings["training_job"]
+        asked = (given.endpoint, given.training_job)
+        if self.settings["endpoint"] == SAGEMAKER and asked != (SAGEMAKER, job):
+            raise UnusableArgument(
+                f"`only_failed_of` {given.only_failed_of}: that run used SageMaker, which costs money. To use it "
+                f"again, give `endpoint` {SAGEMAKER} and `training_job` {job} too, if that "
+                f"job is yours ({self.uri} names it)"
+            )
+
+    def _setting(self, name: str, given: RunParameters, explicit: Collection[str]) -> Any:
+        then, now = self.settings[name], getattr(given, name)
+        if now != then and (name in explicit or now != RunParameters.model_fields[name].default):
+            raise UnusableArgument(
+                f"`{name}` {now!r}: the run to complete was made with {then!r}. Leave it out, or run without "
+                "`only_failed_of`"
+            )
+        return then
+
+    def check_tiles(self, tiles: Sequence[Tile]) -> None:
+        """Refuse a dataset that has got or lost tiles since: the product would not be that run's completed.
+
+        Raises:
+            UnusableArgument: With some of their names.
+        """
+        before, now = {row["tile"] for row in self.record["tiles"]}, {tile.id for tile in tiles}
+        changes = [("new", now - before), ("missing", before - now)]
+        words = "; ".join(f"{len(names)} {what} ({enumerated(sorted(names))})" for what, names in changes if names)
+        if words:
+            raise UnusableArgument(
+                f"the dataset has changed since the run to complete: tiles {words}. Run without `only_failed_of`: what "
+                "is done is not computed again"
+            )
+
+    def rows(self, state: str) -> list[Mapping[str, Any]]:
+        """The rows of the tiles that ended so."""
+        return [row for row in self.record["tiles"] if row["state"] == state]
+
+    @property
+    def dropped(self) -> dict[str, str]:
+        """Tiles that a person left out, with the words on it: they stay out."""
+        return {row["tile"]: row["error"] for row in self.rows(DROPPED)}
+
+
+def _places(named: str, parameters: RunParameters) -> list[str]:
+    """Where the record of a run may be: of an id in the work directory or with the product, else in that folder."""
+    try:
+        run = UUID(named)
+    except ValueError:
+        folder = named.rstrip("/").removesuffix(f"/{run_records.RECORD}")
+        return [storage.join(storage.resolve(folder), run_records.RECORD)]
+    work = run_records.record_uri(storage.resolve(parameters.work_directory), run)
+    return [work, storage.join(product_uri(parameters), run_records.RECORD)]
+
+
+def _is_it(record: Mapping[str, Any], named: str) -> bool:
+    """Whether it is the record of the run that is named; a place names whatever lies there."""
+    try:
+        run = UUID(named)
+    except ValueError:
+        return True
+    return str(record.get("flow_run_id")) == str(run)
+
+
+def completed_parameters(
+    given: RunParameters, explicit: Collection[str] = ()
+) -> tuple[RunParameters, EarlierRun | None]:
+    """The parameters that a run really has, and the earlier run that it completes, if it is asked to.
+
+    Args:
+        given: As asked.
+        explicit: Names of parameters that were asked for by name, even where they stand at their default.
+
+    Raises:
+        UnusableArgument: It cannot be completed as asked.
+    """
+    if given.only_failed_of is None:
+        return given, None
+    try:
+        earlier = EarlierRun.find(given)
+        return earlier.taken_over(given, explicit), earlier
+    except UnusableArgument:
+        raise
+    except (FloodExtentError, KeyError, TypeError, ValueError) as error:  # the record is a file that people can change
+        raise UnusableArgument(f"`only_failed_of` {given.only_failed_of}: {error}") from error

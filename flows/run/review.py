@@ -1,0 +1,72 @@
+"""The review within a run: ask, suspend, and go on as decided."""
+
+from prefect.logging import get_run_logger
+from prefect.runtime import flow_run
+
+from flows.run.page import show_for_review
+from flows.run.review_form import ReviewForm, answer_to, ask, form_for, judged
+from flows.run.run import Run
+from tasks.core.tiles.jobs import content_key
+from tasks.extent import assemble_layers
+from tasks.report import draw_overview
+
+DIGITS = 8
+WORDS = """Look at the map and the table of tiles among this run's artifacts, then decide.
+
+{answered:,} of {total:,} tiles have an answer, {failed:,} failed. The endpoint is gone; nothing is computed again.
+You have {hours:g} hours."""
+AGAIN = "**The last answer was not taken: {reason}.**\n\n{words}"
+
+
+def decide(run: Run) -> None:
+    """Let a person decide on what the run has found. Where nobody has yet, the run is suspended and this process ends.
+
+    After the answer a worker starts the run again, and this returns; an answer that cannot be followed is asked again.
+    """
+    if not run.resumed:
+        _show(run)
+    while run.decision is None:
+        words = _words(run)
+        form = answer_to(run.question) if run.question else None
+        if form is not None:
+            words = _follow(run, form) or words
+        if run.decision is None:
+            _ask(run, words)
+
+
+def _follow(run: Run, form: ReviewForm) -> str | None:
+    """Go on as the form says; where that cannot be done, what to ask instead."""
+    try:
+        run.decided(judged(form, [job.tile.id for job in run.ledger.standing], run.parameters.min_contour_size))
+    except ValueError as error:
+        get_run_logger().warning("the review's answer was not taken: %s", error)
+        return AGAIN.format(reason=error, words=_words(run))
+    get_run_logger().info("review: %s %s", form.decision, form.reason)
+    return None
+
+
+def _show(run: Run) -> None:
+    run.endpoint.wait_until_gone()
+    with run.staging() as folder:
+        layers = assemble_layers(run.ledger, run.min_contour_size)
+        draw_overview(folder, run.ledger, layers, run.dataset_name)
+        show_for_review(run.dataset_name, folder, run.ledger, layers)
+
+
+def _ask(run: Run, words: str) -> None:
+    """Keep what was found, then suspend.
+
+    Prefect suspends once a key. So each question has one of its own, and so has what is asked about: an answer to a
+    former attempt, or to another map, is none.
+    """
+    number = int(run.question.rpartition("-")[2] or 0) + 1
+    tiles = [job.tile.id for job in run.ledger.standing]
+    about = content_key(*sorted(job.extract_key for job in run.ledger.standing))[:DIGITS]
+    run.put_aside(f"review-{flow_run.get_run_count()}-{about}-{number}")
+    ask(run.question, run.parameters.review_hours, form_for(tiles, run.min_contour_size, words))
+
+
+def _words(run: Run) -> str:
+    total, failed = len(run.jobs), len(run.ledger.failed)
+    hours = run.parameters.review_hours
+    return WORDS.format(answered=total - len(run.ledger.unanswered), total=total, failed=failed, hours=hours)

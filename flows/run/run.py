@@ -1,0 +1,365 @@
+"""What a run carries from one stage to the next."""
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from prefect import State, Task
+from prefect.logging import get_run_logger
+from prefect.runtime import flow_run
+
+from flows.checks import check, product_uri
+from flows.parameters import RunParameters
+from flows.run import run_identity
+from flows.run.completion import EarlierRun, completed_parameters
+from flows.run.final_state import final_state
+from flows.run.ownership import server_identity
+from flows.run.retry import check_mended
+from flows.run.review_form import Decision, check_reviewable
+from flows.run.suspension import Findings, forget
+from tasks.core.enumeration import enumerated
+from tasks.core.geo.grid import Tile
+from tasks.core.reports.report_markdown import RunRecord, run_record, to_json
+from tasks.core.tiles.estimates import Estimate
+from tasks.core.tiles.jobs import TileJob, plan_jobs
+from tasks.core.tiles.ledger import Ledger
+from tasks.core.tiles.run_names import run_name
+from tasks.dataset import MEGA
+from tasks.endpoint import EndpointLife, endpoint_name
+from tasks.runtime.aws_credentials import aws_access
+from tasks.runtime.log_file import log_file
+from tasks.runtime.progress import watcher
+from tasks.runtime.stage_runner import NAMED_IN_LOG, run_stage
+from tasks.services import storage, temp_folders
+from tasks.services.endpoints.endpoint_kinds import SAGEMAKER, endpoint_service
+from tasks.services.frames import decoding
+from tasks.services.publishing import publishing
+from tasks.services.storage.storage_errors import FULL, local_error
+from tasks.services.temp_folders import KEPT_DAYS, temp_folder
+from tasks.services.work_directory import run_records
+from tasks.services.work_directory.cached_tiles import CachedTiles, recorded
+
+# What a run with a product starts after its stages: assemble, write-product, draw-overview, report, package, publish.
+PRODUCT_TASKS = 6
+STAGES = ("prepare", "predict", "extract")
+PLACES = ("output_directory", "work_directory", "log_storage_directory")
+
+
+def plan_tiles(parameters: RunParameters, tiles: Sequence[Tile], model_identity: str | None = None) -> list[TileJob]:
+    """What is to be done for each tile; the endpoint's service is asked for the model where it is not given."""
+    if model_identity is None:
+        model_identity = endpoint_service(parameters.endpoint_spec()).model_identity()
+    return plan_jobs(
+        tiles,
+        width_px=parameters.width,
+        model_identity=model_identity,
+        flood_labels=parameters.flood_labels,
+        max_pixels=parameters.max_tile_megapixels * MEGA,
+        work_directory=storage.resolve(parameters.work_directory),
+    )
+
+
+def estimate(parameters: RunParameters, jobs: Sequence[TileJob]) -> Estimate:
+    """How long the jobs that need a prediction will need a SageMaker endpoint."""
+    return Estimate.of_jobs(
+        jobs,
+        predict_seconds=parameters.predict_seconds,
+        in_flight=parameters.endpoint_spec().in_flight,
+        processors=os.cpu_count() or 1,
+    )
+
+
+def say(line: str) -> None:
+    """Put it into the log, and tell whoever watches."""
+    get_run_logger().info("%s", line)
+    watcher().said(line)
+
+
+def _is_all_there(ledger: Ledger) -> bool:
+    """Whether the work directory still holds the polygons of the tiles with an answer: the cache may be pruned."""
+    standing = ledger.standing
+    return len(recorded(standing, "extract")) == len(standing)
+
+
+@dataclass
+class Run:
+    """One run of the flow: what was asked, what became of each tile, and of the endpoint.
+
+    Attributes:
+        parameters: What was asked.
+        id: The flow run's id.
+        endpoint: The endpoint's life, from its name to its end.
+        started: When the run began, UTC.
+        log: URI of the run's log file.
+        jobs: What is to be done for each tile, once ``plan`` has been called.
+        ledger: What became of each tile.
+        cached: What earlier runs left in the work directory.
+        task_runs: How many tasks were started.
+        model_identity: What the answers depend on besides frames and settings.
+        earlier: The run that this one completes; None where it does not.
+        settled: Ids of tiles whose answers are taken from that run: no task is started for them.
+        question: Key of the last question to a reviewer; empty before the first.
+        decision: What the reviewer decided; None before that.
+    """
+
+    parameters: RunParameters
+    id: UUID
+    endpoint: EndpointLife
+    started: datetime
+    log: str
+    jobs: list[TileJob] = field(default_factory=list)
+    ledger: Ledger = field(default_factory=Ledger)
+    cached: CachedTiles = field(default_factory=CachedTiles)
+    task_runs: int = 1
+    model_identity: str = ""
+    earlier: EarlierRun | None = None
+    settled: frozenset[str] = frozenset()
+    question: str = ""
+    decision: Decision | None = None
+
+    @classmethod
+    @contextmanager
+    def begin(cls, asked: RunParameters) -> Iterator["Run"]:
+        """Refuse at once what cannot end well; then keep a log and, against a second run, a lock on the product."""
+        run_id, started = UUID(str(flow_run.get_id())), datetime.now(UTC)
+        with ExitStack() as stack:
+            stack.enter_context(aws_access(asked.aws_block, asked.kms_key, requester_pays=asked.requester_pays))
+            run_identity.begin(publishing.dataset_name(asked.dataset).replace("_", " "))
+            check_reviewable(asked)
+            parameters, earlier = completed_parameters(asked)
+            check(parameters)
+            owner = server_identity() if parameters.endpoint == SAGEMAKER else ""
+            spec, price = parameters.endpoint_spec(owner), parameters.instance_hour_price
+            endpoint = EndpointLife(spec, endpoint_name(run_id), price)
+            not_locked = stack.enter_context(publishing.locked(product_uri(parameters)))
+            stamp = f"{started:%Y%m%dT%H%M%S}_{run_id.hex[:8]}"
+            log = stack.enter_context(log_file(parameters.log_storage_directory, parameters.log_file_prefix, stamp))
+            watcher().started(run_id, log)
+            if not_locked is not None:
+                get_run_logger().warning("%s", not_locked)
+                watcher().said(not_locked)
+            run = cls(parameters, run_id, endpoint, started, log, earlier=earlier)
+            temp_folders.sweep()
+            if earlier is not None:
+                say(f"settings taken over {earlier.words}")
+            run.take_up()
+            if not run.resumed:
+                say(f"listing the frames of {parameters.dataset}")
+            yield run
+
+    def plan(self, tiles: Sequence[Tile]) -> None:
+        """Work out what is to be done for each tile, and what an earlier run has done of it.
+
+        Raises:
+            UnusableArgument: It would take longer than a SageMaker endpoint may live, or the run to complete was on
+                other tiles, or this is a retry for which nothing was mended.
+        """
+        check_mended(run_records.read(run_records.record_uri(self._work, self.id)), tiles)
+        self.model_identity = endpoint_service(self.parameters.endpoint_spec()).model_identity()
+        self.jobs = plan_tiles(self.parameters, tiles, self.model_identity)
+        self.ledger = Ledger(self.jobs)
+        self.cached = CachedTiles.look_up(self.jobs)
+        unusable = [tile.id for tile in tiles if tile.problem is not None]
+        if unusable:  # named at the beginning: whoever watches may mend them meanwhile
+            words = "%d of %d frames cannot be used, as their headers show: %s"
+            get_run_logger().warning(words, len(unusable), len(tiles), enumerated(unusable, NAMED_IN_LOG))
+        self._warn_of_the_cache()
+        again = None if self.earlier is None else self._complete(self.earlier)
+        words = run_name(self.dataset_name, (tile.id for tile in tiles), of_them=again)
+        run_identity.name(words, {self.dataset_name, self.parameters.endpoint})
+        say(f"tiles: {len(tiles):,}, of which {len(unusable):,} unusable; to be predicted: {len(self.unpredicted):,}")
+        if self.parameters.endpoint == SAGEMAKER:
+            estimate(self.parameters, self.unpredicted).check(self.parameters.max_endpoint_minutes)
+
+    def _warn_of_the_cache(self) -> None:
+        """Name what the work directory holds under a tile's key that is not the tile's."""
+        for tile, finding in self.cached.mismatches:
+            warning = f"{finding}; it is computed again"
+            get_run_logger().warning(warning)
+            self.ledger.warn(tile, warning)
+        if count := self.cached.unrecorded:
+            words = "%d label masks in %s have no record of what they are: they are not used, but predicted again"
+            get_run_logger().warning(words, count, self._work)
+
+    def _complete(self, earlier: EarlierRun) -> int:
+        """Take over what the earlier run has done and is still cached; how many tiles are done again."""
+        earlier.check_tiles([job.tile for job in self.jobs])
+        jobs = {job.tile.id: job for job in self.jobs}
+        done = [row for row in earlier.rows("done") if self._is_cached(jobs[row["tile"]])]
+        for row in done:
+            self.ledger.take_over(row["tile"], STAGES, row["warnings"])
+        for tile, words in earlier.dropped.items():
+            self.ledger.drop(tile, words)
+        self.settled = frozenset(row["tile"] for row in done)
+        if forgotten := len(earlier.rows("done")) - len(done):
+            words = "%d tiles that were done are not in the work directory %s: they are computed again"
+            get_run_logger().warning(words, forgotten, self._work)
+        return len(self.ledger.standing) - len(done)
+
+    def _is_cached(self, job: TileJob) -> bool:
+        return all(self.cached.has(stage, job) for stage in STAGES)
+
+    @property
+    def unpredicted(self) -> list[TileJob]:
+        """Jobs of the usable tiles that have no label mask yet."""
+        standing = self.ledger.standing
+        return [job for job in standing if job.tile.problem is None and not self.cached.has("predict", job)]
+
+    @property
+    def needs_endpoint(self) -> bool:
+        """Whether some usable tile has no label mask yet."""
+        return bool(self.unpredicted)
+
+    def stage(self, stage: Task[..., Any], **parameters: Any) -> None:
+        """Run a stage for every tile that nothing has failed so far, and wait until each has ended."""
+        jobs = [job for job in self.ledger.standing if job.tile.id not in self.settled]
+        is_cached = partial(self.cached.has, stage.name)
+        try:
+            self.task_runs += run_stage(stage, jobs, self.ledger, is_cached=is_cached, **parameters)
+        finally:
+            decoding.stop_idle()
+
+    def predict(self, stage: Task[..., Any]) -> None:
+        """Wait for the endpoint, then ask it for every tile, as many at a time as it serves well.
+
+        Where its first answer is of the wrong format, the others are not asked for.
+
+        Where it could not be deployed, the tiles that need it fail with the reason.
+        """
+        endpoint = self.endpoint.deployed()
+        for job in self.ledger.standing if self.endpoint.error else ():
+            if not self.cached.has("predict", job):
+                self.ledger.fail(job, "predict", str(self.endpoint.error))
+        at_once = 0 if endpoint is None else endpoint.in_flight
+        deployment = None if endpoint is None else endpoint.to_dict()
+        # An answer may take a minute, and whoever is told to stop may not have that long.
+        interrupted = self.endpoint.end
+        self.stage(stage, deployment=deployment, at_once=at_once, on_trial=True, interrupted=interrupted)
+
+    @property
+    def has_answers(self) -> bool:
+        """Whether some tile went through all stages: then there is a product."""
+        return bool(self.ledger.standing)
+
+    @property
+    def resumed(self) -> bool:
+        """Whether this run has found what there is before a person was asked: nothing is computed again."""
+        return bool(self.question)
+
+    def take_up(self) -> None:
+        """After a suspension: what was found before it."""
+        if not self.parameters.review:
+            return
+        found = Findings.of(self._work, self.id)
+        if found is not None and _is_all_there(found.ledger):
+            self.ledger, self.jobs = found.ledger, [account.job for account in found.ledger.accounts]
+            self.started, self.model_identity, self.question = found.started, found.model_identity, found.question
+            self.endpoint.take_up(found.endpoint)
+
+    def put_aside(self, question: str) -> None:
+        """Before a suspension: keep what was found."""
+        self.question = question
+        found = Findings(self.ledger, self.started, self.endpoint.to_dict(), self.model_identity, question)
+        found.keep(self._work, self.id)
+
+    def decided(self, decision: Decision) -> None:
+        """Go on as a person has decided."""
+        self.decision = decision
+        for tile in decision.dropped:
+            self.ledger.drop(tile, f"dropped in review: {decision.reason}")
+
+    @property
+    def min_contour_size(self) -> float:
+        """Smallest polygon and hole of the product, m²."""
+        return self.parameters.min_contour_size if self.decision is None else self.decision.min_contour_size
+
+    @property
+    def makes_product(self) -> bool:
+        """Whether there is something to make a product of, and nobody has rejected it."""
+        return self.has_answers and (self.decision is None or self.decision.accepted)
+
+    @property
+    def _work(self) -> str:
+        return storage.resolve(self.parameters.work_directory)
+
+    @contextmanager
+    def staging(self) -> Iterator[Path]:
+        """A folder in which the product is put together; after a failure it stays for a week, to be looked into."""
+        say("putting the product together: joining the tiles, writing layers, map and report")
+        # On this machine: a share may have no locks, and without them SQLite writes no GeoPackage.
+        with temp_folder(f"product-{self.id.hex[:8]}") as folder:
+            try:
+                yield folder
+            except Exception as error:
+                kept = temp_folders.keep_failed(folder)
+                get_run_logger().error("what there is of the product is in %s for %d days", kept, KEPT_DAYS)
+                if isinstance(error, OSError) and error.errno in FULL:
+                    raise local_error(error, str(folder), "write") from error
+                raise
+
+    @property
+    def dataset_name(self) -> str:
+        """What the product is called."""
+        return storage.name(self.destination)
+
+    @property
+    def destination(self) -> str:
+        """Where the product goes."""
+        return product_uri(self.parameters)
+
+    def will_be_kept(self, folder: Path) -> tuple[str, ...]:
+        """What people have changed where the product goes, or put in its way, in words for its report."""
+        return tuple(str(kept) for kept in publishing.to_be_kept(folder, self.destination))
+
+    def finished(self, record: RunRecord, product: str) -> None:
+        """Keep the record, and tell whoever watches that the product is in its place."""
+        self.task_runs += PRODUCT_TASKS + bool(self.endpoint.times) + (not self.keeps_work)
+        self._keep(record)
+        watcher().finished(self.task_runs, record, product)
+
+    def ended_without_product(self) -> RunRecord:
+        """Keep the record of a run that has nothing to show, or whose product was rejected: it can be completed."""
+        record = run_record(accounts=self.ledger.accounts, layers=(), **self.facts())
+        self._keep(record)
+        return record
+
+    def _keep(self, record: RunRecord) -> None:
+        storage.write_bytes(run_records.record_uri(self._work, self.id), to_json(record))
+        if self.resumed:
+            forget(self._work, self.id)
+
+    @property
+    def keeps_work(self) -> bool:
+        """Whether intermediates stay: where that was asked, or something failed and people will want to look."""
+        return self.parameters.keep_work or bool(self.ledger.failed)
+
+    def facts(self) -> dict[str, Any]:
+        """What the report says of the run itself."""
+        return {
+            "dataset": storage.resolve(self.parameters.dataset),
+            "flow_run_id": str(self.id),
+            "state": self.final_state().name,
+            # Places as they are: whoever completes this run may be in another folder.
+            "parameters": self.parameters.model_dump(mode="json")
+            | {name: storage.resolve(getattr(self.parameters, name)) for name in PLACES},
+            "model_identity": self.model_identity,
+            "review": None if self.decision is None else self.decision.to_dict(),
+            "started": self.started,
+            "finished": datetime.now(UTC),
+            "endpoint": self.endpoint.to_dict(),
+        }
+
+    def final_state(self) -> State[Any]:
+        """What the run ends as."""
+        return final_state(
+            self.ledger,
+            failure_tolerance=self.parameters.failure_tolerance,
+            endpoint_left=self.endpoint.left,
+            decision=self.decision,
+        )

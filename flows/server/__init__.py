@@ -1,0 +1,1 @@
+"""Prefect servers on this machine: the one of ``serve``, and the one of a single run."""

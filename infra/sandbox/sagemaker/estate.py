@@ -1,0 +1,154 @@
+"""What exists in the sandbox's SageMaker: moto's own records, kept in step with the endpoints' life cycle."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from moto.core.utils import utcnow
+from moto.sagemaker.models import SageMakerModelBackend, sagemaker_backends
+
+from infra.sandbox.sagemaker.lifecycle import Fate, Life, Status
+from infra.sandbox.sagemaker.masks import INDEXED
+from infra.sandbox.sagemaker.staleness import Stale, Unseen
+from infra.sandbox.wire import ACCOUNT, Refused
+
+MODEL, CONFIG, ENDPOINT = "model", "endpoint-config", "endpoint"
+# How SageMaker's messages call them.
+SPOKEN = {MODEL: "model", CONFIG: "endpoint configuration", ENDPOINT: "endpoint"}
+
+
+@dataclass
+class Settings:
+    """What can be set while the sandbox runs.
+
+    Attributes:
+        creating_seconds: From CreateEndpoint (UpdateEndpoint) to InService.
+        deleting_seconds: From DeleteEndpoint until the endpoint is gone.
+        stale_seconds: For which nothing that was created is to be seen.
+        concurrency: Requests in flight that one instance serves; None for any number.
+        per_second: Requests a second that an endpoint serves; None for any number.
+        max_body_bytes: Largest body of an invocation.
+        masks: Form of the label masks that endpoints answer, a key of ``masks.FORMS``.
+        quotas: Instances that the account may have behind endpoints, by type, where it has a value of its own.
+        default_quota: The same where it has none.
+        tags_by_role: Whether AddTags is judged by the policy of the stack's role for runs; else anything may be tagged.
+    """
+
+    creating_seconds: float = 0.2
+    deleting_seconds: float = 0.2
+    stale_seconds: float = 0.0
+    concurrency: int | None = None
+    per_second: float | None = None
+    max_body_bytes: int = 6 * 1024 * 1024
+    masks: str = INDEXED
+    quotas: Mapping[str, float] = field(default_factory=dict)
+    default_quota: float = 20.0
+    tags_by_role: bool = False
+
+
+def arn(kind: str, name: str, region: str) -> str:
+    """The ARN of a SageMaker resource."""
+    return f"arn:aws:sagemaker:{region}:{ACCOUNT}:{kind}/{name}"
+
+
+def could_not_find(kind: str, name: str, region: str) -> Refused:
+    """What SageMaker says of a resource that is not there, or that it does not see."""
+    return Refused(f'Could not find {SPOKEN[kind]} "{arn(kind, name, region)}".')
+
+
+def epoch(moment: datetime) -> float:
+    """Seconds since 1970 of one of moto's times, which are UTC without saying so."""
+    return moment.replace(tzinfo=UTC).timestamp()
+
+
+@dataclass
+class Estate:
+    """Models, endpoint configurations and endpoints of every region.
+
+    The records are moto's: tags, searches and CloudFormation see the same. Only the endpoints' times are kept here.
+    Hold ``lock`` for as long as what was read must stay true.
+    """
+
+    settings: Settings = field(default_factory=Settings)
+    clock: Callable[[], float] = time.monotonic
+    lock: threading.RLock = field(default_factory=threading.RLock)
+    _lives: dict[tuple[str, str], Life] = field(default_factory=dict)
+    _unseen: Unseen = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._unseen = Unseen(self.clock)
+
+    def records(self, kind: str, region: str) -> Mapping[str, Any]:
+        """Moto's records of a kind by name, as they are now."""
+        return _records(self.backend(region), kind)
+
+    def backend(self, region: str) -> SageMakerModelBackend:
+        """Moto's SageMaker in a region, its endpoints brought up to the clock."""
+        backend: SageMakerModelBackend = sagemaker_backends[ACCOUNT][region]
+        now = self.clock()
+        for (where, name), life in list(self._lives.items()):
+            if where == region:
+                self._settle(backend, name, life, now)
+        return backend
+
+    def _settle(self, backend: SageMakerModelBackend, name: str, life: Life, now: float) -> None:
+        status = life.status(now)
+        if status is Status.GONE:
+            backend.endpoints.pop(name, None)
+            del self._lives[backend.region_name, name]
+        elif record := _records(backend, ENDPOINT).get(name):
+            record.endpoint_status = str(status)
+            record.failure_reason = life.failure if status is Status.FAILED else None
+            record.last_modified_time = utcnow() - timedelta(seconds=now - life.changed(now))
+
+    def life(self, region: str, name: str) -> Life:
+        """An endpoint's times. One that CloudFormation made has been in service from the start."""
+        return self._lives.setdefault((region, name), Life(-1.0, -1.0))
+
+    def begin(self, region: str, name: str, fate: Fate | None) -> None:
+        """An endpoint has been created."""
+        self._lives[region, name] = Life.born(self.clock(), self.settings.creating_seconds, fate)
+
+    def created(self, kind: str, region: str, name: str, stale: Stale | None) -> None:
+        """Something has been created, and is not to be seen as ordered, else as is set for all."""
+        self._unseen.hide((kind, region, name), stale or Stale(self.settings.stale_seconds))
+
+    def unseen(self, kind: str, region: str, name: str) -> bool:
+        """Whether a read of what exists misses it."""
+        return self._unseen.hides((kind, region, name))
+
+    def in_use_by(self, region: str, kind: str, name: str) -> str | None:
+        """The name of an endpoint, not being deleted, that uses a configuration or a model."""
+        configs = self.records(CONFIG, region)
+        for endpoint, record in self.records(ENDPOINT, region).items():
+            if record.endpoint_status == Status.DELETING:
+                continue
+            config = configs.get(record.endpoint_config_name)
+            if name in (_models(config) if kind == MODEL else {record.endpoint_config_name}):
+                return str(endpoint)
+        return None
+
+    def regions(self) -> Iterator[str]:
+        """Regions that have been asked for anything."""
+        yield from list(sagemaker_backends[ACCOUNT])
+
+    def forget(self) -> None:
+        """Nothing has ever been created."""
+        self._lives.clear()
+        self._unseen.forget()
+
+
+def _records(backend: SageMakerModelBackend, kind: str) -> Mapping[str, Any]:
+    records: Mapping[str, Mapping[str, Any]] = {
+        MODEL: backend._models,  # noqa: SLF001 - moto has no other name for them
+        CONFIG: backend.endpoint_configs,
+        ENDPOINT: backend.endpoints,
+    }
+    return records[kind]
+
+
+def _models(config: Any | None) -> set[str]:
+    return {variant["ModelName"] for variant in config.production_variants} if config else set()

@@ -1,0 +1,201 @@
+"""What SageMaker refuses, and what its calls do to an endpoint: the layer in front of moto's SageMaker."""
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from werkzeug.wrappers import Response
+
+from infra.sandbox.sagemaker import limits, listing, permissions
+from infra.sandbox.sagemaker.estate import CONFIG, ENDPOINT, MODEL, SPOKEN, Estate, arn, could_not_find, epoch
+from infra.sandbox.sagemaker.lifecycle import Status
+from infra.sandbox.wire import SAGEMAKER, Call, Handler, Refused, refusal, success
+
+VERBS = ("Create", "Describe", "Update", "Delete")
+KINDS = {"Model": MODEL, "EndpointConfig": CONFIG, "Endpoint": ENDPOINT}
+
+
+class Rules:
+    """SageMaker as it behaves: refusals with AWS's codes and words, the life cycle, answers without empty members.
+
+    Stricter than AWS in one way: deleting a configuration or a model that an endpoint still uses is refused. AWS's
+    manual says that one must not; AWS itself mostly lets one.
+    """
+
+    def __init__(self, inner: Handler, estate: Estate) -> None:
+        self._inner, self._estate = inner, estate
+        self._own: Mapping[str, Callable[[Call], Response]] = {
+            "CreateEndpoint": self._create_endpoint,
+            "UpdateEndpoint": self._update_endpoint,
+            "DeleteEndpoint": self._delete_endpoint,
+            "CreateModel": self._create_model,
+            "AddTags": self._add_tags,
+            **{f"List{kind}s": self._list for kind in KINDS},
+        }
+
+    def __call__(self, call: Call) -> Response:
+        """Answer a call to SageMaker; calls to other services pass."""
+        if call.service != SAGEMAKER:
+            return self._inner(call)
+        with self._estate.lock:
+            try:
+                self._check(call)
+                answer = self._own.get(call.operation, self._inner)(call)
+                self._note_creation(call, answer)
+            except Refused as refused:
+                return refusal(call, refused)
+        return trimmed(answer) if call.operation.startswith("Describe") else answer
+
+    def _check(self, call: Call) -> None:
+        verb = next((verb for verb in VERBS if call.operation.startswith(verb)), "")
+        kind = KINDS.get(call.operation.removeprefix(verb)) if verb else None
+        if call.operation.endswith("Tags"):
+            self._check_permitted(call)
+            self._check_tagged(call)
+        elif call.operation == "DescribeTrainingJob":
+            self._check_training_job(call.name, call.region)
+        elif kind is not None and verb == "Create":
+            self._check_absent(kind, call)
+        elif kind is not None and verb == "Delete":
+            self._find(kind, call.name, call.region)
+        elif kind is not None:
+            self._read(kind, call.name, call.region)
+        if kind is not None or call.operation == "AddTags":
+            limits.check(call)
+        self._check_parts(call)
+        if verb == "Delete" and kind in {CONFIG, MODEL}:
+            self._check_unused(kind, call)
+
+    def _check_training_job(self, name: str, region: str) -> None:
+        if name not in self._estate.backend(region).training_jobs:
+            raise Refused("Requested resource not found.")
+
+    def _find(self, kind: str, name: str, region: str) -> Any:
+        record = self._estate.records(kind, region).get(name)
+        if record is None:
+            raise could_not_find(kind, name, region)
+        return record
+
+    def _read(self, kind: str, name: str, region: str) -> None:
+        """Find it, unless what has just been created is not to be seen yet."""
+        self._find(kind, name, region)
+        if self._estate.unseen(kind, region, name):
+            raise could_not_find(kind, name, region)
+
+    def _note_creation(self, call: Call, answer: Response) -> None:
+        kind = KINDS.get(call.operation.removeprefix("Create")) if call.operation.startswith("Create") else None
+        if kind is not None and answer.status_code == 200:  # noqa: PLR2004 - HTTP's own
+            self._estate.created(kind, call.region, call.name, call.stale)
+
+    def _check_absent(self, kind: str, call: Call) -> None:
+        if call.name in self._estate.records(kind, call.region):
+            raise Refused(f'Cannot create already existing {SPOKEN[kind]} "{arn(kind, call.name, call.region)}".')
+
+    def _check_parts(self, call: Call) -> None:
+        if call.operation in {"CreateEndpoint", "UpdateEndpoint"}:
+            self._read(CONFIG, call.parameters.get("EndpointConfigName", ""), call.region)
+        if call.operation == "CreateEndpointConfig":
+            for variant in call.parameters.get("ProductionVariants", ()):
+                self._read(MODEL, variant["ModelName"], call.region)
+
+    def _check_permitted(self, call: Call) -> None:
+        """AWS judges permissions before it looks for the resource: one that does not exist has no tags."""
+        if call.operation == "AddTags" and self._estate.settings.tags_by_role:
+            kind, _, name = call.name.rpartition(":")[2].partition("/")
+            record = self._estate.records(kind, call.region).get(name) if kind in SPOKEN else None
+            permissions.check_tagging(call, () if record is None else record.tags)
+
+    def _check_tagged(self, call: Call) -> None:
+        kind, _, name = call.name.rpartition(":")[2].partition("/")
+        if kind in SPOKEN:
+            self._read(kind, name, call.region)
+        elif kind == "training-job":
+            self._check_training_job(name, call.region)
+
+    def _check_unused(self, kind: str, call: Call) -> None:
+        if endpoint := self._estate.in_use_by(call.region, kind, call.name):
+            used, user = arn(kind, call.name, call.region), arn(ENDPOINT, endpoint, call.region)
+            raise Refused(f'Cannot delete {SPOKEN[kind]} "{used}": it is in use by endpoint "{user}".')
+
+    def _check_idle(self, call: Call) -> None:
+        if self._estate.life(call.region, call.name).busy(self._estate.clock()):
+            raise Refused(f'Cannot update in-progress endpoint "{arn(ENDPOINT, call.name, call.region)}".')
+
+    def _create_endpoint(self, call: Call) -> Response:
+        answer = self._inner(call)
+        if answer.status_code == 200:  # noqa: PLR2004 - HTTP's own
+            self._estate.begin(call.region, call.name, call.fate)
+        return answer
+
+    def _update_endpoint(self, call: Call) -> Response:
+        self._check_idle(call)
+        self._find(ENDPOINT, call.name, call.region).endpoint_config_name = call.parameters["EndpointConfigName"]
+        estate = self._estate
+        estate.life(call.region, call.name).update(estate.clock(), estate.settings.creating_seconds)
+        return success({"EndpointArn": arn(ENDPOINT, call.name, call.region)})
+
+    def _delete_endpoint(self, call: Call) -> Response:
+        self._check_idle(call)
+        estate = self._estate
+        estate.life(call.region, call.name).delete(estate.clock(), estate.settings.deleting_seconds)
+        return success()
+
+    def _create_model(self, call: Call) -> Response:
+        answer = self._inner(call)
+        if record := self._estate.records(MODEL, call.region).get(call.name):
+            # Moto forgets it.
+            record.enable_network_isolation = call.parameters.get("EnableNetworkIsolation", False)
+        return answer
+
+    def _add_tags(self, call: Call) -> Response:
+        """A key that is there already gets the new value; moto would keep both."""
+        new = call.parameters["Tags"]
+        keys = [tag["Key"] for tag in new]
+        backend = self._estate.backend(call.region)
+        backend.delete_tags(call.name, keys)
+        return success({"Tags": backend.add_tags(call.name, new)})
+
+    def _list(self, call: Call) -> Response:
+        name = call.operation.removeprefix("List").removesuffix("s")
+        found, token = listing.page(self._entries(KINDS[name], call.region), call.parameters)
+        answer = {f"{name}s": [_summary(name, one) for one in found]}
+        return success(answer | ({"NextToken": token} if token else {}))
+
+    def _entries(self, kind: str, region: str) -> list[listing.Entry]:
+        return [
+            listing.Entry(
+                name=name,
+                arn=arn(kind, name, region),
+                created=epoch(record.creation_time),
+                modified=epoch(getattr(record, "last_modified_time", record.creation_time)),
+                status=getattr(record, "endpoint_status", ""),
+            )
+            for name, record in self._estate.records(kind, region).items()
+            if not self._estate.unseen(kind, region, name)
+        ]
+
+
+def _summary(name: str, entry: listing.Entry) -> dict[str, Any]:
+    summary: dict[str, Any] = {f"{name}Name": entry.name, f"{name}Arn": entry.arn, "CreationTime": entry.created}
+    if name == "Endpoint":
+        summary |= {"LastModifiedTime": entry.modified, "EndpointStatus": entry.status}
+    return summary
+
+
+def trimmed(answer: Response) -> Response:
+    """A description without what AWS leaves out: empty members, and variants of an endpoint that never came up."""
+    try:
+        described = json.loads(answer.get_data())
+    except ValueError:
+        return answer
+    if described.get("EndpointStatus") in {Status.CREATING, Status.FAILED}:
+        described.pop("ProductionVariants", None)
+    answer.set_data(json.dumps(_without_empty(described)))
+    return answer
+
+
+def _without_empty(value: Any) -> Any:
+    if isinstance(value, dict):
+        members = {key: _without_empty(member) for key, member in value.items()}
+        return {key: member for key, member in members.items() if member not in (None, {}, [])}
+    return [_without_empty(member) for member in value] if isinstance(value, list) else value

@@ -1,0 +1,1 @@
+"""The demo's invented flood, as imagery and as truth."""

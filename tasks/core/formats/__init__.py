@@ -1,0 +1,1 @@
+"""The files that layers are written to, and read back from."""

@@ -1,0 +1,1 @@
+"""From a frame to what the model is sent, and which of its pixels are valid."""

@@ -1,0 +1,247 @@
+"""GDAL at work on JPEG2000, kept quiet, in one thread and away from files that are none of its business."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import uuid4
+
+import numpy as np
+import rasterio
+from numpy.typing import NDArray
+from rasterio.io import DatasetReader, MemoryFile
+from rasterio.session import DummySession
+from rasterio.windows import Window
+
+from tasks.core.errors import TooLarge, UnreadableImage
+from tasks.core.jpeg2000.sidecars import AUX_SUFFIX, WORLD_SUFFIXES, is_world_file
+from tasks.core.jpeg2000.structure import Structure, with_wider_tile
+from tasks.core.jpeg2000.tile_parts import CODESTREAM_END
+from tasks.core.jpeg2000.world_files import read_world_file, to_bytes
+
+DRIVER = "JP2OpenJPEG"
+UNWRITTEN = -1  # no 8-bit sample has this value
+MAX_WHOLE_TILE_SAMPLES = 1 << 27  # about 2 GB while a tile is decoded whole: 49 million samples took 0.75 GB
+WAVELET_REACH = 5  # samples of a reduced resolution that one of the full resolution has a part in
+FLAT_TOLERANCE = 16  # lossy compression makes one value of what nearly is
+
+
+def quiet_gdal(**more: str) -> rasterio.Env:
+    """GDAL's settings while we read.
+
+    One decoding thread: tiles are decoded in parallel already; and errors raised in GDAL's own threads are lost to the
+    caller (the output stays unwritten) and written to the terminal. No session: rasterio would make one of boto3's, 20
+    ms each, wherever the environment holds AWS credentials, and fail where they are unusable.
+    """
+    return rasterio.Env(DummySession(), GDAL_NUM_THREADS="1", **more)
+
+
+@contextmanager
+def opened_header(header_file: bytes, sidecars: Mapping[str, bytes]) -> Iterator[DatasetReader]:
+    """The header file open in GDAL, with its sidecars beside it, in memory.
+
+    All get plain names, because names of real files may hold anything.
+    """
+    folder, files = uuid4().hex, []
+    try:
+        for suffix, content in _seen_by_gdal(sidecars):
+            files.append(MemoryFile(content, dirname=folder, filename=f"tile{suffix}"))
+        files.append(MemoryFile(header_file, dirname=folder, filename="tile.jp2"))
+        with (
+            quiet_gdal(GDAL_PAM_ENABLED="YES", GDAL_DISABLE_READDIR_ON_OPEN="FALSE"),
+            files[-1].open(driver=DRIVER) as dataset,
+        ):
+            yield dataset
+    finally:
+        for file in files:
+            file.close()
+
+
+def _seen_by_gdal(sidecars: Mapping[str, bytes]) -> Iterator[tuple[str, bytes]]:
+    """Endings and contents of the files that GDAL finds beside the header file."""
+    for name in sorted(sidecars, key=len):
+        if name.lower().endswith(AUX_SUFFIX):
+            yield f".jp2{AUX_SUFFIX}", sidecars[name]
+        suffix = next((end for end in WORLD_SUFFIXES if name.lower().endswith(end)), None)
+        numbers = None if suffix is None else read_world_file(sidecars[name])
+        if suffix is not None and numbers is not None:
+            yield suffix, to_bytes(numbers)
+
+
+def unreadable_world_file(sidecars: Mapping[str, bytes]) -> str | None:
+    """Name of a world file that is none; None where all can be read."""
+    world_files = (name for name in sidecars if is_world_file(name))
+    return next((name for name in world_files if read_world_file(sidecars[name]) is None), None)
+
+
+def read_coarse(
+    path: Path, structure: Structure, width_px: int, height_px: int, components: Sequence[int] | None = None
+) -> tuple[NDArray[np.uint8], int]:
+    """Pixels (height, width, bands) at the coarsest resolution of at least the size wanted, and its step 2^r.
+
+    GDAL gets the bare codestream: damaged metadata cannot disturb it, nor files that lie beside the image.
+
+    Args:
+        path: A local JP2 file.
+        structure: Of that file.
+        width_px: Columns wanted at least.
+        height_px: Rows wanted at least.
+        components: Which to read (from 0), in this order; None for all as they are.
+
+    Raises:
+        UnreadableImage: Samples stay unwritten, a part decodes to one value that it does not have, or a codestream tile
+            is too large to be decoded whole where it must be.
+    """
+    with quiet_gdal(GDAL_PAM_ENABLED="NO", GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR"):
+        with _opened(path, structure) as dataset:
+            steps = resolution_steps(dataset)
+        size = structure.size
+        usable = [
+            step
+            for step in steps
+            if math.ceil(size.width_px / step) >= width_px
+            and math.ceil(size.height_px / step) >= height_px
+            # A coarse level's samples are at multiples of 2^r from the reference grid's origin, not the image's.
+            and not any(at % step for at in size.origin)
+        ]
+        bands = [component + 1 for component in components or range(len(size.depths))]
+        level = len(usable) - 2
+        with _opened(path, structure, level) if level >= 0 else _opened_full(path, structure) as dataset:
+            pixels, flat = read_strips(dataset, bands, path.name)
+        if flat and steps[-1] > usable[-1]:
+            with _opened(path, structure, len(steps) - 2) as dataset:
+                _check_flat_strips(flat, pixels, usable[-1], dataset.read(bands), steps[-1], path.name)
+        return pixels, usable[-1]
+
+
+def read_window(path: Path, structure: Structure, window: Window, components: Sequence[int]) -> NDArray[np.uint8]:
+    """Pixels (height, width, bands) of a window at full resolution, which may be cut at the image's border.
+
+    Raises:
+        UnreadableImage: A codestream tile is too large to be decoded whole where it must be.
+    """
+    with (
+        quiet_gdal(GDAL_PAM_ENABLED="NO", GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR"),
+        _opened_full(path, structure) as dataset,
+    ):
+        bands = [component + 1 for component in components]
+        return np.ascontiguousarray(np.moveaxis(dataset.read(bands, window=window), 0, 2))
+
+
+@contextmanager
+def _opened(path: Path, structure: Structure, level: int | None = None) -> Iterator[DatasetReader]:
+    """The bare codestream open in GDAL, at a reduced resolution (level 0 is half) or at full resolution.
+
+    OpenJPEG takes a codestream without end marker for one that is too short: such a one is completed, in memory.
+    """
+    overview = {} if level is None else {"overview_level": level}
+    if not structure.has_end_marker:
+        with opened_in_memory(_codestream(path, structure), **overview) as dataset:
+            yield dataset
+        return
+    length = structure.codestream_end - structure.codestream_start
+    codestream = f"/vsisubfile/{structure.codestream_start}_{length},{path}"
+    with rasterio.open(codestream, driver=DRIVER, **overview) as dataset:
+        yield dataset
+
+
+def _codestream(path: Path, structure: Structure) -> bytes:
+    """The codestream, with an end marker."""
+    with path.open("rb") as file:
+        file.seek(structure.codestream_start)
+        codestream = file.read(structure.codestream_end - structure.codestream_start)
+    return codestream if structure.has_end_marker else codestream + CODESTREAM_END
+
+
+@contextmanager
+def opened_in_memory(codestream: bytes, **options: int) -> Iterator[DatasetReader]:
+    """A codestream open in GDAL."""
+    with MemoryFile(codestream, ext=".j2k") as file, file.open(driver=DRIVER, **options) as dataset:
+        yield dataset
+
+
+@contextmanager
+def _opened_full(path: Path, structure: Structure) -> Iterator[DatasetReader]:
+    """The codestream open in GDAL at full resolution.
+
+    GDAL (3.10) reads a large image of one codestream tile in windows, and OpenJPEG (2.5.3) decodes these to 128
+    throughout where blocks are coded as HTJ2K. Where the tile is a column wider than the image, which says the same of
+    an image of one tile, GDAL reads the tile whole, as it does with several tiles and at reduced resolutions.
+    """
+    if structure.high_throughput:
+        check_whole_tile(structure, path.name)
+    if not structure.high_throughput or structure.size.tiles > 1:
+        with _opened(path, structure) as dataset:
+            yield dataset
+        return
+    size = structure.size
+    codestream = with_wider_tile(_codestream(path, structure), (size.width_px, size.height_px), size.origin)
+    with opened_in_memory(codestream) as dataset:
+        yield dataset
+
+
+def check_whole_tile(structure: Structure, name: str) -> None:
+    """Refuse codestream tiles, coded as HTJ2K, that take too much memory to be decoded whole, with TooLarge."""
+    width, height = structure.size.tile_px
+    if width * height * len(structure.size.depths) > MAX_WHOLE_TILE_SAMPLES:
+        raise TooLarge(
+            f"{name}: its codestream tiles of {width} x {height} px, coded as HTJ2K (JPEG2000 part 15), are too large "
+            "to be decoded whole. Run with a `width` of at most half the image's, or export it with tiles of 1024 px"
+        )
+
+
+def read_strips(
+    dataset: DatasetReader, bands: Sequence[int], name: str
+) -> tuple[NDArray[np.uint8], list[tuple[int, int]]]:
+    """All pixels, a row of blocks at a time, and the strips (first row, row behind) that are one value in all bands.
+
+    The wide buffer that shows unwritten samples stays small that way.
+    """
+    pixels = np.empty((dataset.height, dataset.width, len(bands)), np.uint8)
+    rows, flat = dataset.block_shapes[0][0], []
+    for top in range(0, dataset.height, rows):
+        height = min(rows, dataset.height - top)
+        strip = np.full((len(bands), height, dataset.width), UNWRITTEN, np.int16)
+        dataset.read(bands, out=strip, window=Window(0, top, dataset.width, height))
+        if (strip == UNWRITTEN).any():
+            raise UnreadableImage(f"{name}: damaged: rows {top} to {top + height} cannot be decoded. Copy it again")
+        if (strip[:, 0] == strip[:, 0, :1]).all() and (strip == strip[:, :1, :1]).all():
+            flat.append((top, top + height))
+        pixels[top : top + height] = np.moveaxis(strip, 0, 2)
+    return pixels, flat
+
+
+def _check_flat_strips(
+    strips: Sequence[tuple[int, int]],
+    pixels: NDArray[np.uint8],
+    step: int,
+    coarsest: NDArray[np.uint8],
+    coarsest_step: int,
+    name: str,
+) -> None:
+    """What is one value at this resolution is that value at the coarsest too, or it was not decoded.
+
+    Rows whose wavelets reach beyond their strip are left out, but for those at the image's border.
+    """
+    factor = coarsest_step // step
+    for top, bottom in strips:
+        first = 0 if top == 0 else math.ceil(top / factor) + WAVELET_REACH
+        behind = coarsest.shape[1] if bottom == pixels.shape[0] else bottom // factor - WAVELET_REACH
+        rows = coarsest[:, first:behind].astype(np.int16)
+        if rows.size and (abs(rows - pixels[top, 0][:, None, None]) > FLAT_TOLERANCE).any():
+            raise UnreadableImage(
+                f"{name}: cannot be decoded: rows {top * step} to {bottom * step} come out as one value, which they "
+                "have at no coarser resolution. Export it again as JPEG2000 part 1"
+            )
+
+
+def resolution_steps(dataset: DatasetReader) -> list[int]:
+    """1, 2, 4, …: by how much each resolution is coarser. GDAL tells ratios of widths, which are rounded."""
+    return [1 << level for level in range(1 + len(dataset.overviews(1)))]
+
+
+def reason(error: BaseException) -> str:
+    """What GDAL said last, on one line."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return " ".join(str(error).split()) or type(error).__name__

@@ -1,0 +1,1 @@
+"""Label masks and valid masks: what they hold, and their PNG files."""

@@ -1,0 +1,99 @@
+"""Label masks: the endpoint's answer is checked before it is believed, then told apart into what counts as what.
+
+Labels: 0 other, 1 flood, 2 flood with cloud. Masks are boolean arrays (height, width); True means yes.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from tasks.core.errors import WrongMaskFormat
+from tasks.core.masks import png_masks
+from tasks.core.masks.png_masks import COLOUR_TYPES, DEPTHS, GREY, INDEXED, Header
+
+OTHER, FLOOD, FLOOD_UNDER_CLOUD = 0, 1, 2
+LABELS = (OTHER, FLOOD, FLOOD_UNDER_CLOUD)
+
+BoolMask = npt.NDArray[np.bool_]
+LabelArray = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class LabelMasks:
+    """What a tile's labels say about each pixel.
+
+    Attributes:
+        flood: (height, width) bool: labelled as flood, and valid.
+        observed: (height, width) bool: valid, and the model's answer is used: flood or not flood is known.
+        unassessed: (height, width) bool: valid, but labelled flood under cloud where that label does not count.
+        flood_px_in_padding: Pixels labelled flood that lie outside the valid mask, so were not believed.
+    """
+
+    flood: BoolMask
+    observed: BoolMask
+    unassessed: BoolMask
+    flood_px_in_padding: int
+
+
+def encode_mask(labels: LabelArray) -> bytes:
+    """Encode labels (height, width) uint8 as a single-channel 8-bit PNG: the same labels give the same bytes."""
+    return png_masks.encode(labels)
+
+
+def decode_mask(png: bytes, width_px: int, height_px: int, name: str) -> LabelArray:
+    """Decode an endpoint's answer into labels (height, width) uint8.
+
+    Grey samples are labels, and so are the indices of an indexed PNG, whatever colours its palette gives them: AWS's
+    built-in algorithm answers as it was trained, with indexed PNG
+    (https://docs.aws.amazon.com/sagemaker/latest/dg/semantic-segmentation.html).
+
+    The header is judged before anything is decoded: a PNG of a few bytes can declare gigabytes of pixels.
+
+    Args:
+        png: The answer's body.
+        width_px: Columns of the image that was sent.
+        height_px: Rows of the image that was sent.
+        name: The tile, for messages.
+
+    Raises:
+        WrongMaskFormat: Not a grey or indexed PNG of at most 8 bit, of that size, with values 0, 1 and 2 only: what
+            this model answers to other images will be no better.
+        WrongMask: This one answer is damaged.
+    """
+    _judge(png_masks.read_header(png, name), width_px, height_px, name)
+    labels = png_masks.decode(png, name)
+    if labels.max() > FLOOD_UNDER_CLOUD:
+        raise WrongMaskFormat(
+            f"{name}: the mask holds the label {labels.max()}: known are {LABELS}; "
+            "check that the model was trained with these labels and answers with class numbers, not grey levels"
+        )
+    return labels
+
+
+def split(labels: LabelArray, valid: BoolMask, flood_labels: Collection[int]) -> LabelMasks:
+    """Tell flood, observed ground and what could not be assessed apart.
+
+    Args:
+        labels: (height, width) uint8.
+        valid: (height, width) bool, True where the tile holds imagery.
+        flood_labels: Labels that count as flood. Flood under cloud is not assessed where it is not among them.
+    """
+    labelled = np.isin(labels, list(flood_labels))
+    hidden = np.zeros_like(valid) if FLOOD_UNDER_CLOUD in flood_labels else valid & (labels == FLOOD_UNDER_CLOUD)
+    flood_px_in_padding = int(np.count_nonzero(labelled & ~valid))
+    return LabelMasks(labelled & valid, valid & ~hidden, hidden, flood_px_in_padding)
+
+
+def _judge(header: Header, width_px: int, height_px: int, name: str) -> None:
+    if (header.width_px, header.height_px) != (width_px, height_px):
+        raise WrongMaskFormat(
+            f"{name}: the mask is {header.width_px} x {header.height_px} px, the image that was sent "
+            f"{width_px} x {height_px} px: the model must not resize its answer"
+        )
+    if header.colour not in (GREY, INDEXED) or header.depth not in DEPTHS:
+        kind = COLOUR_TYPES.get(header.colour, f"colour type {header.colour}")
+        raise WrongMaskFormat(
+            f"{name}: the mask is {header.depth}-bit {kind}, not grey or indexed of 8 bit or less (one label a pixel)"
+        )

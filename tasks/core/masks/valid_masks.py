@@ -1,0 +1,29 @@
+"""A tile's valid mask as a file: PNG, one channel of 8 bit, 255 where the tile holds imagery, else 0."""
+
+import numpy as np
+
+from tasks.core.errors import UnreadableImage, WrongMask
+from tasks.core.masks import png_masks
+from tasks.core.masks.labels import BoolMask
+
+VALID = 255
+
+
+def encode_valid(valid: BoolMask) -> bytes:
+    """Encode a mask (height, width) bool."""
+    return png_masks.encode(valid.astype(np.uint8) * VALID)
+
+
+def decode_valid(png: bytes, width_px: int, height_px: int, name: str) -> BoolMask:
+    """Decode a mask (height, width) bool; its header is judged first, for a small PNG can declare gigabytes of pixels.
+
+    Raises:
+        UnreadableImage: Not a whole mask of that size.
+    """
+    damaged = UnreadableImage(f"{name}: the valid mask is damaged. Remove the file and run again")
+    try:
+        if png_masks.read_header(png, name) != png_masks.Header(width_px, height_px, 8, png_masks.GREY):
+            raise damaged
+        return np.asarray(png_masks.decode(png, name) == VALID)
+    except WrongMask as error:
+        raise damaged from error

@@ -1,0 +1,1 @@
+"""The models that label water: the built-in baseline, and any ONNX file."""

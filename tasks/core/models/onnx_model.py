@@ -1,0 +1,227 @@
+"""Any ONNX segmentation model behind the server. Needs the extra ``onnx`` when a model is loaded, not before.
+
+Input: one float32 tensor of three channels in the order near infrared, red, green, scaled to 0..1, as (1, 3, height,
+width) or (1, height, width, 3): whichever axis the model declares as 3 is taken for the channels. Two optional metadata
+entries of the file, ``input_mean`` and ``input_std`` (three numbers each, comma-separated, in 0..1 and NRG order), are
+subtracted and divided by.
+
+Output: the model's first: scores or probabilities (1, classes, height, width), or (1, height, width, classes) from an
+NHWC model, of two or three classes, whose largest wins (the first of equals); or integer labels (1, height, width).
+Labels are 0 other, 1 flood, 2 flood with cloud: a model that declares another number of classes is refused when it is
+loaded, one that answers other labels when it does.
+
+No answer is never taken for "no flood", which is what the first of equals would be. The whole answer is refused where
+any score is NaN or plus infinity (a sum that ran over), where all scores of a pixel are minus infinity, and where no
+pixel tells its classes apart. Minus infinity beside a finite score is an answer: the logarithm of a probability of 0,
+or a class that is masked out. So is one label everywhere: a tile may be all water, or all dry.
+
+Size: a dynamic height and width takes the image as it is. A fixed one takes images up to that size: they are padded on
+the right and at the bottom by repeating their edge, and the answer is cut back; larger images are refused, naming the
+width to ask for. The output must have the input's size.
+"""
+
+import hashlib
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tasks.core.errors import EndpointRefused
+from tasks.core.models.onnx_files import weight_files
+
+# Raise it when the answer of the same model to the same image changes.
+VERSION = 2
+BANDS = 3
+FEWEST_CLASSES, CLASSES = 2, 3
+AXES = 4
+BLOCK_BYTES = 1 << 20
+
+
+def checked_path(model: str) -> Path:
+    """The model's file, as it is found behind links: its weights lie beside that.
+
+    Raises:
+        EndpointRefused: There is no such file, or it is not named ``.onnx``.
+    """
+    path = Path(model).expanduser()
+    if path.suffix.lower() != ".onnx":
+        raise EndpointRefused(f"model {model!r} is neither water-index nor the path of an .onnx file")
+    if not path.is_file():
+        raise EndpointRefused(f"there is no model file {model}: give the path of an .onnx file, or water-index")
+    return path.resolve()
+
+
+def identity(path: Path) -> str:
+    """SHA-256 of the file, and of every file that its tensors take weights from.
+
+    Raises:
+        EndpointRefused: The model cannot be read, or its weights are not in files of its own folder.
+    """
+    digest = hashlib.sha256()
+    _add(digest, path)
+    for part in weight_files(path):
+        name = part.relative_to(path.parent).as_posix().encode()
+        digest.update(struct.pack(">QQ", len(name), part.stat().st_size) + name)
+        _add(digest, part)
+    return f"onnx-{VERSION}-{digest.hexdigest()}"
+
+
+def _add(digest: Any, path: Path) -> None:
+    with path.open("rb") as file:
+        while block := file.read(BLOCK_BYTES):
+            digest.update(block)
+
+
+@dataclass(frozen=True)
+class OnnxModel:
+    """A loaded model.
+
+    Attributes:
+        name: Of its file, for messages.
+        session: An ``onnxruntime.InferenceSession``; safe to run from several threads.
+        input_name: Of its only input.
+        channels_first: NCHW; else NHWC.
+        height_px, width_px: Fixed size, or None where dynamic.
+        mean, std: float32 (3,), in 0..1.
+    """
+
+    name: str
+    session: Any
+    input_name: str
+    channels_first: bool
+    height_px: int | None
+    width_px: int | None
+    mean: NDArray[np.float32]
+    std: NDArray[np.float32]
+
+    def predict(self, nrg: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Labels uint8 (height, width) of an NRG image uint8 (height, width, 3).
+
+        Raises:
+            EndpointRefused: The image is larger than the model's fixed size, or the model's answer is none: not labels
+                0, 1, 2 of the size that was asked, or scores that decide nothing.
+        """
+        height_px, width_px = nrg.shape[:2]
+        pixels = ((self._padded(nrg).astype(np.float32) / 255 - self.mean) / self.std)[np.newaxis]
+        asked = np.ascontiguousarray(pixels.transpose(0, 3, 1, 2)) if self.channels_first else pixels
+        answer = self.session.run(None, {self.input_name: asked})[0]
+        try:
+            labels = _labels(np.asarray(answer), pixels.shape[1:3], self.channels_first)
+        except ValueError as error:
+            raise EndpointRefused(f"model {self.name} answered {error}") from error
+        own: NDArray[np.uint8] = np.ascontiguousarray(labels[:height_px, :width_px])
+        return own
+
+    def _padded(self, nrg: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        height_px, width_px = nrg.shape[:2]
+        down = (self.height_px or height_px) - height_px
+        across = (self.width_px or width_px) - width_px
+        if down < 0 or across < 0:
+            raise EndpointRefused(
+                f"the model takes images of at most {self.width_px or 'any'} x {self.height_px or 'any'} px, not "
+                f"{width_px} x {height_px}: ask for a smaller `width`"
+            )
+        return np.pad(nrg, ((0, down), (0, across), (0, 0)), mode="edge")
+
+
+def _labels(answer: NDArray[Any], size: tuple[int, ...], channels_first: bool) -> NDArray[np.uint8]:
+    """uint8 (height, width) of one answer: the largest score, or the labels themselves.
+
+    Raises:
+        ValueError: With what was answered instead.
+    """
+    if answer.ndim == AXES and answer.shape[0] == 1 and answer.dtype.kind in "fiu":
+        labels = _largest(answer[0], axis=0 if channels_first else 2)
+    elif answer.ndim == AXES - 1 and answer.shape[0] == 1 and answer.dtype.kind in "iu":
+        labels = answer[0]
+    else:
+        raise ValueError(f"{answer.dtype} {answer.shape}: neither scores nor integer labels")
+    if labels.shape != size:
+        raise ValueError(f"{labels.shape} labels for {size} pixels")
+    if labels.size and (labels.min() < 0 or labels.max() >= CLASSES):
+        raise ValueError(f"labels {labels.min()} to {labels.max()}: only 0, 1 and 2 have a meaning")
+    checked: NDArray[np.uint8] = labels.astype(np.uint8)
+    return checked
+
+
+def _largest(scores: NDArray[Any], axis: int) -> NDArray[np.intp]:
+    """Which class has the largest score of each pixel; three axes, the classes along one of them.
+
+    Raises:
+        ValueError: They decide nothing: see the module's description.
+    """
+    classes = scores.shape[axis]
+    if not FEWEST_CLASSES <= classes <= CLASSES:
+        raise ValueError(f"scores of {classes} classes: 0 other, 1 flood and, if known, 2 flood with cloud are needed")
+    best = scores.max(axis=axis)  # NaN where any score is
+    undecided = int(np.count_nonzero(~np.isfinite(best)))
+    if undecided:
+        raise ValueError(
+            f"NaN or infinity in {undecided:,} of {best.size:,} pixels: that is no answer, neither flood nor dry. "
+            "Check its weights, its export, and input_mean and input_std"
+        )
+    if best.size and (scores.min(axis=axis) == best).all():
+        raise ValueError(
+            "the same score for every class in every pixel: that is no answer, neither flood nor dry. Check its weights"
+        )
+    return np.asarray(scores.argmax(axis=axis))
+
+
+def load(path: Path) -> OnnxModel:
+    """Load a model and judge its layout.
+
+    Raises:
+        EndpointRefused: onnxruntime is missing, the file is no ONNX model, its weights are not in files of its own
+            folder, or its layout is not the documented one.
+    """
+    weight_files(path)
+    try:
+        import onnxruntime  # noqa: PLC0415 - an extra
+    except ImportError as error:
+        raise EndpointRefused(f"model {path} needs onnxruntime: install flood-extent[onnx]") from error
+    try:
+        session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    except Exception as error:  # its error classes have no public root
+        raise EndpointRefused(
+            f"{path} is no ONNX model that can be loaded ({error}). Export it again, or give another"
+        ) from error
+    return _judged(session, path)
+
+
+def _judged(session: Any, path: Path) -> OnnxModel:
+    inputs = session.get_inputs()
+    if len(inputs) != 1 or inputs[0].type != "tensor(float)" or len(inputs[0].shape) != AXES:
+        described = ", ".join(f"{one.name}: {one.type} {one.shape}" for one in inputs)
+        raise EndpointRefused(f"{path}: one float32 input of four axes is needed, not {described or 'none'}")
+    shape = inputs[0].shape
+    if BANDS not in (shape[1], shape[3]) or (isinstance(shape[0], int) and shape[0] != 1):
+        raise EndpointRefused(f"{path}: its input {shape} is neither (1, 3, height, width) nor (1, height, width, 3)")
+    channels_first = shape[1] == BANDS
+    _check_classes(session.get_outputs()[0].shape, path, channels_first=channels_first)
+    sizes = shape[2:4] if channels_first else shape[1:3]
+    height_px, width_px = (size if isinstance(size, int) else None for size in sizes)
+    mean, std = (_metadata(session, path, key, default) for key, default in (("input_mean", 0), ("input_std", 1)))
+    return OnnxModel(path.name, session, inputs[0].name, channels_first, height_px, width_px, mean, std)
+
+
+def _check_classes(shape: list[Any], path: Path, *, channels_first: bool) -> None:
+    classes = shape[1 if channels_first else 3] if len(shape) == AXES else None
+    if isinstance(classes, int) and not FEWEST_CLASSES <= classes <= CLASSES:
+        raise EndpointRefused(
+            f"{path} knows {classes} classes: 0 other, 1 flood and, if known, 2 flood with cloud have a meaning"
+        )
+
+
+def _metadata(session: Any, path: Path, key: str, default: float) -> NDArray[np.float32]:
+    """Three numbers of the file's metadata, or the default three times."""
+    text = session.get_modelmeta().custom_metadata_map.get(key)
+    try:
+        numbers = np.array([default] * BANDS if text is None else text.split(","), np.float32)
+    except ValueError:
+        numbers = np.empty(0, np.float32)
+    if len(numbers) != BANDS or not np.isfinite(numbers).all() or (key == "input_std" and not numbers.all()):
+        raise EndpointRefused(f"{path}: its metadata {key} is {text!r}: three numbers, comma-separated, are needed")
+    return numbers

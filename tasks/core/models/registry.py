@@ -1,0 +1,31 @@
+"""The models that the server can load: the built-in baseline by its name, any ONNX file by its path."""
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tasks.core.models import onnx_model, water_index
+
+WATER_INDEX = "water-index"
+
+Predict = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
+"""NRG uint8 (height, width, 3) to labels uint8 (height, width): 0 other, 1 flood, 2 flood with cloud."""
+
+
+def identity(model: str) -> str:
+    """What the model's answers depend on, for cache keys: cheap, and known without loading it.
+
+    Raises:
+        EndpointRefused: There is no such model.
+    """
+    return water_index.identity() if model == WATER_INDEX else onnx_model.identity(onnx_model.checked_path(model))
+
+
+def load(model: str) -> Predict:
+    """The function that answers.
+
+    Raises:
+        EndpointRefused: There is no such model, or it cannot be used.
+    """
+    return water_index.predict if model == WATER_INDEX else onnx_model.load(onnx_model.checked_path(model)).predict

@@ -1,0 +1,1 @@
+"""From masks to exact polygons: what extraction finds on one tile."""

@@ -1,0 +1,1 @@
+"""The product: its layers, and what each of them accounts for."""

@@ -1,0 +1,157 @@
+"""``report.md``: the run's record for people."""
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from tasks.core.formats.product_files import CLOUD, WATER
+from tasks.core.product.resolution import pixel_text
+from tasks.core.reports.run_record import (
+    M2_PER_HECTARE,
+    RunRecord,
+    TileRow,
+    run_record,
+    tile_rows,
+    to_json,
+    totals,
+)
+
+__all__ = ["RunRecord", "TileRow", "markdown", "run_record", "tile_rows", "to_json", "totals"]
+
+TEXT_CHARACTERS = 500
+NO_FIGURE = "\N{EN DASH}"  # of a tile without an answer: 0 would say that it was looked at
+AGAIN = (
+    "When the frames are mended, `flood-extent run DATASET --only-failed PRODUCT`, with this product's folder, does "
+    "just these tiles again and completes the product; in the dashboard, a run with `only_failed_of` does."
+)
+SPECIAL = re.compile(r"([\\`*_{}\[\]|#~!])")
+ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
+
+
+def markdown(record: RunRecord) -> str:
+    """The report: first what was found and what was not looked at, then every tile, then how it was made."""
+    sections = [
+        [f"# Flood extent of {plain(record['dataset'])}", "", _headline(record)],
+        ["## Summary", "", *_summary(record)],
+        *([["## Review", "", *table(("", ""), record["review"].items())]] if record["review"] else []),
+        ["## Not assessed", "", *_not_assessed(record)],
+        ["## Warnings", "", *_warnings(record)],
+        ["## Tiles", "", *_tiles(record["tiles"])],
+        ["## Seconds by stage", "", *_seconds(record["tiles"])],
+        ["## Settings", "", *table(("setting", "value"), record["parameters"].items())],
+        ["## Endpoint", "", *_endpoint(record["endpoint"])],
+        ["## Versions", "", *table(("software", "version"), record["versions"].items())],
+        ["## Files", "", *table(("file", "SHA-256"), record["files"].items())],
+        [f"Content hash of the extent: `{record['content_hash']}`"],
+    ]
+    return "\n\n".join("\n".join(section) for section in sections) + "\n"
+
+
+def plain(value: object) -> str:
+    """Text that markdown shows as it is, on one line: it comes from file names and other programs' errors."""
+    text = "".join(character if character.isprintable() else " " for character in str(value))
+    text = " ".join(text.split())
+    if len(text) > TEXT_CHARACTERS:
+        text = text[: TEXT_CHARACTERS - 1] + "…"
+    return SPECIAL.sub(r"\\\1", text).translate(ENTITIES)
+
+
+def _headline(record: RunRecord) -> str:
+    counts, area = record["counts"], record["totals"]
+    return (
+        f"**{_ha(area['flooded_ha'])} flooded** of {_ha(area['observed_ha'])} observed. "
+        f"{counts['done']:,} of {counts['tiles']:,} tiles were answered, {counts['failed']:,} failed"
+        f"{_dropped(counts['dropped'])}. "
+        f"State: {plain(record['state'])}."
+    )
+
+
+def _dropped(tiles: int) -> str:
+    return f", {tiles:,} dropped in review" if tiles else ""
+
+
+def _summary(record: RunRecord) -> list[str]:
+    counts, area = record["counts"], record["totals"]
+    rows = [
+        ("Flooded", _ha(area["flooded_ha"])),
+        ("Observed", _ha(area["observed_ha"])),
+        ("Not assessed", _ha(area["not_assessed_ha"])),
+        ("Mapped pixel", pixel_text(record["mapped_pixel_m"]) or "none"),
+        ("Tiles answered", f"{counts['done']:,} of {counts['tiles']:,}"),
+        ("Tiles failed", f"{counts['failed']:,}"),
+        ("Started (UTC)", record["started"]),
+        ("Finished (UTC)", record["finished"]),
+        ("Flow run", record["flow_run_id"]),
+    ]
+    return [*table(("", ""), rows), "", f"No flood and no answer are different things. {CLOUD} {WATER}"]
+
+
+def _not_assessed(record: RunRecord) -> list[str]:
+    failed = [tile for tile in record["tiles"] if tile["state"] != "done"]
+    area = record["totals"]["not_assessed_ha"]
+    if not failed and not area:
+        return ["Nothing: every tile was answered."]
+    unplaced = record["counts"]["unplaced"]
+    lines = [f"{_ha(area)} that no tile observed: there, no flood on the map means nothing."]
+    if unplaced:
+        have = "tile has" if unplaced == 1 else "tiles have"
+        lines.append(f"{unplaced:,} unanswered {have} no known place: that ground is in no figure and on no map.")
+    if record["counts"]["failed"]:
+        lines.append(AGAIN)
+    rows = [(tile["tile"], tile["stage"], tile["error"]) for tile in failed]
+    return [*lines, "", *table(("tile", "left in", "why"), rows)] if rows else lines
+
+
+def _warnings(record: RunRecord) -> list[str]:
+    lines = [f"- {plain(warning)}" for warning in record["warnings"]]
+    lines += [f"- {plain(tile['tile'])}: {plain(text)}" for tile in record["tiles"] for text in tile["warnings"]]
+    return lines or ["None."]
+
+
+def _tiles(tiles: Sequence[TileRow]) -> list[str]:
+    heads = ("tile", "state", "stage", "seconds", "flooded ha", "observed ha", "padding px", "error")
+    return table(heads, (_tile_cells(tile) for tile in tiles))
+
+
+def _tile_cells(tile: TileRow) -> tuple[object, ...]:
+    remembered = f" (remembered: {', '.join(tile['cached'])})" if tile["cached"] else ""
+    areas = (_hectares(tile["flood_m2"]), _hectares(tile["observed_m2"]))
+    return (
+        tile["tile"],
+        tile["state"],
+        tile["stage"] + remembered,
+        f"{tile['seconds']:.2f}",
+        *areas,
+        NO_FIGURE if tile["pad_px"] is None else f"{tile['pad_px']:,}",
+        tile["error"] or "",
+    )
+
+
+def _hectares(area_m2: float | None) -> str:
+    return NO_FIGURE if area_m2 is None else f"{area_m2 / M2_PER_HECTARE:,.2f}"
+
+
+def _seconds(tiles: Sequence[TileRow]) -> list[str]:
+    sums: dict[str, float] = {}
+    for tile in tiles:
+        for stage, seconds in tile["seconds_by_stage"].items():
+            sums[stage] = sums.get(stage, 0.0) + seconds
+    return table(("stage", "seconds over all tiles"), ((stage, f"{seconds:,.1f}") for stage, seconds in sums.items()))
+
+
+def _endpoint(endpoint: dict[str, Any] | None) -> list[str]:
+    if not endpoint:
+        return ["None was needed: every prediction was remembered, or no tile could be prepared."]
+    return table(("", ""), endpoint.items())
+
+
+def table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
+    """A table's lines in markdown, or a word where it has no rows."""
+    lines = ["| " + " | ".join(plain(cell) for cell in row) + " |" for row in rows]
+    if not lines:
+        return ["None."]
+    return ["| " + " | ".join(heads) + " |", "|" + " --- |" * len(heads), *lines]
+
+
+def _ha(hectares: float) -> str:
+    return f"{hectares:,.2f} ha"

@@ -1,0 +1,270 @@
+"""``run.json``: what a run was asked, what became of every tile, and what the product is.
+
+Keys are stable: programs read them. Times are ISO 8601 in UTC, areas in hectares or square metres on the ellipsoid.
+"""
+
+import json
+import math
+import platform
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from importlib import metadata
+from typing import Any, TypedDict, cast
+
+import numpy as np
+import rasterio
+import shapely
+
+from tasks.core.geo.areas import ellipsoidal_area_m2
+from tasks.core.geo.grid import Tile
+from tasks.core.product.layer import Layer
+from tasks.core.product.layers import content_hash
+from tasks.core.product.resolution import mapped_pixel_m
+from tasks.core.redaction import redact
+from tasks.core.reports.seals import BLANK, RECORD_SEAL, seal_record
+from tasks.core.tiles.jobs import content_key
+from tasks.core.tiles.ledger import DROPPED, Account
+
+M2_PER_HECTARE = 10_000
+PACKAGES = ("flood-extent", "prefect", "numpy", "opencv-python-headless", "rasterio", "shapely", "pyproj", "pyogrio")
+
+
+class TileRow(TypedDict):
+    """One tile.
+
+    ``seconds_by_stage`` is 0 for a stage whose answer was remembered, and such stages are in ``cached``. ``pad_px`` are
+    pixels that the model called flood and that lie in padding. ``error`` is None where ``state`` is ``done``; else the
+    areas and ``pad_px`` are, for no answer is not "nothing". ``task_run`` is the id of the task run that failed, on the
+    Prefect server that the run reported to; None where none did. ``unusable`` says that the frame itself is what is
+    wrong; ``frame_hash`` changes when the frame does, or what its sidecars say.
+    """
+
+    tile: str
+    state: str
+    stage: str
+    seconds: float
+    seconds_by_stage: dict[str, float]
+    cached: list[str]
+    frame_hash: str
+    error: str | None
+    unusable: bool
+    task_run: str | None
+    flood_m2: float | None
+    observed_m2: float | None
+    overlap_m2: float | None
+    pad_px: int | None
+    warnings: list[str]
+
+
+class Counts(TypedDict):
+    """Numbers of tiles; ``unplaced`` are those without an answer whose ground is not known and in no area."""
+
+    tiles: int
+    done: int
+    failed: int
+    dropped: int
+    unplaced: int
+
+
+class Totals(TypedDict):
+    """Areas over all CRSs; ``not_assessed_ha`` is without what another tile observed."""
+
+    flooded_ha: float
+    observed_ha: float
+    not_assessed_ha: float
+
+
+class RunRecord(TypedDict):
+    """The whole of ``run.json``.
+
+    ``content_hash`` is ``layers.content_hash``; ``files`` are SHA-256 by relative path of the product's other files but
+    its zip; ``endpoint`` holds kind, name, model, created, in_service, deleted and what else is known of its life, or
+    None where no endpoint was needed; ``model_identity`` is what the answers depend on besides the frames and settings;
+    ``review`` is what a person decided, or None where nobody was asked; ``mapped_pixel_m`` the side of the smallest and
+    of the largest mapped pixel, metres on the ground. A run without a product has neither pixel nor content hash.
+    ``record_hash`` is the SHA-256 of the file itself with 64 zeros in this place (``core.seals``).
+    """
+
+    dataset: str
+    flow_run_id: str
+    state: str
+    model_identity: str
+    review: dict[str, Any] | None
+    started: str
+    finished: str
+    parameters: dict[str, Any]
+    counts: Counts
+    totals: Totals
+    mapped_pixel_m: tuple[float, float] | None
+    warnings: list[str]
+    tiles: list[TileRow]
+    endpoint: dict[str, Any] | None
+    versions: dict[str, str]
+    content_hash: str
+    files: dict[str, str]
+    record_hash: str
+
+
+def run_record(
+    *,
+    dataset: str,
+    flow_run_id: str,
+    state: str,
+    parameters: Mapping[str, Any],
+    accounts: Iterable[Account],
+    layers: Sequence[Layer],
+    started: datetime,
+    finished: datetime,
+    model_identity: str = "",
+    review: Mapping[str, Any] | None = None,
+    endpoint: Mapping[str, Any] | None = None,
+    files: Mapping[str, str] | None = None,
+    warnings: Sequence[str] = (),
+) -> RunRecord:
+    """Gather the record, without credentials.
+
+    Args:
+        dataset: Resolved URI: whose product this is.
+        flow_run_id: Of the flow run.
+        state: Name of its final state.
+        parameters: The flow's parameters as JSON holds them.
+        accounts: What became of each tile.
+        layers: The product's layers.
+        started: When the run began, with time zone.
+        finished: When the product was written, with time zone.
+        model_identity: What the answers depend on, as the endpoint's service knows the model.
+        review: What a person decided; None where nobody was asked.
+        endpoint: The endpoint's life; None where none was needed.
+        files: SHA-256 by relative path.
+        warnings: About the product as a whole.
+    """
+    tiles = tile_rows(accounts, layers)
+    record: RunRecord = {
+        "dataset": dataset,
+        "flow_run_id": flow_run_id,
+        "state": state,
+        "model_identity": model_identity,
+        "review": None if review is None else dict(review),
+        "started": started.astimezone(UTC).isoformat(timespec="seconds"),
+        "finished": finished.astimezone(UTC).isoformat(timespec="seconds"),
+        "parameters": dict(parameters),
+        "counts": _counts(tiles, layers),
+        "totals": totals(layers),
+        "mapped_pixel_m": mapped_pixel_m(layers),
+        "warnings": list(warnings),
+        "tiles": tiles,
+        "endpoint": None if endpoint is None else dict(endpoint),
+        "versions": software_versions(),
+        "content_hash": content_hash(layers) if layers else "",
+        "files": dict(files or {}),
+        "record_hash": "",  # of the bytes, once they are written
+    }
+    return cast("RunRecord", redact(record))
+
+
+def to_json(record: RunRecord) -> bytes:
+    """The bytes of ``run.json``: ASCII only, as a name on disk need not be valid text; no NaN, which is no JSON.
+
+    Its last key is a hash of itself, by which a change shows.
+    """
+    others = {key: value for key, value in _finite(record).items() if key != RECORD_SEAL}
+    sealed = {**others, RECORD_SEAL: BLANK}
+    return seal_record(json.dumps(sealed, indent=2, allow_nan=False).encode() + b"\n")
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(key): _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return value if isinstance(value, str | int | None) else str(value)
+
+
+def tile_rows(accounts: Iterable[Account], layers: Sequence[Layer]) -> list[TileRow]:
+    """A row a tile, with its areas from the ``tiles`` layers."""
+    measured = {tile: row for layer in _of(layers, "tiles") for tile, row in _rows(layer)}
+    return [_tile_row(account, measured.get(account.job.tile.id, {})) for account in accounts]
+
+
+def frame_hash(tile: Tile) -> str:
+    """SHA-256 of all that listing has found out about a frame: its content, size, place, NoData, and what is wrong."""
+    return content_key(tile.to_dict())
+
+
+def _tile_row(account: Account, measured: Mapping[str, Any]) -> TileRow:
+    return {
+        "tile": account.job.tile.id,
+        "state": account.state,
+        "stage": account.stage,
+        "seconds": round(sum(account.seconds.values()), 3),
+        "seconds_by_stage": {stage: round(seconds, 3) for stage, seconds in account.seconds.items()},
+        "cached": list(account.cached),
+        "frame_hash": frame_hash(account.job.tile),
+        "error": account.error,
+        "unusable": account.unusable,
+        "task_run": account.task_run or None,
+        "flood_m2": _known(measured.get("flood_m2")),
+        "observed_m2": _known(measured.get("observed_m2")),
+        "overlap_m2": _known(measured.get("overlap_m2")),
+        "pad_px": measured.get("pad_px"),
+        "warnings": list(account.warnings),
+    }
+
+
+def _known(area_m2: float | None) -> float | None:
+    return None if area_m2 is None or math.isnan(area_m2) else round(area_m2, 2)
+
+
+def _rows(layer: Layer) -> list[tuple[str, dict[str, Any]]]:
+    names = list(layer.columns)
+    values = zip(*(column.tolist() for column in layer.columns.values()), strict=True)
+    rows = [dict(zip(names, row, strict=True)) for row in values]
+    return [(str(row["tile"]), row) for row in rows]
+
+
+def _counts(tiles: Sequence[TileRow], layers: Sequence[Layer]) -> Counts:
+    failed, dropped = (sum(tile["state"] == state for tile in tiles) for state in ("failed", DROPPED))
+    unplaced = sum(int(shapely.is_missing(layer.geometries).sum()) for layer in _of(layers, "tiles"))
+    done = len(tiles) - failed - dropped
+    return {"tiles": len(tiles), "done": done, "failed": failed, "dropped": dropped, "unplaced": unplaced}
+
+
+def totals(layers: Sequence[Layer]) -> Totals:
+    """Flooded, observed and not assessed ground; what a failed tile covers and another saw is observed."""
+    flooded, observed = (
+        sum(float(layer.columns["area_m2"].sum()) for layer in _of(layers, name))
+        for name in ("flood_extent", "area_observed")
+    )
+    return {
+        "flooded_ha": round(flooded / M2_PER_HECTARE, 4),
+        "observed_ha": round(observed / M2_PER_HECTARE, 4),
+        "not_assessed_ha": round(_not_assessed_m2(layers) / M2_PER_HECTARE, 4),
+    }
+
+
+def _not_assessed_m2(layers: Sequence[Layer]) -> float:
+    observed = {layer.crs: layer.geometries for layer in _of(layers, "area_observed")}
+    area_m2 = 0.0
+    for layer in _of(layers, "not_assessed"):
+        if layer.crs and len(layer):
+            seen = shapely.union_all(observed.get(layer.crs, np.empty(0, dtype=object)))
+            unseen = shapely.difference(shapely.union_all(layer.geometries), seen)
+            area_m2 += float(ellipsoidal_area_m2(np.array([unseen], dtype=object), layer.crs)[0])
+    return area_m2
+
+
+def _of(layers: Sequence[Layer], base: str) -> list[Layer]:
+    return [layer for layer in layers if layer.base == base]
+
+
+def software_versions() -> dict[str, str]:
+    """What made the product: Python, GDAL and the packages whose version can show in it."""
+    versions = {"python": platform.python_version(), "gdal": str(rasterio.__gdal_version__)}
+    for package in PACKAGES:
+        try:
+            versions[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:  # a checkout that was never installed
+            versions[package] = "not installed"
+    return versions

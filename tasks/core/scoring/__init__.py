@@ -1,0 +1,1 @@
+"""How well a product agrees with reference polygons."""

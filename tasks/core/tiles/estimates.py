@@ -1,0 +1,55 @@
+"""How long a run will need its endpoint, worked out before anything costs money."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tasks.core.errors import UnusableArgument
+from tasks.core.tiles.jobs import TileJob
+
+SECONDS_A_MINUTE = 60
+PIXELS_A_MEGAPIXEL = 1_000_000
+# Deploying on SageMaker took the notebook's authors six and a half minutes (its manual, figure 8).
+DEPLOY_MINUTES = 7.0
+# Preparing a frame of 100 megapixels takes a processor 0.4 s (`make bench`); fetching it comes on top.
+PREPARE_SECONDS_A_MEGAPIXEL = 0.004
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What a run will need of its endpoint.
+
+    Attributes:
+        tiles: How many predictions are wanted.
+        minutes: From creation to deletion.
+    """
+
+    tiles: int
+    minutes: float
+
+    @classmethod
+    def of_jobs(cls, jobs: Sequence[TileJob], *, predict_seconds: float, in_flight: int, processors: int) -> "Estimate":
+        """Work out the endpoint's minutes: it is deployed while tiles are prepared, then asked, ``in_flight`` at once.
+
+        Args:
+            jobs: Of the tiles that need a prediction.
+            predict_seconds: That the endpoint takes for one tile.
+            in_flight: Predictions at once.
+            processors: That prepare tiles.
+        """
+        pixels = sum(job.tile.grid.width_px * job.tile.grid.height_px for job in jobs if job.tile.grid is not None)
+        prepare = pixels / PIXELS_A_MEGAPIXEL * PREPARE_SECONDS_A_MEGAPIXEL / processors / SECONDS_A_MINUTE
+        predict = len(jobs) * predict_seconds / in_flight / SECONDS_A_MINUTE
+        return cls(len(jobs), max(DEPLOY_MINUTES, prepare) + predict)
+
+    def check(self, max_minutes: float) -> None:
+        """Refuse a run that would outlive its endpoint.
+
+        Raises:
+            UnusableArgument: With the figures, and what can be changed.
+        """
+        if self.minutes > max_minutes:
+            raise UnusableArgument(
+                f"{self.tiles:,} tiles need the endpoint for about {self.minutes:,.0f} minutes, more than "
+                f"`max_endpoint_minutes` ({max_minutes:g}): raise it or `instance_count`, correct `predict_seconds` "
+                "(what the endpoint takes for a tile), or split the dataset"
+            )

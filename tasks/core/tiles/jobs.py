@@ -1,0 +1,163 @@
+"""What the tile-level tasks are asked to do, and the content keys that let them skip what was done before.
+
+A key is the SHA-256 of all that a stage's answer depends on: the frame's content, the settings that matter to the
+stage, the model, and the stage's own version. The answers lie in the work directory under their keys, so a changed
+frame, width, model or version finds nothing there and is computed anew, and nothing else is. Of sidecars no bytes count
+but what they say: the declared NoData for the valid mask, the place for the polygons, neither for the prediction.
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import PurePosixPath
+from typing import Any, ClassVar, Literal
+
+from pydantic import ConfigDict
+
+from tasks.core.errors import UnreadableImage
+from tasks.core.geo.grid import Grid, Record, Tile
+
+# Raise a version when the stage's answer to the same input changes.
+PREPARE_VERSION = 2
+PREDICT_VERSION = 1
+EXTRACT_VERSION = 1
+
+Stage = Literal["prepare", "predict", "extract"]
+
+
+@dataclass(frozen=True, slots=True)
+class TileJob(Record):
+    """One tile's way through prepare, predict and extract.
+
+    Attributes:
+        tile: The image.
+        grid: The resized grid; None where the header did not give one, and the tile can only fail.
+        max_pixels: Pixels that an image may declare.
+        flood_labels: Labels that count as flood.
+        prepare_key: Content key of the JPEG and the valid mask.
+        predict_key: Content key of the label mask.
+        extract_key: Content key of the polygons.
+        work_directory: Where the answers lie: a local path or ``s3://`` prefix, without a trailing slash.
+    """
+
+    tile: Tile
+    grid: Grid | None
+    max_pixels: int
+    flood_labels: tuple[int, ...]
+    prepare_key: str
+    predict_key: str
+    extract_key: str
+    work_directory: str
+
+    __pydantic_config__: ClassVar = ConfigDict(extra="ignore")  # for the name in ``to_dict``
+
+    @property
+    def name(self) -> str:
+        """The tile's id without its extension, as run names show it."""
+        return str(PurePosixPath(self.tile.id).with_suffix(""))
+
+    @property
+    def jpeg_uri(self) -> str:
+        """The 3-band JPEG for the endpoint: scratch, removed after a good run."""
+        return f"{self.work_directory}/scratch/{self.prepare_key}.jpg"
+
+    @property
+    def valid_uri(self) -> str:
+        """The valid mask, PNG, 255 where observed."""
+        return f"{self.work_directory}/cache/prepare/{self.prepare_key}.valid.png"
+
+    @property
+    def preview_uri(self) -> str:
+        """A small JPEG for the overview map."""
+        return f"{self.work_directory}/cache/prepare/{self.prepare_key}.preview.jpg"
+
+    @property
+    def labels_uri(self) -> str:
+        """The label mask, 8-bit grey PNG, whatever PNG the model answered in."""
+        return f"{self.work_directory}/cache/predict/{self.predict_key}.png"
+
+    @property
+    def extent_uri(self) -> str:
+        """The polygons."""
+        return f"{self.work_directory}/cache/extract/{self.extract_key}.wkb"
+
+    def key(self, stage: Stage) -> str:
+        """Content key of a stage."""
+        return {"prepare": self.prepare_key, "predict": self.predict_key, "extract": self.extract_key}[stage]
+
+    def record_uri(self, stage: Stage) -> str:
+        """What a stage's files hold: JSON, written after them, in a folder that holds nothing else."""
+        return f"{self.work_directory}/cache/records/{stage}/{self.key(stage)}.json"
+
+    def cached_uris(self, stage: Stage) -> tuple[str, ...]:
+        """The record of a stage and the files of its answer that stay in the cache."""
+        files = {
+            "prepare": (self.valid_uri, self.preview_uri),
+            "predict": (self.labels_uri,),
+            "extract": (self.extent_uri,),
+        }
+        return self.record_uri(stage), *files[stage]
+
+    @property
+    def resized(self) -> Grid:
+        """The resized grid.
+
+        Raises:
+            UnreadableImage: The header probe found something wrong with the tile.
+        """
+        if self.tile.problem is not None:
+            raise UnreadableImage(self.tile.problem)
+        if self.grid is None:
+            raise UnreadableImage(f"{self.tile.uri}: its place is unknown")
+        return self.grid
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, as task parameters hold them; with ``name`` for the run's name."""
+        return asdict(self) | {"name": self.name}
+
+
+def content_key(*parts: object) -> str:
+    """SHA-256 over the JSON of ``parts``, as 64 hexadecimal digits."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def common_scale(tiles: Sequence[Tile], width_px: int) -> float:
+    """The factor that makes the widest usable tile ``width_px`` wide; 1 where that would enlarge."""
+    widest = max((tile.grid.width_px for tile in tiles if tile.grid and tile.problem is None), default=width_px)
+    return min(1.0, width_px / widest)
+
+
+def target_size(grid: Grid, scale: float) -> tuple[int, int]:
+    """Columns and rows of ``grid`` at ``scale``: at least one pixel, never more than it has."""
+    width, height = (min(size, max(1, round(size * scale))) for size in (grid.width_px, grid.height_px))
+    return width, height
+
+
+def plan_jobs(
+    tiles: Sequence[Tile],
+    *,
+    width_px: int,
+    model_identity: str,
+    flood_labels: Sequence[int],
+    max_pixels: int,
+    work_directory: str,
+) -> list[TileJob]:
+    """A job a tile, all at the same scale, in the order of ``tiles``."""
+    scale = common_scale(tiles, width_px)
+    labels = tuple(sorted(flood_labels))
+    return [_plan_job(tile, scale, model_identity, labels, max_pixels, work_directory) for tile in tiles]
+
+
+def _plan_job(
+    tile: Tile, scale: float, model_identity: str, labels: tuple[int, ...], max_pixels: int, work_directory: str
+) -> TileJob:
+    size = None if tile.grid is None else target_size(tile.grid, scale)
+    grid = None if tile.grid is None or size is None else tile.grid.resized(*size)
+    image = ("prepare", PREPARE_VERSION, tile.content_hash, size)
+    declared = () if tile.nodata is None else (tile.nodata,)
+    predict_key = content_key("predict", PREDICT_VERSION, content_key(*image), model_identity)
+    place = None if grid is None else asdict(grid)
+    extract_key = content_key("extract", EXTRACT_VERSION, predict_key, place, labels, *declared)
+    prepare_key = content_key(*image, *declared)
+    return TileJob(tile, grid, max_pixels, labels, prepare_key, predict_key, extract_key, work_directory)

@@ -1,0 +1,1 @@
+"""How tasks run: policies, the runner of a stage, the dashboard, the log, credentials."""

@@ -1,0 +1,223 @@
+"""A run's page in the dashboard: the map, a row a tile, the report, the product, and how far each stage is.
+
+The dashboard is a convenience. What its API does not take costs a warning, little time, and never the run: each call
+is made in a thread of its own, which the run waits for so long and then leaves to itself.
+"""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from contextvars import ContextVar, copy_context
+from threading import Event, Thread
+from types import TracebackType
+from typing import Protocol, Self, cast
+from uuid import UUID
+
+import httpx
+from prefect.artifacts import (
+    create_markdown_artifact,
+    create_progress_artifact,
+    create_table_artifact,
+    update_progress_artifact,
+)
+from prefect.logging import get_run_logger
+from prefect.runtime import flow_run
+from prefect.utilities.urls import url_for
+
+from tasks.core.reports import run_page
+from tasks.core.reports.report_markdown import plain
+from tasks.core.reports.run_record import TileRow
+
+PATIENCE_SECONDS = 10.0
+# A stage of more tiles shows its progress from the start, another one if it lasts longer than the first pause.
+HANDFUL = 10
+PAUSE_SECONDS = 5.0
+LAST_WORD_SECONDS = 2.0
+# The run whose API is slow or gone: for what else it is offered nobody waits.
+_unanswered: ContextVar[str] = ContextVar("unanswered", default="")
+
+
+def page_of(task_run: str | None) -> str:
+    """The page of a task run in the dashboard; empty where there is none."""
+    return (url_for("task-run", task_run) or "") if task_run else ""
+
+
+def show_overview(dataset_name: str, png: bytes, caption: str) -> None:
+    """The map as a picture.
+
+    Args:
+        dataset_name: What the product is called.
+        png: ``overview.png``.
+        caption: What it shows, in a sentence.
+    """
+    _show_markdown(
+        "overview",
+        dataset_name,
+        lambda: run_page.overview_page(dataset_name, png),
+        f"{plain(caption)} Map of {plain(dataset_name)}.",
+    )
+
+
+def show_tiles(dataset_name: str, rows: Sequence[TileRow], dropped_hint: str = "") -> None:
+    """A table with a row a tile.
+
+    Args:
+        dataset_name: What the product is called.
+        rows: Of all tiles.
+        dropped_hint: What to know of dropping tiles, in a sentence.
+    """
+    offer(
+        "tiles",
+        lambda: create_table_artifact(
+            run_page.tile_table(rows, page_of),
+            key=f"{run_page.slug(dataset_name)}-tiles",
+            description=run_page.tiles_words(dataset_name, rows, dropped_hint, page_of),
+        ),
+    )
+
+
+def show_report(dataset_name: str, report_markdown: str) -> None:
+    """The run's report.
+
+    Args:
+        dataset_name: What the product is called.
+        report_markdown: ``report.md``.
+    """
+    about = f"What was found in {plain(dataset_name)}, what was not looked at, and how it was made."
+    _show_markdown("report", dataset_name, lambda: run_page.report_page(report_markdown), about)
+
+
+def show_product(dataset_name: str, product_uri: str, files: Sequence[str]) -> None:
+    """Where the product is, and what is in it.
+
+    Args:
+        dataset_name: What the product is called.
+        product_uri: Of its folder.
+        files: Paths below it.
+    """
+    about = f"{plain(product_uri)} has layers, map and report of {plain(dataset_name)}."
+    _show_markdown("product", dataset_name, lambda: run_page.product_page(product_uri, files), about)
+
+
+def _show_markdown(kind: str, dataset_name: str, page: Callable[[], str], description: str) -> None:
+    key = f"{run_page.slug(dataset_name)}-{kind}"
+    offer(kind, lambda: create_markdown_artifact(page(), key=key, description=description))
+
+
+def offer(kind: str, create: Callable[[], object], patience_seconds: float = PATIENCE_SECONDS) -> None:
+    """Create an artifact of this flow run; where that fails or takes too long, say so in the run's log and go on.
+
+    Args:
+        kind: What the artifact shows, in a word.
+        create: Creates it.
+        patience_seconds: How long the run waits for it. Of what it offers after that, it waits for nothing.
+    """
+    run, outcome = str(flow_run.get_id()), _in_background(create)
+    if _unanswered.get() == run:
+        return
+    try:
+        outcome.result(patience_seconds)
+    except (TimeoutError, httpx.TransportError) as error:
+        _unanswered.set(run)
+        words = f"no answer from the Prefect API ({plain(error) or f'{patience_seconds:g} s'})"
+        get_run_logger().warning("%s: the run's page may lack its %s and what comes after it", words, kind)
+    except Exception as error:  # noqa: BLE001 - no fault of a picture or of the dashboard may cost a run its product
+        get_run_logger().warning("the run's page has no %s: %s: %s", kind, type(error).__name__, plain(error))
+
+
+def _in_background(work: Callable[[], object]) -> Future[object]:
+    """Do it in a thread that nobody waits for at the end of the process."""
+    outcome: Future[object] = Future()
+
+    def do() -> None:
+        try:
+            outcome.set_result(work())
+        except BaseException as error:  # noqa: BLE001 - whoever waits gets it
+            outcome.set_exception(error)
+
+    Thread(target=copy_context().run, args=(do,), name="artifact", daemon=True).start()
+    return outcome
+
+
+class Gauge(Protocol):
+    """A progress artifact."""
+
+    def create(self, progress: float, words: str) -> UUID:
+        """Make it; its id."""
+
+    def update(self, artifact: UUID, progress: float, words: str) -> None:
+        """Set it."""
+
+
+class PrefectGauge:
+    """A progress artifact of this flow run: without a key, as its history would say nothing."""
+
+    def create(self, progress: float, words: str) -> UUID:
+        """Make it; its id."""
+        return cast("UUID", create_progress_artifact(progress, description=words))
+
+    def update(self, artifact: UUID, progress: float, words: str) -> None:
+        """Set it."""
+        update_progress_artifact(artifact, progress, description=words)
+
+
+class StageProgress:
+    """Shows how far a stage is while the block runs; the block itself never waits for the API."""
+
+    def __init__(
+        self, stage: str, total: int, *, gauge: Gauge | None = None, pause_seconds: float = PAUSE_SECONDS
+    ) -> None:
+        """Prepare it.
+
+        Args:
+            stage: Its name.
+            total: Its number of tiles.
+            gauge: What shows it.
+            pause_seconds: Between two updates.
+        """
+        self._stage, self._total, self._pause_seconds = stage, total, pause_seconds
+        self._gauge = PrefectGauge() if gauge is None else gauge
+        self._reached = (0, 0)
+        self._over, self._refused = Event(), False
+        self._thread = Thread(target=copy_context().run, args=(self._follow,), name=f"progress-{stage}", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._over.set()
+        if kind is None and not self._refused:  # a run that breaks off has no time to lose
+            self._thread.join(LAST_WORD_SECONDS)
+
+    def tell(self, ended: int, failed: int) -> None:
+        """So many tiles have ended, so many of them badly."""
+        self._reached = (ended, failed)
+
+    def _follow(self) -> None:
+        if self._total <= HANDFUL and self._over.wait(self._pause_seconds):
+            return
+        artifact: UUID | None = None
+        shown, over, warned = (-1, -1), False, False
+        while not over:
+            over, reached = self._over.is_set(), self._reached  # in this order: the last word is never lost
+            try:
+                if reached != shown:
+                    artifact, shown = self._show(artifact, *reached), reached
+                self._refused = False
+            except Exception as error:  # noqa: BLE001 - as above; the next update may be taken
+                self._refused = True
+                if not warned:
+                    get_run_logger().warning("the run's page does not show how far %s is: %s", self._stage, error)
+                warned = True
+            if not over:
+                self._over.wait(self._pause_seconds)
+
+    def _show(self, artifact: UUID | None, ended: int, failed: int) -> UUID:
+        progress = run_page.percent(ended, self._total)
+        words = run_page.progress_words(self._stage, ended, failed, self._total)
+        if artifact is None:
+            return self._gauge.create(progress, words)
+        self._gauge.update(artifact, progress, words)
+        return artifact

@@ -1,0 +1,135 @@
+"""What a model endpoint is, whoever hosts it: deployed by name, asked with a JPEG, deleted by name."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from tasks.core.geo.grid import Record
+
+# SageMaker's own rule for endpoint names, kept for every kind so that a name fits wherever it is used.
+NAME_PATTERN = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}")
+
+Say = Callable[[str], None]
+"""Takes a line about progress, for the run's log."""
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointSpec(Record):
+    """What a run wants deployed, as plain settings.
+
+    Attributes:
+        kind: ``local`` or ``sagemaker``.
+        model: For ``local``: ``water-index``, or the path of an ONNX model.
+        training_job: For ``sagemaker``, as all below: the finished job whose model is hosted.
+        instance_types: Tried in this order where AWS is short of one.
+        instance_count: Instances of that type.
+        requests_per_instance: Requests in flight that one instance serves well.
+        deploy_minutes: In which the endpoint must be in service.
+        lease_minutes: After so long without a sign of life of the run, the sweep deletes the endpoint.
+        max_minutes: Age at which the sweep deletes it whatever its run says.
+        owner: Which Prefect server knows the run; empty where that is unknown.
+    """
+
+    kind: str
+    model: str = ""
+    training_job: str = ""
+    instance_types: tuple[str, ...] = ()
+    instance_count: int = 1
+    requests_per_instance: int = 4
+    deploy_minutes: float = 30.0
+    lease_minutes: float = 30.0
+    max_minutes: int = 240
+    owner: str = ""
+
+    @property
+    def in_flight(self) -> int:
+        """Requests that the endpoint as a whole serves at once."""
+        return self.instance_count * self.requests_per_instance
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment(Record):
+    """An endpoint that answered when it was deployed.
+
+    Attributes:
+        kind: ``local`` or ``sagemaker``.
+        name: Endpoint name: at most 63 letters, digits and inner dashes.
+        url: Where it is asked: ``http://127.0.0.1:PORT`` where it is local, empty where the name is enough.
+        host: The host that can reach it, where only one can; None where any host can.
+        in_flight: Requests that it serves at once; 0 where as many as there are processors here.
+        facts: What else a report should say of it, such as the instance type.
+    """
+
+    kind: str
+    name: str
+    url: str = ""
+    host: str | None = None
+    in_flight: int = 0
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        check_name(self.name)
+
+
+class EndpointService(Protocol):
+    """Deploys, asks and deletes endpoints of one model.
+
+    A service is built from plain settings and holds no connection before it is used: tile tasks build their own.
+    """
+
+    def model_identity(self) -> str:
+        """What the answers depend on, known before anything is deployed: part of the predictions' cache key.
+
+        Raises:
+            EndpointRefused: There is no such model.
+        """
+        ...
+
+    def deploy(self, name: str, say: Say) -> Deployment:
+        """Create the endpoint and wait until it answers.
+
+        Args:
+            name: Of the run's first attempt; further attempts count on from it, and ``delete`` finds them all.
+            say: Is told how it gets on.
+
+        Raises:
+            EndpointRefused: It cannot be deployed as asked.
+            EndpointUnavailable: It did not come up, and may if tried again.
+        """
+        ...
+
+    def invoke(self, deployment: Deployment, jpeg: bytes) -> bytes:
+        """The PNG label mask of an NRG JPEG, as the endpoint answered it: the caller checks it.
+
+        Safe to call from several threads.
+
+        Raises:
+            EndpointRefused: Asking again would be refused again.
+            EndpointUnavailable: No answer, or not now.
+        """
+        ...
+
+    def delete(self, name: str) -> tuple[str, ...]:
+        """Delete the endpoint of this name, if there is one: safe to repeat, and while it is being deployed.
+
+        Returns when deletion is accepted, half a minute later at most.
+
+        Returns:
+            What could not be deleted yet, in words; empty where all is.
+        """
+        ...
+
+    def wait_until_gone(self, name: str, seconds: float) -> tuple[str, ...]:
+        """After ``delete``: wait until nothing of it exists.
+
+        Returns:
+            What still exists, in words; empty where nothing does.
+        """
+        ...
+
+
+def check_name(name: str) -> None:
+    """Raise ``ValueError`` unless ``name`` can be an endpoint's name."""
+    if not NAME_PATTERN.fullmatch(name):
+        raise ValueError(f"an endpoint name is 1 to 63 letters, digits and inner dashes, not {name!r}")

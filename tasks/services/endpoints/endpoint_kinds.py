@@ -1,0 +1,38 @@
+"""Which endpoint services there are, by the name that a run's parameters use."""
+
+import importlib
+
+from tasks.core.errors import UnusableArgument
+from tasks.services.endpoints.contract import EndpointService, EndpointSpec
+from tasks.services.endpoints.local_endpoint import LocalEndpoint
+
+LOCAL, SAGEMAKER = "local", "sagemaker"
+
+
+def endpoint_service(spec: EndpointSpec) -> EndpointService:
+    """The service that a run's parameters ask for.
+
+    Args:
+        spec: What is to be deployed; of an endpoint that is only to be asked or deleted, its kind alone counts.
+
+    Raises:
+        UnusableArgument: There is no such kind of endpoint, or what it needs is not installed.
+    """
+    if spec.kind == LOCAL:
+        return LocalEndpoint(spec.model)
+    if spec.kind == SAGEMAKER:
+        return _sagemaker(spec)
+    raise UnusableArgument(f"endpoint {spec.kind!r}: there are only {LOCAL!r} and {SAGEMAKER!r}")
+
+
+def _sagemaker(spec: EndpointSpec) -> EndpointService:
+    try:
+        # Imported here: it needs the extra, and a local run should not wait for it.
+        module = importlib.import_module("tasks.services.endpoints.sagemaker.service")
+        importlib.import_module("sagemaker.core")
+    except ImportError as error:
+        raise UnusableArgument(
+            f'endpoint {SAGEMAKER!r} needs the extra "aws" ({error}): pip install "flood-extent[aws]"'
+        ) from error
+    service: EndpointService = module.SageMakerEndpoint(spec)
+    return service

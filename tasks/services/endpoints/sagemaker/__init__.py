@@ -1,0 +1,1 @@
+"""An endpoint in SageMaker: checked beforehand, created, asked, leased."""

@@ -1,0 +1,127 @@
+"""How many instances an account may have behind SageMaker endpoints, by type, and how many it has."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from tasks.core.tiles.plan import Finding, Verdict
+from tasks.services.endpoints.teardown.sagemaker_resources import CONFIG, DELETING, ENDPOINT, PAGE_SIZE
+
+QUOTA = "quota"
+SERVICE = "sagemaker"
+ASKED_AT_ONCE = 8
+# Endpoints in these states have no instances, or soon none.
+WITHOUT_INSTANCES = frozenset({"Failed", DELETING})
+
+
+def quota_name(instance_type: str) -> str:
+    """What Service Quotas calls an instance type's quota."""
+    return f"{instance_type} for endpoint usage"
+
+
+def applied_quotas(client: Any, instance_types: Sequence[str]) -> dict[str, float]:
+    """The account's own values, where it has any; as few pages are read as it takes.
+
+    Args:
+        client: boto3's for Service Quotas.
+        instance_types: That are asked for.
+    """
+    return _found(client.list_service_quotas, instance_types)
+
+
+def default_quotas(client: Any, instance_types: Sequence[str]) -> dict[str, float]:
+    """AWS's values for every account, as ``applied_quotas``."""
+    return _found(client.list_aws_default_service_quotas, instance_types)
+
+
+def _found(listing: Callable[..., Mapping[str, Any]], instance_types: Sequence[str]) -> dict[str, float]:
+    types = {quota_name(instance_type): instance_type for instance_type in instance_types}
+    found: dict[str, float] = {}
+    for quota in _quotas(listing) if types else ():
+        if quota["QuotaName"] in types and "Value" in quota:
+            found[types[quota["QuotaName"]]] = float(quota["Value"])
+        if len(found) == len(types):
+            break
+    return found
+
+
+def _quotas(listing: Callable[..., Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+    following: dict[str, str] = {}
+    while True:
+        page = listing(ServiceCode=SERVICE, MaxResults=PAGE_SIZE, **following)
+        yield from page.get("Quotas", ())
+        if not page.get("NextToken"):
+            return
+        following = {"NextToken": page["NextToken"]}
+
+
+def instances_in_use(client: Any) -> Counter[str]:
+    """Instances behind all living endpoints of the account, by type.
+
+    Args:
+        client: boto3's for SageMaker.
+    """
+    living = [one for one in ENDPOINT.listed(client) if one["EndpointStatus"] not in WITHOUT_INSTANCES]
+    total: Counter[str] = Counter()
+    with ThreadPoolExecutor(ASKED_AT_ONCE) as pool:
+        for used in pool.map(lambda one: _instances_of(client, one["EndpointName"]), living):
+            total += used
+    return total
+
+
+def _instances_of(client: Any, name: str) -> Counter[str]:
+    """An endpoint that is being created does not say how many it has: its configuration says how many it will."""
+    endpoint = ENDPOINT.described(client, name)
+    config = None if endpoint is None else CONFIG.described(client, endpoint["EndpointConfigName"])
+    if endpoint is None or config is None:  # deleted since it was listed; or its configuration was, and no one can tell
+        return Counter()
+    counts = {variant["VariantName"]: _count(variant) for variant in _variants(endpoint)}
+    used: Counter[str] = Counter()
+    for variant in _variants(config):
+        if "InstanceType" in variant:  # serverless ones have none
+            planned = variant.get("InitialInstanceCount", 0)
+            used[variant["InstanceType"]] += max(counts.get(variant["VariantName"], planned), 0)
+    return used
+
+
+def _variants(described: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [*described.get("ProductionVariants", ()), *described.get("ShadowProductionVariants", ())]
+
+
+def _count(variant: Mapping[str, Any]) -> int:
+    """While an endpoint grows it counts as what it is to be."""
+    return int(max(variant.get("CurrentInstanceCount", 0), variant.get("DesiredInstanceCount", 0)))
+
+
+def judged(types: Sequence[str], count: int, quotas: Mapping[str, float], used: Mapping[str, int]) -> Finding:
+    """Whether a run could have its instances.
+
+    The first type decides: AWS's refusal over a quota ends a run, and the others are for where AWS has none of it.
+
+    Args:
+        types: In the order in which they are tried.
+        count: Instances that are wanted.
+        quotas: By type; a type without one is not known.
+        used: Instances that the account has, by type.
+    """
+    words = "; ".join(_quota_words(one, quotas.get(one), used.get(one, 0)) for one in types)
+    wanted = f"{count} wanted. {words}"
+    first = types[0]
+    if first not in quotas:
+        return Finding(QUOTA, Verdict.UNKNOWN, f"{wanted}. Check the name of the instance type {first}")
+    fitting = [one for one in types if quotas.get(one, 0) - used.get(one, 0) >= count]
+    if first in fitting:
+        return Finding(QUOTA, Verdict.OK, f"{first} fits: {wanted}")
+    remedy = f"name {fitting[0]} as `instance_type`, which fits" if fitting else "delete endpoints, name another type"
+    return Finding(
+        QUOTA,
+        Verdict.PROBLEM,
+        f"{first} does not fit: {wanted}. Ask for a higher quota (AWS Service Quotas, "
+        f"'{quota_name(first)}') or {remedy}",
+    )
+
+
+def _quota_words(instance_type: str, quota: float | None, used: int) -> str:
+    known = "quota not known" if quota is None else f"quota {quota:g}"
+    return f"{instance_type}: {known}, {used} in use"

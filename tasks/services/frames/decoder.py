@@ -1,0 +1,156 @@
+"""The process that decodes frames for another one: a request a line in, an answer out, until nobody asks any more.
+
+What it is given comes from strangers, and OpenJPEG is C: where it goes wrong, this process ends and one tile with it.
+So it holds no secret, takes no more memory than a frame of the declared size can need, and speaks JSON and plain bytes.
+
+``python -m tasks.services.frames.decoder DESCRIPTOR MODULE:FUNCTION`` answers on an inherited socket.
+"""
+
+import builtins
+import json
+import math
+import pkgutil
+import resource
+import socket
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import BinaryIO, cast
+
+import numpy as np
+
+from tasks.core import errors
+from tasks.core.geo.grid import Grid, Record
+from tasks.core.imagery.preparation import MAX_JPEG_BYTES, PreparedImage, prepare_image
+from tasks.core.jpeg2000.no_data import Colour
+
+# Of address space, beyond what the process has when it starts. At full resolution 14 (codestream tiles of 1,000 px) to
+# 22 (a single one) bytes a pixel of four bands were measured.
+BYTES_A_PIXEL = 32
+OTHER_BYTES = 1 << 30
+MAX_HEAD_BYTES = 1 << 20
+BITS_A_BYTE = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Request(Record):
+    """A frame to be prepared.
+
+    Attributes:
+        path: Local file.
+        grid: Its full-resolution grid.
+        width_px: Columns wanted.
+        height_px: Rows wanted.
+        max_pixels: The most pixels that it may declare.
+        nodata: Near infrared, red, green of what its metadata declare as NoData.
+    """
+
+    path: str
+    grid: Grid
+    width_px: int
+    height_px: int
+    max_pixels: int
+    nodata: Colour | None = None
+
+    @property
+    def resized(self) -> Grid:
+        """The grid of what is wanted."""
+        return self.grid.resized(self.width_px, self.height_px)
+
+
+Decode = Callable[[Request], PreparedImage]
+
+
+def decode(request: Request) -> PreparedImage:
+    """Decode and prepare a frame in this process; raises as `prepare_image`."""
+    size = (request.width_px, request.height_px)
+    return prepare_image(Path(request.path), request.grid, *size, max_pixels=request.max_pixels, nodata=request.nodata)
+
+
+def write_answer(stream: BinaryIO, prepared: PreparedImage) -> None:
+    """A line of JSON, then the JPEG and the bits of the valid mask."""
+    bits = np.packbits(prepared.valid).tobytes()
+    head = {"grid": asdict(prepared.grid), "warnings": prepared.warnings, "jpeg": len(prepared.jpeg)}
+    stream.write(json.dumps(head).encode() + b"\n" + prepared.jpeg + bits)
+
+
+def write_error(stream: BinaryIO, error: Exception) -> None:
+    """A line of JSON: the error's kind and text, and where it came from."""
+    cause = error.__cause__
+    words = None if cause is None else f"{type(cause).__name__}: {cause}"
+    stream.write(json.dumps({"error": type(error).__name__, "text": str(error), "cause": words}).encode() + b"\n")
+
+
+def read_answer(stream: BinaryIO, request: Request) -> PreparedImage:
+    """What the other process has written on a request.
+
+    Raises:
+        EOFError: It ended before it had answered.
+        ValueError: That is no answer.
+        Exception: What it has raised: an error of ours or of Python, else a RuntimeError.
+    """
+    line = stream.readline(MAX_HEAD_BYTES)
+    if not line.endswith(b"\n"):
+        raise EOFError
+    head = json.loads(line)
+    if "error" in head:
+        raise _error(head["error"], head["text"]) from (head["cause"] and RuntimeError(head["cause"]))
+    if not 0 <= head["jpeg"] <= MAX_JPEG_BYTES or Grid.from_dict(head["grid"]) != request.resized:
+        raise ValueError("the decoder's answer is not of the frame that was asked for")
+    jpeg, pixels = _exactly(stream, head["jpeg"]), request.width_px * request.height_px
+    bits = np.frombuffer(_exactly(stream, math.ceil(pixels / BITS_A_BYTE)), np.uint8)
+    valid = np.unpackbits(bits, count=pixels).reshape(request.height_px, request.width_px).astype(bool)
+    return PreparedImage(jpeg, valid, request.resized, tuple(head["warnings"]))
+
+
+def _exactly(stream: BinaryIO, length: int) -> bytes:
+    data = stream.read(length)
+    if len(data) != length:
+        raise EOFError
+    return data
+
+
+def _error(kind: str, text: str) -> Exception:
+    for known, root in ((errors, errors.FloodExtentError), (builtins, Exception)):
+        found = getattr(known, kind, None)
+        if isinstance(found, type) and issubclass(found, root):
+            return found(text)
+    return RuntimeError(f"{kind}: {text}")
+
+
+def serve(stream: BinaryIO, work: Decode) -> None:
+    """Answer requests until the other side closes."""
+    at_start = _address_space()
+    for line in stream:
+        request = Request.from_dict(json.loads(line))
+        pixels = min(request.max_pixels, request.grid.width_px * request.grid.height_px)
+        _limit_memory(at_start + OTHER_BYTES + BYTES_A_PIXEL * pixels)
+        try:
+            write_answer(stream, work(request))
+        except Exception as error:  # noqa: BLE001 - it is the other process's
+            write_error(stream, error)
+        stream.flush()
+
+
+def _address_space() -> int:
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    return pages * resource.getpagesize()
+
+
+def _limit_memory(most_bytes: int) -> None:
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    soft = most_bytes if hard == resource.RLIM_INFINITY else min(most_bytes, hard)
+    resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Answer on an inherited socket with a function that is named as ``module:name``."""
+    descriptor, function = arguments
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    with socket.socket(fileno=int(descriptor)) as channel, channel.makefile("rwb") as stream:
+        serve(cast("BinaryIO", stream), pkgutil.resolve_name(function))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,123 @@
+"""A frame with its sidecars as files: what identifies it, and how to work on exactly what was listed.
+
+Somebody may write a frame while a run is under way. Answers are kept under the content that was listed, so nothing may
+come under that name that was made of other content: not in this run, and above all not for later ones.
+
+Sidecars are read when the frame is listed, as far as its header needs them, and never again: GIS programs write
+statistics beside every frame that somebody looks at. What counts is what they said then of place and NoData.
+"""
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+from tasks.core.errors import ObjectMissing, UnreadableImage
+from tasks.core.geo.grid import Tile
+from tasks.core.tiles.jobs import content_key
+from tasks.services import storage
+from tasks.services.storage import ObjectInfo
+from tasks.services.storage.storage_errors import changed_since_listed
+from tasks.services.temp_folders import temp_folder
+
+MAX_SIDECAR_BYTES = 16 << 20
+
+
+class FrameFiles(NamedTuple):
+    """An image and the files that belong to it, as a listing has them."""
+
+    image: ObjectInfo
+    sidecars: tuple[ObjectInfo, ...]
+
+    @property
+    def stamps(self) -> tuple[str, ...]:
+        """Another one after every writing."""
+        return tuple(info.stamp for info in (self.image, *self.sidecars))
+
+    def unread_hash(self) -> str:
+        """Changes when a file is written anew; for frames that are refused before they are read whole."""
+        return hashlib.sha256("\n".join(("unread", self.image.uri, *self.stamps)).encode()).hexdigest()
+
+    def check_unchanged(self) -> None:
+        """Refuse local files that were written since they were listed; requests to S3 name the ETag.
+
+        Raises:
+            ChangedSinceListed: With the file's name.
+        """
+        for info in (self.image, *self.sidecars):
+            if info.etag is None and storage.info(info.uri).stamp != info.stamp:
+                raise changed_since_listed(info.uri)
+
+
+class Sidecars(Mapping[str, bytes]):
+    """The content of a frame's sidecars by name, each read when it is first asked for, and once."""
+
+    def __init__(self, infos: Sequence[ObjectInfo]) -> None:
+        self._infos = {storage.name(info.uri): info for info in infos}
+        self._read: dict[str, bytes] = {}
+
+    def __getitem__(self, name: str) -> bytes:
+        if name not in self._read:
+            self._read[name] = _whole(self._infos[name])
+        return self._read[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._infos)
+
+    def __len__(self) -> int:
+        return len(self._infos)
+
+
+def _whole(info: ObjectInfo) -> bytes:
+    if info.size_bytes > MAX_SIDECAR_BYTES:
+        raise UnreadableImage(f"{info.uri}: {info.size_bytes:,} bytes are too many for a sidecar. Remove or mend it")
+    return storage.read_range(info.uri, 0, info.size_bytes, etag=info.etag)
+
+
+def content_hash(image: ObjectInfo) -> str:
+    """Changes when the image does; a local file is read whole for it."""
+    return content_key("tile", [(PurePosixPath(image.uri).suffix, storage.content_hash(image))])
+
+
+@contextmanager
+def at_hand(tile: Tile) -> Iterator[Path]:
+    """A listed frame as a local file while the block works on it.
+
+    From S3 it is fetched whole, because a decoder would read it all.
+
+    Raises:
+        ChangedSinceListed: It is not what was listed, or did not stay so; whatever else the block raised then.
+        ObjectMissing: It is gone.
+    """
+    if storage.is_s3(tile.uri):
+        with temp_folder("frame") as folder:
+            yield _fetched(tile, folder)
+        return
+    before = storage.info(tile.uri).stamp
+    try:
+        yield Path(tile.uri)
+    except Exception as error:
+        if not _is_as_listed(tile, before):
+            raise changed_since_listed(tile.uri) from error
+        raise
+    if not _is_as_listed(tile, before):
+        raise changed_since_listed(tile.uri)
+
+
+def _fetched(tile: Tile, folder: Path) -> Path:
+    image = storage.info(tile.uri)
+    if content_hash(image) != tile.content_hash:
+        raise changed_since_listed(tile.uri)
+    path = folder / storage.name(tile.uri)
+    storage.fetch(image.uri, path, etag=image.etag)
+    return path
+
+
+def _is_as_listed(tile: Tile, stamp: str) -> bool:
+    """Whether nothing was written since `stamp`, and the content is the one that was listed."""
+    try:
+        image = storage.info(tile.uri)
+        return image.stamp == stamp and content_hash(image) == tile.content_hash
+    except ObjectMissing:
+        return False

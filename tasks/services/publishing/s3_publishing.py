@@ -1,0 +1,153 @@
+"""A product in S3: object by object, the record first away and last there, over nothing that is somebody else's.
+
+Whose an object is, its content says, by the hashes that the former ``run.json`` lists; that it is still the one that
+was looked at when it is written over, S3 sees to by its ETag.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from itertools import count
+from pathlib import Path
+from typing import Self
+
+from tasks.core.errors import ObjectMissing, StorageUnavailable
+from tasks.core.product.kept_names import Present, kept_name, kept_names
+from tasks.services import storage
+from tasks.services.publishing.former_product import MARKER, FormerProduct
+from tasks.services.publishing.product_folder import files_of, hashes_of
+from tasks.services.storage.s3_store import S3Store
+from tasks.services.storage.storage_errors import translated
+from tasks.services.storage.unfollowed import pieces
+from tasks.services.work_directory.run_records import RECORD
+
+AT_ONCE = 8
+# Somebody who writes the same object again and again, faster than it can be looked at, is left to it.
+ATTEMPTS = 5
+
+
+@dataclass(frozen=True)
+class Belongings:
+    """What lies at a prefix.
+
+    Attributes:
+        former: The product that is there, as its record, or what a broken-off upload has left, describes it.
+        objects: By relative path; without the marker.
+        present: Their names, by whose they are.
+    """
+
+    former: FormerProduct
+    objects: Mapping[str, storage.ObjectInfo]
+    present: Present
+
+    @classmethod
+    def of(cls, destination: str) -> Self:
+        """Look through a prefix, and read what a run may have written."""
+        former = FormerProduct.at(destination, storage.name(destination))
+        objects = {info.relative_path: info for info in _objects(destination) if info.relative_path != MARKER}
+        claimed = sorted(objects.keys() & former.names)
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            ours = list(pool.map(lambda name: _wrote(former, objects[name]), claimed))
+        unchanged = frozenset(name for name, is_ours in zip(claimed, ours, strict=True) if is_ours)
+        return cls(former, objects, Present(frozenset(objects), unchanged, former.names))
+
+    def kept(self, new: Mapping[str, str]) -> Mapping[str, str]:
+        """New names for what cannot stay under its own.
+
+        Args:
+            new: SHA-256 of the new product's files by relative path; empty where it is not known yet.
+        """
+        same = {name for name in self.present.unchanged if self.former.shares(name, new)}
+        return kept_names(self.present, new.keys(), new.keys() - same)
+
+
+def _objects(destination: str) -> list[storage.ObjectInfo]:
+    try:
+        return storage.list_objects(destination)
+    except ObjectMissing:
+        return []
+
+
+def _wrote(former: FormerProduct, info: storage.ObjectInfo) -> bool:
+    try:
+        return former.wrote(info.relative_path, S3Store().pieces(info))
+    except ObjectMissing:  # gone since it was listed
+        return False
+
+
+def publish(folder: Path, destination: str, dataset: str) -> dict[str, str]:
+    """Upload a product in place of a former one; the names that other objects keep, by their own.
+
+    Raises:
+        StorageUnavailable: S3 failed, or somebody keeps writing the same object; publishing again continues.
+    """
+    files, new = dict(files_of(folder)), hashes_of(folder)
+    seen = Belongings.of(destination)
+    kept = dict(seen.kept(new))
+    marker = storage.join(destination, MARKER)
+    storage.write_bytes(marker, json.dumps({"dataset": dataset, "files": _either(seen.former.files, new)}).encode())
+    for name, kept_as in kept.items():
+        S3Store().copy(storage.join(destination, name), storage.join(destination, kept_as))
+    upload = _Upload(destination, seen, new, kept)
+    upload.remove(RECORD)
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        list(pool.map(lambda name: upload.put(name, files[name]), sorted(files.keys() - {RECORD})))
+    for name in (seen.present.unchanged | kept.keys()) - files.keys():
+        upload.remove(name)
+    upload.put(RECORD, files[RECORD])
+    storage.delete(marker)
+    return upload.kept
+
+
+def _either(former: Mapping[str, Iterable[str]], new: Mapping[str, str]) -> dict[str, list[str]]:
+    """What a file at the prefix may be while both products are there in parts."""
+    names = former.keys() | new.keys()
+    return {name: sorted({*former.get(name, ()), *([new[name]] if name in new else [])}) for name in sorted(names)}
+
+
+class _Upload:
+    """Writes and removes objects, as long as they are what was looked at; what is not, is kept under another name."""
+
+    def __init__(self, destination: str, seen: Belongings, new: Mapping[str, str], kept: dict[str, str]) -> None:
+        self.kept = kept
+        self._destination = destination
+        self._former = replace(seen.former, files=_sets(_either(seen.former.files, new)))
+        self._etags = {name: info.etag for name, info in seen.objects.items()}
+        self._taken = {*seen.objects, *new, *kept.values()}
+
+    def put(self, name: str, path: Path) -> None:
+        uri = storage.join(self._destination, name)
+        with translated(str(path), "read"):
+            data = b"".join(pieces(path))
+        for _ in range(ATTEMPTS):
+            if S3Store().write_if(uri, data, self._etags.get(name)):
+                return
+            self._look_again(name, uri)
+        raise StorageUnavailable(f"{uri}: somebody keeps writing this object. Publish again when it is left alone")
+
+    def remove(self, name: str) -> None:
+        uri = storage.join(self._destination, name)
+        for _ in range(ATTEMPTS):
+            info = S3Store().stat(uri)
+            if info is None:
+                return
+            if info.etag == self._etags.get(name):
+                storage.delete(uri)
+                return
+            self._look_again(name, uri)
+        raise StorageUnavailable(f"{uri}: somebody keeps writing this object. Publish again when it is left alone")
+
+    def _look_again(self, name: str, uri: str) -> None:
+        """Somebody has written the object meanwhile, perhaps this upload itself, whose answer was lost."""
+        info = S3Store().stat(uri)
+        self._etags[name] = None if info is None else info.etag
+        if info is not None and not _wrote(self._former, replace(info, relative_path=name)):
+            number = next(one for one in count(1) if kept_name(name, one) not in self._taken)
+            self.kept[name] = kept_name(name, number)
+            self._taken.add(self.kept[name])
+            S3Store().copy(uri, storage.join(self._destination, self.kept[name]))
+
+
+def _sets(lists: Mapping[str, Iterable[str]]) -> dict[str, frozenset[str]]:
+    return {name: frozenset(hashes) for name, hashes in lists.items()}

@@ -1,0 +1,197 @@
+"""Reading and writing, local or S3, by one set of functions.
+
+URIs are absolute local paths or ``s3://bucket/key`` (``resolve`` makes one of what a person types). Safe to call from
+many threads. All raise the storage errors of ``tasks.core.errors`` with the URI in the message: ``ObjectMissing``,
+``OutputRefused``, ``StorageFull``, ``StorageUnavailable`` (the one that a retry may help), ``UnusableArgument``.
+"""
+
+import hashlib
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from tasks.core.errors import ObjectMissing
+from tasks.services.storage.local_store import LocalStore, opened
+from tasks.services.storage.s3_store import S3Store
+from tasks.services.storage.storage_errors import translated
+from tasks.services.storage.unfollowed import prune_folder
+from tasks.services.storage.uris import ObjectInfo, is_s3, join, name, parent, resolve
+
+__all__ = [
+    "ObjectInfo",
+    "content_hash",
+    "delete",
+    "exists",
+    "fetch",
+    "info",
+    "is_folder",
+    "is_s3",
+    "join",
+    "list_objects",
+    "name",
+    "parent",
+    "prune",
+    "read_bytes",
+    "read_range",
+    "resolve",
+    "siblings",
+    "size",
+    "write_bytes",
+]
+
+SECONDS_A_DAY = 86_400
+
+
+class Store(Protocol):
+    """What local files and S3 both do."""
+
+    def list(self, uri: str) -> list[ObjectInfo]: ...
+    def stat(self, uri: str) -> ObjectInfo | None: ...
+    def is_folder(self, uri: str) -> bool: ...
+    def read(self, uri: str) -> bytes: ...
+    def siblings(self, uri: str) -> Sequence[ObjectInfo]: ...
+    def read_range(self, uri: str, start: int, length: int, etag: str | None = None) -> bytes: ...
+    def write(self, uri: str, data: bytes) -> None: ...
+    def fetch(self, uri: str, path: Path, etag: str | None = None) -> None: ...
+    def delete(self, uri: str) -> None: ...
+
+
+def _store(uri: str) -> Store:
+    return S3Store() if is_s3(uri) else LocalStore()
+
+
+def list_objects(uri: str) -> list[ObjectInfo]:
+    """Every object below a folder or prefix at any depth, sorted by relative path; of an object, itself.
+
+    Raises:
+        ObjectMissing: Folder, prefix or bucket does not exist.
+    """
+    uri = resolve(uri)
+    return sorted(_store(uri).list(uri), key=lambda info: info.relative_path)
+
+
+def info(uri: str) -> ObjectInfo:
+    """What a listing would tell about one object.
+
+    Raises:
+        ObjectMissing: It does not exist, or is a folder.
+    """
+    uri = resolve(uri)
+    found = _store(uri).stat(uri)
+    if found is None:
+        raise ObjectMissing(f"{uri}: does not exist, or is no regular file. Check the name")
+    return found
+
+
+def siblings(uri: str) -> list[ObjectInfo]:
+    """The objects in the same folder, or whose keys differ from this one's in the last component alone; itself too.
+
+    Raises:
+        ObjectMissing: There is no such folder.
+    """
+    uri = resolve(uri)
+    return sorted(_store(uri).siblings(uri), key=lambda info: info.relative_path)
+
+
+def exists(uri: str) -> bool:
+    """Whether an object is there; a folder or prefix is none (``is_folder``)."""
+    uri = resolve(uri)
+    return _store(uri).stat(uri) is not None
+
+
+def is_folder(uri: str) -> bool:
+    """Whether a local folder, a bucket, or a prefix with objects below it is there."""
+    uri = resolve(uri)
+    return _store(uri).is_folder(uri)
+
+
+def size(uri: str) -> int:
+    """Bytes of an object."""
+    return info(uri).size_bytes
+
+
+def read_bytes(uri: str) -> bytes:
+    """The whole object."""
+    uri = resolve(uri)
+    return _store(uri).read(uri)
+
+
+def read_range(uri: str, start: int, length: int, etag: str | None = None) -> bytes:
+    """``length`` bytes from ``start``, fewer where the object ends before.
+
+    Args:
+        uri: The object.
+        start: Offset of the first byte.
+        length: How many.
+        etag: The ETag that an object in S3 must have.
+
+    Raises:
+        ChangedSinceListed: It has another.
+    """
+    uri = resolve(uri)
+    return _store(uri).read_range(uri, start, length, etag) if length > 0 else b""
+
+
+def write_bytes(uri: str, data: bytes) -> None:
+    """Write an object whole or not at all; local folders are made."""
+    uri = resolve(uri)
+    _store(uri).write(uri, data)
+
+
+def fetch(uri: str, path: Path, etag: str | None = None) -> None:
+    """Copy an object to a local file, whole or not at all; its folders are made.
+
+    Args:
+        uri: The object.
+        path: Of the file.
+        etag: The ETag that an object in S3 must have.
+
+    Raises:
+        ChangedSinceListed: It has another.
+    """
+    uri = resolve(uri)
+    _store(uri).fetch(uri, path, etag)
+
+
+def delete(uri: str) -> None:
+    """Remove an object; nothing there is no error."""
+    uri = resolve(uri)
+    _store(uri).delete(uri)
+
+
+def content_hash(info: ObjectInfo) -> str:
+    """Changes when the object's content does: SHA-256 of a local file; in S3 of ETag and size, without reading it."""
+    if info.etag is not None:
+        return hashlib.sha256(f"{info.etag} {info.size_bytes}".encode()).hexdigest()
+    with translated(info.uri, "read"), opened(info.uri) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def prune(
+    uri: str, older_than_days: float, *, ours: Callable[[str], bool] = lambda _: True, now: float | None = None
+) -> int:
+    """Remove the objects below a folder or prefix that have not changed for so many days.
+
+    Links are left alone, and what they lead to: a folder that is a link itself has nothing to prune.
+
+    Args:
+        uri: Folder or prefix; one that does not exist has nothing to prune.
+        older_than_days: Age from which an object goes.
+        ours: Whether an object may go, by its relative path.
+        now: Seconds since the epoch to count from; the clock where None.
+
+    Returns:
+        How many were removed.
+    """
+    uri = resolve(uri)
+    limit = (time.time() if now is None else now) - older_than_days * SECONDS_A_DAY
+    if not is_s3(uri):
+        with translated(uri, "write"):
+            return prune_folder(Path(uri), limit, ours)
+    if not is_folder(uri):
+        return 0
+    old = [info for info in list_objects(uri) if info.modified_at < limit and ours(info.relative_path)]
+    for one in old:
+        delete(one.uri)
+    return len(old)

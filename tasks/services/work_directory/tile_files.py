@@ -1,0 +1,93 @@
+"""What a tile's files in the work directory say: they fit their record, then their headers are judged, then decoded.
+
+All raise ``ObjectMissing`` where file or record is not there, and ``RecordMismatch`` where a file is not the tile's.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from tasks.core.errors import RecordMismatch, UnreadableImage, WrongMask
+from tasks.core.imagery.jpeg_header import size_of
+from tasks.core.masks.labels import BoolMask, LabelArray, decode_mask
+from tasks.core.masks.valid_masks import decode_valid
+from tasks.core.polygons.tile_extent import TileExtent
+from tasks.core.tiles.jobs import Stage, TileJob
+from tasks.core.tiles.stage_records import FileHash
+from tasks.services.work_directory.cached_files import content_of, read
+
+PREVIEW_PX = 512  # long side of the JPEG for the overview map, at most
+
+
+def jpeg(job: TileJob) -> bytes:
+    """The JPEG for the endpoint."""
+    (content,) = read(job, "prepare", job.jpeg_uri)
+    return _jpeg(job, content)
+
+
+def preview(job: TileJob, expected: FileHash | None = None) -> bytes:
+    """The small JPEG for the overview map; ``expected`` is what its record has for it, where that was read before."""
+    return _preview(job, _read(job, "prepare", job.preview_uri, expected))
+
+
+def valid_mask(job: TileJob) -> BoolMask:
+    """The valid mask, (height, width) bool, True where the tile holds imagery."""
+    (content,) = read(job, "prepare", job.valid_uri)
+    return _valid(job, content)
+
+
+def check_prepared(job: TileJob, *, with_jpeg: bool) -> None:
+    """Judge all that ``prepare`` wrote, with one look at its record.
+
+    Args:
+        job: The tile.
+        with_jpeg: Whether the JPEG for the endpoint is needed, too: it is removed after a good run.
+    """
+    images = {job.valid_uri: _valid, job.preview_uri: _preview, **({job.jpeg_uri: _jpeg} if with_jpeg else {})}
+    for judge, content in zip(images.values(), read(job, "prepare", *images), strict=True):
+        judge(job, content)
+
+
+def labels(job: TileJob) -> LabelArray:
+    """The label mask, (height, width) uint8."""
+    (content,) = read(job, "predict", job.labels_uri)
+    with _judging(job.labels_uri):
+        return decode_mask(content, job.resized.width_px, job.resized.height_px, job.tile.id)
+
+
+def extent(job: TileJob, expected: FileHash | None = None) -> TileExtent:
+    """The polygons, which lie on the tile's grid; ``expected`` as for ``preview``."""
+    content = _read(job, "extract", job.extent_uri, expected)
+    with _judging(job.extent_uri):
+        return TileExtent.from_bytes(content, job.resized)
+
+
+def _read(job: TileJob, stage: Stage, uri: str, expected: FileHash | None) -> bytes:
+    return read(job, stage, uri)[0] if expected is None else content_of(job, stage, uri, expected)
+
+
+def _valid(job: TileJob, content: bytes) -> BoolMask:
+    with _judging(job.valid_uri):
+        return decode_valid(content, job.resized.width_px, job.resized.height_px, job.valid_uri)
+
+
+def _preview(job: TileJob, content: bytes) -> bytes:
+    with _judging(job.preview_uri):
+        if max(size_of(content)) > PREVIEW_PX:
+            raise ValueError(f"a preview of {size_of(content)} px")
+    return content
+
+
+def _jpeg(job: TileJob, content: bytes) -> bytes:
+    with _judging(job.jpeg_uri):
+        if size_of(content) != (job.resized.width_px, job.resized.height_px):
+            raise ValueError(f"a JPEG of {size_of(content)} px")
+    return content
+
+
+@contextmanager
+def _judging(uri: str) -> Iterator[None]:
+    """A file that fits its record and is still nothing of ours came with a forged record."""
+    try:
+        yield
+    except (UnreadableImage, WrongMask, ValueError) as error:
+        raise RecordMismatch(uri, f"fits its record, but is not what it should be ({error})") from error

@@ -1,0 +1,324 @@
+"""Any ONNX segmentation model: tiny models made here, with the ``onnx`` package, answer through the adapter."""
+
+from pathlib import Path
+
+import cv2
+import httpx
+import numpy as np
+import pytest
+from model_serving import serving
+from numpy.typing import NDArray
+
+from tasks.core.errors import EndpointRefused
+from tasks.core.models import onnx_files, onnx_model, registry
+
+onnx = pytest.importorskip("onnx", reason="needs the extras onnx and dev")
+pytest.importorskip("onnxruntime", reason="needs the extra onnx")
+from onnx import TensorProto, helper  # noqa: E402 - after the check that it is there
+
+DYNAMIC = ("h", "w")
+
+
+def saved(path: Path, nodes: list[object], shape: tuple[object, ...], output: object, **metadata: str) -> Path:
+    """Write a model with one float input ``x`` and one output ``y``."""
+    image = helper.make_tensor_value_info("x", TensorProto.FLOAT, shape)
+    model = helper.make_model(
+        helper.make_graph(nodes, "tiny", [image], [output]), opset_imports=[helper.make_opsetid("", 17)]
+    )
+    model.ir_version = 10
+    helper.set_model_props(model, metadata)
+    onnx.save(model, path)
+    return path
+
+
+def scores(path: Path, size: tuple[object, object] = DYNAMIC, **metadata: str) -> Path:
+    """NCHW: the class scores are the three bands themselves, so the label is the brightest band's number."""
+    output = helper.make_tensor_value_info("y", TensorProto.FLOAT, (1, 3, *size))
+    return saved(path, [helper.make_node("Identity", ["x"], ["y"])], (1, 3, *size), output, **metadata)
+
+
+def labels(path: Path, element: int = TensorProto.INT64) -> Path:
+    """NHWC: integer labels, the brightest band's number."""
+    argmax = helper.make_node("ArgMax", ["x"], ["a"], axis=3, keepdims=0)
+    cast = helper.make_node("Cast", ["a"], ["y"], to=element)
+    output = helper.make_tensor_value_info("y", element, (1, *DYNAMIC))
+    return saved(path, [argmax, cast], ("n", *DYNAMIC, 3), output)
+
+
+@pytest.fixture
+def nrg() -> NDArray[np.uint8]:
+    """Random pixels without ties between bands."""
+    image = np.random.default_rng(7).integers(0, 64, (33, 47, 3), dtype=np.uint8) * 3
+    return (image + np.arange(3, dtype=np.uint8)).astype(np.uint8)
+
+
+@pytest.mark.parametrize(
+    "make", [scores, labels, lambda path: scores(path, (33, 47)), lambda path: scores(path, (64, 64))]
+)
+def test_layouts_answer_alike(make: type, nrg: NDArray[np.uint8], tmp_path: Path) -> None:
+    """NCHW scores, NHWC labels, dynamic, fixed and larger fixed sizes give the same labels, pixel for pixel."""
+    answer = registry.load(str(make(tmp_path / "model.onnx")))(nrg)
+    assert answer.dtype == np.uint8
+    np.testing.assert_array_equal(answer, nrg.argmax(axis=2))
+
+
+def test_scores_of_a_channels_last_model(nrg: NDArray[np.uint8], tmp_path: Path) -> None:
+    """An NHWC model's scores have the classes last."""
+    output = helper.make_tensor_value_info("y", TensorProto.FLOAT, (1, *DYNAMIC, 3))
+    path = saved(tmp_path / "m.onnx", [helper.make_node("Identity", ["x"], ["y"])], (1, *DYNAMIC, 3), output)
+    np.testing.assert_array_equal(onnx_model.load(path).predict(nrg), nrg.argmax(axis=2))
+
+
+def test_the_model_sees_bands_scaled_to_one(tmp_path: Path) -> None:
+    """Grey level 255 arrives as 1.0: a model that rounds its input answers 0 below half and 1 above."""
+    numbers = {"zero": 0, "one": 1}
+    nodes = [
+        *(
+            helper.make_node("Constant", [], [name], value=helper.make_tensor(name, TensorProto.INT64, [1], [number]))
+            for name, number in numbers.items()
+        ),
+        helper.make_node("Slice", ["x", "zero", "one", "one"], ["band"]),
+        helper.make_node("Round", ["band"], ["rounded"]),
+        helper.make_node("Squeeze", ["rounded", "one"], ["flat"]),
+        helper.make_node("Cast", ["flat"], ["y"], to=TensorProto.UINT8),
+    ]
+    output = helper.make_tensor_value_info("y", TensorProto.UINT8, (1, *DYNAMIC))
+    path = saved(tmp_path / "m.onnx", nodes, (1, 3, *DYNAMIC), output)
+    nrg = np.zeros((1, 4, 3), np.uint8)
+    nrg[0, :, 0] = (0, 127, 128, 255)
+    np.testing.assert_array_equal(onnx_model.load(path).predict(nrg), [[0, 0, 1, 1]])
+
+
+def test_normalisation_of_the_metadata_is_applied(tmp_path: Path) -> None:
+    """Mean and deviation are per band, in NRG order: here they make the darkest band the largest score."""
+    path = scores(tmp_path / "m.onnx", input_mean="0.5,0,0", input_std="1,1,0.1")
+    nrg = np.array([[[200, 100, 20], [200, 100, 5]]], np.uint8)
+    expected = ((nrg / 255 - [0.5, 0, 0]) / [1, 1, 0.1]).argmax(axis=2)
+    np.testing.assert_array_equal(onnx_model.load(path).predict(nrg), expected)
+
+
+def test_an_image_larger_than_a_fixed_size_is_refused(nrg: NDArray[np.uint8], tmp_path: Path) -> None:
+    """Cutting an image up would change answers at the cuts: the person is told the width that fits."""
+    with pytest.raises(EndpointRefused, match="at most 32 x 40 px, not 47 x 33: ask for a smaller `width`"):
+        onnx_model.load(scores(tmp_path / "m.onnx", (40, 32))).predict(nrg)
+
+
+def too_many_classes(path: Path) -> Path:
+    """Scores five classes."""
+    output = helper.make_tensor_value_info("y", TensorProto.FLOAT, (1, 5, *DYNAMIC))
+    weights = helper.make_tensor("w", TensorProto.FLOAT, [5, 3, 1, 1], [1.0] * 15)
+    nodes = [helper.make_node("Constant", [], ["w"], value=weights), helper.make_node("Conv", ["x", "w"], ["y"])]
+    return saved(path, nodes, (1, 3, *DYNAMIC), output)
+
+
+def four_bands(path: Path) -> Path:
+    """Takes an image of four bands."""
+    output = helper.make_tensor_value_info("y", TensorProto.FLOAT, (1, 4, *DYNAMIC))
+    return saved(path, [helper.make_node("Identity", ["x"], ["y"])], (1, 4, *DYNAMIC), output)
+
+
+def text(path: Path) -> Path:
+    """Is no model at all."""
+    path.write_text("hello")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (too_many_classes, "knows 5 classes"),
+        (four_bands, "neither"),
+        (text, "cannot be loaded"),
+        (lambda path: scores(path, input_mean="1,2"), "input_mean is '1,2'"),
+        (lambda path: scores(path, input_std="0,1,1"), "input_std is '0,1,1'"),
+    ],
+)
+def test_an_unusable_model_is_refused_when_loaded(make: type, words: str, tmp_path: Path) -> None:
+    """A model that cannot answer is found out before the first tile, with the file and the reason."""
+    with pytest.raises(EndpointRefused, match=rf"m\.onnx.*{words}"):
+        onnx_model.load(make(tmp_path / "m.onnx"))
+
+
+def constant(path: Path, answer: list[int]) -> Path:
+    """Answers these two by two labels, whatever it is asked."""
+    value = helper.make_tensor("c", TensorProto.INT64, [1, 2, 2], answer)
+    nodes = [helper.make_node("Constant", [], ["c"], value=value), helper.make_node("Identity", ["c"], ["y"])]
+    return saved(path, nodes, (1, 3, *DYNAMIC), helper.make_tensor_value_info("y", TensorProto.INT64, (1, *DYNAMIC)))
+
+
+@pytest.mark.parametrize(
+    ("answer", "size_px", "words"),
+    [([0, 1, 2, 3], 2, "labels 0 to 3"), ([0, 1, 2, 0], 5, r"\(2, 2\) labels for \(5, 5\) pixels")],
+)
+def test_an_answer_without_a_meaning_is_an_error(answer: list[int], size_px: int, words: str, tmp_path: Path) -> None:
+    """Unknown labels and masks of another size are not passed on, and asking again would not help."""
+    model = onnx_model.load(constant(tmp_path / "m.onnx", answer))
+    with pytest.raises(EndpointRefused, match=rf"model m\.onnx answered {words}"):
+        model.predict(np.zeros((size_px, size_px, 3), np.uint8))
+
+
+def scored(path: Path, numbers: list[list[float]], element: int = TensorProto.FLOAT) -> onnx_model.OnnxModel:
+    """A model that answers these scores of a row of pixels, a list a class, whatever it is asked."""
+    value = helper.make_tensor("c", element, [1, len(numbers), 1, len(numbers[0])], np.ravel(numbers))
+    nodes = [helper.make_node("Constant", [], ["c"], value=value), helper.make_node("Identity", ["c"], ["y"])]
+    output = helper.make_tensor_value_info("y", element, (1, "classes", *DYNAMIC))
+    return onnx_model.load(saved(path, nodes, (1, 3, *DYNAMIC), output))
+
+
+NAN, INF = float("nan"), float("inf")
+
+
+@pytest.mark.parametrize(
+    ("numbers", "words"),
+    [
+        ([[NAN, NAN], [NAN, NAN]], "NaN or infinity in 2 of 2 pixels"),
+        ([[0.1, 0.9], [0.9, NAN], [0.0, 0.0]], "NaN or infinity in 1 of 2 pixels"),
+        ([[NAN, 0.9], [0.9, 0.1]], "NaN or infinity in 1 of 2 pixels"),
+        ([[0.1, 0.9], [INF, 0.1]], "NaN or infinity in 1 of 2 pixels"),
+        ([[-INF, 0.9], [-INF, 0.1]], "NaN or infinity in 1 of 2 pixels"),
+        ([[0.5, 0.0], [0.5, 0.0]], "the same score for every class in every pixel"),
+    ],
+)
+def test_no_answer_is_not_taken_for_no_flood(numbers: list[list[float]], words: str, tmp_path: Path) -> None:
+    """Scores that decide nothing are refused for good, naming the model, instead of labelling all of it as dry."""
+    model = scored(tmp_path / "m.onnx", numbers)
+    with pytest.raises(EndpointRefused, match=rf"model m\.onnx answered {words}"):
+        model.predict(np.zeros((1, len(numbers[0]), 3), np.uint8))
+
+
+def test_no_answer_is_final_for_who_asks(tmp_path: Path) -> None:
+    """The endpoint answers with a client's error, which is not tried again, and with the reason."""
+    model = scored(tmp_path / "m.onnx", [[NAN], [NAN]])
+    jpeg = cv2.imencode(".jpg", np.zeros((1, 1, 3), np.uint8))[1].tobytes()
+    with serving(model.predict) as url:
+        headers = {"content-type": "image/jpeg"}
+        response = httpx.post(f"{url}/invocations", content=jpeg, headers=headers, trust_env=False, timeout=30)
+    assert (response.status_code, "model m.onnx answered NaN" in response.text) == (400, True)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "expected"),
+    [
+        ([[-INF, 0.9], [0.9, -INF], [-INF, -INF]], [1, 0]),
+        ([[0.5, 0.5], [0.5, 0.9]], [0, 1]),
+        ([[0.1, 0.1], [0.9, 0.9]], [1, 1]),
+    ],
+)
+def test_an_answer_may_be_certain_or_uniform(numbers: list[list[float]], expected: list[int], tmp_path: Path) -> None:
+    """The logarithm of a probability of 0, a tie in some pixels, and one label everywhere are answers."""
+    model = scored(tmp_path / "m.onnx", numbers)
+    assert model.predict(np.zeros((1, 2, 3), np.uint8)).tolist() == [expected]
+
+
+@pytest.mark.parametrize("classes", [1, 4])
+def test_another_number_of_classes_than_declared_is_refused(classes: int) -> None:
+    """A model that leaves its number of classes open is judged by its answer."""
+    scores = np.zeros((1, classes, 2, 2), np.float32)
+    with pytest.raises(ValueError, match=f"scores of {classes} classes"):
+        onnx_model._labels(scores, (2, 2), channels_first=True)
+
+
+def test_one_channel_is_refused_when_it_is_declared(tmp_path: Path) -> None:
+    """A single score a pixel has no largest class: taken for scores it would be dry everywhere."""
+    output = helper.make_tensor_value_info("y", TensorProto.FLOAT, (1, 1, *DYNAMIC))
+    mean = helper.make_node("ReduceMean", ["x"], ["y"], axes=[1])
+    with pytest.raises(EndpointRefused, match="knows 1 classes"):
+        onnx_model.load(saved(tmp_path / "m.onnx", [mean], (1, 3, *DYNAMIC), output))
+
+
+def with_weights(path: Path, weights: list[float], location: str = "weights.bin") -> Path:
+    """Scores of three classes, the bands times ``weights``, which lie in a file of their own."""
+    output = helper.make_tensor_value_info("y", TensorProto.FLOAT, (1, 3, *DYNAMIC))
+    tensor = helper.make_tensor("w", TensorProto.FLOAT, [1, 3, 1, 1], np.array(weights, "<f4").tobytes(), raw=True)
+    image = helper.make_tensor_value_info("x", TensorProto.FLOAT, (1, 3, *DYNAMIC))
+    graph = helper.make_graph([helper.make_node("Mul", ["x", "w"], ["y"])], "tiny", [image], [output], [tensor])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=10)
+    onnx.save(model, path, save_as_external_data=True, location=location, size_threshold=0)
+    return path
+
+
+def test_weights_in_another_file_are_part_of_the_identity(nrg: NDArray[np.uint8], tmp_path: Path) -> None:
+    """Other weights under the same name are another model, whatever their file is called."""
+    path = with_weights(tmp_path / "m.onnx", [1, 1, 1])
+    before, answered = registry.identity(str(path)), registry.load(str(path))(nrg)
+    (tmp_path / "weights.bin").write_bytes(np.array([-1, -1, -1], "<f4").tobytes())
+    assert registry.identity(str(path)) != before
+    assert not np.array_equal(registry.load(str(path))(nrg), answered)
+
+
+def referring(path: Path, location: str) -> Path:
+    """A model whose weights are said to lie somewhere."""
+    model = onnx.load(with_weights(path, [1, 1, 1]), load_external_data=False)
+    model.graph.initializer[0].external_data[0].value = location
+    path.write_bytes(model.SerializeToString())
+    return path
+
+
+def linked(path: Path) -> Path:
+    """A model whose weights are a link to a file elsewhere."""
+    (with_weights(path, [1, 1, 1]).parent / "weights.bin").rename(path.parent / "elsewhere.bin")
+    (path.parent / "weights.bin").symlink_to("elsewhere.bin")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda path: referring(path, "/etc/hostname"), "own folder"),
+        (lambda path: referring(path, "../weights.bin"), "own folder"),
+        (lambda path: referring(path, ""), "own folder"),
+        (lambda path: referring(path, "gone.bin"), "not there"),
+        (linked, "is a link"),
+        (lambda path: path.write_bytes(b"\x3a\xff\x01") and path, "cannot be loaded"),
+        (lambda path: path.write_bytes(b"\x0b") and path, "cannot be loaded"),
+        (lambda path: path.write_bytes(b"") or path, "cannot be loaded"),
+    ],
+)
+@pytest.mark.parametrize("use", [onnx_model.identity, onnx_model.load])
+def test_weights_elsewhere_are_refused(make: type, words: str, use: type, tmp_path: Path) -> None:
+    """What a model's answers depend on is known and lies in its folder, or the model is neither named nor loaded."""
+    with pytest.raises(EndpointRefused, match=words):
+        use(make(tmp_path / "m.onnx"))
+
+
+def test_every_place_of_a_tensor_is_looked_into() -> None:
+    """The fields that are followed are those by which the ONNX package's own schema leads to a tensor."""
+    from onnx import onnx_ml_pb2 as schema  # noqa: PLC0415 - generated
+
+    leads: dict[str, dict[int, str]] = {}
+    messages = {kind.name: kind for kind in schema.DESCRIPTOR.message_types_by_name.values()}
+    wanted = {"TensorProto"}
+    while True:
+        for name, message in messages.items():
+            inner = {one.number: one.message_type.name for one in message.fields if one.message_type}
+            leads[name] = {number: kind for number, kind in inner.items() if kind in wanted}
+        found = wanted | {name for name, fields in leads.items() if fields}
+        if found == wanted:
+            break
+        wanted = found
+    assert {name: fields for name, fields in leads.items() if fields} == onnx_files.FIELDS
+
+
+def nested(tensor: object, inside: str) -> object:
+    """A model that holds the tensor only in a branch, a function, or a sparse initializer."""
+    branch = helper.make_graph([], "branch", [], [], [tensor])
+    node = helper.make_node("If", ["c"], ["y"], then_branch=branch, else_branch=branch)
+    constant_node = helper.make_node("Constant", [], ["y"], value=tensor)
+    graph = helper.make_graph([node] if inside == "branch" else [], "g", [], [])
+    if inside == "sparse":
+        graph.sparse_initializer.add().values.CopyFrom(tensor)
+    functions = []
+    if inside == "function":
+        opset = helper.make_opsetid("", 17)
+        functions = [helper.make_function("own", "F", [], ["y"], [constant_node], [opset])]
+    return helper.make_model(graph, functions=functions)
+
+
+@pytest.mark.parametrize("inside", ["branch", "function", "sparse"])
+def test_weights_of_nested_tensors_are_found(inside: str, tmp_path: Path) -> None:
+    """Also where only a branch, a function or a sparse tensor refers to them."""
+    tensor = helper.make_tensor("w", TensorProto.FLOAT, [1], b"1234", raw=True)
+    onnx.external_data_helper.set_external_data(tensor, "deep.bin")
+    (tmp_path / "deep.bin").write_bytes(b"1234")
+    (tmp_path / "m.onnx").write_bytes(nested(tensor, inside).SerializeToString())
+    assert onnx_files.weight_files(tmp_path / "m.onnx") == [tmp_path / "deep.bin"]

@@ -1,0 +1,135 @@
+"""The built-in model on scenes made here and, where they are present, on real frames with their reference."""
+
+from dataclasses import fields, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pyogrio.raw
+import pytest
+import rasterio
+import rasterio.features
+import shapely
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from tasks.core.models import water_index
+from tasks.core.models.water_index import CONSTANTS, identity, predict, valley
+
+DATA = Path(__file__).parents[3].parent / "shared" / "data"
+CROPS, WATER, SHADOW = (170, 80, 90), (25, 60, 75), (45, 45, 40)
+
+
+def needs(path: Path) -> Path:
+    """A data file, or a skip that says which one is missing."""
+    if not path.exists():
+        pytest.skip(f"real imagery is absent: {path}")
+    return path
+
+
+def scene(*stripes: tuple[int, int, int], noise: float = 4.0) -> NDArray[np.uint8]:
+    """Noisy vertical stripes of 40 x 120 px, one a colour."""
+    flat = np.repeat(np.array(stripes, np.float64), 40, axis=0)[np.newaxis].repeat(120, axis=0)
+    return (flat + np.random.default_rng(1).normal(0, noise, flat.shape)).clip(0, 255).astype(np.uint8)
+
+
+def stripes_of(labels: NDArray[np.uint8]) -> list[float]:
+    """Share of flood in the inner part of every stripe."""
+    return [float(labels[:, i + 4 : i + 36].mean()) for i in range(0, labels.shape[1], 40)]
+
+
+@pytest.mark.parametrize(
+    ("stripes", "expected"),
+    [
+        ((WATER, CROPS, WATER), [1, 0, 1]),
+        ((WATER,), [1]),
+        ((CROPS,), [0]),
+        ((CROPS, (130, 120, 110)), [0, 0]),
+        ((CROPS, SHADOW), [0, 0]),
+        (((60, 100, 110), CROPS), [1, 0]),
+        (((0, 70, 80), CROPS), [1, 0]),
+    ],
+    ids=["both", "all water", "no water", "crops and bare soil", "neutral shadow", "turbid", "zero NIR"],
+)
+def test_water_is_told_from_land(stripes: tuple[tuple[int, int, int], ...], expected: list[float]) -> None:
+    """Scenes with, without and of nothing but water come out right with one set of constants."""
+    np.testing.assert_allclose(stripes_of(predict(scene(*stripes))), expected, atol=0.02)
+
+
+@pytest.mark.parametrize("gain", [0.75, 1.3])
+def test_exposure_does_not_matter_much(gain: float) -> None:
+    """The threshold follows the tile's own histogram."""
+    nrg = (scene((50, 85, 95), CROPS).astype(float) * gain).clip(0, 255).astype(np.uint8)
+    np.testing.assert_allclose(stripes_of(predict(nrg)), [1, 0], atol=0.02)
+
+
+def test_padding_does_not_move_the_threshold() -> None:
+    """Black padding, noisy as compression leaves it, changes nothing beside it and is not water where it is black."""
+    nrg = scene(WATER, CROPS, (140, 130, 120))
+    padding = np.random.default_rng(2).integers(0, 8, (120, 2000, 3), dtype=np.uint8)
+    padded = predict(np.hstack([nrg, padding]))
+    np.testing.assert_array_equal(padded[:, :118], predict(nrg)[:, :118])
+    assert not predict(np.zeros((50, 50, 3), np.uint8)).any()
+
+
+@given(st.lists(st.integers(0, 1_000_000), min_size=256, max_size=256))
+def test_threshold_stays_in_its_range(histogram: list[int]) -> None:
+    """Whatever the histogram, the threshold is a sane one."""
+    assert CONSTANTS.lowest <= valley(np.array(histogram)) <= CONSTANTS.highest
+
+
+@given(st.integers(1, 12), st.integers(1, 12), st.randoms(use_true_random=False))
+def test_answer_fits_any_image(height_px: int, width_px: int, random: object) -> None:
+    """One label, 0 or 1, a pixel, down to images smaller than the smoothing window."""
+    noise = np.random.default_rng(hash(random) % 2**32).integers(0, 256, (height_px, width_px, 3), dtype=np.uint8)
+    labels = predict(noise)
+    assert labels.shape == (height_px, width_px)
+    assert set(np.unique(labels)) <= {0, 1}
+
+
+@pytest.mark.parametrize("shape", [(5, 5), (5, 5, 4)])
+def test_another_shape_is_an_error(shape: tuple[int, ...]) -> None:
+    """Bands are not guessed."""
+    with pytest.raises(ValueError, match="expected uint8"):
+        predict(np.zeros(shape, np.uint8))
+
+
+@pytest.mark.parametrize("constant", [field.name for field in fields(CONSTANTS)])
+def test_identity_changes_with_every_constant(constant: str) -> None:
+    """Cached predictions of other constants are never taken for these."""
+    other = replace(CONSTANTS, **{constant: getattr(CONSTANTS, constant) + 1})
+    assert identity(other) != identity()
+    assert identity().startswith(f"water-index-{water_index.VERSION}-")
+
+
+@pytest.mark.parametrize("year", [2009, 2016, 2020])
+def test_real_frames_agree_with_their_reference(year: int) -> None:
+    """Each frame alone, through a JPEG as the flow sends it, agrees with the interpreted polygons at IoU >= 0.96."""
+    folder = needs(DATA / f"prairie_{year}")
+    geometries = shapely.from_wkb(pyogrio.raw.read(folder / "reference.gpkg")[2])
+    common = either = 0
+    for path in sorted(folder.glob("*.jp2")):
+        with rasterio.open(path) as source:
+            bands, transform = source.read(), source.transform
+        valid = bands[3] >= 128
+        water = rasterio.features.rasterize(geometries, out_shape=valid.shape, transform=transform).astype(bool)
+        found = predict(through_jpeg(bands[:3].transpose(1, 2, 0))) == water_index.FLOOD
+        common += int((water & found & valid).sum())
+        either += int(((water | found) & valid).sum())
+    assert common / either >= 0.96
+
+
+def through_jpeg(nrg: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Quality 92, chroma not thinned out."""
+    options = [cv2.IMWRITE_JPEG_QUALITY, 92, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
+    body = cv2.imencode(".jpg", np.ascontiguousarray(nrg[..., ::-1]), options)[1]
+    return np.asarray(cv2.imdecode(body, cv2.IMREAD_COLOR_RGB), np.uint8)
+
+
+@pytest.mark.parametrize(("name", "share"), [("all_padding", 0), ("no_water", 0), ("all_water", 1)])
+def test_uniform_files_of_the_corpus(name: str, share: int) -> None:
+    """The whole tile is one answer, to the pixel."""
+    with rasterio.open(needs(DATA / "edge" / f"{name}.jp2")) as source:
+        nrg = np.ascontiguousarray(source.read((1, 2, 3)).transpose(1, 2, 0))
+    assert (predict(nrg) == share).all()

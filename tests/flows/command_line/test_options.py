@@ -1,0 +1,109 @@
+"""Flow, parameters, command line and run form say the same."""
+
+import inspect
+from typing import Any, get_type_hints
+
+import pytest
+from prefect.utilities.callables import parameter_schema
+
+from flows.command_line.cli import UNUSABLE, build_parser, main
+from flows.command_line.options import descriptions, parameters_of
+from flows.flood_extent import flood_extent
+from flows.parameters import RunParameters
+from tasks.core.errors import UnusableArgument
+
+FIELDS = RunParameters.model_fields
+
+
+def parsed(*arguments: str) -> RunParameters:
+    return parameters_of(build_parser().parse_args(["run", "tiles", *arguments]))
+
+
+def test_the_flow_takes_what_the_parameters_say() -> None:
+    """Names, order, defaults and bounds of the flow's signature are those of the checked parameters."""
+    signature = inspect.signature(flood_extent.fn)
+    assert list(signature.parameters) == list(FIELDS)
+    defaults = {name: field.default for name, field in FIELDS.items() if not field.is_required()}
+    assert {name: p.default for name, p in signature.parameters.items() if p.default is not p.empty} == defaults
+    hints, theirs = (get_type_hints(one, include_extras=True) for one in (flood_extent.fn, RunParameters))
+    assert {name: hints[name] for name in FIELDS} == {name: theirs[name] for name in FIELDS}
+
+
+def test_every_parameter_is_described_in_the_run_form() -> None:
+    """A person who fills in the form sees what each field means, and its bounds."""
+    properties = parameter_schema(flood_extent).model_dump()["properties"]
+    assert {name: properties[name]["description"] for name in FIELDS} == descriptions()
+    assert properties["width"]["minimum"] == 16
+    assert properties["endpoint"]["enum"] == ["local", "sagemaker"]
+
+
+def test_every_parameter_is_an_option() -> None:
+    """What the form can set, the command line can."""
+    given = ["--output", "o", "--flood-labels", "1", "--width", "800", "--crs", "EPSG:7855", "--keep-work"]
+    parameters = parsed(*given, "--min-contour-size", "4.5")
+    assert (parameters.output_directory, parameters.flood_labels, parameters.width) == ("o", [1], 800)
+    assert (parameters.crs, parameters.keep_work, parameters.min_contour_size) == ("EPSG:7855", True, 4.5)
+    assert parsed() == RunParameters(dataset="tiles")
+
+
+def test_a_dataset_whose_name_is_not_utf_8_is_to_be_renamed() -> None:
+    """The name is spelled in letters that every terminal can show."""
+    with pytest.raises(UnusableArgument, match=r"the name M\\xfcnchen is not UTF-8. Rename it"):
+        parameters_of(build_parser().parse_args(["run", "M\udcfcnchen"]))
+
+
+@pytest.mark.parametrize("spelling", [["1", "2"], ["1,2"], ["[1, 2]"]])
+def test_labels_may_be_spelled_as_people_do(spelling: list[str]) -> None:
+    """A list of labels is read with spaces, commas or brackets."""
+    assert parsed("--flood-labels", *spelling).flood_labels == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--width", "0"], "--width"),
+        (["--width", "wide"], "--width"),
+        (["--endpoint", "azure"], "--endpoint"),
+        (["--endpoint", "sagemaker"], "--training-job"),
+        (["--flood-labels", "7"], "--flood-labels"),
+        (["--failure-tolerance", "1.5"], "--failure-tolerance"),
+        (["--min-contour-size", "nan"], "--min-contour-size"),
+    ],
+)
+def test_a_wrong_value_is_refused_by_name(arguments: list[str], words: str) -> None:
+    """The message names the option and the value, before anything starts."""
+    with pytest.raises(UnusableArgument, match=words):
+        parsed(*arguments)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["run"],
+        ["fly"],
+        ["run", "x", "--colour", "red"],
+        ["run", "/no/such/folder"],
+        ["run", "x", "--width", "0"],
+        ["clean", "--older-than", "-1"],
+    ],
+)
+def test_unusable_arguments_end_with_64(arguments: list[str], capsys: Any) -> None:
+    """A script can tell a wrong call from a failed run; a person gets one line, no traceback."""
+    try:
+        status = main(arguments)
+    except SystemExit as end:
+        status = int(end.code or 0)
+    said = capsys.readouterr().err
+    assert status == UNUSABLE
+    assert "Traceback" not in said
+    assert said.strip()
+
+
+@pytest.mark.parametrize("arguments", [[], ["fly"], ["run"], ["run", "x", "--colour"], ["clean"], ["score", "x"]])
+def test_usage_is_one_line(arguments: list[str], capsys: Any) -> None:
+    """What is wrong is not hidden under a screenful of options; the last line says it, and where help is."""
+    with pytest.raises(SystemExit):
+        main(arguments)
+    usage, message = capsys.readouterr().err.splitlines()
+    assert usage.startswith("usage: flood-extent ")
+    assert message.endswith("--help shows what there is")

@@ -1,0 +1,44 @@
+"""Jobs of tiles that need no imagery, and their files in the work directory."""
+
+from hashlib import sha256
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from tasks.core.geo.grid import Grid, Tile
+from tasks.core.masks.labels import encode_mask
+from tasks.core.masks.valid_masks import encode_valid
+from tasks.core.polygons.tile_extent import extract
+from tasks.core.tiles.jobs import TileJob, plan_jobs
+from tasks.services.work_directory import cached_files
+
+WIDTH_PX, HEIGHT_PX = 8, 6
+LABELS = np.arange(WIDTH_PX * HEIGHT_PX, dtype=np.uint8).reshape(HEIGHT_PX, WIDTH_PX) % 3
+VALID = np.ones(LABELS.shape, np.bool_)
+
+
+def tile_job(work_directory: str, name: str = "a", *, problem: str | None = None) -> TileJob:
+    """The job of a tile of 8 x 6 px whose content and place are made of its name."""
+    grid = Grid(WIDTH_PX, HEIGHT_PX, (1.5, 0.0, 300_000.0 + 100 * ord(name), 0.0, -1.5, 6_600_000.0), "EPSG:7855")
+    content = sha256(name.encode()).hexdigest()
+    tile = Tile(f"{name}.jp2", f"/frames/{name}.jp2", 1, content, grid=None if problem else grid, problem=problem)
+    settings = {"width_px": WIDTH_PX, "model_identity": "m", "flood_labels": (1, 2), "max_pixels": 10**6}
+    (job,) = plan_jobs([tile], work_directory=work_directory, **settings)
+    return job
+
+
+def jpeg(width_px: int = WIDTH_PX, height_px: int = HEIGHT_PX, bands: int = 3) -> bytes:
+    """An image of this size."""
+    return cv2.imencode(".jpg", np.zeros((height_px, width_px, bands), np.uint8))[1].tobytes()
+
+
+def kept(work: Path | str, name: str = "a") -> TileJob:
+    """A tile of which everything is in the work directory."""
+    job = tile_job(str(work), name)
+    cached_files.keep(
+        job, "prepare", {job.jpeg_uri: jpeg(), job.preview_uri: jpeg(), job.valid_uri: encode_valid(VALID)}
+    )
+    cached_files.keep(job, "predict", {job.labels_uri: encode_mask(LABELS)})
+    cached_files.keep(job, "extract", {job.extent_uri: extract(LABELS, VALID, job.resized, (1, 2)).to_bytes()})
+    return job

@@ -1,0 +1,273 @@
+"""One stage over several tiles, against a real Prefect server."""
+
+import json
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prefect import Task, flow
+from prefect.runtime import task_run
+from prefect.states import Crashed
+from prefect.task_runners import ThreadPoolTaskRunner
+
+from tasks.core.errors import CutShort, EndpointUnavailable, WrongMask, WrongMaskFormat
+from tasks.core.geo.grid import Grid, Tile
+from tasks.core.tiles.jobs import TileJob, plan_jobs
+from tasks.core.tiles.ledger import Ledger
+from tasks.core.tiles.stage_records import FileHash
+from tasks.runtime.policies import tile_task
+from tasks.runtime.stage_runner import note, run_stage
+from tasks.services.work_directory.cached_files import keep
+
+GRID = Grid(64, 64, (1.0, 0.0, 500_000.0, 0.0, -1.0, 6_000_000.0), "EPSG:7855")
+PREVIEW = b"a preview"
+BOTH_RUNNERS = pytest.mark.parametrize("at_once", [0, 2], ids=["the flow's runner", "a runner of its own"])
+
+
+@pytest.fixture
+def jobs(tmp_path: Path) -> list[TileJob]:
+    """Two tiles, whose results are kept in a folder of the test."""
+    tiles = [Tile(f"{name}.jp2", f"/data/{name}.jp2", 12, f"hash of {name}", (), 3, GRID) for name in "ab"]
+    settings: dict[str, Any] = {"width_px": 64, "max_pixels": 10**6, "model_identity": "m", "flood_labels": [1, 2]}
+    return plan_jobs(tiles, work_directory=str(tmp_path), **settings)
+
+
+def noting(seen: dict[str, Any], *, failing: str = "") -> Task[..., Any]:
+    """A stage that notes the job of each task run by the run's name; that of the tile ``failing`` fails."""
+
+    @tile_task("prepare", retries=3, cached_by="prepare_key", hands_on="preview_uri")
+    def prepare(job: TileJob) -> dict[str, Any]:
+        seen[str(task_run.get_name())] = job
+        if job.name == failing:
+            raise CutShort("cut short. Fetch it again")
+        keep(job, "prepare", {job.preview_uri: PREVIEW}, ["hazy"])
+        return {"seconds": 1.5, "warnings": ["hazy"]}
+
+    return prepare
+
+
+def ledger_of(stage: Task[..., Any], jobs: list[TileJob], at_once: int = 0, cached: str = "") -> Ledger:
+    """What became of the tiles in a run of the stage; those of the tiles ``cached`` are listed in the cache."""
+    ledger = Ledger(jobs)
+
+    @flow(task_runner=ThreadPoolTaskRunner(max_workers=2), persist_result=False)
+    def one_stage() -> None:
+        run_stage(stage, jobs, ledger, is_cached=lambda job: job.name in cached, at_once=at_once)
+
+    one_stage()
+    return ledger
+
+
+@BOTH_RUNNERS
+@pytest.mark.usefixtures("prefect_api")
+def test_each_tile_has_a_task_run_with_its_job(jobs: list[TileJob], at_once: int) -> None:
+    """The task run is named after stage and tile, and its job arrives."""
+    seen: dict[str, Any] = {}
+    ledger_of(noting(seen), jobs, at_once)
+    assert seen == {f"prepare {job.name}": job for job in jobs}
+
+
+@BOTH_RUNNERS
+@pytest.mark.usefixtures("prefect_api")
+def test_the_ledger_has_what_became_of_each_tile(jobs: list[TileJob], at_once: int) -> None:
+    """Seconds and warnings of a tile that answered; of the other why it did not, in words."""
+    bad, good = ledger_of(noting({}, failing="a"), jobs, at_once).accounts
+    assert (good.state, good.seconds, good.warnings, good.cached) == ("done", {"prepare": 1.5}, ["hazy"], [])
+    assert (bad.state, bad.stage, bad.error) == ("failed", "prepare", "cut short. Fetch it again")
+
+
+@pytest.mark.usefixtures("prefect_api")
+def test_the_runs_log_leads_to_the_failed_tiles(jobs: list[TileJob], caplog: pytest.LogCaptureFixture) -> None:
+    """One line a stage names them, each with the page of its task run."""
+    bad, _ = ledger_of(noting({}, failing="a"), jobs).accounts
+    lines = [record.getMessage() for record in caplog.records if "tiles failed" in record.getMessage()]
+    page = f"runs/task-run/{bad.task_run}"
+    assert [line.partition("http")[0] for line in lines] == ["prepare: 1 of 2 tiles failed: a.jp2 ("]
+    assert lines[0].endswith(f"{page})")
+
+
+@BOTH_RUNNERS
+@pytest.mark.usefixtures("prefect_api")
+def test_a_cached_tile_is_not_computed_and_one_whose_file_is_gone_is(jobs: list[TileJob], at_once: int) -> None:
+    """A second run takes what the first has answered, with its warnings, unless the files are not listed."""
+    ledger_of(noting({}), jobs)
+    again: dict[str, Any] = {}
+    taken, renewed = ledger_of(noting(again), jobs, at_once, cached="a").accounts
+    assert (taken.cached, taken.warnings, renewed.cached) == (["prepare"], ["hazy"], [])
+    assert taken.files == {"prepare": FileHash.of(PREVIEW)}
+    assert list(again) == ["prepare b"]
+
+
+@pytest.mark.usefixtures("prefect_api")
+def test_a_record_that_is_not_the_tiles_is_computed_again(jobs: list[TileJob]) -> None:
+    """Another tile's record costs a second computation and a warning; a record that is gone meanwhile, no warning."""
+    ledger_of(noting({}), jobs)
+    a, b = (Path(job.record_uri("prepare")) for job in jobs)
+    b.replace(a)
+    forged, gone = ledger_of(noting({}), jobs, cached="ab").accounts
+    assert forged.warnings == [f"{a}: the record of another tile or stage; it is computed again", "hazy"]
+    assert (forged.cached, gone.cached, gone.warnings) == ([], [], ["hazy"])
+
+
+@pytest.mark.usefixtures("prefect_api")
+def test_a_record_without_warnings_is_not_that_of_a_prepared_tile(jobs: list[TileJob]) -> None:
+    """Earlier versions kept a tile's warnings elsewhere: such a tile is prepared again, and says nothing else."""
+    ledger_of(noting({}), jobs)
+    path = Path(jobs[0].record_uri("prepare"))
+    old = {name: value for name, value in json.loads(path.read_bytes()).items() if name != "warnings"}
+    path.write_text(json.dumps(old | {"version": 1}))
+    assert [account.cached for account in ledger_of(noting({}), jobs, cached="ab").accounts] == [[], ["prepare"]]
+
+
+WRONG = WrongMaskFormat("a.jp2: the mask is 8-bit RGB")
+DAMAGED = WrongMask("a.jp2: the mask is damaged")
+MANY = "abcdefgh"
+
+
+@pytest.fixture
+def many_jobs(tmp_path: Path) -> list[TileJob]:
+    """Eight tiles, whose results are kept in a folder of the test."""
+    tiles = [Tile(f"{name}.jp2", f"/data/{name}.jp2", 12, f"hash of {name}", (), 3, GRID) for name in MANY]
+    settings: dict[str, Any] = {"width_px": 64, "max_pixels": 10**6, "model_identity": "m", "flood_labels": [1, 2]}
+    return plan_jobs(tiles, work_directory=str(tmp_path), **settings)
+
+
+@dataclass
+class Endpoint:
+    """An endpoint as the stage sees it: what it answers to each tile, good answers left out.
+
+    Attributes:
+        answers: By tile: an error, or what waits and perhaps returns one.
+        asked: Tiles in the order in which they were asked for, each attempt.
+        started: Task runs of the stage.
+    """
+
+    answers: dict[str, Exception | Callable[[], Exception | None]]
+    asked: list[str] = field(default_factory=list)
+    started: int = 0
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def answer(self, name: str) -> None:
+        """Count, and raise what is to be raised."""
+        with self._lock:
+            self.asked.append(name)
+        found = self.answers.get(name)
+        error = found() if callable(found) else found
+        if error is not None:
+            raise error
+
+    def run(self, jobs: list[TileJob], at_once: int, *, there: str = "", alone_seconds: float = 60.0) -> Ledger:
+        """The stage ``predict`` on trial; the label masks of the tiles ``there`` lie in the work directory."""
+        ledger = Ledger(jobs)
+
+        @tile_task("predict", retries=3, cached_by="predict_key")
+        def predict(job: TileJob) -> dict[str, Any]:
+            self.answer(job.name)
+            return {"seconds": 0.1}
+
+        @flow(task_runner=ThreadPoolTaskRunner(max_workers=4), persist_result=False)
+        def one_stage() -> int:
+            return run_stage(
+                predict.with_options(retry_delay_seconds=0.5),
+                jobs,
+                ledger,
+                is_cached=lambda job: job.name in there,
+                at_once=at_once,
+                on_trial=True,
+                alone_seconds=alone_seconds,
+            )
+
+        self.started = one_stage()
+        return ledger
+
+
+def errors(ledger: Ledger) -> dict[str, str]:
+    return {account.job.name: str(account.error) for account in ledger.failed}
+
+
+@BOTH_RUNNERS
+@pytest.mark.usefixtures("prefect_api")
+def test_a_first_answer_of_the_wrong_format_ends_the_stage(many_jobs: list[TileJob], at_once: int) -> None:
+    """The first tile alone is asked for, once; the others fail in this stage with its error, without a task run."""
+    endpoint = Endpoint(dict.fromkeys(MANY, WRONG))
+    ledger = endpoint.run(many_jobs, at_once)
+    assert (endpoint.asked, endpoint.started) == (["a"], 1)
+    assert {account.stage for account in ledger.failed} == {"predict"}
+    assert errors(ledger) == {"a": str(WRONG)} | dict.fromkeys(
+        MANY[1:], f"not asked for, since the endpoint's first answer has the wrong format: {WRONG}"
+    )
+
+
+@BOTH_RUNNERS
+@pytest.mark.usefixtures("prefect_api")
+def test_once_an_answer_was_accepted_a_wrong_format_costs_its_tile(many_jobs: list[TileJob], at_once: int) -> None:
+    """A model that has answered well is asked on."""
+    endpoint = Endpoint({"b": WRONG, "c": WRONG})
+    assert set(errors(endpoint.run(many_jobs, at_once))) == {"b", "c"}
+    assert sorted(endpoint.asked) == sorted(MANY)
+
+
+@pytest.mark.usefixtures("prefect_api")
+def test_damage_of_the_first_answer_costs_its_tile(many_jobs: list[TileJob]) -> None:
+    """It says nothing of the model: all others are asked for."""
+    endpoint = Endpoint({"a": DAMAGED})
+    assert set(errors(endpoint.run(many_jobs, 3))) == {"a"}
+    assert sorted(endpoint.asked) == sorted(MANY)
+
+
+@pytest.mark.usefixtures("prefect_api")
+def test_after_another_failure_no_more_are_paid_for_than_are_in_flight(many_jobs: list[TileJob]) -> None:
+    """While nothing has been accepted, a wrong format still ends the stage, with those in flight as the only price."""
+    endpoint = Endpoint({"a": DAMAGED, **dict.fromkeys(MANY[1:], WRONG)})
+    found = errors(endpoint.run(many_jobs, 3))
+    assert 2 <= len(endpoint.asked) <= 4
+    assert set(found) == set(MANY)
+
+
+@pytest.mark.usefixtures("prefect_api")
+def test_an_answer_that_was_in_flight_speaks_for_the_model(many_jobs: list[TileJob]) -> None:
+    """A wrong format beside an accepted answer to a tile that was asked for at the same time costs its tile only."""
+    together = threading.Barrier(2)
+
+    def with_c(error: Exception | None) -> Callable[[], Exception | None]:
+        return lambda: (together.wait(30), error)[1]
+
+    endpoint = Endpoint({"a": DAMAGED, "b": with_c(WRONG), "c": with_c(None)})
+    assert set(errors(endpoint.run(many_jobs, 2))) == {"a", "b"}
+    assert sorted(endpoint.asked) == sorted(MANY)
+
+
+@BOTH_RUNNERS
+@pytest.mark.usefixtures("prefect_api")
+def test_a_first_tile_that_is_tried_again_does_not_hold_the_others_up(many_jobs: list[TileJob], at_once: int) -> None:
+    """A transient failure of the first is no reason to ask for one tile after the other."""
+    others = threading.Event()
+
+    def busy() -> Exception | None:
+        return None if others.is_set() else EndpointUnavailable("throttled")
+
+    def seen() -> None:
+        others.set()
+
+    endpoint = Endpoint({"a": busy, **dict.fromkeys(MANY[1:], seen)})
+    assert errors(endpoint.run(many_jobs, at_once, alone_seconds=0.1)) == {}
+    assert endpoint.asked.index("b") < len(endpoint.asked) - 1 - endpoint.asked[::-1].index("a")
+
+
+@pytest.mark.usefixtures("prefect_api")
+def test_tiles_with_a_mask_need_no_endpoint(many_jobs: list[TileJob]) -> None:
+    """What is cached is no answer of this endpoint, nor is it lost with a wrong format."""
+    endpoint = Endpoint(dict.fromkeys(MANY, WRONG))
+    ledger = endpoint.run(many_jobs, 2, there="abc")
+    assert (endpoint.asked, endpoint.started) == (["d"], 4)
+    assert [job.name for job in ledger.standing] == ["a", "b", "c"]
+
+
+def test_a_task_that_crashed_has_its_states_words(jobs: list[TileJob]) -> None:
+    """Where no error came back, the account says what the state says."""
+    ledger = Ledger(jobs)
+    assert not note(ledger, jobs[0], "predict", Crashed(message="its process is gone"))
+    assert "its process is gone" in str(ledger.failed[0].error)
