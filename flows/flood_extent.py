@@ -34,7 +34,6 @@ from flows.parameters import (
     Width,
 )
 from flows.run.dry_run import rehearse
-from flows.run.page import show_no_product, show_result
 from flows.run.review import decide
 from flows.run.run import Run
 from tasks.dataset import list_tiles
@@ -44,6 +43,7 @@ from tasks.imagery import prepare_tile
 from tasks.prediction import predict_tile
 from tasks.product import clean_up, package, publish, write_product
 from tasks.report import draw_overview, write_report
+from tasks.runtime.dashboard import show_no_product, show_result
 from tasks.runtime.policies import as_it_is
 
 TILES_AT_ONCE = max(2, os.cpu_count() or 2)

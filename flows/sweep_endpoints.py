@@ -1,8 +1,8 @@
 """The sweep-endpoints flow: deletes SageMaker endpoints of runs that are over, however those runs ended.
 
 It belongs on a schedule, every quarter of an hour, beside the deployments of the flood-extent flow. Run it here with
-``flood-extent sweep``. Its rules are those of ``tasks.services.endpoints.teardown.sweeping``; the Prefect server at hand is asked which
-runs have ended.
+``flood-extent sweep``. Its rules are those of ``tasks.services.endpoints.teardown.sweeping``; the Prefect server at
+hand is asked which runs have ended.
 """
 
 import importlib

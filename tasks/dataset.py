@@ -5,7 +5,7 @@ import os
 from prefect.logging import get_run_logger
 
 from tasks.core.geo.crs import given_crs
-from tasks.core.geo.grid import Tile
+from tasks.core.tiles.tile import Tile
 from tasks.runtime.policies import run_task
 from tasks.services.frames import dataset_listing
 from tasks.services.frames.image_lists import LIST_BUCKETS

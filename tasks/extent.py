@@ -6,11 +6,11 @@ import shapely
 from prefect.logging import get_run_logger
 from shapely import MultiPolygon
 
-from tasks.core.attribute_text import without_folders
 from tasks.core.errors import FloodExtentError, ObjectMissing, RecordMismatch
 from tasks.core.polygons.tile_extent import TileExtent, extract
 from tasks.core.polygons.tracing import mask_polygons, to_crs
 from tasks.core.product.layers import AnsweredTile, FailedTile, Layer, assemble
+from tasks.core.text import without_folders
 from tasks.core.tiles.jobs import TileJob
 from tasks.core.tiles.ledger import Account, Ledger
 from tasks.runtime.policies import computed_again, run_task, tile_task

@@ -2,14 +2,19 @@
 
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
-from command_line import QUIET
+from cloud_runs import CloudRuns, make_cloud
+from command_line import QUIET, ROOT, CommandLine, Scene
 from hypothesis import settings
 from prefect_servers import Server
 
 from flows.server.local_server import ONE_RUN_SETTINGS
 from infra.sandbox.client import Sandbox
+from tasks.core.demo.scene import DATASET, make_scene
+
+SHARED_DATA = ROOT.parent / "shared" / "data"
 
 # A loaded machine is not a fault: time is measured by the benchmarks, never asserted by tests.
 settings.register_profile("flood-extent", deadline=None)
@@ -58,3 +63,32 @@ def sandbox(sandbox_process: Sandbox) -> Sandbox:
     """The local AWS, emptied, with its own delays and no faults."""
     sandbox_process.reset()
     return sandbox_process
+
+
+@pytest.fixture
+def command(prefect_server: str, tmp_path: Path) -> CommandLine:
+    """The command line, reporting to the session's server."""
+    home = tmp_path / "home"
+    return CommandLine(tmp_path, {"PREFECT_API_URL": prefect_server, "PREFECT_HOME": str(home), **QUIET})
+
+
+@pytest.fixture(scope="session")
+def scene(tmp_path_factory: pytest.TempPathFactory) -> Scene:
+    """A demo scene of 2 x 3 tiles with pixels of 75 cm."""
+    folder = tmp_path_factory.mktemp("scene")
+    truth = make_scene(folder, tile_px=400)
+    return Scene(folder / DATASET, truth)
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Real imagery and hostile files beside the checkout; skips where they are not."""
+    if not SHARED_DATA.is_dir():
+        pytest.skip("the real imagery (../shared/data) is not on this machine")
+    return SHARED_DATA
+
+
+@pytest.fixture
+def cloud(command: CommandLine, sandbox: Sandbox, scene: Scene) -> CloudRuns:
+    """The command line on a local AWS, with a training job and somebody else's endpoints."""
+    return make_cloud(command, sandbox, scene)

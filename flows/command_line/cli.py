@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 from flows.command_line.console import print_error, replace_missing_letters
 from flows.command_line.memory import OutOfMemory, ran_out_of_memory
 from flows.command_line.options import add_options
+from flows.parameters import RunParameters
 from flows.server.at_hand import SERVE_PORT
 from flows.server.interrupts import Interrupted, interruptible
 from tasks.core.errors import FloodExtentError, UnusableArgument
@@ -25,6 +26,8 @@ UNUSABLE = 64
 INTERRUPTED = 130
 NOT_FOR_DEMO = frozenset({"dataset", "training_job", "dry_run", "review", "review_hours", "only_failed_of"})
 NOT_FOR_PLAN = frozenset({"dataset", "dry_run", "review", "review_hours"})
+FOR_TILE = ("output_directory", "width", "model", "flood_labels", "min_contour_size", "crs", "max_tile_megapixels")
+NOT_FOR_TILE = frozenset(RunParameters.model_fields) - frozenset(FOR_TILE)
 
 ABOUT = "Flood extent from aerial NRG frames."
 EPILOG = (
@@ -102,6 +105,7 @@ def build_parser() -> Parser:
     _add_run(add("run", "DATASET", "map the flooded ground of a dataset"))
     _add_demo(add("demo", "", "make a small flood scene, run on it, and score the result"))
     _add_run(add("plan", "DATASET", "what a run would do, without doing it"), leave_out=NOT_FOR_PLAN)
+    _add_tile(add("tile", "FRAME", "map one frame without Prefect, and keep all that is made of it to look at"))
     _add_score(add("score", "PRODUCT REFERENCE", "compare a product with reference polygons"))
     _add_serve(add("serve", "", "the dashboard on this machine, and the runs started from it"))
     _add_sweep(add("sweep", "", "delete SageMaker endpoints whose run is over"))
@@ -113,6 +117,11 @@ def _add_run(parser: argparse.ArgumentParser, leave_out: frozenset[str] = frozen
     words = "s3://bucket/prefix, a folder, or a .txt file with one image URI a line"
     parser.add_argument("dataset", metavar="DATASET", help=words)
     add_options(parser, leave_out=leave_out)
+
+
+def _add_tile(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("dataset", metavar="FRAME", help="a JPEG2000 frame: a local file or an s3:// URI")
+    add_options(parser, leave_out=NOT_FOR_TILE)
 
 
 def _add_demo(parser: argparse.ArgumentParser) -> None:

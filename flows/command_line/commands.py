@@ -130,7 +130,7 @@ def _show_planned(parameters: RunParameters) -> int:
     console.print(f"looking at {escape(parameters.dataset)}, without changing anything", soft_wrap=True)
     import_prefect()
     with _server_of_block(parameters):
-        from flows.run.planning import plan_run  # noqa: PLC0415 - Prefect takes seconds
+        from flows.run.dry_run import plan_run  # noqa: PLC0415 - Prefect takes seconds
 
         planned = plan_run(parameters, parameters.model_fields_set)
     show_plan(console, planned)
@@ -172,6 +172,14 @@ def serve(options: argparse.Namespace) -> int:
 
     sweep_temp_folders()
     serve_here(console, options.port, aws_block=options.aws_block, notify=options.notify, database=options.database)
+    return DONE
+
+
+def tile(options: argparse.Namespace) -> int:
+    """Map one frame in this process."""
+    from flows.command_line.tile_command import run_tile  # noqa: PLC0415 - what it needs takes a second
+
+    run_tile(parameters_of(options), make_console())
     return DONE
 
 

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 from flows.command_line.options import as_options
-from tasks.core.terminal_text import safe_text
+from tasks.core.text import safe_text
 
 
 class Unfailing:

@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from tasks.core.terminal_text import on_one_line
+from tasks.core.text import on_one_line
 from tasks.runtime.progress import is_step, watched_by
 from tasks.services.endpoints.endpoint_kinds import SAGEMAKER
 

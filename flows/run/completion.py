@@ -12,10 +12,10 @@ from uuid import UUID
 from flows.checks import product_uri
 from flows.parameters import RunParameters
 from flows.run.earlier_record import SETTINGS, check_record, settings_of
-from tasks.core.enumeration import enumerated
 from tasks.core.errors import FloodExtentError, UnusableArgument
-from tasks.core.geo.grid import Tile
+from tasks.core.text import enumerated
 from tasks.core.tiles.ledger import DROPPED
+from tasks.core.tiles.tile import Tile
 from tasks.services import storage
 from tasks.services.endpoints.endpoint_kinds import SAGEMAKER, endpoint_service
 from tasks.services.work_directory import run_records

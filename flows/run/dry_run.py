@@ -1,5 +1,8 @@
-"""The flow with ``dry_run``: the plan, on the run's page and in its log, instead of the run."""
+"""``dry_run``: what a run would do, found out without doing it: headers are read, AWS is asked, nothing is written."""
 
+import os
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 from typing import Any
 
 from prefect import State
@@ -7,16 +10,146 @@ from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.logging import get_run_logger
 from prefect.states import Completed, Failed
 
+from flows.checks import check, product_uri
 from flows.parameters import RunParameters
 from flows.run import run_identity
-from flows.run.planning import plan_run
+from flows.run.completion import EarlierRun, completed_parameters
+from flows.run.run import estimate, plan_tiles
 from tasks.core.errors import UnusableArgument
 from tasks.core.reports import plan_report
 from tasks.core.reports.run_page import slug
 from tasks.core.states import NOT_POSSIBLE, PLANNED
-from tasks.core.tiles.plan import Plan
+from tasks.core.tiles.jobs import TileJob
+from tasks.core.tiles.pace import minutes_by
+from tasks.core.tiles.plan import PREDICT, STAGES, Finding, Hosting, Plan, Verdict
+from tasks.core.tiles.tile import Tile
+from tasks.dataset import probe_dataset
 from tasks.runtime import dashboard
+from tasks.runtime.aws_credentials import aws_access
+from tasks.services import storage
+from tasks.services.endpoints.endpoint_kinds import LOCAL, SAGEMAKER, endpoint_service
 from tasks.services.storage.uris import dataset_name
+from tasks.services.work_directory import run_records
+from tasks.services.work_directory.cached_tiles import CachedTiles
+
+# Of a model that cannot be had, no answer is cached.
+NO_MODEL = "none"
+SECONDS_A_MINUTE = 60
+
+
+def plan_run(asked: RunParameters, explicit: Collection[str] = ()) -> Plan:
+    """Find out what a run would do.
+
+    Args:
+        asked: Its parameters.
+        explicit: Names of those that were asked for by name, even where they stand at their default.
+
+    Raises:
+        UnusableArgument: An argument is wrong: a dataset that does not exist, an output that is another's.
+    """
+    with aws_access(asked.aws_block, asked.kms_key, requester_pays=asked.requester_pays):
+        parameters, earlier = completed_parameters(asked, explicit)
+        _check(parameters)
+        tiles = _tiles(parameters, earlier)
+        if parameters.endpoint == SAGEMAKER:
+            return _on_sagemaker(parameters, tiles, earlier)
+        plan = _plan(parameters, tiles, earlier, endpoint_service(parameters.endpoint_spec()).model_identity())
+        return replace(plan, findings=_tile_findings(plan), local_minutes=_local_minutes(parameters, plan))
+
+
+def _check(parameters: RunParameters) -> None:
+    """Refuse wrong arguments; what SageMaker has against a run is no refusal here but a finding."""
+    aside = {"endpoint": LOCAL, "model": RunParameters.model_fields["model"].default}
+    check(parameters.model_copy(update=aside if parameters.endpoint == SAGEMAKER else {}), writing=False)
+
+
+def _tiles(parameters: RunParameters, earlier: EarlierRun | None) -> list[Tile]:
+    tiles = probe_dataset(parameters.dataset, parameters.crs, parameters.max_tile_megapixels)
+    if earlier is not None:
+        earlier.check_tiles(tiles)
+    return tiles
+
+
+def _plan(parameters: RunParameters, tiles: Sequence[Tile], earlier: EarlierRun | None, identity: str) -> Plan:
+    jobs = plan_tiles(parameters, tiles, identity)
+    cached = CachedTiles.look_up(jobs)
+    lacking = {stage: frozenset(job.tile.id for job in jobs if not cached.has(stage, job)) for stage in STAGES}
+    places = {
+        "product": product_uri(parameters),
+        "work": storage.resolve(parameters.work_directory),
+        "log": storage.resolve(parameters.log_storage_directory),
+    }
+    return Plan(
+        parameters.dataset,
+        jobs,
+        lacking,
+        places,
+        parameters.endpoint,
+        left_out={} if earlier is None else earlier.dropped,
+        completes=parameters.only_failed_of,
+        taken_over=None if earlier is None else earlier.words,
+        review_hours=parameters.review_hours if parameters.review else None,
+    )
+
+
+def _tile_findings(plan: Plan) -> tuple[Finding, ...]:
+    if plan.usable:
+        return ()
+    words = "none can be used, so there would be no product. What is wrong stands with each tile"
+    return (Finding("tiles", Verdict.PROBLEM, words),)
+
+
+def _on_sagemaker(parameters: RunParameters, tiles: Sequence[Tile], earlier: EarlierRun | None) -> Plan:
+    endpoint_service(parameters.endpoint_spec())  # refuses where its extra is not installed
+    from tasks.services.endpoints.sagemaker.readiness import Readiness  # noqa: PLC0415 - in the extra "aws"
+
+    readiness = Readiness(parameters.endpoint_spec())
+    trained, found = readiness.find_model()
+    plan = _plan(parameters, tiles, earlier, NO_MODEL if trained is None else trained.identity())
+    plan = replace(plan, findings=(*_tile_findings(plan), found))
+    waiting = plan.waiting(PREDICT)
+    if not waiting:
+        return plan
+    others = () if trained is None else readiness.of_model(trained)
+    plan = replace(plan, hosting=_hosting(parameters, waiting))
+    return replace(plan, findings=(*plan.findings, *others, _minutes_finding(parameters, waiting)))
+
+
+def _hosting(parameters: RunParameters, jobs: Sequence[TileJob]) -> Hosting:
+    spec = parameters.endpoint_spec()
+    predicting = len(jobs) * parameters.predict_seconds / spec.in_flight / SECONDS_A_MINUTE
+    return Hosting(
+        instance_types=spec.instance_types,
+        instance_count=spec.instance_count,
+        deploying_minutes=estimate(parameters, jobs).minutes - predicting,
+        predicting_minutes=predicting,
+        cap_minutes=parameters.max_endpoint_minutes,
+        hour_price=parameters.instance_hour_price,
+    )
+
+
+def _minutes_finding(parameters: RunParameters, jobs: Sequence[TileJob]) -> Finding:
+    needed, cap = estimate(parameters, jobs), parameters.max_endpoint_minutes
+    try:
+        needed.check(cap)
+    except UnusableArgument as error:
+        return Finding("endpoint minutes", Verdict.PROBLEM, str(error))
+    words = f"about {needed.minutes:,.0f} of at most {cap:g}"
+    return Finding("endpoint minutes", Verdict.OK, words)
+
+
+def _local_minutes(parameters: RunParameters, plan: Plan) -> float | None:
+    """By the product that is there, if it was made in the same way."""
+    record = run_records.read(storage.join(plan.places["product"], run_records.RECORD))
+    if record is None:
+        return None
+    to_do = {stage: len(plan.waiting(stage)) for stage in STAGES}
+    try:
+        made = record["parameters"]
+        alike = all(made.get(name) == getattr(parameters, name) for name in ("endpoint", "model", "width"))
+        return minutes_by(record, to_do, max(2, os.cpu_count() or 2)) if alike else None
+    except (AttributeError, KeyError, TypeError, ValueError):  # a file that people can change
+        return None
 
 
 def rehearse(parameters: RunParameters) -> State[Any]:

@@ -7,8 +7,8 @@ from prefect import State
 from prefect.states import Completed, Failed
 
 from flows.run.review_form import Decision
-from tasks.core.enumeration import enumerated
 from tasks.core.states import ENDPOINT_LEFT, NO_PRODUCT, REJECTED, SOME_FAILED, TOO_MANY
+from tasks.core.text import enumerated
 from tasks.core.tiles.ledger import Ledger
 
 

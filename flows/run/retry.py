@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tasks.core.enumeration import enumerated
 from tasks.core.errors import UnusableArgument
-from tasks.core.geo.grid import Tile
 from tasks.core.reports.run_record import frame_hash, software_versions
 from tasks.core.states import NO_PRODUCT, TOO_MANY
+from tasks.core.text import enumerated
+from tasks.core.tiles.tile import Tile
 
 
 def check_mended(before: Mapping[str, Any] | None, tiles: Sequence[Tile]) -> None:

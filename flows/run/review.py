@@ -3,12 +3,12 @@
 from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
 
-from flows.run.page import show_for_review
 from flows.run.review_form import ReviewForm, answer_to, ask, form_for, judged
 from flows.run.run import Run
 from tasks.core.tiles.jobs import content_key
 from tasks.extent import assemble_layers
 from tasks.report import draw_overview
+from tasks.runtime.dashboard import show_for_review
 
 DIGITS = 8
 WORDS = """Look at the map and the table of tiles among this run's artifacts, then decide.

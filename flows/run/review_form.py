@@ -19,9 +19,9 @@ from prefect.states import Completed
 from pydantic import Field, ValidationError, create_model
 
 from flows.parameters import RunParameters
-from tasks.core.enumeration import enumerated
 from tasks.core.errors import UnusableArgument
 from tasks.core.redaction import redact
+from tasks.core.text import enumerated
 
 ACCEPT, REJECT = "accept", "reject"
 SECONDS_AN_HOUR = 3600

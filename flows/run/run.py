@@ -23,13 +23,13 @@ from flows.run.ownership import server_identity
 from flows.run.retry import check_mended
 from flows.run.review_form import Decision, check_reviewable
 from flows.run.suspension import Findings, forget
-from tasks.core.enumeration import enumerated
-from tasks.core.geo.grid import Tile
 from tasks.core.reports.report_markdown import RunRecord, run_record, to_json
+from tasks.core.text import enumerated
 from tasks.core.tiles.estimates import Estimate
 from tasks.core.tiles.jobs import TileJob, plan_jobs
 from tasks.core.tiles.ledger import Ledger
 from tasks.core.tiles.run_names import run_name
+from tasks.core.tiles.tile import Tile
 from tasks.dataset import MEGA
 from tasks.endpoint import EndpointLife, endpoint_name
 from tasks.runtime.aws_credentials import aws_access

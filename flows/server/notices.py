@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from tasks.core.terminal_text import safe_text
+from tasks.core.text import safe_text
 
 LONGEST_BYTES = 100_000
 TIMEOUT_SECONDS = 10

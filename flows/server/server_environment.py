@@ -1,4 +1,4 @@
-"""Which settings of the user's reach a Prefect server that is started here.
+"""Which settings of the user's, and which database, reach a Prefect server that is started here.
 
 A shell on an office's machine may have the settings of the team's server in it: a password, a broker that is not there
 from here, a base path, a database that somebody else brings up to date. A server of ours takes of Prefect's settings
@@ -14,6 +14,8 @@ from prefect.settings import get_current_settings
 from prefect.settings.base import PrefectBaseSettings
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
+
+from tasks.core.errors import UnusableArgument
 
 # No setting, but by which the secrets in the database are read.
 ALWAYS_KEPT = frozenset({"PREFECT_SERVER_ENCRYPTION_KEY"})
@@ -64,3 +66,29 @@ def _local_database(url: str, variables: Mapping[str, str | None]) -> dict[str, 
         absolute = parsed.set(database=str(Path(path).absolute())).render_as_string(hide_password=False)
         made |= dict.fromkeys(URL_ALIASES, absolute)
     return made
+
+
+# The one driver for PostgreSQL that Prefect has.
+DRIVER = "postgresql+asyncpg"
+POSTGRESQL = frozenset({"postgres", "postgresql", DRIVER})
+
+
+def database_settings(url: str | None) -> dict[str, str]:
+    """What tells a Prefect server to use this database; nothing where none is given.
+
+    Args:
+        url: ``postgresql://USER@HOST:PORT/DATABASE``. Without a password in it, asyncpg takes ``PGPASSWORD`` or
+            ``~/.pgpass``, which other users of the machine do not see.
+
+    Raises:
+        UnusableArgument: It is no address of a PostgreSQL database.
+    """
+    if url is None:
+        return {}
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        parsed = None
+    if parsed is None or parsed.drivername not in POSTGRESQL or not parsed.database:
+        raise UnusableArgument("--database: give it as postgresql://HOST:PORT/DATABASE, with USER@ in front of HOST")
+    return dict.fromkeys(URL_ALIASES, parsed.set(drivername=DRIVER).render_as_string(hide_password=False))

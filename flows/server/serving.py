@@ -20,7 +20,7 @@ from flows.server.at_hand import configured_auth_strings, serve_of_this_home
 from flows.server.interrupts import uninterrupted
 from flows.server.local_server import LOG_SETTINGS, Server, using
 from flows.server.proxies import no_proxy_for_loopback
-from flows.server.serve_database import database_settings
+from flows.server.server_environment import database_settings
 from flows.server.server_proof import log_in_link
 from tasks.core.errors import FloodExtentError, UnusableArgument
 

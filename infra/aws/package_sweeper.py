@@ -16,6 +16,8 @@ FILES = (
     "infra/aws/sweeper.py",
     "tasks/__init__.py",
     "tasks/services/__init__.py",
+    "tasks/services/endpoints/__init__.py",
+    "tasks/services/endpoints/teardown/__init__.py",
     "tasks/services/endpoints/teardown/new_resources.py",
     "tasks/services/endpoints/teardown/sagemaker_resources.py",
     "tasks/services/endpoints/teardown/sweeping.py",

@@ -7,6 +7,7 @@ is made in a thread of its own, which the run waits for so long and then leaves 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextvars import ContextVar, copy_context
+from pathlib import Path
 from threading import Event, Thread
 from types import TracebackType
 from typing import Protocol, Self, cast
@@ -23,9 +24,11 @@ from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
 from prefect.utilities.urls import url_for
 
+from tasks.core.product.layers import Layer
 from tasks.core.reports import run_page
-from tasks.core.reports.report_markdown import plain
+from tasks.core.reports.report_markdown import RunRecord, markdown, plain, tile_rows
 from tasks.core.reports.run_record import TileRow
+from tasks.core.tiles.ledger import Ledger
 
 PATIENCE_SECONDS = 10.0
 # A stage of more tiles shows its progress from the start, another one if it lasts longer than the first pause.
@@ -221,3 +224,36 @@ class StageProgress:
             return self._gauge.create(progress, words)
         self._gauge.update(artifact, progress, words)
         return artifact
+
+
+def show_result(name: str, folder: Path, record: RunRecord, product: str) -> None:
+    """The map, a row a tile, the report, and where the product is.
+
+    Args:
+        name: Of the dataset.
+        folder: The product's files, before they are cleaned up.
+        record: The run's record.
+        product: The product's URI.
+    """
+    show_overview(name, (folder / "overview.png").read_bytes(), _caption(record))
+    show_tiles(name, record["tiles"])
+    show_report(name, markdown(record))
+    files = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
+    show_product(name, product, sorted(files))
+
+
+def show_no_product(name: str, record: RunRecord) -> None:
+    """A row a tile, with what was wrong; after a rejection the table of the review stays, for it has the figures."""
+    if record["review"] is None:
+        show_tiles(name, record["tiles"])
+
+
+def show_for_review(name: str, folder: Path, ledger: Ledger, layers: Sequence[Layer]) -> None:
+    """Map and table as they would be, for the person who decides."""
+    show_overview(name, (folder / "overview.png").read_bytes(), "As it would be: your review decides.")
+    show_tiles(name, tile_rows(ledger.accounts, layers))
+
+
+def _caption(record: RunRecord) -> str:
+    area = record["totals"]
+    return f"{area['flooded_ha']:,.2f} ha flooded of {area['observed_ha']:,.2f} ha observed."

@@ -9,7 +9,7 @@ from io import TextIOWrapper
 from pathlib import Path
 
 from tasks.core.explanations import CAUSE
-from tasks.core.terminal_text import safe_text
+from tasks.core.text import safe_text
 from tasks.services import storage
 from tasks.services.temp_folders import temp_folder
 

@@ -12,9 +12,9 @@ from prefect.futures import PrefectFuture, as_completed
 from prefect.logging import get_run_logger
 from prefect.task_runners import ThreadPoolTaskRunner
 
-from tasks.core.enumeration import enumerated
 from tasks.core.errors import DecodingEnded, UnreadableImage
 from tasks.core.explanations import in_plain_words
+from tasks.core.text import enumerated
 from tasks.core.tiles.jobs import TileJob
 from tasks.core.tiles.ledger import Account, Ledger
 from tasks.runtime import dashboard

@@ -4,8 +4,8 @@ The parent holds one end of a pipe, the child reads the other. Whatever ends the
 the child reads end-of-file and ends itself: SIGTERM first, SIGKILL after a grace period. Linux's PR_SET_PDEATHSIG is
 no substitute: it fires when the *thread* that started the child ends.
 
-``python -m tasks.services.child_process MODULE ARGUMENT...`` runs any module, as ``python -m MODULE`` would, under this rule. It
-needs the standard library alone.
+``python -m tasks.services.child_process MODULE ARGUMENT...`` runs any module, as ``python -m MODULE`` would, under this
+rule. It needs the standard library alone.
 """
 
 import os

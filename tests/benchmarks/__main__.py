@@ -4,7 +4,7 @@ import importlib
 import sys
 from pathlib import Path
 
-sys.path.append(str(Path(__file__).parents[1] / "support"))
+sys.path += [str(folder) for folder in (Path(__file__).parents[1] / "support").iterdir()]
 
 for name in sys.argv[1:] or ("decode", "tile", "isolation", "polygons", "orchestration"):
     importlib.import_module(name).run()

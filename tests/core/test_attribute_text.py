@@ -2,7 +2,7 @@
 
 import pytest
 
-from tasks.core.attribute_text import without_folders
+from tasks.core.text import without_folders
 
 
 @pytest.mark.parametrize(

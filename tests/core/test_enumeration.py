@@ -2,7 +2,7 @@
 
 import pytest
 
-from tasks.core.enumeration import enumerated
+from tasks.core.text import enumerated
 
 
 @pytest.mark.parametrize(

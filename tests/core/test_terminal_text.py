@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.core.terminal_text import on_one_line, safe_text
+from tasks.core.text import on_one_line, safe_text
 
 HARMFUL = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 

@@ -9,8 +9,8 @@ import rasterio
 from rasterio.transform import from_origin
 from s3_front import Front, front
 
-from tasks.core.geo.grid import Tile
 from tasks.core.tiles.jobs import TileJob, plan_jobs
+from tasks.core.tiles.tile import Tile
 from tasks.imagery import prepare
 from tasks.services import storage
 from tasks.services.frames.dataset_listing import list_tiles

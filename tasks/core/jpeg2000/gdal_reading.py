@@ -14,10 +14,9 @@ from rasterio.session import DummySession
 from rasterio.windows import Window
 
 from tasks.core.errors import TooLarge, UnreadableImage
-from tasks.core.jpeg2000.sidecars import AUX_SUFFIX, WORLD_SUFFIXES, is_world_file
+from tasks.core.jpeg2000.sidecars import AUX_SUFFIX, WORLD_SUFFIXES, is_world_file, read_world_file, to_bytes
 from tasks.core.jpeg2000.structure import Structure, with_wider_tile
 from tasks.core.jpeg2000.tile_parts import CODESTREAM_END
-from tasks.core.jpeg2000.world_files import read_world_file, to_bytes
 
 DRIVER = "JP2OpenJPEG"
 UNWRITTEN = -1  # no 8-bit sample has this value

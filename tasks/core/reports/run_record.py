@@ -16,7 +16,6 @@ import rasterio
 import shapely
 
 from tasks.core.geo.areas import ellipsoidal_area_m2
-from tasks.core.geo.grid import Tile
 from tasks.core.product.layer import Layer
 from tasks.core.product.layers import content_hash
 from tasks.core.product.resolution import mapped_pixel_m
@@ -24,6 +23,7 @@ from tasks.core.redaction import redact
 from tasks.core.reports.seals import BLANK, RECORD_SEAL, seal_record
 from tasks.core.tiles.jobs import content_key
 from tasks.core.tiles.ledger import DROPPED, Account
+from tasks.core.tiles.tile import Tile
 
 M2_PER_HECTARE = 10_000
 PACKAGES = ("flood-extent", "prefect", "numpy", "opencv-python-headless", "rasterio", "shapely", "pyproj", "pyogrio")

@@ -15,13 +15,11 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import ConfigDict
 
+from tasks.core import imagery, masks, polygons
 from tasks.core.errors import UnreadableImage
-from tasks.core.geo.grid import Grid, Record, Tile
-
-# Raise a version when the stage's answer to the same input changes.
-PREPARE_VERSION = 2
-PREDICT_VERSION = 1
-EXTRACT_VERSION = 1
+from tasks.core.geo.grid import Grid
+from tasks.core.record import Record
+from tasks.core.tiles.tile import Tile
 
 Stage = Literal["prepare", "predict", "extract"]
 
@@ -154,10 +152,10 @@ def _plan_job(
 ) -> TileJob:
     size = None if tile.grid is None else target_size(tile.grid, scale)
     grid = None if tile.grid is None or size is None else tile.grid.resized(*size)
-    image = ("prepare", PREPARE_VERSION, tile.content_hash, size)
+    image = ("prepare", imagery.VERSION, tile.content_hash, size)
     declared = () if tile.nodata is None else (tile.nodata,)
-    predict_key = content_key("predict", PREDICT_VERSION, content_key(*image), model_identity)
+    predict_key = content_key("predict", masks.VERSION, content_key(*image), model_identity)
     place = None if grid is None else asdict(grid)
-    extract_key = content_key("extract", EXTRACT_VERSION, predict_key, place, labels, *declared)
+    extract_key = content_key("extract", polygons.VERSION, predict_key, place, labels, *declared)
     prepare_key = content_key(*image, *declared)
     return TileJob(tile, grid, max_pixels, labels, prepare_key, predict_key, extract_key, work_directory)

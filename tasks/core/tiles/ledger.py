@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
-from tasks.core.geo.grid import Record
+from tasks.core.record import Record
 from tasks.core.redaction import redact
 from tasks.core.tiles.jobs import TileJob
 from tasks.core.tiles.stage_records import FileHash

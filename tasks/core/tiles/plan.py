@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from tasks.core.geo.grid import Tile
 from tasks.core.tiles.jobs import TileJob
+from tasks.core.tiles.tile import Tile
 
 STAGES = PREPARE, PREDICT, EXTRACT = ("prepare", "predict", "extract")
 MINUTES_AN_HOUR = 60

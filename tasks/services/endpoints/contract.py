@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from tasks.core.geo.grid import Record
+from tasks.core.record import Record
 
 # SageMaker's own rule for endpoint names, kept for every kind so that a name fits wherever it is used.
 NAME_PATTERN = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}")

@@ -1,6 +1,7 @@
 """An endpoint on this machine: the model server as a child process on a free loopback port.
 
-It is deployed in the calling process and ends with it (``tasks.services.child_process``). Only processes of the same host can ask it.
+It is deployed in the calling process and ends with it (``tasks.services.child_process``). Only processes of the same
+host can ask it.
 """
 
 import functools

@@ -19,11 +19,11 @@ from tasks.core.errors import (
     TransientError,
     UnreadableImage,
 )
-from tasks.core.geo.grid import Tile
 from tasks.core.imagery import georeference
 from tasks.core.jpeg2000 import jpeg2000
 from tasks.core.jpeg2000.jpeg2000 import Header
 from tasks.core.jpeg2000.sidecars import IMAGE_SUFFIX, Folder, is_image
+from tasks.core.tiles.tile import Tile
 from tasks.services import storage
 from tasks.services.frames.frame_files import FrameFiles, Sidecars, content_hash
 from tasks.services.frames.image_lists import Line, is_list, listed_ids, read_list, safe_id

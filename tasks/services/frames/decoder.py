@@ -21,9 +21,10 @@ from typing import BinaryIO, cast
 import numpy as np
 
 from tasks.core import errors
-from tasks.core.geo.grid import Grid, Record
+from tasks.core.geo.grid import Grid
 from tasks.core.imagery.preparation import MAX_JPEG_BYTES, PreparedImage, prepare_image
 from tasks.core.jpeg2000.no_data import Colour
+from tasks.core.record import Record
 
 # Of address space, beyond what the process has when it starts. At full resolution 14 (codestream tiles of 1,000 px) to
 # 22 (a single one) bytes a pixel of four bands were measured.

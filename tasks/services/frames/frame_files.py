@@ -14,8 +14,8 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from tasks.core.errors import ObjectMissing, UnreadableImage
-from tasks.core.geo.grid import Tile
 from tasks.core.tiles.jobs import content_key
+from tasks.core.tiles.tile import Tile
 from tasks.services import storage
 from tasks.services.storage import ObjectInfo
 from tasks.services.storage.storage_errors import changed_since_listed

@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from tasks.core.geo.grid import Grid, Tile
+from tasks.core.geo.grid import Grid
+from tasks.core.tiles.tile import Tile
 
 GRID = Grid(100, 50, (0.15, 0.0, 300000.0, 0.0, -0.15, 6600000.0), "EPSG:7855")
 

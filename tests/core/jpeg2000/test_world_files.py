@@ -4,7 +4,7 @@ import codecs
 
 import pytest
 
-from tasks.core.jpeg2000.world_files import read_world_file, to_bytes
+from tasks.core.jpeg2000.sidecars import read_world_file, to_bytes
 
 TEXT = "0.5\n0\n0\n-0.5\n500000.25\n6249999.75\n"
 NUMBERS = (0.5, 0.0, 0.0, -0.5, 500000.25, 6249999.75)

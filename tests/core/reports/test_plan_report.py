@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
-from tasks.core.geo.grid import Grid, Tile
+from tasks.core.geo.grid import Grid
 from tasks.core.reports import plan_report
 from tasks.core.tiles.jobs import plan_jobs
 from tasks.core.tiles.plan import STAGES, Finding, Hosting, Plan, Verdict
+from tasks.core.tiles.tile import Tile
 
 GRID = Grid(10_000, 8_000, (0.15, 0.0, 300000.0, 0.0, -0.15, 6600000.0), "EPSG:7855")
 TILE = Tile("a.jp2", "/data/a.jp2", 1_500, "abc", (), 4, GRID)

@@ -12,13 +12,14 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from shapely import MultiPolygon, box
 
-from tasks.core.geo.grid import Grid, Tile
+from tasks.core.geo.grid import Grid
 from tasks.core.polygons.tile_extent import TileExtent
 from tasks.core.product.layers import AnsweredTile, FailedTile, Layer, assemble
 from tasks.core.redaction import redact
 from tasks.core.reports import report_markdown
 from tasks.core.tiles.jobs import TileJob
 from tasks.core.tiles.ledger import Account
+from tasks.core.tiles.tile import Tile
 
 CRS = "EPSG:7855"
 GRID = Grid(100, 100, (1.0, 0.0, 500_000.0, 0.0, -1.0, 6_000_100.0), CRS)

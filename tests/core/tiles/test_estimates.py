@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from tasks.core.errors import UnusableArgument
-from tasks.core.geo.grid import Grid, Tile
+from tasks.core.geo.grid import Grid
 from tasks.core.tiles.estimates import DEPLOY_MINUTES, Estimate
 from tasks.core.tiles.jobs import TileJob, plan_jobs
+from tasks.core.tiles.tile import Tile
 
 GRID = Grid(10_000, 10_000, (0.15, 0.0, 300000.0, 0.0, -0.15, 6600000.0), "EPSG:7855")
 TILE = Tile("a.jp2", "/data/a.jp2", 12, "abc", (), 4, GRID)

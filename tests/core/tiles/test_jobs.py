@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from tasks.core.errors import UnreadableImage
-from tasks.core.geo.grid import Grid, Tile
+from tasks.core.geo.grid import Grid
 from tasks.core.tiles.jobs import TileJob, common_scale, plan_jobs, target_size
+from tasks.core.tiles.tile import Tile
 
 GRID = Grid(4000, 2000, (0.15, 0.0, 300000.0, 0.0, -0.15, 6600000.0), "EPSG:7855")
 TILE = Tile("north/a.jp2", "/data/north/a.jp2", 12, "abc", (), 4, GRID)

@@ -1,8 +1,9 @@
 """The ledger loses no tile."""
 
-from tasks.core.geo.grid import Grid, Tile
+from tasks.core.geo.grid import Grid
 from tasks.core.tiles.jobs import plan_jobs
 from tasks.core.tiles.ledger import Ledger
+from tasks.core.tiles.tile import Tile
 
 GRID = Grid(10, 10, (1.0, 0.0, 0.0, 0.0, -1.0, 0.0), "EPSG:7855")
 

@@ -10,7 +10,8 @@ from edits import edits
 from flows.parameters import RunParameters
 from flows.run.completion import EarlierRun, completed_parameters
 from tasks.core.errors import UnusableArgument
-from tasks.core.geo.grid import Grid, Tile
+from tasks.core.geo.grid import Grid
+from tasks.core.tiles.tile import Tile
 from tasks.services.endpoints.endpoint_kinds import endpoint_service
 
 RUN = "0b2c1e2e-0c9a-4a57-9c3b-3a1d9e6f0a11"

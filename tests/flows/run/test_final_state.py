@@ -13,9 +13,10 @@ from flows.run.final_state import final_state
 from flows.run.review_form import Decision
 from flows.run.suspension import Findings, forget
 from tasks.core.errors import UnusableArgument
-from tasks.core.geo.grid import Grid, Tile
+from tasks.core.geo.grid import Grid
 from tasks.core.tiles.jobs import plan_jobs
 from tasks.core.tiles.ledger import Ledger
+from tasks.core.tiles.tile import Tile
 from tasks.product import clean_up
 from tasks.services.work_directory import run_records
 

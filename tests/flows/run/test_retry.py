@@ -7,8 +7,8 @@ import pytest
 
 from flows.run.retry import check_mended
 from tasks.core.errors import UnusableArgument
-from tasks.core.geo.grid import Tile
 from tasks.core.reports.run_record import frame_hash, software_versions
+from tasks.core.tiles.tile import Tile
 
 TILES = [Tile(f"{name}.jp2", f"/frames/{name}.jp2", 1, f"hash of {name}", problem="cut short") for name in "ab"]
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from flows.server.serve_database import database_settings
+from flows.server.server_environment import database_settings
 from tasks.core.errors import UnusableArgument
 
 

@@ -10,7 +10,7 @@ import rasterio
 from rasterio.transform import from_origin
 
 from tasks.core.errors import DatasetNotFound, EmptyDataset
-from tasks.core.geo.grid import Tile
+from tasks.core.tiles.tile import Tile
 from tasks.services import storage
 from tasks.services.frames.dataset_listing import Entry, list_tiles, listed_ids, probe_tile
 from tasks.services.frames.frame_files import FrameFiles

@@ -6,11 +6,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from tasks.core.geo.grid import Grid, Tile
+from tasks.core.geo.grid import Grid
 from tasks.core.masks.labels import encode_mask
 from tasks.core.masks.valid_masks import encode_valid
 from tasks.core.polygons.tile_extent import extract
 from tasks.core.tiles.jobs import TileJob, plan_jobs
+from tasks.core.tiles.tile import Tile
 from tasks.services.work_directory import cached_files
 
 WIDTH_PX, HEIGHT_PX = 8, 6

@@ -14,10 +14,11 @@ from prefect.states import Crashed
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from tasks.core.errors import CutShort, EndpointUnavailable, WrongMask, WrongMaskFormat
-from tasks.core.geo.grid import Grid, Tile
+from tasks.core.geo.grid import Grid
 from tasks.core.tiles.jobs import TileJob, plan_jobs
 from tasks.core.tiles.ledger import Ledger
 from tasks.core.tiles.stage_records import FileHash
+from tasks.core.tiles.tile import Tile
 from tasks.runtime.policies import tile_task
 from tasks.runtime.stage_runner import note, run_stage
 from tasks.services.work_directory.cached_files import keep
