@@ -76,8 +76,9 @@ def sweep_once(*, dry_run: bool, max_minutes: float, aws_block: str | None) -> "
         EndpointUnavailable: AWS does not answer just now.
     """
     try:
-        sweeping, teardown, errors = (
-            importlib.import_module(f"tasks.services.{name}") for name in ("sweeping", "teardown", "aws_errors")
+        errors = importlib.import_module("tasks.services.endpoints.sagemaker.aws_errors")
+        sweeping, teardown = (
+            importlib.import_module(f"tasks.services.endpoints.teardown.{name}") for name in ("sweeping", "teardown")
         )
     except ImportError as error:
         raise UnusableArgument('sweeping needs the extra "aws": pip install "flood-extent[aws]"') from error

@@ -13,7 +13,8 @@ import pytest
 from tasks.services import child_process
 
 OBEDIENT = (
-    "from infra import lifeline; import time; child_process.watch_inherited(); print('up', flush=True); time.sleep(600)"
+    "from tasks.services import child_process; import time; "
+    "child_process.watch_inherited(); print('up', flush=True); time.sleep(600)"
 )
 DEAF = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN);" + OBEDIENT.replace(
     "inherited()", "inherited(0.2)"
@@ -106,7 +107,7 @@ def test_a_child_imports_nothing_from_the_folder_it_is_started_in(tmp_path: Path
     """Whatever module it runs, and whatever lies there; the project it finds, installed or not."""
     (tmp_path / "json.py").write_text("raise SystemExit('imported')")
     log = tmp_path / "log"
-    program = "import json, sys; from infra import lifeline; print(sys.flags.safe_path)"
+    program = "import json, sys; from tasks.services import child_process; print(sys.flags.safe_path)"
     child = child_process.start([sys.executable, "-c", program], env={"PYTHONPATH": ":"}, log=log, folder=tmp_path)
     assert child.process.wait(30) == 0, child.log_tail()
     assert child.log_tail() == "True"

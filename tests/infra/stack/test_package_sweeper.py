@@ -55,7 +55,7 @@ def test_the_handler_needs_the_zip_and_boto3_alone(tmp_path: Path) -> None:
     program = (
         f"import sys; sys.path.insert(0, {str(tmp_path / 'sweeper.zip')!r}); import boto3\n"
         "before = set(sys.modules)\n"
-        "from infra.aws.sweeper import handler; from tasks.services import sweeping\n"
+        "from infra.aws.sweeper import handler; from tasks.services.endpoints.teardown import sweeping\n"
         "print(sweeping.__file__, *{name.partition('.')[0] for name in set(sys.modules) - before})"
     )
     command = [sys.executable, "-I", "-c", program]

@@ -189,7 +189,7 @@ def test_model_identity_follows_the_files_content(tmp_path: Path) -> None:
 def test_the_server_ends_with_a_killed_process() -> None:
     """SIGKILL of the process that deployed it leaves no server behind."""
     program = (
-        "from tasks.services import local_endpoint as it; import time\n"
+        "from tasks.services.endpoints import local_endpoint as it; import time\n"
         "it.LocalEndpoint('water-index').deploy('orphan')\n"
         "print(it._servers['orphan'].child.pid, it._servers['orphan'].folder, flush=True); time.sleep(600)"
     )

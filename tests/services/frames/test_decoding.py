@@ -25,7 +25,7 @@ from tasks.services.frames.decoder import Decode, Request, decode
 from tasks.services.frames.decoding import ChildDecoders, decoder_of
 
 SHARED_DATA = ROOT.parent / "shared" / "data"
-ODD = {"search": [str(ROOT / "tests" / "support")]}
+ODD = {"search": [str(ROOT / "tests" / "support" / "imagery")]}
 
 
 @pytest.fixture
