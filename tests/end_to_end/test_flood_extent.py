@@ -1,6 +1,7 @@
 """The whole flow from the command line, on imagery, against a real Prefect server."""
 
 import csv
+import json
 import shutil
 import time
 from pathlib import Path
@@ -12,7 +13,8 @@ import numpy as np
 import pyogrio
 import pytest
 import shapely
-from command_line import CommandLine, Scene
+from command_line import ROOT, CommandLine, Scene
+from jsonschema import Draft202012Validator
 
 from tasks.core.masks.valid_masks import encode_valid
 
@@ -55,6 +57,7 @@ def test_a_folder_becomes_a_product(command: CommandLine, scene: Scene, prefect_
     assert [name for name, _ in pyogrio.list_layers(product / "flood_extent.gpkg")] == LAYERS
     assert record["counts"] == {"tiles": 6, "done": 6, "failed": 0, "dropped": 0, "unplaced": 0}
     assert record["endpoint"]["deleted"]
+    Draft202012Validator(json.loads((ROOT / "docs" / "run.schema.json").read_text())).validate(record)
     runs = task_runs(prefect_server, record["flow_run_id"], at_least=27)
     assert {f"{stage} {name}" for stage in ("prepare", "predict", "extract") for name in names} <= set(runs)
     assert set(runs.values()) == {"Completed"}
