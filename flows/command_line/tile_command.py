@@ -16,12 +16,12 @@ from rich.console import Console
 from rich.markup import escape
 
 from flows.parameters import RunParameters
+from tasks.core.arrays import LabelArray
 from tasks.core.errors import UnreadableImage, UnusableArgument
 from tasks.core.formats.product_files import write_geopackage
 from tasks.core.geo.crs import given_crs
 from tasks.core.geo.grid import Grid
 from tasks.core.imagery.preparation import PreparedImage
-from tasks.core.masks.labels import LabelArray
 from tasks.core.masks.valid_masks import encode_valid
 from tasks.core.models import registry
 from tasks.core.polygons.tile_extent import TileExtent, extract

@@ -9,19 +9,15 @@ into a frame in which their pixels' edges run along the axes.
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 import shapely
 from shapely import MultiPolygon, Polygon
 
+from tasks.core.arrays import FloatArray, IntArray, ObjectArray
 from tasks.core.geo.grid import Grid
 from tasks.core.geo.precision import round_coordinates, step
 from tasks.core.joining.axes import Frame, frame_of, on_lattice
 from tasks.core.joining.rings import drop_straight, runs_along_axes
 from tasks.core.joining.uniting import unite, valid_polygons
-
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
-ObjectArray = npt.NDArray[np.object_]
 
 # Coordinates of one place in two tiles differ by the rounding of one or both.
 SAME_PLACE_STEPS = 1.5

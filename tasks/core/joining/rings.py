@@ -1,10 +1,9 @@
 """Polygons whose edges run along the axes, seen as arrays of ring vertices."""
 
 import numpy as np
-import numpy.typing as npt
 import shapely
 
-ObjectArray = npt.NDArray[np.object_]
+from tasks.core.arrays import ObjectArray
 
 
 def runs_along_axes(polygons: ObjectArray) -> bool:

@@ -8,11 +8,11 @@ from uuid import uuid4
 
 import numpy as np
 import rasterio
-from numpy.typing import NDArray
 from rasterio.io import DatasetReader, MemoryFile
 from rasterio.session import DummySession
 from rasterio.windows import Window
 
+from tasks.core.arrays import UInt8Array
 from tasks.core.errors import TooLarge, UnreadableImage
 from tasks.core.jpeg2000.sidecars import AUX_SUFFIX, WORLD_SUFFIXES, is_world_file, read_world_file, to_bytes
 from tasks.core.jpeg2000.structure import Structure, with_wider_tile
@@ -75,7 +75,7 @@ def unreadable_world_file(sidecars: Mapping[str, bytes]) -> str | None:
 
 def read_coarse(
     path: Path, structure: Structure, width_px: int, height_px: int, components: Sequence[int] | None = None
-) -> tuple[NDArray[np.uint8], int]:
+) -> tuple[UInt8Array, int]:
     """Pixels (height, width, bands) at the coarsest resolution of at least the size wanted, and its step 2^r.
 
     GDAL gets the bare codestream: damaged metadata cannot disturb it, nor files that lie beside the image.
@@ -113,7 +113,7 @@ def read_coarse(
         return pixels, usable[-1]
 
 
-def read_window(path: Path, structure: Structure, window: Window, components: Sequence[int]) -> NDArray[np.uint8]:
+def read_window(path: Path, structure: Structure, window: Window, components: Sequence[int]) -> UInt8Array:
     """Pixels (height, width, bands) of a window at full resolution, which may be cut at the image's border.
 
     Raises:
@@ -189,9 +189,7 @@ def check_whole_tile(structure: Structure, name: str) -> None:
         )
 
 
-def read_strips(
-    dataset: DatasetReader, bands: Sequence[int], name: str
-) -> tuple[NDArray[np.uint8], list[tuple[int, int]]]:
+def read_strips(dataset: DatasetReader, bands: Sequence[int], name: str) -> tuple[UInt8Array, list[tuple[int, int]]]:
     """All pixels, a row of blocks at a time, and the strips (first row, row behind) that are one value in all bands.
 
     The wide buffer that shows unwritten samples stays small that way.
@@ -212,9 +210,9 @@ def read_strips(
 
 def _check_flat_strips(
     strips: Sequence[tuple[int, int]],
-    pixels: NDArray[np.uint8],
+    pixels: UInt8Array,
     step: int,
-    coarsest: NDArray[np.uint8],
+    coarsest: UInt8Array,
     coarsest_step: int,
     name: str,
 ) -> None:

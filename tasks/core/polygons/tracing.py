@@ -10,16 +10,12 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 import shapely
 from shapely import MultiPolygon, Polygon
 
+from tasks.core.arrays import BoolMask, FloatArray, IntArray
 from tasks.core.geo.grid import Grid
 from tasks.core.geo.precision import round_coordinates
-from tasks.core.masks.labels import BoolMask
-
-IntArray = npt.NDArray[np.int64]
-FloatArray = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from shapely import MultiPolygon
 
-from tasks.core.masks.labels import BoolMask
+from tasks.core.arrays import BoolMask
 from tasks.core.polygons.tracing import mask_polygons, to_crs
 from tasks.core.product.layers import AnsweredTile, FailedTile, Layer, assemble, content_hash
 
