@@ -18,7 +18,7 @@ from rich.markup import escape
 from flows.parameters import RunParameters
 from tasks.core.arrays import LabelArray
 from tasks.core.errors import UnreadableImage, UnusableArgument
-from tasks.core.formats.product_files import write_geopackage
+from tasks.core.formats.geopackage import write_geopackage
 from tasks.core.geo.crs import given_crs
 from tasks.core.geo.grid import Grid
 from tasks.core.imagery.preparation import PreparedImage

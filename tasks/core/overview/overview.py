@@ -7,7 +7,7 @@ import numpy as np
 import shapely
 
 from tasks.core.arrays import BoolMask, Int32Array, UInt8Array
-from tasks.core.formats.product_files import WATER
+from tasks.core.formats.layer_titles import WATER
 from tasks.core.geo.grid import Grid
 from tasks.core.overview.map_frame import SUBPIXEL_BITS, MapFrame
 from tasks.core.overview.map_page import PAPER, Colour, Sign, ascii_text, page

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from tasks.core.formats.product_files import CLOUD, WATER
+from tasks.core.formats.layer_titles import CLOUD, WATER
 from tasks.core.product.resolution import pixel_text
 from tasks.core.reports.run_record import (
     M2_PER_HECTARE,
