@@ -19,8 +19,8 @@ from tasks.core.errors import UnusableArgument
 from tasks.core.reports import plan_report
 from tasks.core.reports.run_page import slug
 from tasks.core.states import NOT_POSSIBLE, PLANNED
+from tasks.core.tiles.estimates import minutes_by
 from tasks.core.tiles.jobs import TileJob
-from tasks.core.tiles.pace import minutes_by
 from tasks.core.tiles.plan import PREDICT, STAGES, Finding, Hosting, Plan, Verdict
 from tasks.core.tiles.tile import Tile
 from tasks.dataset import probe_dataset

@@ -16,7 +16,6 @@ from tasks.core.product.layers import Layer
 
 CRS = "EPSG:7855"
 GREY = (120, 120, 120)
-Picture = map_page.Picture
 
 
 def _grid(west: float = 0, north: float = 1000, size: int = 100, crs: str = CRS) -> Grid:
