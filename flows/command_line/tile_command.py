@@ -26,7 +26,8 @@ from tasks.core.jpeg2000 import sidecars
 from tasks.core.masks.valid_masks import encode_valid
 from tasks.core.models import registry
 from tasks.core.polygons.tile_extent import TileExtent, extract
-from tasks.core.product.layers import AnsweredTile, Layer, assemble
+from tasks.core.product.layer import AnsweredTile, Layer
+from tasks.core.product.layers import assemble
 from tasks.core.tiles.jobs import TileJob, plan_jobs
 from tasks.services import storage
 from tasks.services.frames import dataset_listing, decoder

@@ -24,10 +24,10 @@ from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
 from prefect.utilities.urls import url_for
 
-from tasks.core.product.layers import Layer
+from tasks.core.product.layer import Layer
 from tasks.core.reports import run_page
-from tasks.core.reports.report_markdown import RunRecord, markdown, plain, tile_rows
-from tasks.core.reports.run_record import TileRow
+from tasks.core.reports.report_markdown import markdown, plain
+from tasks.core.reports.run_record import RunRecord, TileRow, tile_rows
 from tasks.core.tiles.ledger import Ledger
 
 PATIENCE_SECONDS = 10.0

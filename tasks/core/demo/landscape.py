@@ -218,8 +218,7 @@ def _split(rectangle: Rectangle, rng: Generator) -> Iterator[Rectangle]:
 
 def _inset(rectangle: Rectangle) -> Float32Array:
     left, top, right, bottom = rectangle
-    left, top, right, bottom = left + VERGE_M, top + VERGE_M, right - VERGE_M, bottom - VERGE_M
-    return np.array([[left, top], [right, top], [right, bottom], [left, bottom]], np.float32)
+    return _corners(left + VERGE_M, top + VERGE_M, right - VERGE_M, bottom - VERGE_M)
 
 
 def _turned(points: Float32Array) -> Float32Array:
@@ -276,11 +275,10 @@ def _roofs(elevation: Float32Array, width_m: float, height_m: float, rng: Genera
     """Two farmsteads on the highest of some random places."""
     places = rng.uniform((0.05 * width_m, 0.05 * height_m), (0.9 * width_m, 0.95 * height_m), (60, 2))
     high = sorted(places.tolist(), key=lambda place: sample(elevation, *place))[-2:]
-    sizes = ((0, 0, 17, 9), (24, -3, 9, 7), (3, 18, 11, 19), (22, 15, 7, 7))
-    roofs = [_turned(_box(size)) + np.array(place) for place in high for size in sizes]
+    boxes = ((0, 0, 17, 9), (24, -3, 33, 4), (3, 18, 14, 37), (22, 15, 29, 22))
+    roofs = [_turned(_corners(*box)) + np.array(place) for place in high for box in boxes]
     return np.asarray(roofs, np.float32)
 
 
-def _box(size: tuple[int, int, int, int]) -> Float32Array:
-    left, top, width, height = size
-    return np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32) + np.array([left, top], np.float32)
+def _corners(left: float, top: float, right: float, bottom: float) -> Float32Array:
+    return np.array([[left, top], [right, top], [right, bottom], [left, bottom]], np.float32)

@@ -25,14 +25,16 @@ WAVELET_REACH = 5  # samples of a reduced resolution that one of the full resolu
 FLAT_TOLERANCE = 16  # lossy compression makes one value of what nearly is
 
 
-def quiet_gdal(**more: str) -> rasterio.Env:
-    """GDAL's settings while we read.
+def quiet_gdal(*, beside: bool = False) -> rasterio.Env:
+    """GDAL's settings while we read; files beside the image are none of its business, unless they are asked for.
 
     One decoding thread: tiles are decoded in parallel already; and errors raised in GDAL's own threads are lost to the
     caller (the output stays unwritten) and written to the terminal. No session: rasterio would make one of boto3's, 20
     ms each, wherever the environment holds AWS credentials, and fail where they are unusable.
     """
-    return rasterio.Env(DummySession(), GDAL_NUM_THREADS="1", **more)
+    pam, folder = ("YES", "FALSE") if beside else ("NO", "EMPTY_DIR")
+    options = {"GDAL_PAM_ENABLED": pam, "GDAL_DISABLE_READDIR_ON_OPEN": folder}
+    return rasterio.Env(DummySession(), GDAL_NUM_THREADS="1", **options)
 
 
 @contextmanager
@@ -46,10 +48,7 @@ def opened_header(header_file: bytes, sidecars: Mapping[str, bytes]) -> Iterator
         for suffix, content in _seen_by_gdal(sidecars):
             files.append(MemoryFile(content, dirname=folder, filename=f"tile{suffix}"))
         files.append(MemoryFile(header_file, dirname=folder, filename="tile.jp2"))
-        with (
-            quiet_gdal(GDAL_PAM_ENABLED="YES", GDAL_DISABLE_READDIR_ON_OPEN="FALSE"),
-            files[-1].open(driver=DRIVER) as dataset,
-        ):
+        with quiet_gdal(beside=True), files[-1].open(driver=DRIVER) as dataset:
             yield dataset
     finally:
         for file in files:
@@ -91,7 +90,7 @@ def read_coarse(
         UnreadableImage: Samples stay unwritten, a part decodes to one value that it does not have, or a codestream tile
             is too large to be decoded whole where it must be.
     """
-    with quiet_gdal(GDAL_PAM_ENABLED="NO", GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR"):
+    with quiet_gdal():
         with _opened(path, structure) as dataset:
             steps = resolution_steps(dataset)
         size = structure.size
@@ -119,10 +118,7 @@ def read_window(path: Path, structure: Structure, window: Window, components: Se
     Raises:
         UnreadableImage: A codestream tile is too large to be decoded whole where it must be.
     """
-    with (
-        quiet_gdal(GDAL_PAM_ENABLED="NO", GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR"),
-        _opened_full(path, structure) as dataset,
-    ):
+    with quiet_gdal(), _opened_full(path, structure) as dataset:
         bands = [component + 1 for component in components]
         return np.ascontiguousarray(np.moveaxis(dataset.read(bands, window=window), 0, 2))
 

@@ -119,7 +119,7 @@ class _Grouped(NamedTuple):
 @contextmanager
 def _grouped(path: Path, structure: Structure) -> Iterator[_Grouped]:
     parts: dict[int, list[TilePart]] = defaultdict(list)
-    with path.open("rb") as file, quiet_gdal(GDAL_PAM_ENABLED="NO", GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR"):
+    with path.open("rb") as file, quiet_gdal():
         read_range = partial(read_at, file)
         for part in check_tile_parts(read_range, structure, path.name).parts:
             parts[part.tile].append(part)

@@ -17,9 +17,6 @@ from tasks.core.joining.joining import join
 from tasks.core.product.assessment import not_assessed_layer, objects, observed_layer, place, tiles_layer
 from tasks.core.product.layer import AnsweredTile, Column, FailedTile, Layer
 
-__all__ = ["AnsweredTile", "Column", "FailedTile", "Layer", "assemble", "content_hash"]
-
-
 SUFFIX_LENGTH = 30
 
 

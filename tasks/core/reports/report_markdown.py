@@ -6,17 +6,7 @@ from typing import Any
 
 from tasks.core.formats.layer_titles import CLOUD, WATER
 from tasks.core.product.resolution import pixel_text
-from tasks.core.reports.run_record import (
-    M2_PER_HECTARE,
-    RunRecord,
-    TileRow,
-    run_record,
-    tile_rows,
-    to_json,
-    totals,
-)
-
-__all__ = ["RunRecord", "TileRow", "markdown", "run_record", "tile_rows", "to_json", "totals"]
+from tasks.core.reports.run_record import M2_PER_HECTARE, RunRecord, TileRow, seconds_by_stage
 
 TEXT_CHARACTERS = 500
 NO_FIGURE = "\N{EN DASH}"  # of a tile without an answer: 0 would say that it was looked at
@@ -132,11 +122,8 @@ def _hectares(area_m2: float | None) -> str:
 
 
 def _seconds(tiles: Sequence[TileRow]) -> list[str]:
-    sums: dict[str, float] = {}
-    for tile in tiles:
-        for stage, seconds in tile["seconds_by_stage"].items():
-            sums[stage] = sums.get(stage, 0.0) + seconds
-    return table(("stage", "seconds over all tiles"), ((stage, f"{seconds:,.1f}") for stage, seconds in sums.items()))
+    sums = seconds_by_stage(tiles).items()
+    return table(("stage", "seconds over all tiles"), ((stage, f"{seconds:,.1f}") for stage, seconds in sums))
 
 
 def _endpoint(endpoint: dict[str, Any] | None) -> list[str]:
