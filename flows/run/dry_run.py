@@ -176,5 +176,5 @@ def _show(plan: Plan, name: str) -> None:
     key = f"{slug(name)}-plan"
     about = f"What a run on {name} would do."
     dashboard.offer("plan", lambda: create_markdown_artifact(plan_report.markdown(plan), key, about))
-    table, words = plan_report.tile_table(plan), plan_report.table_words(plan)
+    table, words = plan_report.tile_table(plan), plan_report.table_text(plan)
     dashboard.offer("plan of tiles", lambda: create_table_artifact(table, f"{key}-tiles", words))

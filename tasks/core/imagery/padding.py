@@ -72,7 +72,8 @@ def seek_padding(nrg: UInt8Array, nodata: Colour | None = None, look: Look | Non
     """
     padding: list[FlatArea] = []
     if nodata is not None:
-        padding.append(FlatArea(nodata, _find_declared(nrg, nodata, look), declared=True))
+        mask = find_padding(nrg, nodata, look, anywhere=True, exact_share=DECLARED_EXACT_SHARE)
+        padding.append(FlatArea(nodata, mask, declared=True))
     if nodata != BLACK:
         padding.append(FlatArea(BLACK, find_padding(nrg, BLACK, look)))
     coloured, doubtful = _other_colours(nrg, [area.colour for area in padding], look)
@@ -82,10 +83,6 @@ def seek_padding(nrg: UInt8Array, nodata: Colour | None = None, look: Look | Non
             doubtful += [area for area in coloured if area.colour != WHITE]
             coloured = [area for area in coloured if area.colour == WHITE]
     return FlatAreas([area for area in padding + coloured if area.mask.any()], doubtful)
-
-
-def _find_declared(nrg: UInt8Array, nodata: Colour, look: Look | None) -> BoolMask:
-    return find_padding(nrg, nodata, look, anywhere=True, exact_share=DECLARED_EXACT_SHARE)
 
 
 def _other_colours(nrg: UInt8Array, known: list[Colour], look: Look | None) -> tuple[list[FlatArea], list[FlatArea]]:

@@ -48,16 +48,13 @@ def plain(value: object) -> str:
 
 def _headline(record: RunRecord) -> str:
     counts, area = record["counts"], record["totals"]
+    dropped = f", {counts['dropped']:,} dropped in review" if counts["dropped"] else ""
     return (
         f"**{_ha(area['flooded_ha'])} flooded** of {_ha(area['observed_ha'])} observed. "
         f"{counts['done']:,} of {counts['tiles']:,} tiles were answered, {counts['failed']:,} failed"
-        f"{_dropped(counts['dropped'])}. "
+        f"{dropped}. "
         f"State: {plain(record['state'])}."
     )
-
-
-def _dropped(tiles: int) -> str:
-    return f", {tiles:,} dropped in review" if tiles else ""
 
 
 def _summary(record: RunRecord) -> list[str]:
@@ -104,12 +101,12 @@ def _tiles(tiles: Sequence[TileRow]) -> list[str]:
 
 
 def _tile_cells(tile: TileRow) -> tuple[object, ...]:
-    remembered = f" (remembered: {', '.join(tile['cached'])})" if tile["cached"] else ""
+    cached = f" (remembered: {', '.join(tile['cached'])})" if tile["cached"] else ""
     areas = (_hectares(tile["flood_m2"]), _hectares(tile["observed_m2"]))
     return (
         tile["tile"],
         tile["state"],
-        tile["stage"] + remembered,
+        tile["stage"] + cached,
         f"{tile['seconds']:.2f}",
         *areas,
         NO_FIGURE if tile["pad_px"] is None else f"{tile['pad_px']:,}",

@@ -159,7 +159,7 @@ def cell(text: str) -> str:
     return line.translate(ANGLES).replace("](", "] (")
 
 
-def tiles_words(
+def tiles_text(
     dataset_name: str,
     rows: Sequence[TileRow],
     hint: str = "",
@@ -169,10 +169,10 @@ def tiles_words(
     """What the table of tiles is about: how many are in which state, which failed, and how many are not in it."""
     counts = Counter(row["state"] for row in rows)
     states = [f"{counts[state]:,} {state}" for state in ("done", *FIRST_STATES) if counts[state] or state != DROPPED]
-    words = [f"{', '.join(states)}. A row a tile of {plain(dataset_name)}, failed ones first."]
+    parts = [f"{', '.join(states)}. A row a tile of {plain(dataset_name)}, failed ones first."]
     if len(rows) > limit:
-        words.append(f"{len(rows) - limit:,} of {len(rows):,} tiles are not shown: run.json has all.")
-    return " ".join([*words, *([plain(hint)] if hint else []), *_failed_links(rows, page_of)])
+        parts.append(f"{len(rows) - limit:,} of {len(rows):,} tiles are not shown: run.json has all.")
+    return " ".join([*parts, *([plain(hint)] if hint else []), *_failed_links(rows, page_of)])
 
 
 def _failed_links(rows: Sequence[TileRow], page_of: Callable[[str | None], str]) -> Iterator[str]:
@@ -238,7 +238,7 @@ def _main_files(files: Sequence[str]) -> Iterator[tuple[str, str]]:
     yield from ((name, "all of it, to pass on") for name in files if name.endswith(".zip") and "/" not in name)
 
 
-def progress_words(stage: str, ended: int, failed: int, total: int) -> str:
+def progress_text(stage: str, ended: int, failed: int, total: int) -> str:
     """How far a stage is, as ``predict: 312 of 1,000 tiles, 3 failed``."""
     return f"{stage}: {ended:,} of {total:,} tiles" + (f", {failed:,} failed" if failed else "")
 
