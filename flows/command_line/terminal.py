@@ -83,7 +83,7 @@ class Watcher:
 
 def show_product(console: Console, record: Mapping[str, Any], product: str) -> None:
     """The closing table: state, tiles, hectares, seconds a stage, what to open; then what failed, and how to go on."""
-    from tasks.core.formats.product_files import to_open  # noqa: PLC0415 - GDAL behind it; after a run it is loaded
+    from tasks.core.formats.product_files import FORMATS  # noqa: PLC0415 - GDAL behind it; after a run it is loaded
     from tasks.core.product.resolution import pixel_text  # noqa: PLC0415 - as above
     from tasks.core.reports.run_record import seconds_by_stage  # noqa: PLC0415 - as above
 
@@ -102,7 +102,8 @@ def show_product(console: Console, record: Mapping[str, Any], product: str) -> N
     if words := _endpoint_words(record["endpoint"] or {}):
         table.add_row("endpoint", escape(words))
     table.add_row("product", escape(product))
-    table.add_row("to open", f"{', '.join(to_open())} in a GIS, overview.png, report.md")
+    to_open = ", ".join(one.to_open for one in FORMATS if one.to_open)
+    table.add_row("to open", f"{to_open} in a GIS, overview.png, report.md")
     console.print(table)
     show_failures(console, [(tile["tile"], tile["error"]) for tile in record["tiles"] if tile["error"]])
     if counts["failed"]:

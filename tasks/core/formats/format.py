@@ -9,26 +9,12 @@ from tasks.core.product.layer import Layer
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
-    """How the files are written, in whatever format.
-
-    Attributes:
-        title: Of the product, as GIS programs show it.
-        made: Of the run, UTC: files that carry a date carry this one.
-        limit_bytes: Largest shapefile.
-    """
-
-    title: str
-    made: datetime
-    limit_bytes: int
-
-
-@dataclass(frozen=True, slots=True)
 class Format:
     """A file format of the product: an entry of ``product_files.FORMATS``.
 
     Attributes:
-        write: Writes the layers into a folder that is there; gives a warning for each file that had to be left out.
+        write: Writes the layers into a folder that is there, files that carry a time with that of the run (UTC); gives
+            a warning for each file that had to be left out.
         main_files: Of the paths below a product's folder those that a person opens, the most wanted first, each with
             what it is.
         to_open: The file that is named in the terminal after a run; None for none.
@@ -36,7 +22,7 @@ class Format:
             none.
     """
 
-    write: Callable[[Sequence[Layer], Path, Settings], Iterable[str]]
+    write: Callable[[Sequence[Layer], Path, datetime], Iterable[str]]
     main_files: Callable[[Sequence[str]], Iterable[tuple[str, str]]]
     to_open: str | None = None
     tile_files: tuple[str, str] | None = None

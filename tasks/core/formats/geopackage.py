@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pyogrio
 
-from tasks.core.formats.format import Format, Settings
+from tasks.core.formats.format import Format
 from tasks.core.formats.layer_titles import CLOUD, LAYERS, About
 from tasks.core.formats.vector_files import gdal_options, incomplete, write_vector
 from tasks.core.product.layer import Layer
@@ -16,9 +16,9 @@ GEOPACKAGE = "flood_extent.gpkg"
 IN_SCRATCH = {"OGR_SQLITE_SYNCHRONOUS": "OFF"}  # what is written here is copied to its place when it is whole
 
 
-def _write(layers: Sequence[Layer], folder: Path, settings: Settings) -> tuple[str, ...]:
-    with gdal_options(IN_SCRATCH | {"OGR_CURRENT_DATE": _geopackage_time(settings.made)}):
-        write_geopackage(layers, folder / GEOPACKAGE, title=settings.title)
+def _write(layers: Sequence[Layer], folder: Path, made: datetime) -> tuple[str, ...]:
+    with gdal_options(IN_SCRATCH | {"OGR_CURRENT_DATE": _geopackage_time(made)}):
+        write_geopackage(layers, folder / GEOPACKAGE, title="Flood extent")
     return ()
 
 

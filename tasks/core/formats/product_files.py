@@ -8,22 +8,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from tasks.core.formats import geopackage, product_shapefiles
-from tasks.core.formats.format import Settings
-from tasks.core.formats.shapefiles import LIMIT_BYTES
 from tasks.core.product.layer import Layer
 
 # In the order in which they are written and listed.
 FORMATS = (geopackage.FORMAT, product_shapefiles.FORMAT)
 
 
-def write_layers(
-    layers: Sequence[Layer],
-    folder: Path,
-    *,
-    title: str = "Flood extent",
-    limit_bytes: int = LIMIT_BYTES,
-    made: datetime | None = None,
-) -> tuple[str, ...]:
+def write_layers(layers: Sequence[Layer], folder: Path, *, made: datetime | None = None) -> tuple[str, ...]:
     """Write ``flood_extent.gpkg``, the shapefiles of the whole, and ``tiles/<tile>.shp`` for every answered tile.
 
     A tile that failed or was dropped gets none: an empty file would say that there is no flood.
@@ -31,8 +22,6 @@ def write_layers(
     Args:
         layers: As ``layers.assemble`` gives them; their order is the order in the GeoPackage.
         folder: The product's folder; made where it is not there.
-        title: Of the GeoPackage, as GIS programs show it.
-        limit_bytes: Largest shapefile; one that would be larger is left out with a warning that says so.
         made: Of the run, UTC: ``last_change`` of the GeoPackage, and date of the shapefiles. The clock where None.
 
     Returns:
@@ -43,14 +32,8 @@ def write_layers(
         FinalError: GDAL could not write a file.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    settings = Settings(title, datetime.now(UTC) if made is None else made, limit_bytes)
-    return tuple(warning for format_ in FORMATS for warning in format_.write(layers, folder, settings))
-
-
-def main_files(files: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Of the paths below a product's folder those that a person opens, the most wanted first, each with what it is."""
-    for format_ in FORMATS:
-        yield from format_.main_files(files)
+    made = datetime.now(UTC) if made is None else made
+    return tuple(warning for format_ in FORMATS for warning in format_.write(layers, folder, made))
 
 
 def tile_files(files: Sequence[str]) -> Iterator[tuple[int, str]]:
@@ -59,8 +42,3 @@ def tile_files(files: Sequence[str]) -> Iterator[tuple[int, str]]:
         count = sum(name.startswith("tiles/") and name.endswith(ending) for name in files)
         if count:
             yield count, plural
-
-
-def to_open() -> list[str]:
-    """The files that are named in the terminal after a run."""
-    return [format_.to_open for format_ in FORMATS if format_.to_open is not None]

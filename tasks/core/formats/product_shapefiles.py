@@ -2,23 +2,24 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 
-from tasks.core.formats.format import Format, Settings
+from tasks.core.formats.format import Format
 from tasks.core.formats.layer_titles import LAYERS, split_name
-from tasks.core.formats.shapefiles import tile_stems, write_shapefile
+from tasks.core.formats.shapefiles import LIMIT_BYTES, tile_stems, write_shapefile
 from tasks.core.product.assessment import DONE
 from tasks.core.product.layer import Layer
 
 SHAPEFILES = ("flood_extent", "area_observed", "not_assessed")
 
 
-def _write(layers: Sequence[Layer], folder: Path, settings: Settings) -> Iterator[str]:
+def write(layers: Sequence[Layer], folder: Path, made: datetime, limit_bytes: int = LIMIT_BYTES) -> Iterator[str]:
+    """Write them; a warning for each that would be larger than the limit, and is left out."""
     for path, layer in shapefiles(layers):
-        limit_bytes, made = settings.limit_bytes, settings.made.date()
-        warning = write_shapefile(layer, folder / path, limit_bytes=limit_bytes, made=made)
+        warning = write_shapefile(layer, folder / path, limit_bytes=limit_bytes, made=made.date())
         if warning is not None:
             yield warning
 
@@ -70,4 +71,4 @@ def _main_files(files: Sequence[str]) -> Iterator[tuple[str, str]]:
                 yield name, f"shapefile, {LAYERS[base].title.lower()}{in_crs}"
 
 
-FORMAT = Format(_write, _main_files, tile_files=(".shp", "shapefiles"))
+FORMAT = Format(write, _main_files, tile_files=(".shp", "shapefiles"))

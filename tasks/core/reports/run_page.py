@@ -18,7 +18,7 @@ from urllib.parse import quote
 import cv2
 import numpy as np
 
-from tasks.core.formats.product_files import main_files, tile_files
+from tasks.core.formats.product_files import FORMATS, tile_files
 from tasks.core.reports.report_markdown import plain
 from tasks.core.reports.run_record import M2_PER_HECTARE, TileRow
 from tasks.core.tiles.ledger import DROPPED
@@ -233,7 +233,8 @@ def _console(page: str, bucket: str, prefix: str) -> str:
 
 def _main_files(files: Sequence[str]) -> Iterator[tuple[str, str]]:
     """Name and description, the most wanted first."""
-    yield from main_files(files)
+    for format_ in FORMATS:
+        yield from format_.main_files(files)
     yield from ((name, about) for name, about in FILES.items() if name in files)
     yield from ((name, "all of it, to pass on") for name in files if name.endswith(".zip") and "/" not in name)
 

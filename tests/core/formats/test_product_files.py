@@ -124,7 +124,7 @@ def test_what_is_not_known_is_null(tmp_path: Path) -> None:
 
 def test_gis_programs_show_what_a_layer_means(tmp_path: Path) -> None:
     """Each layer has a title and a description, and the one about cloud is where "observed" is read."""
-    product_files.write_layers(_product(), tmp_path, title="Prairie 2016")
+    geopackage.write_geopackage(_product(), tmp_path / geopackage.GEOPACKAGE, title="Prairie 2016")
     path = tmp_path / "flood_extent.gpkg"
     with sqlite3.connect(path) as database:
         rows = database.execute("select table_name, identifier, description from gpkg_contents").fetchall()
@@ -238,11 +238,10 @@ def test_size_is_known_before_writing(tmp_path: Path) -> None:
 
 
 def test_a_shapefile_beyond_its_limit_is_left_out_with_the_way_out(tmp_path: Path) -> None:
-    """The other files are written, and the warning names the size and the GeoPackage's layer."""
-    warnings = product_files.write_layers(_product(), tmp_path, limit_bytes=300)
+    """The warning names the size and the GeoPackage's layer, which has it all."""
+    warnings = tuple(product_shapefiles.write(_product(), tmp_path, MADE, limit_bytes=300))
     assert not (tmp_path / "flood_extent.shp").exists()
     assert any("layer flood_extent of flood_extent.gpkg" in warning for warning in warnings)
-    assert pyogrio.read_info(tmp_path / "flood_extent.gpkg", layer="flood_extent")["features"] == 1
 
 
 def test_text_tables_count_against_the_limit(tmp_path: Path) -> None:
