@@ -120,14 +120,12 @@ class EndpointLife:
             return self.before
         if not self.times:
             return {"kind": self.spec.kind, "name": None}
-        told = {"name": self.name, **({} if self.deployment is None else self._facts(self.deployment))}
+        deployment = self.deployment
+        facts = {"name": self.name} if deployment is None else {"name": deployment.name, **deployment.facts}
         times = {name: moment.isoformat(timespec="seconds") for name, moment in self.times.items()}
         faults: dict[str, Any] = {"error": self.error} if self.error else {}
         faults |= {"left": list(self.left)} if self.left else {}
-        return {"kind": self.spec.kind, **told, **times, **self._bill(), **faults}
-
-    def _facts(self, deployment: Deployment) -> dict[str, Any]:
-        return {"name": deployment.name, **deployment.facts}
+        return {"kind": self.spec.kind, **facts, **times, **self._bill(), **faults}
 
     def _bill(self) -> dict[str, Any]:
         """Minutes and, where the price is known, the cost: from creation to the verified end, so at most too much.

@@ -7,7 +7,7 @@ from pathlib import Path
 from prefect.logging import get_run_logger
 
 from tasks.core.formats.product_files import write_layers
-from tasks.core.product.layers import Layer
+from tasks.core.product.layer import Layer
 from tasks.core.tiles.jobs import TileJob
 from tasks.runtime.policies import run_task
 from tasks.runtime.progress import watcher

@@ -9,8 +9,9 @@ from prefect.logging import get_run_logger
 from tasks.core.errors import ObjectMissing, RecordMismatch
 from tasks.core.geo.grid import Grid
 from tasks.core.overview.overview import draw
-from tasks.core.product.layers import Layer
-from tasks.core.reports.report_markdown import RunRecord, markdown, run_record, to_json
+from tasks.core.product.layer import Layer
+from tasks.core.reports.report_markdown import markdown
+from tasks.core.reports.run_record import RunRecord, run_record, to_json
 from tasks.core.tiles.ledger import Ledger
 from tasks.runtime.policies import run_task
 from tasks.services.publishing.former_product import digest

@@ -198,7 +198,7 @@ def score(options: argparse.Namespace) -> int:
 @contextmanager
 def at_hand(product: str) -> Iterator[Path]:
     """A product as local files; of one in S3 the GeoPackage, which is all that scoring needs."""
-    from tasks.core.formats.product_files import GEOPACKAGE  # noqa: PLC0415
+    from tasks.core.formats.geopackage import GEOPACKAGE  # noqa: PLC0415
     from tasks.services import storage  # noqa: PLC0415
 
     if not storage.is_s3(product):

@@ -83,10 +83,11 @@ class Watcher:
 
 def show_product(console: Console, record: Mapping[str, Any], product: str) -> None:
     """The closing table: state, tiles, hectares, seconds a stage, what to open; then what failed, and how to go on."""
-    from tasks.core.formats.product_files import GEOPACKAGE  # noqa: PLC0415 - GDAL behind it; after a run it is loaded
+    from tasks.core.formats.product_files import FORMATS  # noqa: PLC0415 - GDAL behind it; after a run it is loaded
     from tasks.core.product.resolution import pixel_text  # noqa: PLC0415 - as above
+    from tasks.core.reports.run_record import seconds_by_stage  # noqa: PLC0415 - as above
 
-    counts, totals = record["counts"], record["totals"]
+    counts, totals, sums = record["counts"], record["totals"], seconds_by_stage(record["tiles"])
     table = Table(show_header=False)
     table.add_row("state", escape(record["state"]))
     dropped = f", {counts['dropped']} dropped" if counts["dropped"] else ""
@@ -97,11 +98,12 @@ def show_product(console: Console, record: Mapping[str, Any], product: str) -> N
         table.add_row("mapped pixel", pixel_text(record["mapped_pixel_m"]))
     unplaced = f", and tiles whose place is unknown: {counts['unplaced']}" if counts["unplaced"] else ""
     table.add_row("not assessed", f"{totals['not_assessed_ha']:,.2f} ha{unplaced}")
-    table.add_row("seconds", ", ".join(f"{stage} {seconds:.1f}" for stage, seconds in _stage_seconds(record).items()))
+    table.add_row("seconds", ", ".join(f"{stage} {seconds:.1f}" for stage, seconds in sums.items()))
     if words := _endpoint_words(record["endpoint"] or {}):
         table.add_row("endpoint", escape(words))
     table.add_row("product", escape(product))
-    table.add_row("to open", f"{GEOPACKAGE} in a GIS, overview.png, report.md")
+    to_open = ", ".join(one.to_open for one in FORMATS if one.to_open)
+    table.add_row("to open", f"{to_open} in a GIS, overview.png, report.md")
     console.print(table)
     show_failures(console, [(tile["tile"], tile["error"]) for tile in record["tiles"] if tile["error"]])
     if counts["failed"]:
@@ -130,14 +132,6 @@ def _endpoint_words(endpoint: Mapping[str, Any]) -> str:
         parts.append(f"cost {endpoint['cost']:.2f}")
     parts.append("gone" if "gone" in endpoint else "NOT GONE: " + "; ".join(endpoint.get("left", ())))
     return ", ".join(parts)
-
-
-def _stage_seconds(record: Mapping[str, Any]) -> dict[str, float]:
-    totals: dict[str, float] = {}
-    for tile in record["tiles"]:
-        for stage, seconds in tile["seconds_by_stage"].items():
-            totals[stage] = totals.get(stage, 0.0) + seconds
-    return totals
 
 
 def show_failures(console: Console, failures: list[tuple[str, str]]) -> None:

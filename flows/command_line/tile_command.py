@@ -3,33 +3,37 @@
 Neither Prefect nor an endpoint nor the cache takes part: what a changed rule does to a frame shows after a second.
 """
 
+import io
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
-import numpy as np
 from PIL import Image
 from rich.console import Console
 from rich.markup import escape
 
 from flows.parameters import RunParameters
-from tasks.core.errors import UnreadableImage, UnusableArgument
-from tasks.core.formats.product_files import write_geopackage
+from infra.model_server import jpeg
+from tasks.core.arrays import LabelArray
+from tasks.core.errors import EndpointRefused, UnreadableImage, UnusableArgument
+from tasks.core.formats.geopackage import write_geopackage
 from tasks.core.geo.crs import given_crs
 from tasks.core.geo.grid import Grid
 from tasks.core.imagery.preparation import PreparedImage
-from tasks.core.masks.labels import LabelArray
+from tasks.core.jpeg2000 import sidecars
 from tasks.core.masks.valid_masks import encode_valid
 from tasks.core.models import registry
 from tasks.core.polygons.tile_extent import TileExtent, extract
-from tasks.core.product.layers import AnsweredTile, Layer, assemble
+from tasks.core.product.layer import AnsweredTile, Layer
+from tasks.core.product.layers import assemble
 from tasks.core.tiles.jobs import TileJob, plan_jobs
+from tasks.services import storage
 from tasks.services.frames import dataset_listing, decoder
 from tasks.services.frames.frame_files import at_hand
-from tasks.services.storage.uris import dataset_name, resolve
+from tasks.services.storage.uris import dataset_name
+from tasks.services.temp_folders import temp_folder
 
 JPEG, VALID_MASK, LABEL_MASK, POLYGONS = "prepared.jpg", "valid_mask.png", "label_mask.png", "polygons.gpkg"
 # Red, green, blue of the labels 0, 1, 2; as indices they are the labels themselves.
@@ -60,23 +64,20 @@ def map_tile(parameters: RunParameters) -> MappedTile:
     """Prepare, predict and extract the frame that ``dataset`` names.
 
     Raises:
-        UnusableArgument: It names several frames, or none.
+        UnusableArgument: It names several frames, or none; or there is no such model.
         UnreadableImage: The frame cannot be used; the message says why.
-        EndpointRefused: There is no such model.
+        EndpointRefused: The model cannot be loaded, or its answer is none.
     """
     job = _job(parameters)
+    grid, full = job.resized, job.tile.grid
+    if full is None:
+        raise UnreadableImage(f"{job.tile.uri}: its place is unknown")
     seconds: dict[str, float] = {}
     with at_hand(job.tile) as path, _timed(seconds, "prepare"):
-        grid = job.resized
-        if job.tile.grid is None:
-            raise UnreadableImage(f"{job.tile.uri}: its place is unknown")
-        request = decoder.Request(
-            str(path), job.tile.grid, grid.width_px, grid.height_px, job.max_pixels, job.tile.nodata
-        )
-        prepared = decoder.decode(request)
+        size = (grid.width_px, grid.height_px)
+        prepared = decoder.decode(decoder.Request(str(path), full, *size, job.max_pixels, job.tile.nodata))
     with _timed(seconds, "predict"):
-        nrg = cv2.imdecode(np.frombuffer(prepared.jpeg, np.uint8), cv2.IMREAD_COLOR_RGB)
-        labels = registry.load(parameters.model)(np.asarray(nrg, np.uint8))
+        labels = registry.load(parameters.model)(jpeg.decode(prepared.jpeg, grid.width_px * grid.height_px))
     with _timed(seconds, "extract"):
         extent = extract(labels, prepared.valid, grid, job.flood_labels)
     return MappedTile(job, prepared, labels, extent, seconds)
@@ -88,10 +89,14 @@ def _job(parameters: RunParameters) -> TileJob:
     tiles = dataset_listing.list_tiles(parameters.dataset, crs=crs, max_pixels=max_pixels)
     if len(tiles) != 1:
         raise UnusableArgument(f"{parameters.dataset}: holds {len(tiles)} frames. Give one of them, or use `run`")
+    try:
+        model_identity = registry.identity(parameters.model)
+    except EndpointRefused as error:
+        raise UnusableArgument(f"`model` {parameters.model}: {error}") from error
     (job,) = plan_jobs(
         tiles,
         width_px=parameters.width,
-        model_identity=registry.identity(parameters.model),
+        model_identity=model_identity,
         flood_labels=parameters.flood_labels,
         max_pixels=max_pixels,
         work_directory="",
@@ -106,48 +111,60 @@ def _timed(seconds: dict[str, float], stage: str) -> Iterator[None]:
     seconds[stage] = time.perf_counter() - started
 
 
-def keep(mapped: MappedTile, folder: Path, min_contour_size: float) -> list[Layer]:
+def keep(mapped: MappedTile, folder: str, min_contour_size: float) -> Layer:
     """Write JPEG, masks and polygons; the images with world files, so that they lie in a GIS where the frame does.
 
     Args:
         mapped: The tile.
-        folder: Made where it is not there. Files of these names are replaced, others stay.
+        folder: Local or in S3; made where it is not there. Files of these names are replaced, others stay.
         min_contour_size: Smallest polygon and hole kept, m².
 
     Returns:
-        The layers that were written: those of a product of this tile alone.
+        The flood extent: the first of the layers, which are those of a product of this tile alone.
+
+    Raises:
+        FinalError: The folder cannot be written.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / JPEG).write_bytes(mapped.prepared.jpeg)
-    (folder / VALID_MASK).write_bytes(encode_valid(mapped.prepared.valid))
-    labels = Image.fromarray(mapped.labels, "P")
-    labels.putpalette(PALETTE)
-    labels.save(folder / LABEL_MASK)
-    world = _world_file(mapped.job.resized)
-    for image in (JPEG, VALID_MASK, LABEL_MASK):
-        (folder / image).with_suffix(".wld").write_text(world)
+    files = {
+        JPEG: mapped.prepared.jpeg,
+        VALID_MASK: encode_valid(mapped.prepared.valid),
+        LABEL_MASK: _in_colours(mapped.labels),
+    }
+    files |= {str(Path(image).with_suffix(".wld")): _world_file(mapped.job.resized) for image in files}
     tile = AnsweredTile(mapped.job.tile.id, mapped.job.resized, mapped.extent, sum(mapped.seconds.values()))
     layers = assemble([tile], [], min_contour_size)
-    write_geopackage(layers, folder / POLYGONS, title=mapped.job.tile.id)
-    return layers
+    with temp_folder("tile") as scratch:
+        write_geopackage(layers, scratch / POLYGONS, title=mapped.job.tile.id)
+        files[POLYGONS] = (scratch / POLYGONS).read_bytes()
+    for name, content in files.items():
+        storage.write_bytes(storage.join(folder, name), content)
+    return layers[0]
 
 
-def _world_file(grid: Grid) -> str:
+def _in_colours(labels: LabelArray) -> bytes:
+    """An indexed PNG whose indices are the labels."""
+    image, file = Image.fromarray(labels), io.BytesIO()
+    image.putpalette(PALETTE)
+    image.save(file, "PNG")
+    return file.getvalue()
+
+
+def _world_file(grid: Grid) -> bytes:
     """The six numbers of ESRI's world file: of the centre of the upper left pixel."""
     a, b, c, d, e, f = grid.transform
-    return "\n".join(map(repr, (a, d, b, e, c + (a + b) / 2, f + (d + e) / 2))) + "\n"
+    return sidecars.to_bytes((a, d, b, e, c + (a + b) / 2, f + (d + e) / 2))
 
 
 def run_tile(parameters: RunParameters, console: Console) -> None:
     """Map the frame, keep all of it in a folder named after it, and say what was found."""
     mapped = map_tile(parameters)
-    folder = Path(resolve(parameters.output_directory)) / f"{dataset_name(parameters.dataset)}_tile"
-    layers = keep(mapped, folder, parameters.min_contour_size)
+    folder = storage.join(storage.resolve(parameters.output_directory), f"{dataset_name(parameters.dataset)}_tile")
+    flood = keep(mapped, folder, parameters.min_contour_size)
     grid, extent = mapped.job.resized, mapped.extent
     valid = float(mapped.prepared.valid.mean())
     lines = [
         f"{grid.width_px} x {grid.height_px} px in {grid.crs}; {valid:.1%} valid",
-        f"flood: {extent.flood_px:,} px, {sum(len(layer) for layer in layers[:1]):,} polygons",
+        f"flood: {extent.flood_px:,} px, {len(flood):,} polygons of {flood.columns['area_m2'].sum():,.0f} m² in all",
         ", ".join(f"{stage} {taken:.2f} s" for stage, taken in mapped.seconds.items()),
         f"in {folder}: {JPEG}, {VALID_MASK}, {LABEL_MASK}, {POLYGONS}",
     ]

@@ -19,8 +19,8 @@ from tasks.core.errors import UnusableArgument
 from tasks.core.reports import plan_report
 from tasks.core.reports.run_page import slug
 from tasks.core.states import NOT_POSSIBLE, PLANNED
+from tasks.core.tiles.estimates import minutes_by
 from tasks.core.tiles.jobs import TileJob
-from tasks.core.tiles.pace import minutes_by
 from tasks.core.tiles.plan import PREDICT, STAGES, Finding, Hosting, Plan, Verdict
 from tasks.core.tiles.tile import Tile
 from tasks.dataset import probe_dataset
@@ -176,5 +176,5 @@ def _show(plan: Plan, name: str) -> None:
     key = f"{slug(name)}-plan"
     about = f"What a run on {name} would do."
     dashboard.offer("plan", lambda: create_markdown_artifact(plan_report.markdown(plan), key, about))
-    table, words = plan_report.tile_table(plan), plan_report.table_words(plan)
+    table, words = plan_report.tile_table(plan), plan_report.table_text(plan)
     dashboard.offer("plan of tiles", lambda: create_table_artifact(table, f"{key}-tiles", words))

@@ -23,7 +23,7 @@ from flows.run.ownership import server_identity
 from flows.run.retry import check_mended
 from flows.run.review_form import Decision, check_reviewable
 from flows.run.suspension import Findings, forget
-from tasks.core.reports.report_markdown import RunRecord, run_record, to_json
+from tasks.core.reports.run_record import RunRecord, run_record, to_json
 from tasks.core.text import enumerated
 from tasks.core.tiles.estimates import Estimate
 from tasks.core.tiles.jobs import TileJob, plan_jobs

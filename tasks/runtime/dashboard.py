@@ -24,17 +24,17 @@ from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
 from prefect.utilities.urls import url_for
 
-from tasks.core.product.layers import Layer
+from tasks.core.product.layer import Layer
 from tasks.core.reports import run_page
-from tasks.core.reports.report_markdown import RunRecord, markdown, plain, tile_rows
-from tasks.core.reports.run_record import TileRow
+from tasks.core.reports.report_markdown import markdown, plain
+from tasks.core.reports.run_record import RunRecord, TileRow, tile_rows
 from tasks.core.tiles.ledger import Ledger
 
 PATIENCE_SECONDS = 10.0
 # A stage of more tiles shows its progress from the start, another one if it lasts longer than the first pause.
 HANDFUL = 10
 PAUSE_SECONDS = 5.0
-LAST_WORD_SECONDS = 2.0
+LAST_UPDATE_SECONDS = 2.0
 # The run whose API is slow or gone: for what else it is offered nobody waits.
 _unanswered: ContextVar[str] = ContextVar("unanswered", default="")
 
@@ -73,7 +73,7 @@ def show_tiles(dataset_name: str, rows: Sequence[TileRow], dropped_hint: str = "
         lambda: create_table_artifact(
             run_page.tile_table(rows, page_of),
             key=f"{run_page.slug(dataset_name)}-tiles",
-            description=run_page.tiles_words(dataset_name, rows, dropped_hint, page_of),
+            description=run_page.tiles_text(dataset_name, rows, dropped_hint, page_of),
         ),
     )
 
@@ -121,8 +121,8 @@ def offer(kind: str, create: Callable[[], object], patience_seconds: float = PAT
         outcome.result(patience_seconds)
     except (TimeoutError, httpx.TransportError) as error:
         _unanswered.set(run)
-        words = f"no answer from the Prefect API ({plain(error) or f'{patience_seconds:g} s'})"
-        get_run_logger().warning("%s: the run's page may lack its %s and what comes after it", words, kind)
+        message = f"no answer from the Prefect API ({plain(error) or f'{patience_seconds:g} s'})"
+        get_run_logger().warning("%s: the run's page may lack its %s and what comes after it", message, kind)
     except Exception as error:  # noqa: BLE001 - no fault of a picture or of the dashboard may cost a run its product
         get_run_logger().warning("the run's page has no %s: %s: %s", kind, type(error).__name__, plain(error))
 
@@ -144,23 +144,23 @@ def _in_background(work: Callable[[], object]) -> Future[object]:
 class Gauge(Protocol):
     """A progress artifact."""
 
-    def create(self, progress: float, words: str) -> UUID:
+    def create(self, progress: float, text: str) -> UUID:
         """Make it; its id."""
 
-    def update(self, artifact: UUID, progress: float, words: str) -> None:
+    def update(self, artifact: UUID, progress: float, text: str) -> None:
         """Set it."""
 
 
 class PrefectGauge:
     """A progress artifact of this flow run: without a key, as its history would say nothing."""
 
-    def create(self, progress: float, words: str) -> UUID:
+    def create(self, progress: float, text: str) -> UUID:
         """Make it; its id."""
-        return cast("UUID", create_progress_artifact(progress, description=words))
+        return cast("UUID", create_progress_artifact(progress, description=text))
 
-    def update(self, artifact: UUID, progress: float, words: str) -> None:
+    def update(self, artifact: UUID, progress: float, text: str) -> None:
         """Set it."""
-        update_progress_artifact(artifact, progress, description=words)
+        update_progress_artifact(artifact, progress, description=text)
 
 
 class StageProgress:
@@ -192,9 +192,9 @@ class StageProgress:
     ) -> None:
         self._over.set()
         if kind is None and not self._refused:  # a run that breaks off has no time to lose
-            self._thread.join(LAST_WORD_SECONDS)
+            self._thread.join(LAST_UPDATE_SECONDS)
 
-    def tell(self, ended: int, failed: int) -> None:
+    def report(self, ended: int, failed: int) -> None:
         """So many tiles have ended, so many of them badly."""
         self._reached = (ended, failed)
 
@@ -219,10 +219,10 @@ class StageProgress:
 
     def _show(self, artifact: UUID | None, ended: int, failed: int) -> UUID:
         progress = run_page.percent(ended, self._total)
-        words = run_page.progress_words(self._stage, ended, failed, self._total)
+        text = run_page.progress_text(self._stage, ended, failed, self._total)
         if artifact is None:
-            return self._gauge.create(progress, words)
-        self._gauge.update(artifact, progress, words)
+            return self._gauge.create(progress, text)
+        self._gauge.update(artifact, progress, text)
         return artifact
 
 

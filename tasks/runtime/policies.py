@@ -1,10 +1,10 @@
-"""How tasks retry, and how those of tiles are cached: a Prefect reader's way in (``docs/decisions.md``)."""
+"""Decorators of tasks: retries, and the cache of tiles' answers (``docs/decisions.md``)."""
 
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar, cast
 
-from prefect import State, Task
+from prefect import State, Task, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import TaskRun
 from prefect.logging import get_run_logger
@@ -48,29 +48,10 @@ def tile_task(
     """
 
     def decorate(function: Callable[..., dict[str, Any]]) -> Task[..., Any]:
-        @wraps(function)
-        def answer(job: dict[str, Any], **settings: Any) -> dict[str, Any] | State[Any]:
-            values, warnings = dict(job), list[str]()
-            is_cached = values.pop("cached", False)
-            tile = TileJob.from_dict(values)
-            try:
-                if is_cached:
-                    try:
-                        return _cached(tile, stage, cached_by, hands_on)
-                    except ObjectMissing:
-                        pass
-                    except RecordMismatch as error:
-                        warnings = [computed_again(error)]
-                found = function(tile, **settings)
-            except Exception as error:  # noqa: BLE001 - also of others' errors, a person should read what to do
-                return failed(error, tile.tile.uri)
-            return found | {"warnings": [*warnings, *found.get("warnings", ())]}
-
-        return Task(
-            answer,
+        # The cache is the files in the work directory (cached_files): Prefect keeps and reads nothing of its own.
+        @task(
             name=stage,
             task_run_name=f"{stage} {{job[name]}}",
-            # The cache is the files in the work directory (cached_files): Prefect keeps and reads nothing of its own.
             cache_policy=NO_CACHE,
             persist_result=False,
             retries=retries,
@@ -78,17 +59,38 @@ def tile_task(
             retry_jitter_factor=0.5,
             retry_condition_fn=is_transient,
         )
+        @wraps(function)
+        def answer(job: dict[str, Any], **settings: Any) -> dict[str, Any] | State[Any]:
+            values = dict(job)
+            is_cached = values.pop("cached", False)
+            tile = TileJob.from_dict(values)
+            try:
+                cached, warnings = _cached(tile, stage, cached_by, hands_on) if is_cached else (None, [])
+                if cached is not None:
+                    return cached
+                found = function(tile, **settings)
+            except Exception as error:  # noqa: BLE001 - also of others' errors, a person should read what to do
+                return failed(error, tile.tile.uri)
+            return found | {"warnings": [*warnings, *found.get("warnings", ())]}
+
+        return answer
 
     return decorate
 
 
-def _cached(job: TileJob, stage: Stage, cached_by: str, hands_on: str | None) -> State[Any]:
+def _cached(job: TileJob, stage: Stage, cached_by: str, hands_on: str | None) -> tuple[State[Any] | None, list[str]]:
+    """The final state of a task whose answer is cached; None and warnings where it is not, or not the tile's."""
     found: dict[str, Any] = {"seconds": 0.0}
     if hands_on is not None:
-        record = cached_files.record_of(job, stage)
+        try:
+            record = cached_files.record_of(job, stage)
+        except ObjectMissing:
+            return None, []
+        except RecordMismatch as error:
+            return None, [computed_again(error)]
         found |= {"warnings": record.warnings, "file": record.files.get(storage.name(getattr(job, hands_on)))}
     message = f"{cached_by} {getattr(job, cached_by)} in {job.work_directory}"
-    return Completed(name=CACHED, message=message, data=found)
+    return Completed(name=CACHED, message=message, data=found), []
 
 
 def computed_again(mismatch: RecordMismatch) -> str:
@@ -101,20 +103,14 @@ def computed_again(mismatch: RecordMismatch) -> str:
 
 def failed(error: Exception, tile_uri: str) -> State[Any]:
     """A task's failure: plain words, and below them the technical cause; it is retried as the error would be."""
-    words = f"{in_plain_words(error, tile_uri)}\n\n{explained(error)}"
-    get_run_logger().error("%s", words, exc_info=error if is_unexpected(error) else None)
-    return Failed(message=words, data=error)
+    message = f"{in_plain_words(error, tile_uri)}\n\n{explained(error)}"
+    get_run_logger().error("%s", message, exc_info=error if is_unexpected(error) else None)
+    return Failed(message=message, data=error)
 
 
 def run_task(name: str, task_run_name: str | None = None) -> Callable[[Callable[P, R]], Task[P, R]]:
     """Decorator of a task of the run itself: never cached, for what it does must happen every time."""
-
-    def decorate(function: Callable[P, R]) -> Task[P, R]:
-        return Task(
-            function, name=name, task_run_name=task_run_name or name, cache_policy=NO_CACHE, persist_result=False
-        )
-
-    return decorate
+    return task(name=name, task_run_name=task_run_name or name, cache_policy=NO_CACHE, persist_result=False)
 
 
 def as_it_is(value: T) -> T:

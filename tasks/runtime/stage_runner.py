@@ -150,7 +150,7 @@ class _Outcomes:
         good = note(self.ledger, job, self.stage, future.state)
         self.started += 1
         self.failed += not good
-        self._tell()
+        self._report()
         error = None if good else _outcome(future.state)
         return error if good or isinstance(error, BaseException) else RuntimeError(future.state.name)
 
@@ -161,11 +161,11 @@ class _Outcomes:
             self.ledger.fail(jobs.popleft(), self.stage, reason)
             self.refused += 1
             self.failed += 1
-        self._tell()
+        self._report()
 
-    def _tell(self) -> None:
+    def _report(self) -> None:
         watcher().stage(self.stage, self.started + self.refused, self.failed, self.total)
-        self.progress.tell(self.started + self.refused, self.failed)
+        self.progress.report(self.started + self.refused, self.failed)
 
 
 def note(ledger: Ledger, job: TileJob, stage: str, state: State[Any]) -> bool:
@@ -175,10 +175,10 @@ def note(ledger: Ledger, job: TileJob, stage: str, state: State[Any]) -> bool:
         ledger.done(job, stage, cached=state.name == CACHED, **outcome)
         return True
     error = outcome if isinstance(outcome, BaseException) else None
-    words = in_plain_words(error, job.tile.uri, state.message or state.name or "no answer")
+    message = in_plain_words(error, job.tile.uri, state.message or state.name or "no answer")
     task_run = str(state.state_details.task_run_id or "")
     unusable = isinstance(error, UnreadableImage) and not isinstance(error, DecodingEnded)
-    ledger.fail(job, stage, words, seconds=seconds_of(error), unusable=unusable, task_run=task_run)
+    ledger.fail(job, stage, message, seconds=seconds_of(error), unusable=unusable, task_run=task_run)
     return False
 
 

@@ -11,7 +11,7 @@ import rasterio.features
 import shapely
 from shapely.geometry import shape
 
-from tasks.core.masks.labels import BoolMask
+from tasks.core.arrays import BoolMask
 from tasks.core.polygons.tracing import mask_polygons
 
 SIZE_PX = 1000

@@ -13,7 +13,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float32]
+from tasks.core.arrays import Float32Array
+
 Generator = np.random.Generator
 
 CELL_M = 0.6
@@ -42,7 +43,7 @@ class Field:
         row_m: Distance between rows.
     """
 
-    corners: Floats
+    corners: Float32Array
     cover: int
     tone: float
     heading: float
@@ -69,16 +70,16 @@ class Landscape:
 
     width_m: float
     height_m: float
-    elevation: Floats
-    turbidity: Floats
-    variation: Floats
-    grain: Floats
-    cloud: Floats
-    shadow: Floats
+    elevation: Float32Array
+    turbidity: Float32Array
+    variation: Float32Array
+    grain: Float32Array
+    cloud: Float32Array
+    shadow: Float32Array
     fields: tuple[Field, ...]
-    roads: tuple[Floats, ...]
-    crowns: Floats
-    roofs: Floats
+    roads: tuple[Float32Array, ...]
+    crowns: Float32Array
+    roofs: Float32Array
 
 
 def make_landscape(width_m: float, height_m: float, seed: int) -> Landscape:
@@ -108,7 +109,7 @@ def make_landscape(width_m: float, height_m: float, seed: int) -> Landscape:
     )
 
 
-def fractal(cells: tuple[int, int], scale_m: float, rng: Generator, octaves: int = 4) -> Floats:
+def fractal(cells: tuple[int, int], scale_m: float, rng: Generator, octaves: int = 4) -> Float32Array:
     """Smooth noise of about -1 to 1 whose largest forms measure ``scale_m``; float32 ``cells``."""
     total = np.zeros(cells, np.float32)
     for octave in range(octaves):
@@ -118,13 +119,13 @@ def fractal(cells: tuple[int, int], scale_m: float, rng: Generator, octaves: int
     return np.asarray(total / (2 * total.std()), np.float32)
 
 
-def sample(raster: Floats, x_m: float, y_m: float) -> float:
+def sample(raster: Float32Array, x_m: float, y_m: float) -> float:
     """A raster's value at a place; the nearest cell's, also beyond the edge."""
     row, column = (min(max(int(at / CELL_M), 0), size - 1) for at, size in zip((y_m, x_m), raster.shape, strict=True))
     return float(raster[row, column])
 
 
-def _river(width_m: float, height_m: float, rng: Generator) -> Floats:
+def _river(width_m: float, height_m: float, rng: Generator) -> Float32Array:
     """A sine-generated curve (Langbein and Leopold 1966, USGS Professional Paper 422-H): (n, 2)."""
     along = np.arange(0.0, 3.2 * width_m + 900, 2.0)
     wobble = np.interp(along, np.arange(0, along[-1] + 300, 300), rng.normal(0, 0.16, int(along[-1] // 300) + 2))
@@ -136,7 +137,7 @@ def _river(width_m: float, height_m: float, rng: Generator) -> Floats:
     return line.astype(np.float32)
 
 
-def _distance(cells: tuple[int, int], line: Floats) -> Floats:
+def _distance(cells: tuple[int, int], line: Float32Array) -> Float32Array:
     """Metres from every cell to a line."""
     canvas = np.full(cells, 255, np.uint8)
     cv2.polylines(
@@ -145,7 +146,7 @@ def _distance(cells: tuple[int, int], line: Floats) -> Floats:
     return np.asarray(cv2.distanceTransform(canvas, cv2.DIST_L2, cv2.DIST_MASK_PRECISE) * CELL_M, np.float32)
 
 
-def _terrain(cells: tuple[int, int], river_m: Floats, causeway_m: Floats, rng: Generator) -> Floats:
+def _terrain(cells: tuple[int, int], river_m: Float32Array, causeway_m: Float32Array, rng: Generator) -> Float32Array:
     """Metres above a water level that floods ``FLOODED_SHARE``: a channel between levees, a plain, a raised road."""
     plain = 1.9 * _smoothstep(river_m / 300) + 0.95 * fractal(cells, 190, rng) + 0.035 * fractal(cells, 14, rng)
     levee = 0.9 * np.exp(-(((river_m - 27) / 10) ** 2)) * _smoothstep(0.5 + fractal(cells, 120, rng))
@@ -156,17 +157,17 @@ def _terrain(cells: tuple[int, int], river_m: Floats, causeway_m: Floats, rng: G
     return np.asarray(np.where(causeway_m < 11, np.maximum(ground, ground * (1 - road) + road), ground), np.float32)  # noqa: PLR2004
 
 
-def _smoothstep(value: NDArray[np.floating]) -> Floats:
+def _smoothstep(value: NDArray[np.floating]) -> Float32Array:
     clipped = np.clip(value, 0, 1).astype(np.float32)
     return np.asarray(clipped * clipped * (3 - 2 * clipped), np.float32)
 
 
-def _turbidity(river_m: Floats, streaks: Floats) -> Floats:
+def _turbidity(river_m: Float32Array, streaks: Float32Array) -> Float32Array:
     """The river carries mud; backwaters have settled."""
     return np.asarray(np.clip(0.3 + 0.55 * np.exp(-((river_m / 40) ** 2)) + 0.5 * streaks, 0, 1), np.float32)
 
 
-def _cloud(cells: tuple[int, int], rng: Generator) -> Floats:
+def _cloud(cells: tuple[int, int], rng: Generator) -> Float32Array:
     """Opacity of a thin cloud over the upper right of the scene."""
     rows, columns = np.mgrid[0 : 1 : cells[0] * 1j, 0 : 1 : cells[1] * 1j]
     reach = np.exp(-(((columns - 0.66) / 0.2) ** 2 + ((rows - 0.3) / 0.27) ** 2))
@@ -174,12 +175,12 @@ def _cloud(cells: tuple[int, int], rng: Generator) -> Floats:
     return np.asarray(0.22 * _smoothstep(1.25 * reach * (0.85 + puffs)), np.float32)
 
 
-def _shifted(raster: Floats, east_m: float, south_m: float) -> Floats:
+def _shifted(raster: Float32Array, east_m: float, south_m: float) -> Float32Array:
     move = np.array([[1, 0, east_m / CELL_M], [0, 1, south_m / CELL_M]], np.float32)
     return np.asarray(cv2.warpAffine(raster, move, raster.shape[::-1], borderMode=cv2.BORDER_REFLECT), np.float32)
 
 
-def _patchwork(width_m: float, height_m: float, rng: Generator) -> tuple[list[Floats], Floats]:
+def _patchwork(width_m: float, height_m: float, rng: Generator) -> tuple[list[Float32Array], Float32Array]:
     """Fields' corners, and the line of the first cut: the road that crosses the plain."""
     reach = width_m + height_m
     cut = 0.37 * width_m + 0.09 * height_m
@@ -215,30 +216,31 @@ def _split(rectangle: Rectangle, rng: Generator) -> Iterator[Rectangle]:
         yield from _split(part, rng)
 
 
-def _inset(rectangle: Rectangle) -> Floats:
+def _inset(rectangle: Rectangle) -> Float32Array:
     left, top, right, bottom = rectangle
-    left, top, right, bottom = left + VERGE_M, top + VERGE_M, right - VERGE_M, bottom - VERGE_M
-    return np.array([[left, top], [right, top], [right, bottom], [left, bottom]], np.float32)
+    return _corners(left + VERGE_M, top + VERGE_M, right - VERGE_M, bottom - VERGE_M)
 
 
-def _turned(points: Floats) -> Floats:
+def _turned(points: Float32Array) -> Float32Array:
     """Points of the patchwork's own axes in those of the scene."""
     cos, sin = np.cos(ROTATION), np.sin(ROTATION)
     return np.asarray(points @ np.array([[cos, sin], [-sin, cos]]), np.float32)
 
 
-def _field(corners: Floats, rng: Generator) -> Field:
+def _field(corners: Float32Array, rng: Generator) -> Field:
     cover = int(rng.choice(7, p=(0.26, 0.2, 0.12, 0.14, 0.12, 0.06, 0.1)))
     heading = ROTATION + (np.pi / 2 if rng.random() < 0.5 else 0) + rng.normal(0, 0.02)  # noqa: PLR2004
     return Field(corners, cover, rng.uniform(0.9, 1.1), heading, rng.uniform(1.4, 2.6))
 
 
-def _lane(width_m: float, height_m: float) -> Floats:
+def _lane(width_m: float, height_m: float) -> Float32Array:
     """A farm lane along the northern rim."""
     return _turned(np.array([[-width_m, 0.02 * height_m], [2 * width_m, 0.02 * height_m]], np.float32))
 
 
-def _crowns(river: Floats, rectangles: list[Floats], elevation: Floats, rng: Generator) -> Floats:
+def _crowns(
+    river: Float32Array, rectangles: list[Float32Array], elevation: Float32Array, rng: Generator
+) -> Float32Array:
     """Trees on both banks, along some field edges and scattered; only where they stand dry or in shallow water."""
     along = [_riparian(river, rng)]
     along += [_tree_line(corners, rng) for corners in rectangles if rng.random() < 0.3]  # noqa: PLR2004
@@ -251,7 +253,7 @@ def _crowns(river: Floats, rectangles: list[Floats], elevation: Floats, rng: Gen
     return np.column_stack([places[order], radius, tone]).astype(np.float32)
 
 
-def _riparian(river: Floats, rng: Generator) -> Floats:
+def _riparian(river: Float32Array, rng: Generator) -> Float32Array:
     """Places along both banks, in clumps."""
     step = np.gradient(river, axis=0)
     normal = np.stack([-step[:, 1], step[:, 0]], axis=1) / np.linalg.norm(step, axis=1, keepdims=True)
@@ -261,7 +263,7 @@ def _riparian(river: Floats, rng: Generator) -> Floats:
     return np.asarray((river + normal * offset[:, np.newaxis])[chosen], np.float32)
 
 
-def _tree_line(corners: Floats, rng: Generator) -> Floats:
+def _tree_line(corners: Float32Array, rng: Generator) -> Float32Array:
     """Places along a field's first edge, with gaps."""
     share = np.arange(0, 1, 3.6 / float(np.linalg.norm(corners[1] - corners[0])))
     share = share[rng.random(len(share)) < 0.8][:, np.newaxis]  # noqa: PLR2004
@@ -269,15 +271,14 @@ def _tree_line(corners: Floats, rng: Generator) -> Floats:
     return np.asarray(line + rng.normal(0, 0.7, line.shape), np.float32)
 
 
-def _roofs(elevation: Floats, width_m: float, height_m: float, rng: Generator) -> Floats:
+def _roofs(elevation: Float32Array, width_m: float, height_m: float, rng: Generator) -> Float32Array:
     """Two farmsteads on the highest of some random places."""
     places = rng.uniform((0.05 * width_m, 0.05 * height_m), (0.9 * width_m, 0.95 * height_m), (60, 2))
     high = sorted(places.tolist(), key=lambda place: sample(elevation, *place))[-2:]
-    sizes = ((0, 0, 17, 9), (24, -3, 9, 7), (3, 18, 11, 19), (22, 15, 7, 7))
-    roofs = [_turned(_box(size)) + np.array(place) for place in high for size in sizes]
+    boxes = ((0, 0, 17, 9), (24, -3, 33, 4), (3, 18, 14, 37), (22, 15, 29, 22))
+    roofs = [_turned(_corners(*box)) + np.array(place) for place in high for box in boxes]
     return np.asarray(roofs, np.float32)
 
 
-def _box(size: tuple[int, int, int, int]) -> Floats:
-    left, top, width, height = size
-    return np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32) + np.array([left, top], np.float32)
+def _corners(left: float, top: float, right: float, bottom: float) -> Float32Array:
+    return np.array([[left, top], [right, top], [right, bottom], [left, bottom]], np.float32)

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from tasks.core.demo.landscape import CELL_M, Floats, Landscape
+from tasks.core.arrays import BoolMask, Float32Array, Int32Array, UInt8Array
+from tasks.core.demo.landscape import CELL_M, Landscape
 
 # Near infrared, red, green of each cover, in grey levels; a field holds the index.
 COVERS = np.array(
@@ -46,7 +46,7 @@ class View:
     pixel_m: float
     size_px: int
 
-    def raster(self, cells: Floats) -> Floats:
+    def raster(self, cells: Float32Array) -> Float32Array:
         """Cells of the landscape interpolated to this tile's pixel centres: seamless from tile to tile."""
         scale = self.pixel_m / CELL_M
         shift = [(start + 0.5 * self.pixel_m) / CELL_M - 0.5 for start in (self.x_m, self.y_m)]
@@ -60,7 +60,7 @@ class View:
         margin_m = margin_px * self.pixel_m
         return View(self.x_m - margin_m, self.y_m - margin_m, self.pixel_m, self.size_px + 2 * margin_px)
 
-    def points(self, places: Floats) -> NDArray[np.int32]:
+    def points(self, places: Float32Array) -> Int32Array:
         """Places in metres as OpenCV's fixed-point pixel coordinates."""
         pixels = (places - np.array([self.x_m, self.y_m], np.float32)) / self.pixel_m - 0.5
         return np.asarray(np.round(pixels * 2**SUBPIXEL_BITS), np.int32)
@@ -79,8 +79,8 @@ class Painted:
         water: bool (size, size): water that the camera can see, under thin cloud too.
     """
 
-    nrg: NDArray[np.uint8]
-    water: NDArray[np.bool_]
+    nrg: UInt8Array
+    water: BoolMask
 
 
 def paint(landscape: Landscape, view: View, seed: int) -> Painted:
@@ -97,7 +97,7 @@ def paint(landscape: Landscape, view: View, seed: int) -> Painted:
     return Painted(image.clip(0, 255).astype(np.uint8), water)
 
 
-def _land(landscape: Landscape, view: View, grain: Floats) -> Floats:
+def _land(landscape: Landscape, view: View, grain: Float32Array) -> Float32Array:
     """Fields with rows and tramlines on a ground of verges, and roads: float32 (size, size, 3)."""
     owner = np.zeros((view.size_px, view.size_px), np.uint8)
     for number, field in enumerate(landscape.fields, start=1):
@@ -113,7 +113,7 @@ def _land(landscape: Landscape, view: View, grain: Floats) -> Floats:
     return image
 
 
-def _rows(landscape: Landscape, view: View, owner: NDArray[np.uint8]) -> Floats:
+def _rows(landscape: Landscape, view: View, owner: UInt8Array) -> Float32Array:
     """Brightness factor of crop rows, and of the wheel tracks every 18 m: float32 (size, size), around 0."""
     headings = np.array([0, *(field.heading for field in landscape.fields)])
     spacing = np.array([1, *(field.row_m for field in landscape.fields)])
@@ -126,7 +126,7 @@ def _rows(landscape: Landscape, view: View, owner: NDArray[np.uint8]) -> Floats:
     return np.asarray(rows - 0.1 * tracks, np.float32)
 
 
-def _water(bed: Floats, depth_m: Floats, turbidity: Floats, grain: Floats) -> Floats:
+def _water(bed: Float32Array, depth_m: Float32Array, turbidity: Float32Array, grain: Float32Array) -> Float32Array:
     """Water over its bed, which shows where it is shallow and clear (Beer-Lambert)."""
     body = CLEAR_WATER + turbidity[..., np.newaxis] * (MUDDY_WATER - CLEAR_WATER)
     body *= (1 + 0.03 * grain)[..., np.newaxis]
@@ -134,7 +134,7 @@ def _water(bed: Floats, depth_m: Floats, turbidity: Floats, grain: Floats) -> Fl
     return np.asarray(body + (bed - body) * np.exp(-ATTENUATION * column_m[..., np.newaxis]), np.float32)
 
 
-def _trees(image: Floats, landscape: Landscape, view: View) -> NDArray[np.bool_]:
+def _trees(image: Float32Array, landscape: Landscape, view: View) -> BoolMask:
     """Draw shadows, then crowns lit from the north-west; returns the crowns' pixels."""
     wide = view.grown(MARGIN_PX)
     shade, crowns, light = (np.zeros((wide.size_px, wide.size_px), np.uint8) for _ in range(3))
@@ -161,7 +161,7 @@ def _trees(image: Floats, landscape: Landscape, view: View) -> NDArray[np.bool_]
     return inside
 
 
-def _ruffled(layer: NDArray[np.uint8], landscape: Landscape, view: View) -> NDArray[np.uint8]:
+def _ruffled(layer: UInt8Array, landscape: Landscape, view: View) -> UInt8Array:
     """Move pixels about by some decimetres: discs become crowns."""
     rows, columns = np.mgrid[0 : view.size_px, 0 : view.size_px].astype(np.float32)
     push = 0.42 / view.pixel_m
@@ -169,12 +169,12 @@ def _ruffled(layer: NDArray[np.uint8], landscape: Landscape, view: View) -> NDAr
     return np.asarray(cv2.remap(layer, columns + east, rows + south, cv2.INTER_LINEAR), np.uint8)
 
 
-def _disc(canvas: NDArray[np.uint8], view: View, place: Floats, radius_m: float, value: int) -> None:
+def _disc(canvas: UInt8Array, view: View, place: Float32Array, radius_m: float, value: int) -> None:
     x, y = view.points(place).tolist()
     cv2.circle(canvas, (x, y), view.length(radius_m), value, thickness=-1, shift=SUBPIXEL_BITS)
 
 
-def _buildings(image: Floats, landscape: Landscape, view: View) -> NDArray[np.bool_]:
+def _buildings(image: Float32Array, landscape: Landscape, view: View) -> BoolMask:
     """Draw roofs with their shadows; returns the roofs' pixels."""
     covered, shade = (np.zeros((view.size_px, view.size_px), np.uint8) for _ in range(2))
     for roof in landscape.roofs:
@@ -187,7 +187,7 @@ def _buildings(image: Floats, landscape: Landscape, view: View) -> NDArray[np.bo
     return covered > 0
 
 
-def _clouds(image: Floats, landscape: Landscape, view: View) -> None:
+def _clouds(image: Float32Array, landscape: Landscape, view: View) -> None:
     """Darken by the cloud's shadow, then veil by the cloud itself."""
     image *= (1 - 1.3 * view.raster(landscape.shadow))[..., np.newaxis]
     opacity = view.raster(landscape.cloud).clip(0, 1)[..., np.newaxis]

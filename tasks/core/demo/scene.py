@@ -17,9 +17,9 @@ import numpy as np
 import pyogrio.raw
 import rasterio
 import shapely
-from numpy.typing import NDArray
 from rasterio.enums import ColorInterp
 
+from tasks.core.arrays import BoolMask
 from tasks.core.demo.landscape import Landscape, make_landscape
 from tasks.core.demo.painting import View, paint
 from tasks.core.disk_space import TEMP_PREFIX
@@ -77,7 +77,7 @@ class _Scene:
         transform = (self.pixel_m, 0.0, west_m, 0.0, -self.pixel_m, north_m)
         return Grid(columns * self.tile_px, rows * self.tile_px, transform, CRS)
 
-    def seen(self, view: View) -> NDArray[np.bool_]:
+    def seen(self, view: View) -> BoolMask:
         """Pixels on the near side of the flight edge: bool (tile_px, tile_px)."""
         centres = (np.arange(self.tile_px) + 0.5) * self.pixel_m
         down = (view.y_m + centres) / self.landscape.height_m
@@ -116,7 +116,7 @@ def make_scene(folder: Path, *, seed: int = SEED, rows: int = 2, columns: int = 
     return _write_truth(folder / "truth.gpkg", water, scene.grid(rows=rows, columns=columns))
 
 
-def _write_tile(path: Path, scene: _Scene, row: int, column: int) -> NDArray[np.bool_]:
+def _write_tile(path: Path, scene: _Scene, row: int, column: int) -> BoolMask:
     """Paint and encode one tile; returns its visible water."""
     view = View(column * TILE_M, row * TILE_M, scene.pixel_m, scene.tile_px)
     painted = paint(scene.landscape, view, seed=scene.seed + row * scene.columns + column)
@@ -132,7 +132,7 @@ def _write_tile(path: Path, scene: _Scene, row: int, column: int) -> NDArray[np.
     return np.asarray(painted.water & seen, np.bool_)
 
 
-def _write_truth(path: Path, water: NDArray[np.bool_], grid: Grid) -> Path:
+def _write_truth(path: Path, water: BoolMask, grid: Grid) -> Path:
     path.unlink(missing_ok=True)
     polygons = to_crs(mask_polygons(water), grid)
     geometry = shapely.to_wkb(shapely.get_parts(polygons))

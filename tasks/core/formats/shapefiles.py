@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import shapely
 
+from tasks.core.arrays import ObjectArray
 from tasks.core.formats.vector_files import incomplete, write_vector
 from tasks.core.product.layer import Layer
 from tasks.core.tiles.file_names import cut, distinct_paths
@@ -90,7 +91,7 @@ def tile_stems(ids: Sequence[str]) -> dict[str, str]:
     return distinct_paths(wanted, ENDINGS, STEM_BYTES)
 
 
-def shp_bytes(geometries: npt.NDArray[np.object_]) -> int:
+def shp_bytes(geometries: ObjectArray) -> int:
     """Exact size of the ``.shp`` that holds these polygons and multipolygons."""
     present = geometries[~shapely.is_missing(geometries) & ~shapely.is_empty(geometries)] if len(geometries) else ()
     missing = len(geometries) - len(present)

@@ -7,16 +7,13 @@ the plane one: Snyder, Map Projections - A Working Manual, USGS Professional Pap
 from functools import lru_cache
 
 import numpy as np
-import numpy.typing as npt
 import pyproj
 import shapely
 from pyproj.crs import ProjectedCRS
 from pyproj.crs.coordinate_operation import LambertCylindricalEqualAreaConversion
 
+from tasks.core.arrays import FloatArray, ObjectArray
 from tasks.core.geo.crs import horizontal
-
-FloatArray = npt.NDArray[np.float64]
-ObjectArray = npt.NDArray[np.object_]
 
 # A straight line of the projection and the straight line between its ends in equal-area coordinates differ by a sliver
 # that grows with the cube of its length; at this length it is 1e-7 of a tile's area and less.

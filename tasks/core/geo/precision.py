@@ -4,12 +4,10 @@ import math
 from functools import lru_cache
 
 import numpy as np
-import numpy.typing as npt
 import pyproj
 
+from tasks.core.arrays import FloatArray
 from tasks.core.geo.crs import is_geographic
-
-FloatArray = npt.NDArray[np.float64]
 
 STEP_M = 1e-4
 STEP_DEGREES = 1e-9

@@ -2,14 +2,12 @@
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from tasks.core.arrays import BoolMask, UInt8Array
 from tasks.core.imagery.padding import LARGE_SHARE, NEIGHBOURS, RINGING_PX, textured, touching_border
 
 
-def alpha_warnings(
-    nrg: NDArray[np.uint8], valid: NDArray[np.bool_], unclear_share: float, name: str
-) -> tuple[str, ...]:
+def alpha_warnings(nrg: UInt8Array, valid: BoolMask, unclear_share: float, name: str) -> tuple[str, ...]:
     """What a person should look at, for a run's record: ground that alpha takes away though it may have been seen.
 
     Padding that alpha hides lies at the border, is one flat colour, and its alpha is 0. What is otherwise is a mask
@@ -35,13 +33,13 @@ def alpha_warnings(
     return tuple(f"{name}: alpha {what}: {invalid}. Look at it" for what in found)
 
 
-def inside_share(mask: NDArray[np.bool_]) -> float:
+def inside_share(mask: BoolMask) -> float:
     """The share of a tile that a mask takes without being connected to the tile's border."""
     components = np.asarray(cv2.connectedComponents(mask.astype(np.uint8), connectivity=4)[1], np.int32)
     return float((mask & ~np.isin(components, touching_border(components))).mean())
 
 
-def _hides_imagery(nrg: NDArray[np.uint8], valid: NDArray[np.bool_]) -> bool:
+def _hides_imagery(nrg: UInt8Array, valid: BoolMask) -> bool:
     """Whether much of what is invalid has texture, where neither imagery nor its ringing reach into it."""
     if float((~valid).mean()) <= LARGE_SHARE:
         return False

@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from tasks.core.arrays import BoolMask, FloatArray, Int32Array, UInt8Array
 from tasks.core.jpeg2000.no_data import Colour
 
 BLACK: Colour = (0, 0, 0)
@@ -32,7 +32,7 @@ BORDER_COLOURS = 4  # that are tried at most
 LOOKS = 4  # at full resolution, at most, for each colour
 DETAIL_SHARE = 0.95  # of the pixels at full resolution that must be flat too
 
-Look = Callable[[int, int, float], NDArray[np.uint8] | None]
+Look = Callable[[int, int, float], UInt8Array | None]
 """(column, row, reach) in pixels of the tile -> the same ground at full resolution; None where it cannot be had."""
 
 
@@ -47,7 +47,7 @@ class FlatArea:
     """
 
     colour: Colour
-    mask: NDArray[np.bool_]
+    mask: BoolMask
     declared: bool = False
 
 
@@ -58,7 +58,7 @@ class FlatAreas(NamedTuple):
     imagery: list[FlatArea]
 
 
-def seek_padding(nrg: NDArray[np.uint8], nodata: Colour | None = None, look: Look | None = None) -> FlatAreas:
+def seek_padding(nrg: UInt8Array, nodata: Colour | None = None, look: Look | None = None) -> FlatAreas:
     """All padding of a tile: declared NoData, black, and any other colour that is flat, exact and much of the tile.
 
     A colour that is neither declared nor black nor white must leave textured imagery beside it: of a tile that is flat
@@ -72,7 +72,8 @@ def seek_padding(nrg: NDArray[np.uint8], nodata: Colour | None = None, look: Loo
     """
     padding: list[FlatArea] = []
     if nodata is not None:
-        padding.append(FlatArea(nodata, _find_declared(nrg, nodata, look), declared=True))
+        mask = find_padding(nrg, nodata, look, anywhere=True, exact_share=DECLARED_EXACT_SHARE)
+        padding.append(FlatArea(nodata, mask, declared=True))
     if nodata != BLACK:
         padding.append(FlatArea(BLACK, find_padding(nrg, BLACK, look)))
     coloured, doubtful = _other_colours(nrg, [area.colour for area in padding], look)
@@ -84,13 +85,7 @@ def seek_padding(nrg: NDArray[np.uint8], nodata: Colour | None = None, look: Loo
     return FlatAreas([area for area in padding + coloured if area.mask.any()], doubtful)
 
 
-def _find_declared(nrg: NDArray[np.uint8], nodata: Colour, look: Look | None) -> NDArray[np.bool_]:
-    return find_padding(nrg, nodata, look, anywhere=True, exact_share=DECLARED_EXACT_SHARE)
-
-
-def _other_colours(
-    nrg: NDArray[np.uint8], known: list[Colour], look: Look | None
-) -> tuple[list[FlatArea], list[FlatArea]]:
+def _other_colours(nrg: UInt8Array, known: list[Colour], look: Look | None) -> tuple[list[FlatArea], list[FlatArea]]:
     """Large flat areas of the border's colours: what may be padding, and what may be water as well."""
     padding: list[FlatArea] = []
     doubtful: list[FlatArea] = []
@@ -101,7 +96,7 @@ def _other_colours(
     return padding, doubtful
 
 
-def _has_edge(nrg: NDArray[np.uint8], area: FlatArea) -> bool:
+def _has_edge(nrg: UInt8Array, area: FlatArea) -> bool:
     """Whether an area ends abruptly: what surrounds it is far from its colour, or nothing does."""
     wider = cv2.dilate(area.mask.astype(np.uint8), NEIGHBOURS, iterations=RINGING_PX).astype(bool)
     surroundings = nrg[wider & ~area.mask]
@@ -117,13 +112,13 @@ def _may_be_water(colour: Colour) -> bool:
 
 
 def find_padding(
-    nrg: NDArray[np.uint8],
+    nrg: UInt8Array,
     colour: Colour = BLACK,
     look: Look | None = None,
     *,
     anywhere: bool = False,
     exact_share: float = 0,
-) -> NDArray[np.bool_]:
+) -> BoolMask:
     """Pixels that no imagery fills: of one colour, free of texture, and connected to the tile's border.
 
     "Any band is zero" would delete water, whose near infrared is about 0; "near black" alone would delete a dark lake
@@ -158,29 +153,27 @@ def find_padding(
     return grown.astype(bool)
 
 
-def _most_frequent(nrg: NDArray[np.uint8], area: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def _most_frequent(nrg: UInt8Array, area: BoolMask) -> BoolMask:
     """Where the most frequent colour of an area is: strong compression may have moved it from what was filled."""
     codes = nrg.astype(np.int32) @ np.array([1 << 16, 1 << 8, 1], np.int32)
     values, counts = np.unique(codes[area], return_counts=True)
     return codes == values[counts.argmax()] if values.size else area
 
 
-def textured(nrg: NDArray[np.uint8]) -> NDArray[np.bool_]:
+def textured(nrg: UInt8Array) -> BoolMask:
     """Pixels (height, width) that differ from their neighbours more than compressed padding does."""
     gradient = cv2.morphologyEx(nrg, cv2.MORPH_GRADIENT, NEIGHBOURS)
     return np.asarray(gradient.max(axis=2) > 2 * FLAT, bool)
 
 
-def touching_border(components: NDArray[np.int32]) -> NDArray[np.int32]:
+def touching_border(components: Int32Array) -> Int32Array:
     """Which labels of connected components, 0 left out, lie at the border."""
     edges = (components[0], components[-1], components[:, 0], components[:, -1])
     labels = np.unique(np.concatenate(edges))
     return labels[labels > 0]
 
 
-def _areas(
-    mask: NDArray[np.uint8], exact: NDArray[np.bool_], *, anywhere: bool, exact_share: float
-) -> NDArray[np.int32]:
+def _areas(mask: UInt8Array, exact: BoolMask, *, anywhere: bool, exact_share: float) -> Int32Array:
     """Connected parts of a mask (1 where flat) that are more than specks, labelled from 1, the largest first."""
     count, labelled, statistics, _ = cv2.connectedComponentsWithStats(mask, connectivity=4)
     components = np.asarray(labelled, np.int32)
@@ -194,7 +187,7 @@ def _areas(
     return rank[components]
 
 
-def _exact_shares(components: NDArray[np.int32], exact: NDArray[np.bool_], count: int) -> NDArray[np.float64]:
+def _exact_shares(components: Int32Array, exact: BoolMask, count: int) -> FloatArray:
     """The share of each component that is exact: of its middle where it has one, of all of it where it is thin."""
     mask = (components > 0).astype(np.uint8)
     middle = cv2.erode(mask, NEIGHBOURS, iterations=RINGING_PX, borderValue=1).astype(bool)
@@ -206,7 +199,7 @@ def _exact_shares(components: NDArray[np.int32], exact: NDArray[np.bool_], count
     return np.where(has_middle, shares[0], shares[1])
 
 
-def _flat_in_detail(areas: NDArray[np.int32], colour: Colour, look: Look) -> NDArray[np.int32]:
+def _flat_in_detail(areas: Int32Array, colour: Colour, look: Look) -> Int32Array:
     """The labelled areas that have their colour at full resolution too, in the middle of them.
 
     Only large ones are looked at, for each look costs as much as a part of the decode; where one of them has texture,
@@ -218,7 +211,7 @@ def _flat_in_detail(areas: NDArray[np.int32], colour: Colour, look: Look) -> NDA
     return areas if len(flat) == len(large) else np.where(np.isin(areas, flat), areas, 0)
 
 
-def _is_flat_in_detail(area: NDArray[np.bool_], colour: Colour, look: Look) -> bool:
+def _is_flat_in_detail(area: BoolMask, colour: Colour, look: Look) -> bool:
     depth = cv2.distanceTransform(np.pad(area.astype(np.uint8), 1), cv2.DIST_L2, cv2.DIST_MASK_3)[1:-1, 1:-1]
     row, column = np.unravel_index(int(depth.argmax()), depth.shape)
     detail = look(int(column), int(row), float(depth.max()) / 2)
@@ -228,7 +221,7 @@ def _is_flat_in_detail(area: NDArray[np.bool_], colour: Colour, look: Look) -> b
     return float((deviation <= FLAT).mean()) >= DETAIL_SHARE
 
 
-def _border_colours(nrg: NDArray[np.uint8], known: list[Colour]) -> list[Colour]:
+def _border_colours(nrg: UInt8Array, known: list[Colour]) -> list[Colour]:
     """Colours that much of the border has, the most frequent first, none of them near a known one."""
     border = np.concatenate([nrg[0], nrg[-1], nrg[:, 0], nrg[:, -1]])
     colours, counts = np.unique(border, axis=0, return_counts=True)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from tasks.core.arrays import BoolMask, UInt8Array
 from tasks.core.errors import FinalError, UnreadableImage
 from tasks.core.geo.grid import Grid
 from tasks.core.imagery.alpha import alpha_warnings, inside_share
@@ -34,7 +34,7 @@ class PreparedImage:
     """
 
     jpeg: bytes
-    valid: NDArray[np.bool_]
+    valid: BoolMask
     grid: Grid
     warnings: tuple[str, ...]
 
@@ -67,7 +67,7 @@ def prepare_image(
     return PreparedImage(jpeg, erode(valid), grid.resized(width_px, height_px), warnings)
 
 
-def encode_jpeg(nrg: NDArray[np.uint8], name: str = "image") -> bytes:
+def encode_jpeg(nrg: UInt8Array, name: str = "image") -> bytes:
     """Encode uint8 (height, width, 3) as JPEG at the best quality (>= 90, 4:4:4) that stays below 6 MB.
 
     Raises:
@@ -85,13 +85,13 @@ def encode_jpeg(nrg: NDArray[np.uint8], name: str = "image") -> bytes:
     )
 
 
-def erode(valid: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def erode(valid: BoolMask) -> BoolMask:
     """Shrink a valid mask by one pixel, never at the tile's own border: neighbouring tiles must still join there."""
     shrunk = cv2.erode(valid.astype(np.uint8), NEIGHBOURS, borderType=cv2.BORDER_CONSTANT, borderValue=1)
     return shrunk.astype(bool)
 
 
-def _valid_pixels(image: DecodedImage, path: Path, nodata: Colour | None) -> tuple[NDArray[np.bool_], tuple[str, ...]]:
+def _valid_pixels(image: DecodedImage, path: Path, nodata: Colour | None) -> tuple[BoolMask, tuple[str, ...]]:
     """Alpha decides where there is one; else padding is sought. What takes much ground away is warned of."""
     if image.coverage is not None:
         valid = image.coverage >= VALID_FROM
@@ -107,7 +107,7 @@ def _valid_pixels(image: DecodedImage, path: Path, nodata: Colour | None) -> tup
     return valid, tuple(warning for warning in warnings if warning)
 
 
-def _look(image: DecodedImage, path: Path, column: int, row: int, reach_px: float) -> NDArray[np.uint8] | None:
+def _look(image: DecodedImage, path: Path, column: int, row: int, reach_px: float) -> UInt8Array | None:
     """Full resolution around a pixel of the resized image, no farther than `reach_px` of its pixels."""
     height, width = image.nrg.shape[:2]
     across, down = image.full_width_px / width, image.full_height_px / height

@@ -4,13 +4,10 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import shapely
 
+from tasks.core.arrays import FloatArray, ObjectArray
 from tasks.core.geo.grid import Grid
-
-FloatArray = npt.NDArray[np.float64]
-ObjectArray = npt.NDArray[np.object_]
 
 DIRECTION_DECIMALS = 10  # grids of one flight agree to more; a kilometre along, this is 0.1 micrometres
 

@@ -4,15 +4,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import shapely
 from shapely import MultiPolygon
 
+from tasks.core.arrays import IntArray, ObjectArray
 from tasks.core.geo.precision import step
 from tasks.core.joining.uniting import as_multipolygons
-
-IntArray = npt.NDArray[np.int64]
-ObjectArray = npt.NDArray[np.object_]
 
 FEW_TILES = 4  # below, cutting a polygon once a tile is as fast as halving the tiles first
 

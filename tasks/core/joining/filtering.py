@@ -1,15 +1,11 @@
 """What is too small to map: holes that are filled, polygons that are dropped."""
 
 import numpy as np
-import numpy.typing as npt
 import shapely
 
+from tasks.core.arrays import BoolMask, FloatArray, ObjectArray
 from tasks.core.geo.areas import ellipsoidal_area_m2
 from tasks.core.geo.precision import step
-from tasks.core.masks.labels import BoolMask
-
-FloatArray = npt.NDArray[np.float64]
-ObjectArray = npt.NDArray[np.object_]
 
 AREA_ERROR = 1e-6  # relative, of the area's computation: far above what was measured, far below what matters
 

@@ -9,19 +9,15 @@ into a frame in which their pixels' edges run along the axes.
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 import shapely
 from shapely import MultiPolygon, Polygon
 
+from tasks.core.arrays import FloatArray, IntArray, ObjectArray
 from tasks.core.geo.grid import Grid
 from tasks.core.geo.precision import round_coordinates, step
+from tasks.core.geo.rings import turns
 from tasks.core.joining.axes import Frame, frame_of, on_lattice
-from tasks.core.joining.rings import drop_straight, runs_along_axes
 from tasks.core.joining.uniting import unite, valid_polygons
-
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
-ObjectArray = npt.NDArray[np.object_]
 
 # Coordinates of one place in two tiles differ by the rounding of one or both.
 SAME_PLACE_STEPS = 1.5
@@ -57,14 +53,32 @@ def _join_in_frame(tiles: Sequence[ObjectArray], frame: Frame, crs: str) -> Obje
     coordinates = frame.enter(shapely.get_coordinates(polygons))
     (columns, x), (rows, y) = (_ranks(axis, SAME_PLACE_STEPS * step(crs)) for axis in coordinates.T)
     ranked = shapely.set_coordinates(polygons.copy(), np.stack([columns, rows], axis=1))
-    if not runs_along_axes(ranked):
+    if not _runs_along_axes(ranked):
         return _join_aslant(tiles, crs)
 
     def leave(ranks: FloatArray) -> FloatArray:
         columns, rows = ranks.astype(np.int64).T
         return round_coordinates(frame.leave(np.stack([x[columns], y[rows]], axis=1)), crs)
 
-    return np.asarray(shapely.transform(drop_straight(unite(ranked, tile_of)), leave), np.object_)
+    return np.asarray(shapely.transform(_drop_straight(unite(ranked, tile_of)), leave), np.object_)
+
+
+def _runs_along_axes(polygons: ObjectArray) -> bool:
+    """Whether every edge keeps x or y."""
+    coordinates, ring_of = shapely.get_coordinates(shapely.get_rings(polygons), return_index=True)
+    moves = np.diff(coordinates, axis=0)[ring_of[1:] == ring_of[:-1]] != 0
+    return not moves.all(axis=1).any()
+
+
+def _drop_straight(polygons: ObjectArray) -> ObjectArray:
+    """Drop the vertices at which the outline does not turn, from polygons whose edges run along the axes."""
+    rings, polygon_of = shapely.get_rings(polygons, return_index=True)
+    coordinates, ring_of = shapely.get_coordinates(rings, return_index=True)
+    closes = np.append(ring_of[1:] != ring_of[:-1], True)[: len(ring_of)]  # rings repeat their first point at the end
+    coordinates, ring_of = coordinates[~closes], ring_of[~closes]
+    turning = turns(coordinates[:, 0], ring_of)
+    thinned = shapely.linearrings(coordinates[turning], indices=ring_of[turning])
+    return np.asarray(shapely.polygons(thinned, indices=polygon_of), np.object_)
 
 
 def _join_aslant(tiles: Sequence[ObjectArray], crs: str) -> ObjectArray:

@@ -1,12 +1,10 @@
 """Union of polygons of many tiles, group by group: one union over everything takes more than its share of time."""
 
 import numpy as np
-import numpy.typing as npt
 import shapely
 from shapely import MultiPolygon
 
-IntArray = npt.NDArray[np.int64]
-ObjectArray = npt.NDArray[np.object_]
+from tasks.core.arrays import IntArray, ObjectArray
 
 
 def unite(polygons: ObjectArray, tile_of: IntArray) -> ObjectArray:

@@ -7,8 +7,8 @@ Sources: IEC 61966-2-1 amendment 1 (sYCC: the luma and chroma of ITU-R BT.601 ov
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from tasks.core.arrays import FloatArray, UInt8Array
 from tasks.core.jpeg2000.channels import COLOURS, Channels
 
 RED_SHARE, BLUE_SHARE = 0.299, 0.114  # of luma
@@ -20,14 +20,14 @@ OPAQUE_FROM = 128
 OPAQUE = 255
 
 
-def to_nrg(samples: NDArray[np.uint8], channels: Channels) -> NDArray[np.uint8]:
+def to_nrg(samples: UInt8Array, channels: Channels) -> UInt8Array:
     """Near infrared, red, green (and alpha), uint8, of samples (height, width, 3 or 4) in the order of `channels`."""
     if channels.luma_chroma:
         return np.asarray(cv2.transform(samples, _from_sycc(samples.shape[2])), np.uint8)
     return _divided_by_alpha(samples) if channels.premultiplied else samples
 
 
-def _from_sycc(bands: int) -> NDArray[np.float64]:
+def _from_sycc(bands: int) -> FloatArray:
     """A row an output band: factors of luma, Cb, Cr (and alpha), then what is added."""
     matrix = np.eye(bands, bands + 1)
     matrix[:COLOURS, :COLOURS] = [[1, 0, RED_OF_CR], [1, GREEN_OF_CB, GREEN_OF_CR], [1, BLUE_OF_CB, 0]]
@@ -35,7 +35,7 @@ def _from_sycc(bands: int) -> NDArray[np.float64]:
     return matrix
 
 
-def _divided_by_alpha(samples: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _divided_by_alpha(samples: UInt8Array) -> UInt8Array:
     """The colours that were multiplied by alpha, wherever a pixel counts as observed."""
     alpha = samples[..., COLOURS]
     partly = (alpha >= OPAQUE_FROM) & (alpha < OPAQUE)

@@ -8,11 +8,11 @@ from uuid import uuid4
 
 import numpy as np
 import rasterio
-from numpy.typing import NDArray
 from rasterio.io import DatasetReader, MemoryFile
 from rasterio.session import DummySession
 from rasterio.windows import Window
 
+from tasks.core.arrays import UInt8Array
 from tasks.core.errors import TooLarge, UnreadableImage
 from tasks.core.jpeg2000.sidecars import AUX_SUFFIX, WORLD_SUFFIXES, is_world_file, read_world_file, to_bytes
 from tasks.core.jpeg2000.structure import Structure, with_wider_tile
@@ -25,14 +25,16 @@ WAVELET_REACH = 5  # samples of a reduced resolution that one of the full resolu
 FLAT_TOLERANCE = 16  # lossy compression makes one value of what nearly is
 
 
-def quiet_gdal(**more: str) -> rasterio.Env:
-    """GDAL's settings while we read.
+def quiet_gdal(*, beside: bool = False) -> rasterio.Env:
+    """GDAL's settings while we read; files beside the image are none of its business, unless they are asked for.
 
     One decoding thread: tiles are decoded in parallel already; and errors raised in GDAL's own threads are lost to the
     caller (the output stays unwritten) and written to the terminal. No session: rasterio would make one of boto3's, 20
     ms each, wherever the environment holds AWS credentials, and fail where they are unusable.
     """
-    return rasterio.Env(DummySession(), GDAL_NUM_THREADS="1", **more)
+    pam, folder = ("YES", "FALSE") if beside else ("NO", "EMPTY_DIR")
+    options = {"GDAL_PAM_ENABLED": pam, "GDAL_DISABLE_READDIR_ON_OPEN": folder}
+    return rasterio.Env(DummySession(), GDAL_NUM_THREADS="1", **options)
 
 
 @contextmanager
@@ -46,10 +48,7 @@ def opened_header(header_file: bytes, sidecars: Mapping[str, bytes]) -> Iterator
         for suffix, content in _seen_by_gdal(sidecars):
             files.append(MemoryFile(content, dirname=folder, filename=f"tile{suffix}"))
         files.append(MemoryFile(header_file, dirname=folder, filename="tile.jp2"))
-        with (
-            quiet_gdal(GDAL_PAM_ENABLED="YES", GDAL_DISABLE_READDIR_ON_OPEN="FALSE"),
-            files[-1].open(driver=DRIVER) as dataset,
-        ):
+        with quiet_gdal(beside=True), files[-1].open(driver=DRIVER) as dataset:
             yield dataset
     finally:
         for file in files:
@@ -75,7 +74,7 @@ def unreadable_world_file(sidecars: Mapping[str, bytes]) -> str | None:
 
 def read_coarse(
     path: Path, structure: Structure, width_px: int, height_px: int, components: Sequence[int] | None = None
-) -> tuple[NDArray[np.uint8], int]:
+) -> tuple[UInt8Array, int]:
     """Pixels (height, width, bands) at the coarsest resolution of at least the size wanted, and its step 2^r.
 
     GDAL gets the bare codestream: damaged metadata cannot disturb it, nor files that lie beside the image.
@@ -91,7 +90,7 @@ def read_coarse(
         UnreadableImage: Samples stay unwritten, a part decodes to one value that it does not have, or a codestream tile
             is too large to be decoded whole where it must be.
     """
-    with quiet_gdal(GDAL_PAM_ENABLED="NO", GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR"):
+    with quiet_gdal():
         with _opened(path, structure) as dataset:
             steps = resolution_steps(dataset)
         size = structure.size
@@ -113,16 +112,13 @@ def read_coarse(
         return pixels, usable[-1]
 
 
-def read_window(path: Path, structure: Structure, window: Window, components: Sequence[int]) -> NDArray[np.uint8]:
+def read_window(path: Path, structure: Structure, window: Window, components: Sequence[int]) -> UInt8Array:
     """Pixels (height, width, bands) of a window at full resolution, which may be cut at the image's border.
 
     Raises:
         UnreadableImage: A codestream tile is too large to be decoded whole where it must be.
     """
-    with (
-        quiet_gdal(GDAL_PAM_ENABLED="NO", GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR"),
-        _opened_full(path, structure) as dataset,
-    ):
+    with quiet_gdal(), _opened_full(path, structure) as dataset:
         bands = [component + 1 for component in components]
         return np.ascontiguousarray(np.moveaxis(dataset.read(bands, window=window), 0, 2))
 
@@ -189,9 +185,7 @@ def check_whole_tile(structure: Structure, name: str) -> None:
         )
 
 
-def read_strips(
-    dataset: DatasetReader, bands: Sequence[int], name: str
-) -> tuple[NDArray[np.uint8], list[tuple[int, int]]]:
+def read_strips(dataset: DatasetReader, bands: Sequence[int], name: str) -> tuple[UInt8Array, list[tuple[int, int]]]:
     """All pixels, a row of blocks at a time, and the strips (first row, row behind) that are one value in all bands.
 
     The wide buffer that shows unwritten samples stays small that way.
@@ -212,9 +206,9 @@ def read_strips(
 
 def _check_flat_strips(
     strips: Sequence[tuple[int, int]],
-    pixels: NDArray[np.uint8],
+    pixels: UInt8Array,
     step: int,
-    coarsest: NDArray[np.uint8],
+    coarsest: UInt8Array,
     coarsest_step: int,
     name: str,
 ) -> None:

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
+from tasks.core.arrays import UInt8Array
 from tasks.core.jpeg2000.gdal_reading import (
     check_whole_tile,
     opened_in_memory,
@@ -28,7 +28,7 @@ from tasks.core.jpeg2000.tile_parts import TilePart
 
 def read_coarse_by_groups(
     path: Path, structure: Structure, width_px: int, height_px: int, components: Sequence[int]
-) -> tuple[NDArray[np.uint8], int]:
+) -> tuple[UInt8Array, int]:
     """Pixels (height, width, bands) at the coarsest resolution of at least the size wanted, and its step 2^r.
 
     Arguments and errors are those of `jp2_gdal.read_coarse`.
@@ -45,9 +45,7 @@ def read_coarse_by_groups(
     return pixels, step
 
 
-def read_window_by_groups(
-    path: Path, structure: Structure, window: Window, components: Sequence[int]
-) -> NDArray[np.uint8]:
+def read_window_by_groups(path: Path, structure: Structure, window: Window, components: Sequence[int]) -> UInt8Array:
     """Pixels (height, width, bands) of a window at full resolution; as `jp2_gdal.read_window`."""
     top, left = window.row_off, window.col_off
     pixels = np.empty((window.height, window.width, len(components)), np.uint8)
@@ -121,7 +119,7 @@ class _Grouped(NamedTuple):
 @contextmanager
 def _grouped(path: Path, structure: Structure) -> Iterator[_Grouped]:
     parts: dict[int, list[TilePart]] = defaultdict(list)
-    with path.open("rb") as file, quiet_gdal(GDAL_PAM_ENABLED="NO", GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR"):
+    with path.open("rb") as file, quiet_gdal():
         read_range = partial(read_at, file)
         for part in check_tile_parts(read_range, structure, path.name).parts:
             parts[part.tile].append(part)

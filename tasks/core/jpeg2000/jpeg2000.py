@@ -15,12 +15,12 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 from pyproj.exceptions import CRSError
 from rasterio.errors import RasterioError
 from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
+from tasks.core.arrays import Float32Array, UInt8Array
 from tasks.core.errors import NoGeoreference, NotNrg, TooLarge, UnreadableImage
 from tasks.core.geo.crs import crs_name
 from tasks.core.jpeg2000.channels import COLOURS, WITH_ALPHA, Channels, read_channels
@@ -84,8 +84,8 @@ class DecodedImage:
         full_height_px: Rows of the image at full resolution.
     """
 
-    nrg: NDArray[np.uint8]
-    coverage: NDArray[np.float32] | None
+    nrg: UInt8Array
+    coverage: Float32Array | None
     unclear_alpha: float
     full_width_px: int
     full_height_px: int
@@ -200,7 +200,7 @@ def decode(path: Path, width_px: int, height_px: int, max_pixels: int) -> Decode
     return DecodedImage(nrg, coverage, unclear_alpha, size.width_px, size.height_px)
 
 
-def read_detail(path: Path, column: int, row: int, side_px: int) -> NDArray[np.uint8] | None:
+def read_detail(path: Path, column: int, row: int, side_px: int) -> UInt8Array | None:
     """Near infrared, red, green around a pixel of a judged image, as they are at full resolution.
 
     Args:
@@ -326,7 +326,7 @@ def _places_nothing(transform: Transform) -> bool:
     return np.allclose((a, b, d, abs(e)), (1, 0, 0, 1), atol=1e-5) and max(abs(c), abs(f)) <= 0.5  # noqa: PLR2004
 
 
-def _check_alpha(band: NDArray[np.uint8], name: str, *, flagged: bool) -> float:
+def _check_alpha(band: UInt8Array, name: str, *, flagged: bool) -> float:
     """The share of samples that are neither near 0 nor near 255."""
     share = float(np.mean((band <= NEAR) | (band >= 255 - NEAR)))
     if share < (FLAGGED_ALPHA_SHARE if flagged else ALPHA_SHARE):

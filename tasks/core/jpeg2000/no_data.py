@@ -7,8 +7,8 @@ bands all have theirs); its GeoTIFF driver (tag 42113, one value for all bands).
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from tasks.core.arrays import UInt8Array
 from tasks.core.jpeg2000.channels import Channels
 from tasks.core.jpeg2000.colour_conversion import to_nrg
 
@@ -43,7 +43,7 @@ def listed_values(text: str | None, components: int) -> list[float | None]:
     return values * components if len(values) == 1 else values
 
 
-def _colour(stored: NDArray[np.uint8], channels: Channels) -> Colour:
+def _colour(stored: UInt8Array, channels: Channels) -> Colour:
     if channels.luma_chroma:
         stored = to_nrg(stored, channels)
     near_infrared, red, green = (int(value) for value in stored[0, 0])

@@ -6,6 +6,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks.core.arrays import Float32Array, UInt8Array
+
 LANCZOS = 4  # half the taps of the shift
 
 # Tiles run side by side: threads within one would only contend with those of the others. Set here, where tiles are
@@ -13,7 +15,7 @@ LANCZOS = 4  # half the taps of the shift
 cv2.setNumThreads(1)
 
 
-def align(coarse: NDArray[np.uint8], width_px: int, height_px: int, step: int) -> NDArray[np.uint8]:
+def align(coarse: UInt8Array, width_px: int, height_px: int, step: int) -> UInt8Array:
     """Resample a reduced-resolution decode onto pixels that cover exactly the full-resolution image.
 
     Sample k lies in the middle of full-resolution pixel step * k, that is (step - 1) / 2 pixels before the middle of
@@ -44,7 +46,7 @@ def align(coarse: NDArray[np.uint8], width_px: int, height_px: int, step: int) -
     return np.asarray(aligned, dtype=np.uint8)
 
 
-def _shift_kernel(shift: float) -> NDArray[np.float32]:
+def _shift_kernel(shift: float) -> Float32Array:
     """Taps that read a signal `shift` samples further on: a sinc under a Lanczos window, scaled to a sum of 1."""
     distance = np.arange(1 - LANCZOS, LANCZOS + 1) - shift
     taps = np.sinc(distance) * np.sinc(distance / LANCZOS)

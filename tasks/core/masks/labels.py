@@ -7,17 +7,14 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from tasks.core.arrays import BoolMask, LabelArray
 from tasks.core.errors import WrongMaskFormat
 from tasks.core.masks import png_masks
 from tasks.core.masks.png_masks import COLOUR_TYPES, DEPTHS, GREY, INDEXED, Header
 
 OTHER, FLOOD, FLOOD_UNDER_CLOUD = 0, 1, 2
 LABELS = (OTHER, FLOOD, FLOOD_UNDER_CLOUD)
-
-BoolMask = npt.NDArray[np.bool_]
-LabelArray = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image
 from PIL.PngImagePlugin import PngImageFile
 
+from tasks.core.arrays import UInt8Array
 from tasks.core.errors import WrongMask, WrongMaskFormat
 
 GREY, INDEXED = 0, 3
@@ -31,8 +31,6 @@ _ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), 
 _IN_ONE_PASS = ((0, 0, 1, 1),)
 # Runs of one value are what masks are made of: measured the fastest and the smallest of zlib's strategies.
 _RUN_LENGTHS, _FAST = zlib.Z_RLE, 1
-
-Values = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +61,7 @@ class Header:
         )
 
 
-def encode(values: Values) -> bytes:
+def encode(values: UInt8Array) -> bytes:
     """Encode (height, width) uint8 as a grey 8-bit PNG: the same values give the same bytes."""
     file = io.BytesIO()
     Image.fromarray(values).save(file, "PNG", compress_level=_FAST, compress_type=_RUN_LENGTHS)
@@ -92,7 +90,7 @@ def read_header(png: bytes, name: str) -> Header:
     return Header(*size, depth=data[8], colour=data[9], interlaced=bool(interlace))
 
 
-def decode(png: bytes, name: str) -> Values:
+def decode(png: bytes, name: str) -> UInt8Array:
     """The samples of a grey mask, the palette indices of an indexed one, as (height, width) uint8.
 
     The caller has judged the header: as many pixels as it declares are decoded.
@@ -132,7 +130,7 @@ def _is_whole(pixels: bytes, header: Header) -> bool:
         return False
 
 
-def _decoded(whole: bytes, png: bytes, name: str) -> Values:
+def _decoded(whole: bytes, png: bytes, name: str) -> UInt8Array:
     try:
         # Not Image.open: its limit of pixels is for images whose size nobody has judged.
         with PngImageFile(io.BytesIO(whole)) as image:
@@ -141,7 +139,7 @@ def _decoded(whole: bytes, png: bytes, name: str) -> Values:
         raise damaged(png, name) from error
 
 
-def _unscaled(values: Values, header: Header) -> Values:
+def _unscaled(values: UInt8Array, header: Header) -> UInt8Array:
     """Undo Pillow's stretching of grey samples of 2 and 4 bit to 0..255; those of 1 bit come as they are."""
     if header.colour != GREY or header.depth in (1, 8):
         return values

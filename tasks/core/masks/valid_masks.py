@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from tasks.core.arrays import BoolMask
 from tasks.core.errors import UnreadableImage, WrongMask
 from tasks.core.masks import png_masks
-from tasks.core.masks.labels import BoolMask
 
 VALID = 255
 

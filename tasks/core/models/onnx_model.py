@@ -29,6 +29,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks.core.arrays import Float32Array, UInt8Array
 from tasks.core.errors import EndpointRefused
 from tasks.core.models.onnx_files import weight_files
 
@@ -94,10 +95,10 @@ class OnnxModel:
     channels_first: bool
     height_px: int | None
     width_px: int | None
-    mean: NDArray[np.float32]
-    std: NDArray[np.float32]
+    mean: Float32Array
+    std: Float32Array
 
-    def predict(self, nrg: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    def predict(self, nrg: UInt8Array) -> UInt8Array:
         """Labels uint8 (height, width) of an NRG image uint8 (height, width, 3).
 
         Raises:
@@ -112,10 +113,10 @@ class OnnxModel:
             labels = _labels(np.asarray(answer), pixels.shape[1:3], self.channels_first)
         except ValueError as error:
             raise EndpointRefused(f"model {self.name} answered {error}") from error
-        own: NDArray[np.uint8] = np.ascontiguousarray(labels[:height_px, :width_px])
+        own: UInt8Array = np.ascontiguousarray(labels[:height_px, :width_px])
         return own
 
-    def _padded(self, nrg: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    def _padded(self, nrg: UInt8Array) -> UInt8Array:
         height_px, width_px = nrg.shape[:2]
         down = (self.height_px or height_px) - height_px
         across = (self.width_px or width_px) - width_px
@@ -127,7 +128,7 @@ class OnnxModel:
         return np.pad(nrg, ((0, down), (0, across), (0, 0)), mode="edge")
 
 
-def _labels(answer: NDArray[Any], size: tuple[int, ...], channels_first: bool) -> NDArray[np.uint8]:
+def _labels(answer: NDArray[Any], size: tuple[int, ...], channels_first: bool) -> UInt8Array:
     """uint8 (height, width) of one answer: the largest score, or the labels themselves.
 
     Raises:
@@ -143,7 +144,7 @@ def _labels(answer: NDArray[Any], size: tuple[int, ...], channels_first: bool) -
         raise ValueError(f"{labels.shape} labels for {size} pixels")
     if labels.size and (labels.min() < 0 or labels.max() >= CLASSES):
         raise ValueError(f"labels {labels.min()} to {labels.max()}: only 0, 1 and 2 have a meaning")
-    checked: NDArray[np.uint8] = labels.astype(np.uint8)
+    checked: UInt8Array = labels.astype(np.uint8)
     return checked
 
 
@@ -215,7 +216,7 @@ def _check_classes(shape: list[Any], path: Path, *, channels_first: bool) -> Non
         )
 
 
-def _metadata(session: Any, path: Path, key: str, default: float) -> NDArray[np.float32]:
+def _metadata(session: Any, path: Path, key: str, default: float) -> Float32Array:
     """Three numbers of the file's metadata, or the default three times."""
     text = session.get_modelmeta().custom_metadata_map.get(key)
     try:

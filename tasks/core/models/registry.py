@@ -2,14 +2,12 @@
 
 from collections.abc import Callable
 
-import numpy as np
-from numpy.typing import NDArray
-
+from tasks.core.arrays import UInt8Array
 from tasks.core.models import onnx_model, water_index
 
 WATER_INDEX = "water-index"
 
-Predict = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
+Predict = Callable[[UInt8Array], UInt8Array]
 """NRG uint8 (height, width, 3) to labels uint8 (height, width): 0 other, 1 flood, 2 flood with cloud."""
 
 

@@ -28,7 +28,8 @@ from dataclasses import astuple, dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
+
+from tasks.core.arrays import IntArray, UInt8Array
 
 VERSION = 1
 NIR, RED, GREEN = range(3)
@@ -67,7 +68,7 @@ def identity(constants: Constants = CONSTANTS) -> str:
     return f"water-index-{VERSION}-{digest[:12]}"
 
 
-def predict(nrg: NDArray[np.uint8], constants: Constants = CONSTANTS) -> NDArray[np.uint8]:
+def predict(nrg: UInt8Array, constants: Constants = CONSTANTS) -> UInt8Array:
     """Labels of one tile.
 
     Args:
@@ -87,11 +88,11 @@ def predict(nrg: NDArray[np.uint8], constants: Constants = CONSTANTS) -> NDArray
     threshold = valley(np.bincount(nir[seen], minlength=GREY_LEVELS), constants)
     # One table look-up and one comparison, in bytes: an image of 10,000 x 10,000 px must not need gigabytes.
     limit = cv2.LUT(green, np.minimum(_water_limit(constants.ndwi_gate), threshold).astype(np.uint8))
-    labels: NDArray[np.uint8] = np.where(nir < limit, np.uint8(FLOOD), np.uint8(OTHER))
+    labels: UInt8Array = np.where(nir < limit, np.uint8(FLOOD), np.uint8(OTHER))
     return labels
 
 
-def valley(histogram: NDArray[np.int64], constants: Constants = CONSTANTS) -> int:
+def valley(histogram: IntArray, constants: Constants = CONSTANTS) -> int:
     """The NIR threshold: the middle of the smoothed histogram's lowest stretch (the brightest of several).
 
     Args:
@@ -107,12 +108,12 @@ def valley(histogram: NDArray[np.int64], constants: Constants = CONSTANTS) -> in
     return constants.lowest + round(float(last_stretch.mean()))
 
 
-def _smoothed(band: NDArray[np.uint8], side_px: int) -> NDArray[np.uint8]:
-    smooth: NDArray[np.uint8] = cv2.medianBlur(np.ascontiguousarray(band), side_px).astype(np.uint8, copy=False)
+def _smoothed(band: UInt8Array, side_px: int) -> UInt8Array:
+    smooth: UInt8Array = cv2.medianBlur(np.ascontiguousarray(band), side_px).astype(np.uint8, copy=False)
     return smooth
 
 
-def _water_limit(gate: float) -> NDArray[np.uint8]:
+def _water_limit(gate: float) -> UInt8Array:
     """For each green level the NIR below which NDWI > gate: NIR < G (1 - gate) / (1 + gate); black is never water."""
-    table: NDArray[np.uint8] = np.ceil(np.arange(GREY_LEVELS) * (1 - gate) / (1 + gate)).astype(np.uint8)
+    table: UInt8Array = np.ceil(np.arange(GREY_LEVELS) * (1 - gate) / (1 + gate)).astype(np.uint8)
     return table

@@ -4,14 +4,11 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pyproj
 import shapely
 
+from tasks.core.arrays import FloatArray, Int32Array, ObjectArray
 from tasks.core.geo.grid import Grid
-
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int32]
 
 MARGIN = 0.01
 SUBPIXEL_BITS = 4
@@ -64,7 +61,7 @@ class MapFrame:
         corners[:, 2] += corners[:, :2] @ (0.5, 0.5) - 0.5
         return np.asarray(corners)
 
-    def rings(self, geometries: npt.NDArray[np.object_]) -> list[IntArray]:
+    def rings(self, geometries: ObjectArray) -> list[Int32Array]:
         """All rings of polygons as cv2 takes them: int32 (n, 2) in 1/16 px from pixel centres."""
         parts = shapely.get_parts(geometries[~shapely.is_missing(geometries)])
         rings = shapely.get_rings(parts)

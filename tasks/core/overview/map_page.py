@@ -7,11 +7,10 @@ from textwrap import wrap
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
+from tasks.core.arrays import UInt8Array
 from tasks.core.overview.map_frame import MapFrame
 
-Picture = npt.NDArray[np.uint8]
 Colour = tuple[int, int, int]
 
 PAPER: Colour = (244, 244, 244)
@@ -30,10 +29,12 @@ class Sign:
     """A legend's entry: what it is called, and what paints it on a small picture."""
 
     label: str
-    paint: Callable[[Picture], None]
+    paint: Callable[[UInt8Array], None]
 
 
-def page(picture: Picture, frame: MapFrame, *, title: str, legend: Sequence[Sign], notes: Sequence[str]) -> Picture:
+def page(
+    picture: UInt8Array, frame: MapFrame, *, title: str, legend: Sequence[Sign], notes: Sequence[str]
+) -> UInt8Array:
     """The map with its title above, and legend, scale bar and notes below.
 
     Args:
@@ -65,7 +66,7 @@ def ascii_text(text: str) -> str:
     return "".join(c if c.isprintable() else " " for c in bare.encode("ascii", "replace").decode())
 
 
-def put_text(picture: Picture, text: str, column: int, baseline: int, size: float = TEXT_SIZE) -> None:
+def put_text(picture: UInt8Array, text: str, column: int, baseline: int, size: float = TEXT_SIZE) -> None:
     """Write in ink."""
     cv2.putText(picture, text, (column, baseline), FONT, size, INK, 1, cv2.LINE_AA)
 
@@ -74,11 +75,11 @@ def _text_width(text: str, size: float) -> int:
     return int(cv2.getTextSize(text, FONT, size, 1)[0][0])
 
 
-def _blank(height: int, width: int) -> Picture:
+def _blank(height: int, width: int) -> UInt8Array:
     return np.full((height, width, 3), PAPER, dtype=np.uint8)
 
 
-def _title_block(title: str, width: int) -> Picture:
+def _title_block(title: str, width: int) -> UInt8Array:
     block = _blank(3 * PAD_PX, width)
     room = width - 2 * PAD_PX
     size = min(TITLE_SIZE, TITLE_SIZE * room / max(1, _text_width(title, TITLE_SIZE)))
@@ -86,13 +87,13 @@ def _title_block(title: str, width: int) -> Picture:
     return block
 
 
-def _text_block(line: str, width: int) -> Picture:
+def _text_block(line: str, width: int) -> UInt8Array:
     block = _blank(LINE_PX, width)
     put_text(block, line, PAD_PX, LINE_PX - 8)
     return block
 
 
-def _legend_rows(legend: Sequence[Sign], width: int) -> list[Picture]:
+def _legend_rows(legend: Sequence[Sign], width: int) -> list[UInt8Array]:
     rows, row, column = [], _blank(LINE_PX, width), PAD_PX
     for sign in legend:
         needed = SWATCH_PX[0] + PAD_PX // 2 + _text_width(sign.label, TEXT_SIZE)
@@ -106,7 +107,7 @@ def _legend_rows(legend: Sequence[Sign], width: int) -> list[Picture]:
     return [*rows, row]
 
 
-def _scale_block(frame: MapFrame, width: int) -> Picture:
+def _scale_block(frame: MapFrame, width: int) -> UInt8Array:
     block = _blank(LINE_PX + PAD_PX, width)
     length, label = frame.scale_bar((width - 2 * PAD_PX) / 4)
     ends, top = (PAD_PX, PAD_PX + round(length)), PAD_PX // 2 + 4
@@ -118,6 +119,6 @@ def _scale_block(frame: MapFrame, width: int) -> Picture:
     return block
 
 
-def _north_arrow(block: Picture, column: int, foot: int) -> None:
+def _north_arrow(block: UInt8Array, column: int, foot: int) -> None:
     cv2.arrowedLine(block, (column, foot + 4), (column, foot - 14), INK, 1, cv2.LINE_AA, tipLength=0.4)
     put_text(block, "grid north", column + PAD_PX // 2, foot + 2)

@@ -4,17 +4,15 @@ from collections.abc import Iterable, Sequence
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 import shapely
 
-from tasks.core.formats.product_files import WATER
+from tasks.core.arrays import BoolMask, Int32Array, UInt8Array
+from tasks.core.formats.layer_titles import WATER
 from tasks.core.geo.grid import Grid
 from tasks.core.overview.map_frame import SUBPIXEL_BITS, MapFrame
-from tasks.core.overview.map_page import PAPER, Colour, Picture, Sign, ascii_text, page
+from tasks.core.overview.map_page import PAPER, Colour, Sign, ascii_text, page
 from tasks.core.product.layer import Layer
 from tasks.core.product.resolution import mapped_pixel_m, pixel_text
-
-Mask = npt.NDArray[np.bool_]
 
 LONG_SIDE_PX = 1400
 # BGR. In near infrared, red, green as red, green, blue vegetation is red, soil grey to greenish, water black: a yellow
@@ -100,7 +98,7 @@ def _unplaced(tiles: Layer) -> list[str]:
     return [ascii_text(str(tile)) for tile in tiles.columns["tile"][missing]]
 
 
-def _mosaic(frame: MapFrame, images: Iterable[tuple[Grid, bytes]], crs: str) -> Picture:
+def _mosaic(frame: MapFrame, images: Iterable[tuple[Grid, bytes]], crs: str) -> UInt8Array:
     picture = np.full((frame.height_px, frame.width_px, 3), PAPER, dtype=np.uint8)
     drawn = np.zeros(picture.shape[:2], dtype=bool)
     for grid, encoded in images:
@@ -111,7 +109,7 @@ def _mosaic(frame: MapFrame, images: Iterable[tuple[Grid, bytes]], crs: str) -> 
     return picture
 
 
-def _paste(picture: Picture, drawn: Mask, frame: MapFrame, grid: Grid, image: Picture) -> None:
+def _paste(picture: UInt8Array, drawn: BoolMask, frame: MapFrame, grid: Grid, image: UInt8Array) -> None:
     affine = frame.from_grid(grid.resized(image.shape[1], image.shape[0]))
     shrink = min(1.0, float(np.sqrt(abs(np.linalg.det(affine[:, :2])))))
     # warpAffine samples single pixels: average down to the map's resolution first.
@@ -131,7 +129,7 @@ def _paste(picture: Picture, drawn: Mask, frame: MapFrame, grid: Grid, image: Pi
     there |= inside
 
 
-def frame_ring(frame: MapFrame, grid: Grid, column: int = 0, row: int = 0) -> npt.NDArray[np.int32]:
+def frame_ring(frame: MapFrame, grid: Grid, column: int = 0, row: int = 0) -> Int32Array:
     """The grid's outline as cv2 takes it, from a window's first column and row."""
     corners = frame.pixels(np.array(grid.corners)) - (column + 0.5, row + 0.5)
     return np.rint(corners * (1 << SUBPIXEL_BITS)).astype(np.int32)
@@ -144,7 +142,7 @@ def _window(frame: MapFrame, grid: Grid) -> tuple[slice, slice]:
     return slice(int(top), max(int(top), int(bottom))), slice(int(left), max(int(left), int(right)))
 
 
-def _filled(shape: tuple[int, ...], rings: Sequence[npt.NDArray[np.int32]]) -> Mask:
+def _filled(shape: tuple[int, ...], rings: Sequence[Int32Array]) -> BoolMask:
     """Pixels inside the rings, holes left out (even-odd)."""
     mask = np.zeros(shape, dtype=np.uint8)
     if rings:
@@ -152,7 +150,7 @@ def _filled(shape: tuple[int, ...], rings: Sequence[npt.NDArray[np.int32]]) -> M
     return mask.astype(bool)
 
 
-def _draw_extent(picture: Picture, frame: MapFrame, group: dict[str, Layer]) -> None:
+def _draw_extent(picture: UInt8Array, frame: MapFrame, group: dict[str, Layer]) -> None:
     shape = picture.shape[:2]
     rings = {name: frame.rings(layer.geometries) for name, layer in group.items() if name != "flood_extent_by_tile"}
     observed = _filled(shape, rings.get("area_observed", []))
@@ -168,21 +166,19 @@ def _draw_extent(picture: Picture, frame: MapFrame, group: dict[str, Layer]) -> 
     _lines(picture, flood, FLOOD_LINE, 1.0, 1)
 
 
-def _tint(picture: Picture, mask: Mask) -> None:
+def _tint(picture: UInt8Array, mask: BoolMask) -> None:
     mixed = picture[mask] * (1 - FLOOD_TINT_SHARE) + np.array(FLOOD_TINT) * FLOOD_TINT_SHARE
     picture[mask] = np.rint(mixed).astype(np.uint8)
 
 
-def _hatch(picture: Picture, mask: Mask) -> None:
+def _hatch(picture: UInt8Array, mask: BoolMask) -> None:
     rows, columns = np.nonzero(mask)
     stripe = (rows + columns) % HATCH_STEP_PX < HATCH_LINE_PX
     ground = picture[rows, columns] * 0.5 + np.array(HATCH_GROUND) * 0.5
     picture[rows, columns] = np.where(stripe[:, None], HATCH, ground).astype(np.uint8)
 
 
-def _lines(
-    picture: Picture, rings: Sequence[npt.NDArray[np.int32]], colour: Colour, share: float, thickness: int
-) -> None:
+def _lines(picture: UInt8Array, rings: Sequence[Int32Array], colour: Colour, share: float, thickness: int) -> None:
     if not rings:
         return
     canvas = picture if share == 1.0 else picture.copy()
@@ -199,23 +195,23 @@ def _legend() -> list[Sign]:
     ]
 
 
-def _flood_sign(swatch: Picture) -> None:
+def _flood_sign(swatch: UInt8Array) -> None:
     swatch[:] = (40, 30, 30)
     _tint(swatch, np.ones(swatch.shape[:2], dtype=bool))
     cv2.rectangle(swatch, (0, 0), (swatch.shape[1] - 1, swatch.shape[0] - 1), FLOOD_LINE, 1)
 
 
-def _imagery_sign(swatch: Picture) -> None:
+def _imagery_sign(swatch: UInt8Array) -> None:
     half = swatch.shape[1] // 2
     swatch[:, :half], swatch[:, half:] = (90, 80, 200), (50, 40, 30)
 
 
-def _nothing(title: str, notes: Sequence[str]) -> Picture:
+def _nothing(title: str, notes: Sequence[str]) -> UInt8Array:
     frame = MapFrame(600, 1, 0, 0, 1, 1, 1)
     return page(np.full((1, 600, 3), PAPER, dtype=np.uint8), frame, title=title, legend=[], notes=notes)
 
 
-def _png(picture: Picture) -> bytes:
+def _png(picture: UInt8Array) -> bytes:
     encoded, data = cv2.imencode(".png", picture, [cv2.IMWRITE_PNG_COMPRESSION, 6])
     if not encoded:
         raise ValueError(f"a picture of {picture.shape} cannot be encoded")

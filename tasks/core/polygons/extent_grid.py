@@ -5,15 +5,12 @@ corner and every edge runs along pixels' edges, so the masks come back bit for b
 """
 
 import numpy as np
-import numpy.typing as npt
 
+from tasks.core.arrays import BoolMask, FloatArray, Int32Array, IntArray
 from tasks.core.geo.grid import Grid
 from tasks.core.geo.precision import step
-from tasks.core.masks.labels import BoolMask
 from tasks.core.polygons.extent_wkb import Outlines
 from tasks.core.polygons.tracing import ground
-
-IntArray = npt.NDArray[np.int64]
 
 # Of the rounding step: two machines may round the same vertex to neighbouring steps, never further apart.
 TOLERANCE_STEPS = 1.5
@@ -59,7 +56,7 @@ def mask_of(area: Outlines, grid: Grid) -> BoolMask:
     return np.asarray(winding != 0)
 
 
-def _corners(points: npt.NDArray[np.float64], grid: Grid) -> tuple[IntArray, IntArray]:
+def _corners(points: FloatArray, grid: Grid) -> tuple[IntArray, IntArray]:
     """Pixel corners (columns, rows) that the points lie on."""
     a, b, c, d, e, f = grid.transform
     with np.errstate(over="ignore", invalid="ignore"):
@@ -73,7 +70,7 @@ def _corners(points: npt.NDArray[np.float64], grid: Grid) -> tuple[IntArray, Int
     return columns, rows
 
 
-def _winding(columns: IntArray, rows: IntArray, joined: BoolMask, shape: tuple[int, int]) -> npt.NDArray[np.int32]:
+def _winding(columns: IntArray, rows: IntArray, joined: BoolMask, shape: tuple[int, int]) -> Int32Array:
     """(height, width) how often the rings run around each pixel; ``joined`` marks points that the next one follows."""
     across, down = np.diff(columns)[joined], np.diff(rows)[joined]
     if not ((across == 0) ^ (down == 0)).all():

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
+
+from tasks.core.arrays import FloatArray, IntArray
 
 LITTLE_ENDIAN = 1
 POINT, POLYGON, MULTIPOLYGON, COLLECTION = 1, 3, 6, 7
@@ -32,8 +33,8 @@ class Outlines:
         ring_of: (n,) int64 number of the ring that each point belongs to.
     """
 
-    points: npt.NDArray[np.float64]
-    ring_of: npt.NDArray[np.int64]
+    points: FloatArray
+    ring_of: IntArray
 
 
 def read_layout(content: bytes) -> tuple[tuple[Outlines, ...], tuple[int, int]]:
@@ -77,12 +78,12 @@ class _Parser:
             raise ValueError(f"a tile cannot have {x:g} flooded and {y:g} removed pixels")
         return int(x), int(y)
 
-    def _rings(self) -> Iterator[npt.NDArray[np.float64]]:
+    def _rings(self) -> Iterator[FloatArray]:
         for _ in range(self.header(MULTIPOLYGON)):
             for _ in range(self.header(POLYGON)):
                 yield self._ring()
 
-    def _ring(self) -> npt.NDArray[np.float64]:
+    def _ring(self) -> FloatArray:
         length = self._count()
         if length < SHORTEST_RING:
             raise ValueError(f"a ring of {length} points encloses nothing")

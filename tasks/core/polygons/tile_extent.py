@@ -7,9 +7,9 @@ from typing import Self
 import shapely
 from shapely import GeometryCollection, MultiPolygon, Point
 
+from tasks.core.arrays import BoolMask, LabelArray
 from tasks.core.geo.grid import Grid
 from tasks.core.masks import labels as label_masks
-from tasks.core.masks.labels import BoolMask, LabelArray
 from tasks.core.polygons.extent_grid import check_on_grid
 from tasks.core.polygons.extent_wkb import LITTLE_ENDIAN, read_layout
 from tasks.core.polygons.tracing import mask_polygons, to_crs

@@ -10,16 +10,13 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 import shapely
 from shapely import MultiPolygon, Polygon
 
+from tasks.core.arrays import BoolMask, FloatArray, IntArray
 from tasks.core.geo.grid import Grid
 from tasks.core.geo.precision import round_coordinates
-from tasks.core.masks.labels import BoolMask
-
-IntArray = npt.NDArray[np.int64]
-FloatArray = npt.NDArray[np.float64]
+from tasks.core.geo.rings import is_first, previous, turns
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +55,7 @@ def mask_polygons(mask: BoolMask) -> list[Polygon]:
     if not outline.ring_of.size:
         return []
     outline = _split_at_touching_points(outline)
-    starts = np.flatnonzero(_is_first(outline.ring_of))
+    starts = np.flatnonzero(is_first(outline.ring_of))
     components = np.asarray(cv2.connectedComponents(mask.astype(np.uint8), connectivity=4)[1], np.int64)
     owners = components[_pixels_beside(outline, starts)] - 1
     return _assemble(outline, starts, owners)
@@ -102,28 +99,9 @@ def _outlines(mask: BoolMask) -> _Rings:
 
 def _turns_only(rings: _Rings) -> _Rings:
     """Drop repeated points, then points where the outline runs straight on."""
-    before = _previous(rings.ring_of)
+    before = previous(rings.ring_of)
     rings = rings.take((rings.columns != rings.columns[before]) | (rings.rows != rings.rows[before]))
-    before = _previous(rings.ring_of)
-    moves_across = rings.columns != rings.columns[before]
-    after = np.empty_like(before)
-    after[before] = np.arange(before.size)
-    return rings.take(moves_across != moves_across[after])
-
-
-def _is_first(ring_of: IntArray) -> BoolMask:
-    """Whether each point is the first of its run of equal ring numbers."""
-    first = np.ones(ring_of.size, np.bool_)
-    np.not_equal(ring_of[1:], ring_of[:-1], out=first[1:])
-    return first
-
-
-def _previous(ring_of: IntArray) -> IntArray:
-    """Index of the point before each in its ring."""
-    starts = np.flatnonzero(_is_first(ring_of))
-    before = np.arange(ring_of.size) - 1
-    before[starts] = np.append(starts[1:], ring_of.size) - 1
-    return before
+    return rings.take(turns(rings.columns, rings.ring_of))
 
 
 def _split_at_touching_points(rings: _Rings) -> _Rings:
@@ -143,7 +121,7 @@ def _split_at_touching_points(rings: _Rings) -> _Rings:
     depth = np.cumsum(opens - closes)[:-1]
     order = np.argsort(depth, kind="stable")
     # The bracket around a point is, at its depth, the last one opened; at depth 0 the outline itself.
-    starts = opens[order].astype(np.bool_) | ((depth[order] == 0) & _is_first(rings.ring_of[order]))
+    starts = opens[order].astype(np.bool_) | ((depth[order] == 0) & is_first(rings.ring_of[order]))
     split = rings.take(order)
     ring_of = np.cumsum(starts) - 1
     return _Rings(split.columns, split.rows, ring_of)
@@ -167,5 +145,5 @@ def _assemble(rings: _Rings, starts: IntArray, owners: IntArray) -> list[Polygon
 
 def _doubled_areas(rings: _Rings, starts: IntArray) -> IntArray:
     """Twice each ring's signed area: the shoelace formula for edges along rows and columns."""
-    rises = rings.rows - rings.rows[_previous(rings.ring_of)]
+    rises = rings.rows - rings.rows[previous(rings.ring_of)]
     return np.asarray(np.add.reduceat(2 * rings.columns * rises, starts), np.int64)

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 import shapely
 from shapely import MultiPolygon, Polygon
 
+from tasks.core.arrays import FloatArray, ObjectArray
 from tasks.core.geo.areas import ellipsoidal_area_m2
 from tasks.core.geo.grid import Grid
 from tasks.core.geo.precision import step
@@ -14,9 +14,6 @@ from tasks.core.joining.uniting import as_multipolygons
 from tasks.core.polygons.tracing import ground
 from tasks.core.product.layer import AnsweredTile, Column, FailedTile, Layer
 from tasks.core.product.resolution import PIXEL_M
-
-FloatArray = npt.NDArray[np.float64]
-ObjectArray = npt.NDArray[np.object_]
 
 DONE = "done"
 LAST_STAGE = "extract"

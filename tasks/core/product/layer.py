@@ -2,14 +2,13 @@
 
 from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
 from shapely import MultiPolygon
 
+from tasks.core.arrays import FloatArray, IntArray, ObjectArray
 from tasks.core.geo.grid import Grid
 from tasks.core.polygons.tile_extent import TileExtent
 
-Column = npt.NDArray[np.int64] | npt.NDArray[np.float64] | npt.NDArray[np.object_]
+Column = IntArray | FloatArray | ObjectArray
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,7 +28,7 @@ class Layer:
     base: str
     geometry_type: str
     crs: str | None
-    geometries: npt.NDArray[np.object_]
+    geometries: ObjectArray
     columns: dict[str, Column]
     suffix: str = ""
 

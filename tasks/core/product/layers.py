@@ -6,20 +6,16 @@ import re
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 import pyproj
 import shapely
 
+from tasks.core.arrays import ObjectArray
 from tasks.core.geo.areas import ellipsoidal_area_m2
 from tasks.core.joining.cutting import cut
 from tasks.core.joining.filtering import fill_small_holes, is_below
 from tasks.core.joining.joining import join
 from tasks.core.product.assessment import not_assessed_layer, objects, observed_layer, place, tiles_layer
 from tasks.core.product.layer import AnsweredTile, Column, FailedTile, Layer
-
-__all__ = ["AnsweredTile", "Column", "FailedTile", "Layer", "assemble", "content_hash"]
-
-ObjectArray = npt.NDArray[np.object_]
 
 SUFFIX_LENGTH = 30
 

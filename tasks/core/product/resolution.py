@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
+from tasks.core.arrays import FloatArray
 from tasks.core.product.layer import Column, Layer
 
 PIXEL_M = "pixel_m"  # column of the layer tiles
@@ -26,6 +26,6 @@ def pixel_text(smallest_and_largest: Sequence[float] | None) -> str:
     return f"{smallest:.3g} m" if largest < smallest * ALIKE else f"{smallest:.3g} to {largest:.3g} m"
 
 
-def _known(sides: Column) -> npt.NDArray[np.float64]:
+def _known(sides: Column) -> FloatArray:
     metres = np.asarray(sides, np.float64)
     return metres[~np.isnan(metres)]

@@ -9,7 +9,7 @@ from tasks.core.tiles.jobs import TileJob
 from tasks.core.tiles.plan import PREDICT, STAGES, Hosting, Plan, Verdict
 
 SIZES_SHOWN, PROBLEMS_SHOWN = 3, 20
-UNUSABLE, LEFT_OUT, REMEMBERED = "fails", "left out", "nothing: all is remembered"
+UNUSABLE, LEFT_OUT, CACHED = "fails", "left out", "nothing: all is remembered"
 
 
 def facts(plan: Plan) -> list[tuple[str, str]]:
@@ -131,7 +131,7 @@ def tile_table(plan: Plan, limit: int = TABLE_ROWS) -> list[dict[str, Any]]:
     return [_cells(plan, job) for job in ordered[:limit]]
 
 
-def table_words(plan: Plan, limit: int = TABLE_ROWS) -> str:
+def table_text(plan: Plan, limit: int = TABLE_ROWS) -> str:
     """What the table of tiles is about, and how many are not in it."""
     words = f"What would be done for each tile of {plain(plan.dataset)}, those that would fail first."
     hidden = len(plan.jobs) - limit
@@ -156,4 +156,4 @@ def _done(plan: Plan, job: TileJob) -> str:
         return UNUSABLE
     if job.tile.id in plan.left_out:
         return LEFT_OUT
-    return ", ".join(stage for stage in STAGES if job.tile.id in plan.unanswered[stage]) or REMEMBERED
+    return ", ".join(stage for stage in STAGES if job.tile.id in plan.unanswered[stage]) or CACHED

@@ -4,19 +4,9 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from tasks.core.formats.product_files import CLOUD, WATER
+from tasks.core.formats.layer_titles import CLOUD, WATER
 from tasks.core.product.resolution import pixel_text
-from tasks.core.reports.run_record import (
-    M2_PER_HECTARE,
-    RunRecord,
-    TileRow,
-    run_record,
-    tile_rows,
-    to_json,
-    totals,
-)
-
-__all__ = ["RunRecord", "TileRow", "markdown", "run_record", "tile_rows", "to_json", "totals"]
+from tasks.core.reports.run_record import M2_PER_HECTARE, RunRecord, TileRow, seconds_by_stage
 
 TEXT_CHARACTERS = 500
 NO_FIGURE = "\N{EN DASH}"  # of a tile without an answer: 0 would say that it was looked at
@@ -58,16 +48,13 @@ def plain(value: object) -> str:
 
 def _headline(record: RunRecord) -> str:
     counts, area = record["counts"], record["totals"]
+    dropped = f", {counts['dropped']:,} dropped in review" if counts["dropped"] else ""
     return (
         f"**{_ha(area['flooded_ha'])} flooded** of {_ha(area['observed_ha'])} observed. "
         f"{counts['done']:,} of {counts['tiles']:,} tiles were answered, {counts['failed']:,} failed"
-        f"{_dropped(counts['dropped'])}. "
+        f"{dropped}. "
         f"State: {plain(record['state'])}."
     )
-
-
-def _dropped(tiles: int) -> str:
-    return f", {tiles:,} dropped in review" if tiles else ""
 
 
 def _summary(record: RunRecord) -> list[str]:
@@ -114,12 +101,12 @@ def _tiles(tiles: Sequence[TileRow]) -> list[str]:
 
 
 def _tile_cells(tile: TileRow) -> tuple[object, ...]:
-    remembered = f" (remembered: {', '.join(tile['cached'])})" if tile["cached"] else ""
+    cached = f" (remembered: {', '.join(tile['cached'])})" if tile["cached"] else ""
     areas = (_hectares(tile["flood_m2"]), _hectares(tile["observed_m2"]))
     return (
         tile["tile"],
         tile["state"],
-        tile["stage"] + remembered,
+        tile["stage"] + cached,
         f"{tile['seconds']:.2f}",
         *areas,
         NO_FIGURE if tile["pad_px"] is None else f"{tile['pad_px']:,}",
@@ -132,11 +119,8 @@ def _hectares(area_m2: float | None) -> str:
 
 
 def _seconds(tiles: Sequence[TileRow]) -> list[str]:
-    sums: dict[str, float] = {}
-    for tile in tiles:
-        for stage, seconds in tile["seconds_by_stage"].items():
-            sums[stage] = sums.get(stage, 0.0) + seconds
-    return table(("stage", "seconds over all tiles"), ((stage, f"{seconds:,.1f}") for stage, seconds in sums.items()))
+    sums = seconds_by_stage(tiles).items()
+    return table(("stage", "seconds over all tiles"), ((stage, f"{seconds:,.1f}") for stage, seconds in sums))
 
 
 def _endpoint(endpoint: dict[str, Any] | None) -> list[str]:

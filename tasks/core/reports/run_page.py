@@ -18,7 +18,7 @@ from urllib.parse import quote
 import cv2
 import numpy as np
 
-from tasks.core.formats.product_files import GEOPACKAGE, LAYERS, SHAPEFILES, split_name
+from tasks.core.formats.product_files import FORMATS, tile_files
 from tasks.core.reports.report_markdown import plain
 from tasks.core.reports.run_record import M2_PER_HECTARE, TileRow
 from tasks.core.tiles.ledger import DROPPED
@@ -41,7 +41,6 @@ LEGEND = (
     "flood on the map means nothing. Blank ground was not looked at. To see more, open the image in a new tab, or "
     "`overview.png` of the product."
 )
-GEOPACKAGE_WORDS = "all layers in one file, for GIS programs"
 FILES = {
     "overview.png": "the map",
     "report.md": "the report, for people",
@@ -160,7 +159,7 @@ def cell(text: str) -> str:
     return line.translate(ANGLES).replace("](", "] (")
 
 
-def tiles_words(
+def tiles_text(
     dataset_name: str,
     rows: Sequence[TileRow],
     hint: str = "",
@@ -170,10 +169,10 @@ def tiles_words(
     """What the table of tiles is about: how many are in which state, which failed, and how many are not in it."""
     counts = Counter(row["state"] for row in rows)
     states = [f"{counts[state]:,} {state}" for state in ("done", *FIRST_STATES) if counts[state] or state != DROPPED]
-    words = [f"{', '.join(states)}. A row a tile of {plain(dataset_name)}, failed ones first."]
+    parts = [f"{', '.join(states)}. A row a tile of {plain(dataset_name)}, failed ones first."]
     if len(rows) > limit:
-        words.append(f"{len(rows) - limit:,} of {len(rows):,} tiles are not shown: run.json has all.")
-    return " ".join([*words, *([plain(hint)] if hint else []), *_failed_links(rows, page_of)])
+        parts.append(f"{len(rows) - limit:,} of {len(rows):,} tiles are not shown: run.json has all.")
+    return " ".join([*parts, *([plain(hint)] if hint else []), *_failed_links(rows, page_of)])
 
 
 def _failed_links(rows: Sequence[TileRow], page_of: Callable[[str | None], str]) -> Iterator[str]:
@@ -223,9 +222,8 @@ def product_page(product_uri: str, files: Sequence[str]) -> str:
     lines += [f"    {uri}", ""]
     for name, about in _main_files(files):
         shown = f"[{plain(name)}]({_console('object', bucket, f'{prefix}/{name}')})" if in_s3 else f"**{plain(name)}**"
-        lines.append(f"- {shown}: {about}")
-    tiles = sum(name.startswith("tiles/") and name.endswith(".shp") for name in files)
-    lines += [f"- **tiles/**: the extent of each tile, {tiles:,} shapefiles"] if tiles else []
+        lines.append(f"- {shown}: {plain(about)}")
+    lines += [f"- **tiles/**: the extent of each tile, {count:,} {plural}" for count, plural in tile_files(files)]
     return "\n".join(lines) + "\n"
 
 
@@ -234,19 +232,14 @@ def _console(page: str, bucket: str, prefix: str) -> str:
 
 
 def _main_files(files: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Name and description, the most wanted first; what belongs to a shapefile is not a file of its own."""
-    yield from ((name, GEOPACKAGE_WORDS) for name in files if name == GEOPACKAGE)
-    parts = [(split_name(name.removesuffix(".shp")), name) for name in sorted(files) if name.endswith(".shp")]
-    for wanted in SHAPEFILES:
-        for (base, suffix), name in parts:
-            if base == wanted:
-                in_crs = f" ({plain(suffix.strip('_'))})" if suffix else ""
-                yield name, f"shapefile, {LAYERS[base].title.lower()}{in_crs}"
+    """Name and description, the most wanted first."""
+    for format_ in FORMATS:
+        yield from format_.main_files(files)
     yield from ((name, about) for name, about in FILES.items() if name in files)
     yield from ((name, "all of it, to pass on") for name in files if name.endswith(".zip") and "/" not in name)
 
 
-def progress_words(stage: str, ended: int, failed: int, total: int) -> str:
+def progress_text(stage: str, ended: int, failed: int, total: int) -> str:
     """How far a stage is, as ``predict: 312 of 1,000 tiles, 3 failed``."""
     return f"{stage}: {ended:,} of {total:,} tiles" + (f", {failed:,} failed" if failed else "")
 

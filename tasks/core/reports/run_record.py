@@ -6,6 +6,7 @@ Keys are stable: programs read them. Times are ISO 8601 in UTC, areas in hectare
 import json
 import math
 import platform
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib import metadata
@@ -186,6 +187,14 @@ def tile_rows(accounts: Iterable[Account], layers: Sequence[Layer]) -> list[Tile
     """A row a tile, with its areas from the ``tiles`` layers."""
     measured = {tile: row for layer in _of(layers, "tiles") for tile, row in _rows(layer)}
     return [_tile_row(account, measured.get(account.job.tile.id, {})) for account in accounts]
+
+
+def seconds_by_stage(tiles: Iterable[Mapping[str, Any]]) -> dict[str, float]:
+    """Time spent on all tiles of a record, by stage."""
+    sums: Counter[str] = Counter()
+    for tile in tiles:
+        sums.update(tile["seconds_by_stage"])
+    return dict(sums)
 
 
 def frame_hash(tile: Tile) -> str:

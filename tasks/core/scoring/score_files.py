@@ -12,15 +12,15 @@ import shapely
 from pyogrio.errors import DataLayerError, DataSourceError
 from shapely.errors import GEOSException
 
+from tasks.core.arrays import ObjectArray
 from tasks.core.errors import UnusableArgument
+from tasks.core.formats.geopackage import GEOPACKAGE
+from tasks.core.formats.layer_titles import split_name
 from tasks.core.formats.lockable_copies import lockable
-from tasks.core.formats.product_files import GEOPACKAGE, split_name
 from tasks.core.formats.vector_files import gdal_options
 from tasks.core.geo.crs import crs_name
 from tasks.core.scoring.score_dates import differ, flight_dates, reference_dates
 from tasks.core.scoring.scoring import Score, score
-
-ObjectArray = npt.NDArray[np.object_]
 
 # GDAL would leave an .aux.xml beside what it reads.
 ONLY_READ = {"GDAL_PAM_ENABLED": "NO"}

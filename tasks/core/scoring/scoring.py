@@ -5,14 +5,13 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 import shapely
 from shapely.geometry.base import BaseGeometry
 
+from tasks.core.arrays import ObjectArray
 from tasks.core.geo.areas import ellipsoidal_area_m2
 from tasks.core.joining.uniting import as_multipolygons
 
-ObjectArray = npt.NDArray[np.object_]
 Areas: TypeAlias = BaseGeometry | Sequence[BaseGeometry] | ObjectArray
 
 

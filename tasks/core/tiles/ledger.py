@@ -1,7 +1,7 @@
 """What became of every tile: none is lost, whatever stage it fails in."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 from tasks.core.record import Record
@@ -47,10 +47,6 @@ class Account(Record):
         if self.dropped:
             return DROPPED
         return "failed" if self.error is not None else "done"
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values, as JSON holds them."""
-        return asdict(self) | {"job": self.job.to_dict()}
 
 
 class Ledger:

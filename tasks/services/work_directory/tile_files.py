@@ -6,9 +6,10 @@ All raise ``ObjectMissing`` where file or record is not there, and ``RecordMisma
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from tasks.core.arrays import BoolMask, LabelArray
 from tasks.core.errors import RecordMismatch, UnreadableImage, WrongMask
 from tasks.core.imagery.jpeg_header import size_of
-from tasks.core.masks.labels import BoolMask, LabelArray, decode_mask
+from tasks.core.masks.labels import decode_mask
 from tasks.core.masks.valid_masks import decode_valid
 from tasks.core.polygons.tile_extent import TileExtent
 from tasks.core.tiles.jobs import Stage, TileJob

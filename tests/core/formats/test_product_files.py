@@ -19,7 +19,7 @@ import shapely
 from pyogrio import raw
 from shapely import MultiPolygon, Polygon, box
 
-from tasks.core.formats import product_files, shapefiles
+from tasks.core.formats import geopackage, product_files, product_shapefiles, shapefiles
 from tasks.core.geo.grid import Grid
 from tasks.core.polygons.tile_extent import extract
 from tasks.core.product.layer import AnsweredTile, FailedTile, Layer
@@ -124,7 +124,7 @@ def test_what_is_not_known_is_null(tmp_path: Path) -> None:
 
 def test_gis_programs_show_what_a_layer_means(tmp_path: Path) -> None:
     """Each layer has a title and a description, and the one about cloud is where "observed" is read."""
-    product_files.write_layers(_product(), tmp_path, title="Prairie 2016")
+    geopackage.write_geopackage(_product(), tmp_path / geopackage.GEOPACKAGE, title="Prairie 2016")
     path = tmp_path / "flood_extent.gpkg"
     with sqlite3.connect(path) as database:
         rows = database.execute("select table_name, identifier, description from gpkg_contents").fetchall()
@@ -172,7 +172,7 @@ def test_every_shapefile_is_complete_for_other_programs(tmp_path: Path) -> None:
 def test_shapefiles_hold_the_same_geometry(tmp_path: Path) -> None:
     """Nothing of the extent is lost between GeoPackage and shapefile."""
     product_files.write_layers(_product(), tmp_path)
-    for path, layer in product_files.shapefiles(_product()):
+    for path, layer in product_shapefiles.shapefiles(_product()):
         read = shapely.from_wkb(raw.read(tmp_path / path)[2])
         assert all(one.equals(other) for one, other in zip(read, layer.geometries, strict=True))
 
@@ -238,11 +238,10 @@ def test_size_is_known_before_writing(tmp_path: Path) -> None:
 
 
 def test_a_shapefile_beyond_its_limit_is_left_out_with_the_way_out(tmp_path: Path) -> None:
-    """The other files are written, and the warning names the size and the GeoPackage's layer."""
-    warnings = product_files.write_layers(_product(), tmp_path, limit_bytes=300)
+    """The warning names the size and the GeoPackage's layer, which has it all."""
+    warnings = tuple(product_shapefiles.write(_product(), tmp_path, MADE, limit_bytes=300))
     assert not (tmp_path / "flood_extent.shp").exists()
     assert any("layer flood_extent of flood_extent.gpkg" in warning for warning in warnings)
-    assert pyogrio.read_info(tmp_path / "flood_extent.gpkg", layer="flood_extent")["features"] == 1
 
 
 def test_text_tables_count_against_the_limit(tmp_path: Path) -> None:
@@ -301,7 +300,7 @@ def test_names_too_long_for_a_file_are_shortened_apart(tmp_path: Path) -> None:
 def test_files_are_dated_as_their_run(tmp_path: Path) -> None:
     """GIS programs show when a layer was last changed: all times in the GeoPackage, and the date in each ``.dbf``."""
     product_files.write_layers(_product(), tmp_path, made=MADE)
-    with closing(sqlite3.connect(tmp_path / product_files.GEOPACKAGE)) as package:
+    with closing(sqlite3.connect(tmp_path / geopackage.GEOPACKAGE)) as package:
         times = {*package.execute("SELECT last_change FROM gpkg_contents")}
         times |= {*package.execute("SELECT timestamp FROM gpkg_metadata_reference")}
     assert times == {("2026-03-09T23:59:58.007Z",)}
@@ -313,7 +312,7 @@ def test_the_clock_dates_what_has_no_run(tmp_path: Path) -> None:
     """Files written by themselves carry the time of writing."""
     before = datetime.now(UTC) - timedelta(seconds=1)
     product_files.write_layers(_product(), tmp_path)
-    with closing(sqlite3.connect(tmp_path / product_files.GEOPACKAGE)) as package:
+    with closing(sqlite3.connect(tmp_path / geopackage.GEOPACKAGE)) as package:
         (written,) = {
             datetime.fromisoformat(time) for (time,) in package.execute("SELECT last_change FROM gpkg_contents")
         }
@@ -325,7 +324,7 @@ import signal, sys
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 import numpy as np, shapely
 from pathlib import Path
-from tasks.core.formats import product_files, shapefiles
+from tasks.core.formats import geopackage, shapefiles
 from tasks.core.errors import StorageFull
 from tasks.core.polygons.tile_extent import extract
 from tasks.core.product.layer import AnsweredTile, FailedTile, Layer
@@ -337,7 +336,7 @@ try:
     if sys.argv[1] == "shapefile":
         shapefiles.write_shapefile(layer, Path(sys.argv[2]) / "x.shp")
     else:
-        product_files.write_geopackage([layer], Path(sys.argv[2]) / "x.gpkg", title="x")
+        geopackage.write_geopackage([layer], Path(sys.argv[2]) / "x.gpkg", title="x")
 except StorageFull as error:
     print("full:", error)
 """

@@ -12,11 +12,10 @@ from shapely import MultiPolygon, Polygon, box
 from tasks.core.geo.grid import Grid
 from tasks.core.overview import map_page, overview
 from tasks.core.overview.map_frame import MapFrame
-from tasks.core.product.layers import Layer
+from tasks.core.product.layer import Layer
 
 CRS = "EPSG:7855"
 GREY = (120, 120, 120)
-Picture = map_page.Picture
 
 
 def _grid(west: float = 0, north: float = 1000, size: int = 100, crs: str = CRS) -> Grid:

@@ -13,8 +13,8 @@ from hypothesis.extra import numpy as arrays
 from rasterio import Affine
 from shapely.geometry import shape
 
+from tasks.core.arrays import BoolMask
 from tasks.core.geo.grid import Grid
-from tasks.core.masks.labels import BoolMask
 from tasks.core.polygons.tracing import mask_polygons, to_crs
 
 SHAPES = arrays.array_shapes(min_dims=2, max_dims=2, max_side=14)

@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from shapely import MultiPolygon
 
-from tasks.core.masks.labels import BoolMask
+from tasks.core.arrays import BoolMask
 from tasks.core.polygons.tracing import mask_polygons, to_crs
-from tasks.core.product.layers import AnsweredTile, FailedTile, Layer, assemble, content_hash
+from tasks.core.product.layer import AnsweredTile, FailedTile, Layer
+from tasks.core.product.layers import assemble, content_hash
 
 ALL = np.ones((40, 50), bool)
 COLUMNS = {

@@ -5,7 +5,8 @@ from shapely import MultiPolygon
 
 from tasks.core.geo.grid import Grid
 from tasks.core.polygons.tile_extent import TileExtent
-from tasks.core.product.layers import AnsweredTile, FailedTile, assemble
+from tasks.core.product.layer import AnsweredTile, FailedTile
+from tasks.core.product.layers import assemble
 from tasks.core.product.resolution import mapped_pixel_m, pixel_text
 
 NOTHING = TileExtent(MultiPolygon(), MultiPolygon(), MultiPolygon(), 0, 0)

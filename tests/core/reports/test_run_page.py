@@ -163,13 +163,13 @@ def test_a_table_has_a_limit_and_says_so() -> None:
     rows = [row(str(number), state="failed" if number == 2_500 else "done") for number in range(3_000)]
     table = run_page.tile_table(rows)
     assert (len(table), table[0]["tile"]) == (2_000, "2500")
-    assert "2,999 done, 1 failed." in run_page.tiles_words("demo", rows)
-    assert "1,000 of 3,000 tiles are not shown: run.json has all." in run_page.tiles_words("demo", rows)
+    assert "2,999 done, 1 failed." in run_page.tiles_text("demo", rows)
+    assert "1,000 of 3,000 tiles are not shown: run.json has all." in run_page.tiles_text("demo", rows)
 
 
 def test_dropped_tiles_are_counted_with_what_to_know_of_them() -> None:
     """The table's words say what a person has left out."""
-    words = run_page.tiles_words("demo", [row("a", state="dropped"), row("b")], "Drop tiles by their names.")
+    words = run_page.tiles_text("demo", [row("a", state="dropped"), row("b")], "Drop tiles by their names.")
     assert words == "1 done, 0 failed, 1 dropped. A row a tile of demo, failed ones first. Drop tiles by their names."
 
 
@@ -256,14 +256,14 @@ def test_the_main_files_have_a_line_each() -> None:
 )
 def test_progress_is_whole_only_at_the_end(ended: int, failed: int, words: str, percent: float) -> None:
     """A hundred per cent means that all tiles have ended."""
-    assert run_page.progress_words("predict", ended, failed, 100_000) == words
+    assert run_page.progress_text("predict", ended, failed, 100_000) == words
     assert run_page.percent(ended, 100_000) == percent
 
 
 def test_failed_tiles_lead_to_their_task_runs() -> None:
     """By a link in words, and by an address in the table's row: one of the dashboard's looks shows no link there."""
     rows = [row("a.jp2"), row("b](x).jp2", state="failed", error="cut short", task_run="id")]
-    words = run_page.tiles_words("demo", rows, page_of=lambda run: f"/runs/{run}" if run else "")
+    words = run_page.tiles_text("demo", rows, page_of=lambda run: f"/runs/{run}" if run else "")
     assert words.endswith(r"Failed: [b\](x).jp2](/runs/id).")
     assert [line["task run"] for line in run_page.tile_table(rows, lambda run: f"/runs/{run}" if run else "")] == [
         "/runs/id",

@@ -7,7 +7,7 @@ import pytest
 import shapely
 
 from tasks.core.errors import UnusableArgument
-from tasks.core.formats.product_files import write_geopackage
+from tasks.core.formats.geopackage import write_geopackage
 from tasks.core.formats.vector_files import write_vector
 from tasks.core.product.layer import Layer
 from tasks.core.scoring.score_files import other_date, score_product

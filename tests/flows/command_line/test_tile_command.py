@@ -1,5 +1,6 @@
 """``flood-extent tile``: what it leaves is what a run makes of the frame."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -61,8 +62,20 @@ def test_a_frame_that_cannot_be_used_says_why(tmp_path: Path) -> None:
         map_tile(RunParameters(dataset=str(tmp_path / "a.jp2")))
 
 
+def test_an_unknown_model_is_an_unusable_argument(scene: Scene) -> None:
+    """As `run` has it: named as the option, before anything is decoded."""
+    with pytest.raises(UnusableArgument, match="`model` none"):
+        map_tile(RunParameters(dataset=str(min(scene.dataset.glob("*.jp2"))), model="none"))
+
+
+def test_an_output_that_is_no_folder_is_named(command: CommandLine, scene: Scene) -> None:
+    """A file in its way is no fault of the program."""
+    (command.folder / "taken").write_bytes(b"a person's")
+    status, said = command("tile", min(scene.dataset.glob("*.jp2")), "--width", "50", "--output", "taken")
+    assert (status in {1, 64}, "fault of the program" in said, "taken" in said) == (True, False, True)
+
+
 def test_the_command_tells_where_to_look(command: CommandLine, scene: Scene) -> None:
-    """The size, the flood, and the files."""
-    frame = min(scene.dataset.glob("*.jp2"))
-    status, said = command("tile", frame, "--width", "200")
-    assert (status, POLYGONS in said) == (0, True)
+    """The size, the flood with its area, and the files."""
+    status, said = command("tile", min(scene.dataset.glob("*.jp2")), "--width", "200")
+    assert (status, POLYGONS in said, bool(re.search(r"polygons of [\d,]+ m² in all", said))) == (0, True, True)

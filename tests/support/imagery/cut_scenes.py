@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from tasks.core.arrays import BoolMask, LabelArray
 from tasks.core.geo.grid import Grid
-from tasks.core.masks.labels import BoolMask, LabelArray
 from tasks.core.polygons.tile_extent import extract
 from tasks.core.product.layer import AnsweredTile
 

@@ -1,0 +1,54 @@
+"""The product as GeoPackage: all layers in one file."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pyogrio
+
+from tasks.core.formats.format import Format
+from tasks.core.formats.layer_titles import CLOUD, LAYERS, About
+from tasks.core.formats.vector_files import gdal_options, incomplete, write_vector
+from tasks.core.product.layer import Layer
+from tasks.core.product.resolution import mapped_pixel_m, pixel_text
+
+GEOPACKAGE = "flood_extent.gpkg"
+IN_SCRATCH = {"OGR_SQLITE_SYNCHRONOUS": "OFF"}  # what is written here is copied to its place when it is whole
+
+
+def _write(layers: Sequence[Layer], folder: Path, made: datetime) -> tuple[str, ...]:
+    with gdal_options(IN_SCRATCH | {"OGR_CURRENT_DATE": _geopackage_time(made)}):
+        write_geopackage(layers, folder / GEOPACKAGE, title="Flood extent")
+    return ()
+
+
+def _geopackage_time(time: datetime) -> str:
+    """As GeoPackage 1.4 wants it (requirement 15): ISO 8601, UTC, with milliseconds."""
+    return f"{time.astimezone(UTC):%Y-%m-%dT%H:%M:%S}.{time.microsecond // 1000:03}Z"
+
+
+def write_geopackage(layers: Sequence[Layer], path: Path, *, title: str) -> None:
+    """Write all layers, empty ones too, into one new GeoPackage."""
+    path.unlink(missing_ok=True)
+    pixel = pixel_text(mapped_pixel_m(layers))
+    for number, layer in enumerate(layers):
+        # The metadata is of the whole file: written once, with the first layer.
+        about = {} if number else {"dataset_metadata": {"TITLE": title, "DESCRIPTION": CLOUD}}
+        write_vector(layer, path, driver="GPKG", append=number > 0, layer_options=_shown_as(layer, pixel), **about)
+    for layer in layers:
+        if pyogrio.read_info(path, layer=layer.name, force_feature_count=True)["features"] != len(layer):
+            raise incomplete(path)
+
+
+def _shown_as(layer: Layer, pixel: str) -> dict[str, str]:
+    about = LAYERS.get(layer.base, About(layer.name, ""))
+    in_crs = f" ({layer.suffix.strip('_')})" if layer.suffix else ""
+    fine = f" Mapped with pixels of {pixel}." if pixel else ""
+    return {"IDENTIFIER": about.title + in_crs, "DESCRIPTION": about.description + fine, "SPATIAL_INDEX": "YES"}
+
+
+def _main_files(files: Sequence[str]) -> list[tuple[str, str]]:
+    return [(GEOPACKAGE, "all layers in one file, for GIS programs")] if GEOPACKAGE in files else []
+
+
+FORMAT = Format(_write, _main_files, to_open=GEOPACKAGE)
