@@ -5,7 +5,6 @@ It belongs on a schedule, every quarter of an hour, beside the deployments of th
 hand is asked which runs have ended.
 """
 
-import importlib
 import importlib.util
 from typing import TYPE_CHECKING, Any
 
@@ -76,16 +75,13 @@ def sweep_once(*, dry_run: bool, max_minutes: float, aws_block: str | None) -> "
         EndpointUnavailable: AWS does not answer just now.
     """
     try:
-        sweeping, teardown, errors = (
-            importlib.import_module(f"tasks.services.{name}") for name in ("sweeping", "teardown", "aws_errors")
-        )
+        from tasks.services.endpoints.sagemaker.aws_errors import translated  # noqa: PLC0415 - in the extra "aws"
+        from tasks.services.endpoints.teardown import sweeping, teardown  # noqa: PLC0415
     except ImportError as error:
         raise UnusableArgument('sweeping needs the extra "aws": pip install "flood-extent[aws]"') from error
-    with aws_access(aws_block, None), errors.translated("sweep of endpoints"):
-        verdicts: list[Verdict] = sweeping.sweep(
-            teardown.make_client(), has_ended=has_ended, max_minutes=max_minutes, dry_run=dry_run
-        )
-    return verdicts
+    with aws_access(aws_block, None), translated("sweep of endpoints"):
+        client = teardown.make_client()
+        return sweeping.sweep(client, has_ended=has_ended, max_minutes=max_minutes, dry_run=dry_run)
 
 
 def summary(verdicts: "list[Verdict]", *, dry_run: bool) -> str:
