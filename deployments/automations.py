@@ -182,7 +182,7 @@ def _save_webhook(url: str) -> UUID:
         "json_data": {"text": "{{subject}}: {{body}}"},
     }
     block = CustomWebhookNotificationBlock.model_validate(fields)
-    return UUID(str(block.save(WEBHOOK, overwrite=True, _sync=True)))  # type: ignore[call-arg] # dispatch
+    return UUID(str(block.save(WEBHOOK, overwrite=True)))
 
 
 def main() -> None:

@@ -45,7 +45,7 @@ def run_flow(parameters: RunParameters, console: Console) -> tuple[int, Mapping[
     import_prefect()
     from flows.checks import check  # noqa: PLC0415 - imports what a wrong argument should not wait for
     from flows.command_line.last_resort import endpoint_gone_at_the_end  # noqa: PLC0415
-    from flows.command_line.unsent import sent_at_the_end  # noqa: PLC0415
+    from flows.server.unsent import sent_at_the_end  # noqa: PLC0415
     from flows.run.completion import completed_parameters  # noqa: PLC0415
     from flows.run.review_form import check_reviewable  # noqa: PLC0415
     from flows.server.local_server import prefect_api  # noqa: PLC0415

@@ -5,8 +5,8 @@ gone by then, it tries each for ten seconds and more: a run of some hundred tile
 """
 
 import time
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, wait
+from collections.abc import Iterator
+from concurrent.futures import wait
 from contextlib import contextmanager
 from typing import Any
 
@@ -22,41 +22,26 @@ def sent_at_the_end() -> Iterator[None]:
     try:
         yield
     finally:
-        from prefect.events.worker import EventsWorker  # noqa: PLC0415 - takes a second, and the run has imported it
-
-        # Prefect has no public way to them; its senders of every kind are in one table.
-        table: dict[int, Any] = EventsWorker._instances  # type: ignore[misc] # noqa: SLF001
-        send_or_drop(list(table.values()))
+        send_or_drop()
 
 
-def send_or_drop(senders: Sequence[Any], stalled_seconds: float = STALLED_SECONDS) -> None:
+def send_or_drop(stalled_seconds: float = STALLED_SECONDS) -> None:
     """Let Prefect's background senders end: with all sent, or with what nobody takes dropped.
 
     Args:
-        senders: Prefect's queue services, running.
         stalled_seconds: After how long it is looked whether enough was taken.
     """
+    from prefect.events.worker import EventsWorker  # noqa: PLC0415 - takes a second, and the run has imported it
+
+    from tasks.runtime.prefect_internals import background_senders, drop_unsent, unsent  # noqa: PLC0415 - as above
+
+    senders, deadline, taken = background_senders(), time.monotonic() + SEND_SECONDS, STALLED_ITEMS
     try:
-        _send(senders, stalled_seconds)
+        drained: Any = EventsWorker.drain_all(timeout=0)  # senders of all kinds; they end on their own from here on
+        sending = drained[1]
+        while sending and time.monotonic() < deadline and taken >= STALLED_ITEMS:
+            left = unsent(senders)
+            sending = wait(sending, timeout=stalled_seconds).not_done
+            taken = left - unsent(senders)
     finally:  # also when a second Ctrl-C cuts the wait short
-        for sender in senders:
-            _drop(sender)
-
-
-def _send(senders: Sequence[Any], stalled_seconds: float) -> None:
-    sending: set[Future[bool]] = {sender._drain(at_exit=True) for sender in senders}  # noqa: SLF001
-    deadline, taken = time.monotonic() + SEND_SECONDS, STALLED_ITEMS
-    while sending and time.monotonic() < deadline and taken >= STALLED_ITEMS:
-        left = _waiting(senders)
-        sending = wait(sending, timeout=stalled_seconds).not_done
-        taken = left - _waiting(senders)
-
-
-def _waiting(senders: Sequence[Any]) -> int:
-    return sum(sender._queue.qsize() for sender in senders)  # noqa: SLF001
-
-
-def _drop(sender: Any) -> None:
-    with sender._queue.mutex:  # noqa: SLF001
-        sender._queue.queue.clear()  # noqa: SLF001
-    sender._queue.put_nowait(None)  # noqa: SLF001 - its sign to end
+        drop_unsent(senders)
