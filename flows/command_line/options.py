@@ -40,6 +40,12 @@ def descriptions() -> dict[str, str]:
     return {name: text for name, _, text in pairs}
 
 
+def add_dataset(parser: argparse.ArgumentParser) -> None:
+    """Add the frames of a run."""
+    what = "s3://bucket/prefix, a folder, or a .txt file with one image URI a line"
+    parser.add_argument("dataset", metavar="DATASET", help=what)
+
+
 def add_options(parser: argparse.ArgumentParser, *, leave_out: frozenset[str] = frozenset()) -> None:
     """Add an option for every parameter of a run."""
     words = descriptions()
