@@ -55,8 +55,8 @@ def run_flow(parameters: RunParameters, console: Console) -> tuple[int, Mapping[
     if parameters.aws_block is None:  # else the flow checks: who may ask AWS is known to the server alone
         with aws_access(None, parameters.kms_key, requester_pays=parameters.requester_pays):
             check_reviewable(parameters)
-            parameters, _ = completed_parameters(parameters, parameters.model_fields_set)
-            check(parameters)
+            parameters, earlier = completed_parameters(parameters, parameters.model_fields_set)
+            check(parameters, None if earlier is None else earlier.model_identity)
     watcher = Watcher(console)
 
     def say(line: str) -> None:

@@ -83,12 +83,17 @@ class EarlierRun:
                 )
         parameters = RunParameters(**{**given.model_dump(), **settings, "output_directory": place})
         identity = endpoint_service(parameters.endpoint_spec()).model_identity()
-        if identity != self.record["model_identity"]:
+        if identity != self.model_identity:
             raise UnusableArgument(
                 f"`only_failed_of` {given.only_failed_of}: the model has changed since that run, so its other tiles "
                 "would not fit. Run without `only_failed_of`"
             )
         return parameters
+
+    @property
+    def model_identity(self) -> str:
+        """Of the model that answered then."""
+        return str(self.record["model_identity"])
 
     @property
     def _is_product(self) -> bool:

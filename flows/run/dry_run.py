@@ -49,18 +49,16 @@ def plan_run(asked: RunParameters, explicit: Collection[str] = ()) -> Plan:
     """
     with aws_access(asked.aws_block, asked.kms_key, requester_pays=asked.requester_pays):
         parameters, earlier = completed_parameters(asked, explicit)
-        _check(parameters)
+        # What SageMaker has against a run is no refusal here but a finding.
+        aside = {"endpoint": LOCAL, "model": RunParameters.model_fields["model"].default}
+        on_sagemaker = parameters.endpoint == SAGEMAKER
+        known = None if earlier is None or on_sagemaker else earlier.model_identity
+        identity = check(parameters.model_copy(update=aside if on_sagemaker else {}), known, writing=False)
         tiles = _tiles(parameters, earlier)
-        if parameters.endpoint == SAGEMAKER:
+        if on_sagemaker:
             return _on_sagemaker(parameters, tiles, earlier)
-        plan = _plan(parameters, tiles, earlier, endpoint_service(parameters.endpoint_spec()).model_identity())
+        plan = _plan(parameters, tiles, earlier, identity)
         return replace(plan, findings=_tile_findings(plan), local_minutes=_local_minutes(parameters, plan))
-
-
-def _check(parameters: RunParameters) -> None:
-    """Refuse wrong arguments; what SageMaker has against a run is no refusal here but a finding."""
-    aside = {"endpoint": LOCAL, "model": RunParameters.model_fields["model"].default}
-    check(parameters.model_copy(update=aside if parameters.endpoint == SAGEMAKER else {}), writing=False)
 
 
 def _tiles(parameters: RunParameters, earlier: EarlierRun | None) -> list[Tile]:

@@ -37,7 +37,7 @@ from tasks.runtime.log_file import log_file
 from tasks.runtime.progress import watcher
 from tasks.runtime.stage_runner import NAMED_IN_LOG, run_stage
 from tasks.services import storage, temp_folders
-from tasks.services.endpoints.endpoint_kinds import SAGEMAKER, endpoint_service
+from tasks.services.endpoints.endpoint_kinds import SAGEMAKER
 from tasks.services.frames import decoding
 from tasks.services.publishing import publishing
 from tasks.services.storage.storage_errors import FULL, local_error
@@ -51,10 +51,8 @@ STAGES = ("prepare", "predict", "extract")
 PLACES = ("output_directory", "work_directory", "log_storage_directory")
 
 
-def plan_tiles(parameters: RunParameters, tiles: Sequence[Tile], model_identity: str | None = None) -> list[TileJob]:
-    """What is to be done for each tile; the endpoint's service is asked for the model where it is not given."""
-    if model_identity is None:
-        model_identity = endpoint_service(parameters.endpoint_spec()).model_identity()
+def plan_tiles(parameters: RunParameters, tiles: Sequence[Tile], model_identity: str) -> list[TileJob]:
+    """What is to be done for each tile."""
     return plan_jobs(
         tiles,
         width_px=parameters.width,
@@ -133,7 +131,7 @@ class Run:
             run_identity.begin(publishing.dataset_name(asked.dataset).replace("_", " "))
             check_reviewable(asked)
             parameters, earlier = completed_parameters(asked)
-            check(parameters)
+            identity = check(parameters, None if earlier is None else earlier.model_identity)
             owner = server_identity() if parameters.endpoint == SAGEMAKER else ""
             spec, price = parameters.endpoint_spec(owner), parameters.instance_hour_price
             endpoint = EndpointLife(spec, endpoint_name(run_id), price)
@@ -144,7 +142,7 @@ class Run:
             if not_locked is not None:
                 get_run_logger().warning("%s", not_locked)
                 watcher().said(not_locked)
-            run = cls(parameters, run_id, endpoint, started, log, earlier=earlier)
+            run = cls(parameters, run_id, endpoint, started, log, model_identity=identity, earlier=earlier)
             temp_folders.sweep()
             if earlier is not None:
                 say(f"settings taken over {earlier.words}")
@@ -161,7 +159,6 @@ class Run:
                 other tiles, or this is a retry for which nothing was mended.
         """
         check_mended(run_records.read(run_records.record_uri(self._work, self.id)), tiles)
-        self.model_identity = endpoint_service(self.parameters.endpoint_spec()).model_identity()
         self.jobs = plan_tiles(self.parameters, tiles, self.model_identity)
         self.ledger = Ledger(self.jobs)
         self.cached = CachedTiles.look_up(self.jobs)
@@ -210,11 +207,6 @@ class Run:
         """Jobs of the usable tiles that have no label mask yet."""
         standing = self.ledger.standing
         return [job for job in standing if job.tile.problem is None and not self.cached.has("predict", job)]
-
-    @property
-    def needs_endpoint(self) -> bool:
-        """Whether some usable tile has no label mask yet."""
-        return bool(self.unpredicted)
 
     def stage(self, stage: Task[..., Any], **parameters: Any) -> None:
         """Run a stage for every tile that nothing has failed so far, and wait until each has ended."""
