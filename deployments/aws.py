@@ -85,7 +85,8 @@ def check_uploads(client: SyncPrefectClient) -> None:
     Raises:
         NotDeployed: One does: each upload would be mapped twice.
     """
-    ours = {f"prefect.deployment.{client.read_deployment_by_name(DEPLOYMENT).id}"} if _deployed(client) else set()
+    there = automations.deployment_of(client, DEPLOYMENT)
+    ours = set() if there is None else {f"prefect.deployment.{there.id}"}
     for automation in client.read_automations():
         expected = getattr(automation.trigger, "expect", ())
         starts = {f"prefect.deployment.{getattr(action, 'deployment_id', None)}" for action in automation.actions}
@@ -94,14 +95,6 @@ def check_uploads(client: SyncPrefectClient) -> None:
                 f"the automation {automation.name!r} starts a run for each finished upload already. Deploy "
                 f"flood-extent/local with FLOOD_EXTENT_UPLOADS_LOCAL=false, or leave {UPLOADS} out"
             )
-
-
-def _deployed(client: SyncPrefectClient) -> bool:
-    try:
-        client.read_deployment_by_name(DEPLOYMENT)
-    except ObjectNotFound:
-        return False
-    return True
 
 
 def make_pool(client: SyncPrefectClient) -> bool:

@@ -5,7 +5,7 @@ was looked at when it is written over, S3 sees to by its ETag.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import count
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Self
 
 from tasks.core.errors import ObjectMissing, StorageUnavailable
-from tasks.core.product.kept_names import Present, kept_name, kept_names
+from tasks.core.product.kept_names import Present, kept_name
 from tasks.services import storage
 from tasks.services.publishing.former_product import MARKER, FormerProduct
 from tasks.services.publishing.product_folder import files_of, hashes_of
@@ -53,13 +53,8 @@ class Belongings:
         return cls(former, objects, Present(frozenset(objects), unchanged, former.names))
 
     def kept(self, new: Mapping[str, str]) -> Mapping[str, str]:
-        """New names for what cannot stay under its own.
-
-        Args:
-            new: SHA-256 of the new product's files by relative path; empty where it is not known yet.
-        """
-        same = {name for name in self.present.unchanged if self.former.shares(name, new)}
-        return kept_names(self.present, new.keys(), new.keys() - same)
+        """As ``FormerProduct.kept``."""
+        return self.former.kept(self.present, new)
 
 
 def _objects(destination: str) -> list[storage.ObjectInfo]:
@@ -117,23 +112,24 @@ class _Upload:
         self._taken = {*seen.objects, *new, *kept.values()}
 
     def put(self, name: str, path: Path) -> None:
-        uri = storage.join(self._destination, name)
         with translated(str(path), "read"):
             data = b"".join(pieces(path))
-        for _ in range(ATTEMPTS):
-            if S3Store().write_if(uri, data, self._etags.get(name)):
-                return
-            self._look_again(name, uri)
-        raise StorageUnavailable(f"{uri}: somebody keeps writing this object. Publish again when it is left alone")
+        self._attempt(name, lambda uri: S3Store().write_if(uri, data, self._etags.get(name)))
 
     def remove(self, name: str) -> None:
+        def remove(uri: str) -> bool:
+            info = S3Store().stat(uri)
+            if info is not None and info.etag == self._etags.get(name):
+                storage.delete(uri)
+            return info is None or info.etag == self._etags.get(name)
+
+        self._attempt(name, remove)
+
+    def _attempt(self, name: str, change: Callable[[str], bool]) -> None:
+        """Change an object by its URI, unless it is not what it was when it was looked at; then look, and try again."""
         uri = storage.join(self._destination, name)
         for _ in range(ATTEMPTS):
-            info = S3Store().stat(uri)
-            if info is None:
-                return
-            if info.etag == self._etags.get(name):
-                storage.delete(uri)
+            if change(uri):
                 return
             self._look_again(name, uri)
         raise StorageUnavailable(f"{uri}: somebody keeps writing this object. Publish again when it is left alone")

@@ -187,4 +187,4 @@ def test_a_quota_is_judged_by_what_is_left_of_it(
     quotas: dict[str, float], used: dict[str, int], verdict: Verdict
 ) -> None:
     """Exactly enough is enough."""
-    assert endpoint_quotas.judged(("a", "b"), 1, quotas, used).verdict is verdict
+    assert endpoint_quotas.quota_finding(("a", "b"), 1, quotas, used).verdict is verdict

@@ -76,8 +76,8 @@ class Readiness:
             ROLE: lambda: _role(iam, trained.role),
             QUOTA: lambda: _quota(quotas, sagemaker, self.spec),
         }
-        judged = {name: partial(_judged, name, look) for name, look in looks.items()}
-        return hurrying.within(self.patience.other_seconds, judged)
+        bounded = {name: partial(_unless_denied, name, look) for name, look in looks.items()}
+        return hurrying.within(self.patience.other_seconds, bounded)
 
 
 def _artifact(s3: Any, uri: str) -> Finding:
@@ -104,14 +104,12 @@ def _role(iam: Any, arn: str) -> Finding:
 
 
 def _quota(quotas: Any, sagemaker: Any, spec: EndpointSpec) -> Finding:
-    values = endpoint_quotas.applied_quotas(quotas, spec.instance_types)
-    missing = [one for one in spec.instance_types if one not in values]
-    values |= endpoint_quotas.default_quotas(quotas, missing)
+    values = endpoint_quotas.quotas_of(quotas, spec.instance_types)
     used = endpoint_quotas.instances_in_use(sagemaker)
-    return endpoint_quotas.judged(spec.instance_types, spec.instance_count, values, used)
+    return endpoint_quotas.quota_finding(spec.instance_types, spec.instance_count, values, used)
 
 
-def _judged(name: str, look: Look) -> Finding:
+def _unless_denied(name: str, look: Look) -> Finding:
     """What was found; what AWS does not tell is unknown, and stands in nobody's way."""
     try:
         with translated(name):

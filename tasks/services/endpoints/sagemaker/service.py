@@ -207,7 +207,7 @@ class SageMakerEndpoint:
         lease = held.lease = Lease(client, run, self.spec, say, lambda: self.delete(resource_name(run, 1)))
         seconds = self.spec.deploy_minutes * 60
         host = Host(session, client, lease, held.go_on, held.pause, lambda: held.sent, seconds, say)
-        probe = LeaseProbe(client, lease, held.pause, held.go_on, min(self.patience.tags_seconds, seconds))
+        probe = LeaseProbe(host, min(self.patience.tags_seconds, seconds))
         earlier = names_of(client, run)
         first = max(map(attempt_of, earlier), default=0) + 1
         probe.read_clock(resource_name(run, first))
