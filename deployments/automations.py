@@ -78,13 +78,13 @@ def heartbeat_lost(deployments: Sequence[UUID]) -> AutomationCore:
         threshold=1,
         within=timedelta(seconds=SILENT_SECONDS),
     )
-    words = f"no heartbeat for {SILENT_SECONDS} seconds: its process is gone"
+    text = f"no heartbeat for {SILENT_SECONDS} seconds: its process is gone"
     return AutomationCore(
         name="flood-extent: heartbeat lost",
         description="A run whose process is gone becomes Crashed; what it left is swept then.",
         trigger=trigger,
         # Not forced: a run that ends in the last moment stays what it became.
-        actions=[ChangeFlowRunState(state=StateType.CRASHED, name="Crashed", message=words, force=False)],
+        actions=[ChangeFlowRunState(state=StateType.CRASHED, name="Crashed", message=text, force=False)],
     )
 
 

@@ -53,8 +53,8 @@ def settings(environment: Mapping[str, str]) -> dict[str, str]:
     Raises:
         UnusableArgument: Some are missing, or are none of their choices; all of them by name.
     """
-    words = {**{name: f"output {output} of the stack" for name, output in OUTPUTS.items()}, **OTHERS}
-    missing = [f"  {name}: {whence}" for name, whence in words.items() if not environment.get(name)]
+    sources = {**{name: f"output {output} of the stack" for name, output in OUTPUTS.items()}, **OTHERS}
+    missing = [f"  {name}: {whence}" for name, whence in sources.items() if not environment.get(name)]
     given = {name: environment.get(name) or default for name, default in DEFAULTS.items()}
     wrong = [
         f"  {name}={given[name]}: {' or '.join(CHOICES[name])}" for name in given if given[name] not in CHOICES[name]
@@ -62,7 +62,7 @@ def settings(environment: Mapping[str, str]) -> dict[str, str]:
     if missing or wrong:
         lines = "\n".join([*missing, *wrong])
         raise UnusableArgument(f"set in the environment, and repeat (infra/aws/README.md has them all):\n{lines}")
-    named = {name: environment[name] for name in words}
+    named = {name: environment[name] for name in sources}
     named[task_definition.FAMILY] = task_definition.family_of(named[task_definition.FAMILY])
     return {**named, **given}
 

@@ -19,7 +19,7 @@ from tasks.core.states import NOT_SWEPT
 from tasks.runtime.aws_credentials import aws_access
 
 if TYPE_CHECKING:  # it needs the extra "aws"
-    from tasks.services.endpoints.teardown.sweeping import Verdict
+    from tasks.services.endpoints.teardown.sweeping import SweepResult
 
 
 @flow(name="sweep-endpoints", persist_result=False)
@@ -41,11 +41,11 @@ def sweep_endpoints(
     """
     if only_if_possible and not may_sweep(aws_block):
         return Completed(message="nothing to sweep: no AWS credentials and region are set up here")
-    verdicts = sweep_once(dry_run=dry_run, max_minutes=max_endpoint_minutes, aws_block=aws_block)
-    for verdict in verdicts:
-        get_run_logger().log(40 if verdict.failed else 20, "%s", verdict)
-    message = summary(verdicts, dry_run=dry_run)
-    failed = [str(step) for verdict in verdicts for step in verdict.failed]
+    results = sweep_once(dry_run=dry_run, max_minutes=max_endpoint_minutes, aws_block=aws_block)
+    for result in results:
+        get_run_logger().log(40 if result.failed else 20, "%s", result)
+    message = summary(results, dry_run=dry_run)
+    failed = [str(step) for result in results for step in result.failed]
     if failed:
         return Failed(name=NOT_SWEPT, message=f"{message}; {'; '.join(failed)}")
     return Completed(message=message)
@@ -66,7 +66,7 @@ def may_sweep(aws_block: str | None) -> bool:
             return False
 
 
-def sweep_once(*, dry_run: bool, max_minutes: float, aws_block: str | None) -> "list[Verdict]":
+def sweep_once(*, dry_run: bool, max_minutes: float, aws_block: str | None) -> "list[SweepResult]":
     """Sweep, asking the Prefect server at hand, and AWS with the given credentials.
 
     Raises:
@@ -84,11 +84,11 @@ def sweep_once(*, dry_run: bool, max_minutes: float, aws_block: str | None) -> "
         return sweeping.sweep(client, has_ended=has_ended, max_minutes=max_minutes, dry_run=dry_run)
 
 
-def summary(verdicts: "list[Verdict]", *, dry_run: bool) -> str:
+def summary(results: "list[SweepResult]", *, dry_run: bool) -> str:
     """What a sweep did, in one line."""
-    due = [verdict for verdict in verdicts if verdict.reason]
-    left = sum(bool(verdict.left) for verdict in due)
+    due = [result for result in results if result.reason]
+    left = sum(bool(result.left) for result in due)
     done = (
         f"{len(due)} to delete" if dry_run else f"deletion of {len(due) - left} accepted, {left} left to the next sweep"
     )
-    return f"{done}, {len(verdicts) - len(due)} kept"
+    return f"{done}, {len(results) - len(due)} kept"

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from uuid import UUID
 
-from flows.command_line.terminal import Watcher
+from flows.command_line.terminal import TerminalWatcher
 from flows.parameters import RunParameters
 from tasks.services.endpoints.endpoint_kinds import SAGEMAKER
 
@@ -18,7 +18,7 @@ PATIENT_MINUTES = 75
 
 
 @contextmanager
-def endpoint_gone_at_the_end(parameters: RunParameters, watcher: Watcher) -> Iterator[None]:
+def endpoint_gone_at_the_end(parameters: RunParameters, watcher: TerminalWatcher) -> Iterator[None]:
     """When the block ends, however it does: see that the run has left nothing in SageMaker."""
     try:
         yield
@@ -28,12 +28,12 @@ def endpoint_gone_at_the_end(parameters: RunParameters, watcher: Watcher) -> Ite
             delete_patiently(run, PATIENT_MINUTES * 60, watcher)
 
 
-def _known_to_be_gone(watcher: Watcher) -> bool:
+def _known_to_be_gone(watcher: TerminalWatcher) -> bool:
     endpoint = (watcher.record or {}).get("endpoint") or {}
     return bool(watcher.record) and (endpoint.get("name") is None or "gone" in endpoint)
 
 
-def delete_patiently(run: UUID, seconds: float, watcher: Watcher) -> None:
+def delete_patiently(run: UUID, seconds: float, watcher: TerminalWatcher) -> None:
     """Delete what the run has left, for as long as AWS may refuse to, saying so.
 
     What AWS cannot delete yet is worth waiting for; what it denies or does not answer is left to the sweep.

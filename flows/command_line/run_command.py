@@ -15,7 +15,7 @@ from flows.command_line.console import make_console
 from flows.command_line.last_resort import endpoint_gone_at_the_end
 from flows.command_line.options import add_dataset, add_options, parameters_of
 from flows.command_line.plan_command import show_planned
-from flows.command_line.terminal import Watcher, show_product
+from flows.command_line.terminal import TerminalWatcher, show_product
 from flows.parameters import RunParameters
 from flows.run.memory import OutOfMemory, ran_out_of_memory
 from flows.server.local_server import ApiUnreachable, Server, prefect_api
@@ -57,7 +57,7 @@ def run_flow(parameters: RunParameters, console: Console) -> tuple[int, Mapping[
             check_reviewable(parameters)
             parameters, earlier = completed_parameters(parameters, parameters.model_fields_set)
             check(parameters, None if earlier is None else earlier.model_identity)
-    watcher = Watcher(console)
+    watcher = TerminalWatcher(console)
 
     def say(line: str) -> None:
         console.print(escape(line), soft_wrap=True)
@@ -79,10 +79,10 @@ def run_flow(parameters: RunParameters, console: Console) -> tuple[int, Mapping[
             unrecorded = server.wait_until_recorded(state.state_details.flow_run_id, watcher.task_runs)
             if unrecorded:
                 console.print(f"{unrecorded} task runs are not recorded for the dashboard; the product has all tiles")
-    return _judged(state, watcher)
+    return _status_and_record(state, watcher)
 
 
-def _final_state(parameters: RunParameters, watcher: Watcher, server: Server | None) -> Any:
+def _final_state(parameters: RunParameters, watcher: TerminalWatcher, server: Server | None) -> Any:
     """Run the flow; None where its product is there but the Prefect API went away before it could be told."""
     from flows.flood_extent import flood_extent  # noqa: PLC0415
 
@@ -96,12 +96,12 @@ def _final_state(parameters: RunParameters, watcher: Watcher, server: Server | N
                 f"no product: the Prefect API stopped answering ({why or error}). "
                 "What was computed is kept: run again when it is back"
             ) from error
-        words = "the Prefect API stopped answering: the dashboard does not show how this run ended"
-        watcher.console.print(escape(f"{words}. {why}" if why else words), soft_wrap=True)
+        message = "the Prefect API stopped answering: the dashboard does not show how this run ended"
+        watcher.console.print(escape(f"{message}. {why}" if why else message), soft_wrap=True)
         return None
 
 
-def _judged(state: Any, watcher: Watcher) -> tuple[int, Mapping[str, Any]]:
+def _status_and_record(state: Any, watcher: TerminalWatcher) -> tuple[int, Mapping[str, Any]]:
     if watcher.record:
         show_product(watcher.console, watcher.record, watcher.product)
         incomplete = watcher.record["counts"]["failed"] or (watcher.record["endpoint"] or {}).get("left")

@@ -9,6 +9,7 @@ from rich.markup import escape
 from flows.command_line.console import make_console
 from flows.server.at_hand import SERVE_PORT
 from flows.server.prefect_import import import_prefect
+from flows.server.server_proof import log_in_link
 from tasks.services import temp_folders
 
 
@@ -22,10 +23,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--port", type=int, default=SERVE_PORT, help=f"on loopback (default: {SERVE_PORT})")
     parser.add_argument("--aws-block", metavar="NAME", help="prefect-aws AwsCredentials block to sweep with")
-    words = "postgresql://USER@HOST:PORT/DATABASE, for many tiles or several people (default: SQLite in PREFECT_HOME)"
-    parser.add_argument("--database", metavar="URL", help=words)
-    words = 'who is told of failures and reviews: a URL that takes a POST of {"text": ...} (default: this terminal)'
-    parser.add_argument("--notify", metavar="URL", help=words)
+    about = "postgresql://USER@HOST:PORT/DATABASE, for many tiles or several people (default: SQLite in PREFECT_HOME)"
+    parser.add_argument("--database", metavar="URL", help=about)
+    about = 'who is told of failures and reviews: a URL that takes a POST of {"text": ...} (default: this terminal)'
+    parser.add_argument("--notify", metavar="URL", help=about)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -43,7 +44,7 @@ def run(options: argparse.Namespace) -> int:
     from deployments.automations import FLOW, SWEEP_FLOW  # noqa: PLC0415 - Prefect takes seconds
     from deployments.local import DEPLOYMENT, POOL, deploy_local  # noqa: PLC0415
     from flows.run.liveness import crash_dead_runs  # noqa: PLC0415
-    from flows.server import serving  # noqa: PLC0415
+    from flows.server import serve_files, serving  # noqa: PLC0415
     from flows.server.notices import receiver  # noqa: PLC0415
     from flows.sweep_endpoints import may_sweep  # noqa: PLC0415
 
@@ -66,12 +67,13 @@ def run(options: argparse.Namespace) -> int:
         for name in dead:
             say(f"Crashed, for its process is gone: {name}")
         say(f"dashboard: {server.address}")
-        say(f"log a browser in, once, within a quarter of an hour: {serving.log_in(server)}")
+        link = log_in_link(server.address, server.access.auth_string)
+        say(f"log a browser in, once, within a quarter of an hour: {link}")
         say(f"start a run there, or in another terminal: {serving.for_another_terminal(server)}")
         say(f"then: prefect deployment run {DEPLOYMENT} -p dataset=DATASET")
         why = f"every {serving.SWEEP_MINUTES} minutes" if sweeping else "not, without extra aws, credentials, region"
         say(f"SageMaker endpoints of dead runs are swept: {why}")
-        say(f"failures and reviews are told {'to the webhook' if notify else 'here'}; logs: {serving.log_folder()}")
+        say(f"failures and reviews are told {'to the webhook' if notify else 'here'}; logs: {serve_files.folder()}")
         say("Ctrl-C ends the dashboard and the runs started from it")
         with suppress(KeyboardInterrupt):
             serving.serve_runs(server, say)

@@ -41,8 +41,8 @@ def run(options: argparse.Namespace) -> int:
                 server.wait_until_up()
         except (ApiUnreachable, ServerNotStarted) as error:
             console.print(escape(f"leases and age alone decide, for {error}"))
-        verdicts = sweep_once(dry_run=options.dry_run, max_minutes=limit, aws_block=options.aws_block)
-    for verdict in verdicts:
-        console.print(escape(str(verdict)))
-    console.print(summary(verdicts, dry_run=options.dry_run))
-    return 2 if any(verdict.left for verdict in verdicts) else 0
+        results = sweep_once(dry_run=options.dry_run, max_minutes=limit, aws_block=options.aws_block)
+    for result in results:
+        console.print(escape(str(result)))
+    console.print(summary(results, dry_run=options.dry_run))
+    return 2 if any(result.left for result in results) else 0

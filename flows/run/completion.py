@@ -107,7 +107,7 @@ class EarlierRun:
         return settings_of(self.record) | ({} if raised is None else {"min_contour_size": raised})
 
     @property
-    def words(self) -> str:
+    def description(self) -> str:
         """What is taken over of its settings that a new run would not have by itself."""
         defaults = {name: RunParameters.model_fields[name].default for name in SETTINGS}
         differing = [f"{name} {value}" for name, value in self.settings.items() if value != defaults[name]]
@@ -141,11 +141,11 @@ class EarlierRun:
         """
         before, now = {row["tile"] for row in self.record["tiles"]}, {tile.id for tile in tiles}
         changes = [("new", now - before), ("missing", before - now)]
-        words = "; ".join(f"{len(names)} {what} ({enumerated(sorted(names))})" for what, names in changes if names)
-        if words:
+        message = "; ".join(f"{len(names)} {what} ({enumerated(sorted(names))})" for what, names in changes if names)
+        if message:
             raise UnusableArgument(
-                f"the dataset has changed since the run to complete: tiles {words}. Run without `only_failed_of`: what "
-                "is done is not computed again"
+                f"the dataset has changed since the run to complete: tiles {message}. Run without `only_failed_of`: "
+                "what is done is not computed again"
             )
 
     def rows(self, state: str) -> list[Mapping[str, Any]]:

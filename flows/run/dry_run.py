@@ -85,7 +85,7 @@ def _plan(parameters: RunParameters, tiles: Sequence[Tile], earlier: EarlierRun 
         parameters.endpoint,
         left_out={} if earlier is None else earlier.dropped,
         completes=parameters.only_failed_of,
-        taken_over=None if earlier is None else earlier.words,
+        taken_over=None if earlier is None else earlier.description,
         review_hours=parameters.review_hours if parameters.review else None,
     )
 
@@ -93,8 +93,8 @@ def _plan(parameters: RunParameters, tiles: Sequence[Tile], earlier: EarlierRun 
 def _tile_findings(plan: Plan) -> tuple[Finding, ...]:
     if plan.usable:
         return ()
-    words = "none can be used, so there would be no product. What is wrong stands with each tile"
-    return (Finding("tiles", Verdict.PROBLEM, words),)
+    text = "none can be used, so there would be no product. What is wrong stands with each tile"
+    return (Finding("tiles", Verdict.PROBLEM, text),)
 
 
 def _on_sagemaker(parameters: RunParameters, tiles: Sequence[Tile], earlier: EarlierRun | None) -> Plan:
@@ -132,8 +132,8 @@ def _minutes_finding(parameters: RunParameters, jobs: Sequence[TileJob]) -> Find
         needed.check(cap)
     except UnusableArgument as error:
         return Finding("endpoint minutes", Verdict.PROBLEM, str(error))
-    words = f"about {needed.minutes:,.0f} of at most {cap:g}"
-    return Finding("endpoint minutes", Verdict.OK, words)
+    text = f"about {needed.minutes:,.0f} of at most {cap:g}"
+    return Finding("endpoint minutes", Verdict.OK, text)
 
 
 def _local_minutes(parameters: RunParameters, plan: Plan) -> float | None:
@@ -174,5 +174,5 @@ def _show(plan: Plan, name: str) -> None:
     key = f"{slug(name)}-plan"
     about = f"What a run on {name} would do."
     dashboard.offer("plan", lambda: create_markdown_artifact(plan_report.markdown(plan), key, about))
-    table, words = plan_report.tile_table(plan), plan_report.table_words(plan)
-    dashboard.offer("plan of tiles", lambda: create_table_artifact(table, f"{key}-tiles", words))
+    table, text = plan_report.tile_table(plan), plan_report.table_words(plan)
+    dashboard.offer("plan of tiles", lambda: create_table_artifact(table, f"{key}-tiles", text))

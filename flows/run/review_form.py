@@ -38,13 +38,13 @@ class ReviewForm(RunInput):
     min_contour_size: float = Field(0.0, ge=0, description=RAISE)
 
 
-def form_for(tiles: Sequence[str], least_contour_size: float, words: str) -> type[ReviewForm]:
+def form_for(tiles: Sequence[str], least_contour_size: float, message: str) -> type[ReviewForm]:
     """The form for one run: its tiles to choose from, where a list of them is of use, and its contour size to raise.
 
     Args:
         tiles: Ids of the tiles with an answer.
         least_contour_size: That the map was made with, m².
-        words: Shown above the form, markdown.
+        message: Shown above the form, markdown.
     """
     # A file's name need not be text; a form's choices must be.
     are_choices = 0 < len(tiles) <= CHOICES_AT_MOST and all(tile.isprintable() for tile in tiles)
@@ -55,7 +55,7 @@ def form_for(tiles: Sequence[str], least_contour_size: float, words: str) -> typ
         drop_tiles=(list[one_of], Field([], description=DROP)),
         min_contour_size=(float, Field(least_contour_size, ge=least_contour_size, description=RAISE)),
     )
-    return form.with_initial_data(description=words)
+    return form.with_initial_data(description=message)
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ def check_reviewable(parameters: RunParameters) -> None:
         )
 
 
-def judged(form: ReviewForm, answered: Collection[str], least_contour_size: float) -> Decision:
+def decision_of(form: ReviewForm, answered: Collection[str], least_contour_size: float) -> Decision:
     """What the form says.
 
     Args:

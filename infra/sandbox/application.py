@@ -9,7 +9,7 @@ from werkzeug.wrappers import Response
 from infra.sandbox.control import PREFIX, Control
 from infra.sandbox.encryption import encrypted
 from infra.sandbox.faults import Faults
-from infra.sandbox.quotas import Quotas
+from infra.sandbox.quotas import with_quotas
 from infra.sandbox.sagemaker.estate import Estate
 from infra.sandbox.sagemaker.invocations import Container, Invocations
 from infra.sandbox.sagemaker.rules import Rules
@@ -24,7 +24,7 @@ class Application:
 
     def __init__(self, estate: Estate, container: Container) -> None:
         self._moto = DomainDispatcherApplication(create_backend_app)
-        inner = Invocations(Rules(Quotas(encrypted(self._ask_moto), estate.settings), estate), estate, container)
+        inner = Invocations(Rules(with_quotas(encrypted(self._ask_moto), estate.settings), estate), estate, container)
         self._outermost = Faults(inner)
         self._control = Control(estate, self._outermost)
 

@@ -180,25 +180,25 @@ def _internal(call: Call) -> Refused:
 def _denied(call: Call, rule: Rule, _: Handler) -> Response:
     operation = "AddTags" if rule.operation == "AddTags" else call.operation
     service = call.service if call.service in {S3, IAM, QUOTAS} else SAGEMAKER
-    words = (
+    text = (
         f"User: {CALLER} is not authorized to perform: {service}:{operation} on resource: {_resource(call)} "
         f"because no identity-based policy allows the {service}:{operation} action"
     )
     code = "AccessDenied" if call.service in {S3, IAM} else "AccessDeniedException"
     status = 400 if call.service in {SAGEMAKER, QUOTAS} else 403
-    return refusal(call, Refused(words, code=code, status=status))
+    return refusal(call, Refused(text, code=code, status=status))
 
 
 def _badly_signed(call: Call, _rule: Rule, _inner: Handler) -> Response:
     """AWS quotes what it would have signed, with every header that came: among them the session token."""
     token = call.environ.get("HTTP_X_AMZ_SECURITY_TOKEN", "none")
-    words = (
+    text = (
         "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access "
         "Key and signing method. The Canonical String for this request should have been "
         f"'POST\n{call.environ['PATH_INFO']}\n\nhost:{call.environ.get('HTTP_HOST', '')}\n"
         f"x-amz-security-token:{token}\n\nhost;x-amz-security-token'"
     )
-    return refusal(call, Refused(words, code="InvalidSignatureException", status=403))
+    return refusal(call, Refused(text, code="InvalidSignatureException", status=403))
 
 
 def _resource(call: Call) -> str:

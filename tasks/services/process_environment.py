@@ -1,4 +1,4 @@
-"""The environment of this process, changed for a while: AWS's and Prefect's clients, and children, read it themselves."""
+"""The environment of this process, changed for a while: clients of AWS and Prefect read it, and children."""
 
 import os
 from collections.abc import Iterator, Mapping

@@ -121,7 +121,7 @@ class LocalEndpoint:
             response = _client().post(f"{deployment.url}/invocations", content=jpeg, headers=headers)
         except httpx.TransportError as error:
             raise _unreachable(deployment, error) from error
-        return _judged(response, deployment.name)
+        return _content_of(response, deployment.name)
 
     def delete(self, name: str) -> tuple[str, ...]:
         """Stop the server that this process started under ``name``, if any: safe to repeat, and while it starts."""
@@ -170,10 +170,10 @@ class LocalEndpoint:
 
 
 def _died(name: str, model: str, child: child_process.Child) -> EndpointRefused | EndpointUnavailable:
-    status, words = child.stop(), child.log_tail() or "nothing"
+    status, message = child.stop(), child.log_tail() or "nothing"
     if status == MODEL_REFUSED:
-        return EndpointRefused(f"`model` {model} cannot be used: {words}")
-    return EndpointUnavailable(f"endpoint {name} ended with status {status} while starting; its last words: {words}")
+        return EndpointRefused(f"`model` {model} cannot be used: {message}")
+    return EndpointUnavailable(f"endpoint {name} ended with status {status} while starting; its last words: {message}")
 
 
 def _answers(url: str) -> bool:
@@ -189,16 +189,16 @@ def _unreachable(deployment: Deployment, error: Exception) -> EndpointRefused | 
     if server is None or server.child.alive:
         return EndpointUnavailable(f"endpoint {deployment.name} at {deployment.url}: {error!r}")
     # Nobody starts it again: each tile that is left would spend its retries in vain.
-    words = server.child.log_tail() or "nothing"
+    message = server.child.log_tail() or "nothing"
     return EndpointRefused(
-        f"endpoint {deployment.name} has ended, short of memory perhaps; it said: {words}. Run again"
+        f"endpoint {deployment.name} has ended, short of memory perhaps; it said: {message}. Run again"
     )
 
 
-def _judged(response: httpx.Response, name: str) -> bytes:
+def _content_of(response: httpx.Response, name: str) -> bytes:
     if response.is_success:
         return response.content
-    words = f"endpoint {name} answered {response.status_code}: {response.text[:500]}"
+    message = f"endpoint {name} answered {response.status_code}: {response.text[:500]}"
     if response.is_server_error or response.status_code in PASSING:
-        raise EndpointUnavailable(words)
-    raise EndpointRefused(words)
+        raise EndpointUnavailable(message)
+    raise EndpointRefused(message)

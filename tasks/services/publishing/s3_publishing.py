@@ -28,7 +28,7 @@ ATTEMPTS = 5
 
 
 @dataclass(frozen=True)
-class Belongings:
+class S3Belongings:
     """What lies at a prefix.
 
     Attributes:
@@ -78,7 +78,7 @@ def publish(folder: Path, destination: str, dataset: str) -> dict[str, str]:
         StorageUnavailable: S3 failed, or somebody keeps writing the same object; publishing again continues.
     """
     files, new = dict(files_of(folder)), hashes_of(folder)
-    seen = Belongings.of(destination)
+    seen = S3Belongings.of(destination)
     kept = dict(seen.kept(new))
     marker = storage.join(destination, MARKER)
     storage.write_bytes(marker, json.dumps({"dataset": dataset, "files": _either(seen.former.files, new)}).encode())
@@ -104,7 +104,7 @@ def _either(former: Mapping[str, Iterable[str]], new: Mapping[str, str]) -> dict
 class _Upload:
     """Writes and removes objects, as long as they are what was looked at; what is not, is kept under another name."""
 
-    def __init__(self, destination: str, seen: Belongings, new: Mapping[str, str], kept: dict[str, str]) -> None:
+    def __init__(self, destination: str, seen: S3Belongings, new: Mapping[str, str], kept: dict[str, str]) -> None:
         self.kept = kept
         self._destination = destination
         self._former = replace(seen.former, files=_sets(_either(seen.former.files, new)))

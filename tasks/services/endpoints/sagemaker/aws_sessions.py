@@ -29,7 +29,7 @@ def session(go_on: Callable[[], None] = _allowed) -> Any:
 
     core = get_session()
     core.set_default_client_config(Config(connect_timeout=CONNECT_SECONDS, read_timeout=READ_SECONDS))
-    core.register("before-send.sagemaker", lambda **_: go_on())
+    core.register("before-send", lambda **_: go_on())
     made = boto3.Session(botocore_session=core)
     if made.region_name is None:
         raise EndpointRefused("no AWS region is set. Set AWS_DEFAULT_REGION, or a region in the AWS profile")

@@ -92,8 +92,8 @@ def quota_finding(types: Sequence[str], count: int, quotas: Mapping[str, float],
         quotas: By type; a type without one is not known.
         used: Instances that the account has, by type.
     """
-    words = "; ".join(_quota_words(one, quotas.get(one), used.get(one, 0)) for one in types)
-    wanted = f"{count} wanted. {words}"
+    message = "; ".join(_quota_words(one, quotas.get(one), used.get(one, 0)) for one in types)
+    wanted = f"{count} wanted. {message}"
     first = types[0]
     if first not in quotas:
         return Finding(QUOTA, Verdict.UNKNOWN, f"{wanted}. Check the name of the instance type {first}")

@@ -158,8 +158,8 @@ def arn_of(kind: Kind, name: str, trained: TrainedModel) -> str:
 
 def takes_no_key(error: ClientError) -> bool:
     """Whether AWS refuses an encryption key for the kind of instance, and not the key itself."""
-    words = message_of(error)
-    return code_of(error) == "ValidationException" and bool(A_KEY.search(words) and OWN_DISK.search(words))
+    message = message_of(error)
+    return code_of(error) == "ValidationException" and bool(A_KEY.search(message) and OWN_DISK.search(message))
 
 
 def next_pause(waited: float) -> float:

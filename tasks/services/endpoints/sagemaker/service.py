@@ -44,7 +44,7 @@ KIND = "sagemaker"
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class TeardownPatience:
     """How a cancelled run's 30 seconds are spent.
 
     Attributes:
@@ -139,7 +139,7 @@ class SageMakerEndpoint:
     """
 
     spec: EndpointSpec
-    patience: Patience = Patience()
+    patience: TeardownPatience = TeardownPatience()
 
     def model_identity(self) -> str:
         """What the training job's model is made of.

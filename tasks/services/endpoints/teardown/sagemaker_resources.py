@@ -137,7 +137,7 @@ def is_in_progress(error: BaseException) -> bool:
     """Whether AWS says that the resource is busy or in use just now."""
     message = message_of(error).lower()
     return code_of(error) in ("ConflictException", "ResourceInUse") or any(
-        words in message for words in ("in-progress", "in progress", "in use")
+        text in message for text in ("in-progress", "in progress", "in use")
     )
 
 
