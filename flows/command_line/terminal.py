@@ -140,12 +140,14 @@ def _stage_seconds(record: Mapping[str, Any]) -> dict[str, float]:
     return totals
 
 
-def show_failures(console: Console, failures: list[tuple[str, str]]) -> None:
+def show_failures(
+    console: Console, failures: list[tuple[str, str]], where: str = "; run.json and report.md have all"
+) -> None:
     """A line a failed tile, up to a screenful."""
     for tile, error in failures[:FAILURES_SHOWN]:
         console.print(f"[red]failed[/red] {escape(on_one_line(tile))}: {escape(on_one_line(error))}", soft_wrap=True)
     if len(failures) > FAILURES_SHOWN:
-        console.print(f"... and {len(failures) - FAILURES_SHOWN} more; run.json and report.md have all")
+        console.print(f"... and {len(failures) - FAILURES_SHOWN} more{where}")
 
 
 def show_plan(console: Console, plan: "Plan") -> None:
@@ -160,9 +162,7 @@ def show_plan(console: Console, plan: "Plan") -> None:
         colour = VERDICT_COLOURS[finding.verdict]
         message = f"[{colour}]{finding.verdict}[/{colour}] {finding.name}: {escape(finding.words)}"
         console.print(message, soft_wrap=True, highlight=False)
-    show_failures(console, [(tile.id, str(tile.problem)) for tile in plan.unusable[:FAILURES_SHOWN]])
-    if len(plan.unusable) > FAILURES_SHOWN:
-        console.print(f"... and {len(plan.unusable) - FAILURES_SHOWN} more")
+    show_failures(console, [(tile.id, str(tile.problem)) for tile in plan.unusable], where="")
     if not plan.possible:
         console.print("[red]a run is not possible[/red]")
 

@@ -20,9 +20,8 @@ import httpx
 from tasks.core.errors import EndpointRefused, EndpointUnavailable
 from tasks.core.models import registry
 from tasks.services import child_process, temp_folders
-from tasks.services.endpoints.contract import Deployment, Say
+from tasks.services.endpoints.contract import LOCAL, Deployment, Say
 
-KIND = "local"
 START_SECONDS = 60.0
 POLL_SECONDS = 0.05
 # What SageMaker allows an answer.
@@ -102,7 +101,7 @@ class LocalEndpoint:
             self.delete(name)
             raise
         say(f"endpoint {name} answers at {url}")
-        return Deployment(KIND, name, url, socket.gethostname(), facts={"model": self.model})
+        return Deployment(LOCAL, name, url, socket.gethostname(), facts={"model": self.model})
 
     def invoke(self, deployment: Deployment, jpeg: bytes) -> bytes:
         """The server's answer, a PNG label mask, unchecked. Safe to call from several threads.

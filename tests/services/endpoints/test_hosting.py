@@ -499,13 +499,13 @@ def test_an_endpoint_that_somebody_deletes_ends_the_wait(cloud: Cloud) -> None:
     cloud.three(NAME, tags_for(RUN))
     cloud.client.delete_endpoint(EndpointName=NAME)
     with pytest.raises(EndpointRefused, match=r"was deleted while it was being created\. Run again"):
-        Waiting(waited_by(cloud), NAME, 3600, lambda _: None).until_in_service()
+        Waiting(waited_by(cloud), NAME, 3600).until_in_service()
 
 
 @pytest.mark.parametrize(("looks", "ends"), [([True, False, False], True), ([True, False, True, False], False)])
 def test_an_endpoint_out_of_sight_for_long_is_gone(cloud: Cloud, looks: list[bool], ends: bool) -> None:
     """Since it was seen last, not since the wait began."""
-    waiting = Waiting(waited_by(cloud), NAME, 3600, lambda _: None, absent_seconds=60)
+    waiting = Waiting(waited_by(cloud), NAME, 3600, absent_seconds=60)
     cloud.sandbox.settings(creating_seconds=3600)
     cloud.three(NAME, tags_for(RUN), wait=False)
 
