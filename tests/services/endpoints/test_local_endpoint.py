@@ -121,7 +121,7 @@ def test_nobody_listening_is_transient() -> None:
 def test_statuses_split_into_transient_and_final(status: int, error: type[Exception]) -> None:
     """Server errors and "not now" are worth a retry; other refusals are not."""
     with pytest.raises(error, match=f"{status}: because"):
-        local_endpoint._judged(httpx.Response(status, text="because"), "name")
+        local_endpoint._content_of(httpx.Response(status, text="because"), "name")
 
 
 def test_delete_stops_the_process_and_may_be_repeated() -> None:
@@ -189,7 +189,7 @@ def test_model_identity_follows_the_files_content(tmp_path: Path) -> None:
 def test_the_server_ends_with_a_killed_process() -> None:
     """SIGKILL of the process that deployed it leaves no server behind."""
     program = (
-        "from tasks.services import local_endpoint as it; import time\n"
+        "from tasks.services.endpoints import local_endpoint as it; import time\n"
         "it.LocalEndpoint('water-index').deploy('orphan')\n"
         "print(it._servers['orphan'].child.pid, it._servers['orphan'].folder, flush=True); time.sleep(600)"
     )
