@@ -12,14 +12,15 @@ was deleted and made anew.
 
 import argparse
 import os
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 from uuid import UUID
 
 from prefect.automations import AutomationCore, ChangeFlowRunState, EventTrigger, Posture, SendNotification
 from prefect.blocks.notifications import CustomWebhookNotificationBlock
-from prefect.client.orchestration import get_client
+from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.objects import StateType
+from prefect.client.schemas.responses import DeploymentResponse
 from prefect.events.schemas.events import ResourceSpecification
 from prefect.exceptions import ObjectNotFound
 
@@ -77,13 +78,13 @@ def heartbeat_lost(deployments: Sequence[UUID]) -> AutomationCore:
         threshold=1,
         within=timedelta(seconds=SILENT_SECONDS),
     )
-    words = f"no heartbeat for {SILENT_SECONDS} seconds: its process is gone"
+    text = f"no heartbeat for {SILENT_SECONDS} seconds: its process is gone"
     return AutomationCore(
         name="flood-extent: heartbeat lost",
         description="A run whose process is gone becomes Crashed; what it left is swept then.",
         trigger=trigger,
         # Not forced: a run that ends in the last moment stays what it became.
-        actions=[ChangeFlowRunState(state=StateType.CRASHED, name="Crashed", message=words, force=False)],
+        actions=[ChangeFlowRunState(state=StateType.CRASHED, name="Crashed", message=text, force=False)],
     )
 
 
@@ -134,7 +135,9 @@ def apply_all(notify: str | None = None, *, uploads: bool = True) -> list[str]:
         notify: URL that takes a POST of ``{"text": …}``, as the incoming webhooks of Slack and Mattermost do; None:
             nobody is told, unless an earlier call has set it up.
     """
-    automations = [heartbeat_lost(list(_deployed(BEATING)))]
+    with get_client(sync_client=True) as client:
+        beating = [found.id for name in BEATING if (found := deployment_of(client, name))]
+    automations = [heartbeat_lost(beating)]
     if notify:
         webhook = _save_webhook(notify)
         automations += [ended_badly(webhook), waits_for_review(webhook)]
@@ -164,13 +167,12 @@ def uploads_start_local_runs(environment: Mapping[str, str]) -> bool:
     return environment.get(UPLOADS_VARIABLE, "true") != "false"
 
 
-def _deployed(names: Sequence[str]) -> Iterator[UUID]:
-    with get_client(sync_client=True) as client:
-        for name in names:
-            try:
-                yield client.read_deployment_by_name(name).id
-            except ObjectNotFound:
-                continue
+def deployment_of(client: SyncPrefectClient, name: str) -> DeploymentResponse | None:
+    """A deployment by its name; None where it was not made."""
+    try:
+        return client.read_deployment_by_name(name)
+    except ObjectNotFound:
+        return None
 
 
 def _save_webhook(url: str) -> UUID:
@@ -182,7 +184,7 @@ def _save_webhook(url: str) -> UUID:
         "json_data": {"text": "{{subject}}: {{body}}"},
     }
     block = CustomWebhookNotificationBlock.model_validate(fields)
-    return UUID(str(block.save(WEBHOOK, overwrite=True, _sync=True)))  # type: ignore[call-arg] # dispatch
+    return UUID(str(block.save(WEBHOOK, overwrite=True)))
 
 
 def main() -> None:

@@ -53,8 +53,8 @@ def settings(environment: Mapping[str, str]) -> dict[str, str]:
     Raises:
         UnusableArgument: Some are missing, or are none of their choices; all of them by name.
     """
-    words = {**{name: f"output {output} of the stack" for name, output in OUTPUTS.items()}, **OTHERS}
-    missing = [f"  {name}: {whence}" for name, whence in words.items() if not environment.get(name)]
+    sources = {**{name: f"output {output} of the stack" for name, output in OUTPUTS.items()}, **OTHERS}
+    missing = [f"  {name}: {whence}" for name, whence in sources.items() if not environment.get(name)]
     given = {name: environment.get(name) or default for name, default in DEFAULTS.items()}
     wrong = [
         f"  {name}={given[name]}: {' or '.join(CHOICES[name])}" for name in given if given[name] not in CHOICES[name]
@@ -62,7 +62,7 @@ def settings(environment: Mapping[str, str]) -> dict[str, str]:
     if missing or wrong:
         lines = "\n".join([*missing, *wrong])
         raise UnusableArgument(f"set in the environment, and repeat (infra/aws/README.md has them all):\n{lines}")
-    named = {name: environment[name] for name in words}
+    named = {name: environment[name] for name in sources}
     named[task_definition.FAMILY] = task_definition.family_of(named[task_definition.FAMILY])
     return {**named, **given}
 
@@ -85,7 +85,8 @@ def check_uploads(client: SyncPrefectClient) -> None:
     Raises:
         NotDeployed: One does: each upload would be mapped twice.
     """
-    ours = {f"prefect.deployment.{client.read_deployment_by_name(DEPLOYMENT).id}"} if _deployed(client) else set()
+    there = automations.deployment_of(client, DEPLOYMENT)
+    ours = set() if there is None else {f"prefect.deployment.{there.id}"}
     for automation in client.read_automations():
         expected = getattr(automation.trigger, "expect", ())
         starts = {f"prefect.deployment.{getattr(action, 'deployment_id', None)}" for action in automation.actions}
@@ -94,14 +95,6 @@ def check_uploads(client: SyncPrefectClient) -> None:
                 f"the automation {automation.name!r} starts a run for each finished upload already. Deploy "
                 f"flood-extent/local with FLOOD_EXTENT_UPLOADS_LOCAL=false, or leave {UPLOADS} out"
             )
-
-
-def _deployed(client: SyncPrefectClient) -> bool:
-    try:
-        client.read_deployment_by_name(DEPLOYMENT)
-    except ObjectNotFound:
-        return False
-    return True
 
 
 def make_pool(client: SyncPrefectClient) -> bool:

@@ -13,9 +13,8 @@ from pathlib import Path
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import DeploymentScheduleCreate, DeploymentUpdate
 from prefect.client.schemas.responses import DeploymentResponse
-from prefect.exceptions import ObjectNotFound
 
-from deployments.automations import switch_off, switched_off
+from deployments.automations import deployment_of, switch_off, switched_off
 from tasks.core.errors import FloodExtentError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -42,7 +41,7 @@ def deploy(names: Sequence[str], variables: Mapping[str, str], decided: Collecti
         NotDeployed: With what ``prefect deploy`` said.
     """
     with get_client(sync_client=True) as client:
-        there, off = {name: found for name in names if (found := _read(client, name))}, switched_off()
+        there, off = {name: found for name in names if (found := deployment_of(client, name))}, switched_off()
         _prefect_deploy(names, variables)
         switch_off(off - set(decided))
         for name, before in there.items():
@@ -68,13 +67,6 @@ def _prefect_deploy(names: Sequence[str], variables: Mapping[str, str]) -> None:
         raise NotDeployed(f"prefect deploy {' '.join(options)} took longer than {DEPLOY_SECONDS} s") from error
     if done.returncode:
         raise NotDeployed(f"prefect deploy {' '.join(options)} ended with status {done.returncode}:\n{done.stdout}")
-
-
-def _read(client: SyncPrefectClient, name: str) -> DeploymentResponse | None:
-    try:
-        return client.read_deployment_by_name(name)
-    except ObjectNotFound:
-        return None
 
 
 def _restore(client: SyncPrefectClient, name: str, before: DeploymentResponse) -> None:

@@ -48,11 +48,10 @@ class Worker:
             log: Where its output goes, and it is started; None: where this process's goes, in the current folder.
             settings: Environment variables on top of this process's.
         """
-        command = ["prefect", "worker", "start", "--pool", pool, "--type", "process", "--name", name]
+        options = ("--pool", pool, "--type", "process", "--name", name)
+        command = child_process.module_command("prefect", "worker", "start", *options)
         output, folder = (Path("/dev/stdout"), None) if log is None else (log, log.parent)
-        command = [sys.executable, "-m", "tasks.services.child_process", *command]
-        started = child_process.start(command, env=settings, log=output, folder=folder)
-        return cls(started)
+        return cls(child_process.start(command, env=settings, log=output, folder=folder))
 
     @property
     def alive(self) -> bool:
@@ -106,18 +105,18 @@ def main() -> int:
     parser.add_argument("--pool", required=True, metavar="NAME", help="work pool of type process")
     parser.add_argument("--name", default=None, help="of the worker (default: the machine's)")
     options = parser.parse_args()
-    told = threading.Event()
+    stopping = threading.Event()
 
-    def tell(_number: int, _frame: FrameType | None) -> None:
-        told.set()
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        stopping.set()
 
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, tell)
+        signal.signal(number, stop)
     worker = Worker.start(options.pool, options.name or os.uname().nodename, None)
-    while worker.alive and not told.wait(POLL_SECONDS):
+    while worker.alive and not stopping.wait(POLL_SECONDS):
         pass
     worker.stop()
-    return 0 if told.is_set() else 1
+    return 0 if stopping.is_set() else 1
 
 
 if __name__ == "__main__":

@@ -10,12 +10,16 @@ from tasks.services.publishing import publishing
 WRITTEN = ("output_directory", "work_directory", "log_storage_directory")
 
 
-def check(parameters: RunParameters, *, writing: bool = True) -> None:
+def check(parameters: RunParameters, model_identity: str | None = None, *, writing: bool = True) -> str:
     """Refuse parameters with which a run could not end well.
 
     Args:
         parameters: What is asked.
+        model_identity: What the endpoint's service says of the model; None: it is asked.
         writing: Whether to try the output, work and log directories by writing to them.
+
+    Returns:
+        The model's identity.
 
     Raises:
         UnusableArgument: With the reason.
@@ -25,7 +29,7 @@ def check(parameters: RunParameters, *, writing: bool = True) -> None:
     if not (storage.exists(parameters.dataset) or storage.is_folder(parameters.dataset)):
         raise DatasetNotFound(f"dataset {parameters.dataset!r} does not exist. Check the name")
     try:
-        endpoint_service(parameters.endpoint_spec()).model_identity()
+        identity = model_identity or endpoint_service(parameters.endpoint_spec()).model_identity()
     except EndpointRefused as error:
         asked = f"`model` {parameters.model}: " if parameters.endpoint == LOCAL else ""
         raise UnusableArgument(f"{asked}{error}") from error
@@ -33,6 +37,7 @@ def check(parameters: RunParameters, *, writing: bool = True) -> None:
     if writing:
         for name in WRITTEN:
             _check_writable(name, getattr(parameters, name))
+    return identity
 
 
 def _check_writable(name: str, directory: str) -> None:

@@ -5,7 +5,6 @@ It belongs on a schedule, every quarter of an hour, beside the deployments of th
 hand is asked which runs have ended.
 """
 
-import importlib
 import importlib.util
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +19,7 @@ from tasks.core.states import NOT_SWEPT
 from tasks.runtime.aws_credentials import aws_access
 
 if TYPE_CHECKING:  # it needs the extra "aws"
-    from tasks.services.endpoints.teardown.sweeping import Verdict
+    from tasks.services.endpoints.teardown.sweeping import SweepResult
 
 
 @flow(name="sweep-endpoints", persist_result=False)
@@ -42,11 +41,11 @@ def sweep_endpoints(
     """
     if only_if_possible and not may_sweep(aws_block):
         return Completed(message="nothing to sweep: no AWS credentials and region are set up here")
-    verdicts = sweep_once(dry_run=dry_run, max_minutes=max_endpoint_minutes, aws_block=aws_block)
-    for verdict in verdicts:
-        get_run_logger().log(40 if verdict.failed else 20, "%s", verdict)
-    message = summary(verdicts, dry_run=dry_run)
-    failed = [str(step) for verdict in verdicts for step in verdict.failed]
+    results = sweep_once(dry_run=dry_run, max_minutes=max_endpoint_minutes, aws_block=aws_block)
+    for result in results:
+        get_run_logger().log(40 if result.failed else 20, "%s", result)
+    message = summary(results, dry_run=dry_run)
+    failed = [str(step) for result in results for step in result.failed]
     if failed:
         return Failed(name=NOT_SWEPT, message=f"{message}; {'; '.join(failed)}")
     return Completed(message=message)
@@ -67,7 +66,7 @@ def may_sweep(aws_block: str | None) -> bool:
             return False
 
 
-def sweep_once(*, dry_run: bool, max_minutes: float, aws_block: str | None) -> "list[Verdict]":
+def sweep_once(*, dry_run: bool, max_minutes: float, aws_block: str | None) -> "list[SweepResult]":
     """Sweep, asking the Prefect server at hand, and AWS with the given credentials.
 
     Raises:
@@ -76,24 +75,20 @@ def sweep_once(*, dry_run: bool, max_minutes: float, aws_block: str | None) -> "
         EndpointUnavailable: AWS does not answer just now.
     """
     try:
-        errors = importlib.import_module("tasks.services.endpoints.sagemaker.aws_errors")
-        sweeping, teardown = (
-            importlib.import_module(f"tasks.services.endpoints.teardown.{name}") for name in ("sweeping", "teardown")
-        )
+        from tasks.services.endpoints.sagemaker.aws_errors import translated  # noqa: PLC0415 - in the extra "aws"
+        from tasks.services.endpoints.teardown import sweeping, teardown  # noqa: PLC0415
     except ImportError as error:
         raise UnusableArgument('sweeping needs the extra "aws": pip install "flood-extent[aws]"') from error
-    with aws_access(aws_block, None), errors.translated("sweep of endpoints"):
-        verdicts: list[Verdict] = sweeping.sweep(
-            teardown.make_client(), has_ended=has_ended, max_minutes=max_minutes, dry_run=dry_run
-        )
-    return verdicts
+    with aws_access(aws_block, None), translated("sweep of endpoints"):
+        client = teardown.make_client()
+        return sweeping.sweep(client, has_ended=has_ended, max_minutes=max_minutes, dry_run=dry_run)
 
 
-def summary(verdicts: "list[Verdict]", *, dry_run: bool) -> str:
+def summary(results: "list[SweepResult]", *, dry_run: bool) -> str:
     """What a sweep did, in one line."""
-    due = [verdict for verdict in verdicts if verdict.reason]
-    left = sum(bool(verdict.left) for verdict in due)
+    due = [result for result in results if result.reason]
+    left = sum(bool(result.left) for result in due)
     done = (
         f"{len(due)} to delete" if dry_run else f"deletion of {len(due) - left} accepted, {left} left to the next sweep"
     )
-    return f"{done}, {len(verdicts) - len(due)} kept"
+    return f"{done}, {len(results) - len(due)} kept"

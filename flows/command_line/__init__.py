@@ -1,1 +1,1 @@
-"""The command line: options, commands, the terminal."""
+"""The command line: a module a command, their options, the terminal."""

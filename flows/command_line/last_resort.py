@@ -4,13 +4,11 @@ AWS refuses to delete an endpoint that is still being created, and a run that is
 command can: it goes on asking until the deletion is accepted, unless it is interrupted, too.
 """
 
-import importlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 from uuid import UUID
 
-from flows.command_line.terminal import Watcher
+from flows.command_line.terminal import TerminalWatcher
 from flows.parameters import RunParameters
 from tasks.services.endpoints.endpoint_kinds import SAGEMAKER
 
@@ -20,7 +18,7 @@ PATIENT_MINUTES = 75
 
 
 @contextmanager
-def endpoint_gone_at_the_end(parameters: RunParameters, watcher: Watcher) -> Iterator[None]:
+def endpoint_gone_at_the_end(parameters: RunParameters, watcher: TerminalWatcher) -> Iterator[None]:
     """When the block ends, however it does: see that the run has left nothing in SageMaker."""
     try:
         yield
@@ -30,28 +28,30 @@ def endpoint_gone_at_the_end(parameters: RunParameters, watcher: Watcher) -> Ite
             delete_patiently(run, PATIENT_MINUTES * 60, watcher)
 
 
-def _known_to_be_gone(watcher: Watcher) -> bool:
+def _known_to_be_gone(watcher: TerminalWatcher) -> bool:
     endpoint = (watcher.record or {}).get("endpoint") or {}
     return bool(watcher.record) and (endpoint.get("name") is None or "gone" in endpoint)
 
 
-def delete_patiently(run: UUID, seconds: float, watcher: Watcher) -> None:
+def delete_patiently(run: UUID, seconds: float, watcher: TerminalWatcher) -> None:
     """Delete what the run has left, for as long as AWS may refuse to, saying so.
 
     What AWS cannot delete yet is worth waiting for; what it denies or does not answer is left to the sweep.
     """
-    teardown = importlib.import_module("tasks.services.endpoints.teardown.teardown")
+    from tasks.services.endpoints.teardown import teardown  # noqa: PLC0415 - in the extra "aws"
+
     say, client = watcher.console.print, teardown.make_client()
-    left = _left(teardown, teardown.delete_run(client, run, seconds=FIRST_SECONDS))
+
+    def left_after(seconds: float) -> list[teardown.Step]:
+        steps = teardown.delete_run(client, run, seconds=seconds)
+        return [step for step in steps if step.outcome not in teardown.ACCEPTED]
+
+    left = left_after(FIRST_SECONDS)
     if any(step.outcome is teardown.Outcome.WAITING for step in left):
         say("\n".join(map(str, left)), soft_wrap=True)
         say(f"trying again for {seconds / 60:.0f} minutes at most; Ctrl-C leaves it to flood-extent sweep")
-        left = _left(teardown, teardown.delete_run(client, run, seconds=seconds))
+        left = left_after(seconds)
         say("deletion accepted" if not left else "", end="" if left else "\n")
     if left:
         say("\n".join(map(str, left)), soft_wrap=True)
         say("this is left in SageMaker: remove what stands against it, then: flood-extent sweep", soft_wrap=True)
-
-
-def _left(teardown: Any, steps: list[Any]) -> list[Any]:
-    return [step for step in steps if step.outcome not in teardown.ACCEPTED]

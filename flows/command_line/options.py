@@ -40,15 +40,21 @@ def descriptions() -> dict[str, str]:
     return {name: text for name, _, text in pairs}
 
 
+def add_dataset(parser: argparse.ArgumentParser) -> None:
+    """Add the frames of a run."""
+    what = "s3://bucket/prefix, a folder, or a .txt file with one image URI a line"
+    parser.add_argument("dataset", metavar="DATASET", help=what)
+
+
 def add_options(parser: argparse.ArgumentParser, *, leave_out: frozenset[str] = frozenset()) -> None:
     """Add an option for every parameter of a run."""
-    words = descriptions()
+    about = descriptions()
     for name, field in RunParameters.model_fields.items():
         if name in leave_out:
             continue
         flags = [f"--{name.replace('_', '-')}", *ALIASES.get(name, [])]
         default = "" if field.default is None else f" (default: {_shown(field.default)})"
-        parser.add_argument(*flags, **_kind(name, field.annotation), help=words[name].replace("%", "%%") + default)
+        parser.add_argument(*flags, **_kind(name, field.annotation), help=about[name].replace("%", "%%") + default)
 
 
 def as_options(text: str) -> str:
@@ -90,9 +96,9 @@ def parameters_of(arguments: argparse.Namespace) -> RunParameters:
         raise UnusableArgument("\n".join(_explained(problem) for problem in error.errors())) from error
 
 
-def _parts(words: list[str]) -> list[str]:
+def _parts(given: list[str]) -> list[str]:
     """A list as people spell it: with spaces, commas or brackets."""
-    return re.findall(r"[^\s,\[\]]+", " ".join(words))
+    return re.findall(r"[^\s,\[\]]+", " ".join(given))
 
 
 def _explained(problem: Any) -> str:

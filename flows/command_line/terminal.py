@@ -26,7 +26,7 @@ VERDICT_COLOURS = {"ok": "green", "problem": "red", "unknown": "yellow"}
 
 
 @dataclass
-class Watcher:
+class TerminalWatcher:
     """Watches a run of this process and shows how far each stage is.
 
     Attributes:
@@ -62,15 +62,15 @@ class Watcher:
 
     def stage(self, stage: str, ended: int, failed: int, total: int) -> None:
         """Show how far a stage is."""
-        words = f"{failed} failed" if failed else ""
+        message = f"{failed} failed" if failed else ""
         if self._bars is not None:
             if stage not in self._known:
                 self._known[stage] = self._bars.add_task(stage, total=total, failed="")
-            self._bars.update(self._known[stage], completed=ended, failed=words)
+            self._bars.update(self._known[stage], completed=ended, failed=message)
         elif ended == 0:
             self.console.print(f"{stage}: 0 of {total} tiles")
         elif is_step(ended, total):
-            self.console.print(f"{stage}: {ended} of {total} tiles" + (f", {words}" if words else ""))
+            self.console.print(f"{stage}: {ended} of {total} tiles" + (f", {message}" if message else ""))
 
     def started(self, flow_run_id: UUID, log: str) -> None:
         """The run has begun; its log is there."""
@@ -99,8 +99,8 @@ def show_product(console: Console, record: Mapping[str, Any], product: str) -> N
     unplaced = f", and tiles whose place is unknown: {counts['unplaced']}" if counts["unplaced"] else ""
     table.add_row("not assessed", f"{totals['not_assessed_ha']:,.2f} ha{unplaced}")
     table.add_row("seconds", ", ".join(f"{stage} {seconds:.1f}" for stage, seconds in sums.items()))
-    if words := _endpoint_words(record["endpoint"] or {}):
-        table.add_row("endpoint", escape(words))
+    if message := _endpoint_words(record["endpoint"] or {}):
+        table.add_row("endpoint", escape(message))
     table.add_row("product", escape(product))
     to_open = ", ".join(one.to_open for one in FORMATS if one.to_open)
     table.add_row("to open", f"{to_open} in a GIS, overview.png, report.md")
@@ -112,10 +112,10 @@ def show_product(console: Console, record: Mapping[str, Any], product: str) -> N
 
 def _again(record: Mapping[str, Any], product: str) -> str:
     """The command that completes a product; what costs money must be asked for once more."""
-    words = ["flood-extent", "run", record["dataset"], "--only-failed", product]
+    command = ["flood-extent", "run", record["dataset"], "--only-failed", product]
     if record["parameters"].get("endpoint") == SAGEMAKER:
-        words += ["--endpoint", SAGEMAKER, "--training-job", record["parameters"]["training_job"]]
-    return shlex.join(words)
+        command += ["--endpoint", SAGEMAKER, "--training-job", record["parameters"]["training_job"]]
+    return shlex.join(command)
 
 
 def _endpoint_words(endpoint: Mapping[str, Any]) -> str:
@@ -134,12 +134,14 @@ def _endpoint_words(endpoint: Mapping[str, Any]) -> str:
     return ", ".join(parts)
 
 
-def show_failures(console: Console, failures: list[tuple[str, str]]) -> None:
+def show_failures(
+    console: Console, failures: list[tuple[str, str]], where: str = "; run.json and report.md have all"
+) -> None:
     """A line a failed tile, up to a screenful."""
     for tile, error in failures[:FAILURES_SHOWN]:
         console.print(f"[red]failed[/red] {escape(on_one_line(tile))}: {escape(on_one_line(error))}", soft_wrap=True)
     if len(failures) > FAILURES_SHOWN:
-        console.print(f"... and {len(failures) - FAILURES_SHOWN} more; run.json and report.md have all")
+        console.print(f"... and {len(failures) - FAILURES_SHOWN} more{where}")
 
 
 def show_plan(console: Console, plan: "Plan") -> None:
@@ -147,24 +149,22 @@ def show_plan(console: Console, plan: "Plan") -> None:
     from tasks.core.reports import plan_report  # noqa: PLC0415 - OpenCV and GEOS behind it, which a wrong argument need not load
 
     table = Table(show_header=False)
-    for name, words in plan_report.facts(plan):
-        table.add_row(name, escape(words))
+    for name, message in plan_report.facts(plan):
+        table.add_row(name, escape(message))
     console.print(table)
     for finding in plan.findings:
         colour = VERDICT_COLOURS[finding.verdict]
-        words = f"[{colour}]{finding.verdict}[/{colour}] {finding.name}: {escape(finding.words)}"
-        console.print(words, soft_wrap=True, highlight=False)
-    show_failures(console, [(tile.id, str(tile.problem)) for tile in plan.unusable[:FAILURES_SHOWN]])
-    if len(plan.unusable) > FAILURES_SHOWN:
-        console.print(f"... and {len(plan.unusable) - FAILURES_SHOWN} more")
+        message = f"[{colour}]{finding.verdict}[/{colour}] {finding.name}: {escape(finding.words)}"
+        console.print(message, soft_wrap=True, highlight=False)
+    show_failures(console, [(tile.id, str(tile.problem)) for tile in plan.unusable], where="")
     if not plan.possible:
         console.print("[red]a run is not possible[/red]")
 
 
 def show_score(console: Console, score: "Score") -> None:
     """IoU, F1, precision, recall; and how much of the reference lies where nothing was observed."""
-    words = {"IoU": score.iou, "F1": score.f1, "precision": score.precision, "recall": score.recall}
-    console.print("  ".join(f"{name} {value:.4f}" for name, value in words.items()))
+    measures = {"IoU": score.iou, "F1": score.f1, "precision": score.precision, "recall": score.recall}
+    console.print("  ".join(f"{name} {value:.4f}" for name, value in measures.items()))
     if score.reference_outside_m2:
         share, hectares = score.reference_outside_share, score.reference_outside_m2 / M2_PER_HECTARE
         console.print(f"{share:.1%} of the reference ({hectares:,.2f} ha) lies outside the observed area: not scored")

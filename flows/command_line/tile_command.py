@@ -3,6 +3,7 @@
 Neither Prefect nor an endpoint nor the cache takes part: what a changed rule does to a frame shows after a second.
 """
 
+import argparse
 import io
 import time
 from collections.abc import Iterator
@@ -14,6 +15,8 @@ from PIL import Image
 from rich.console import Console
 from rich.markup import escape
 
+from flows.command_line.console import make_console
+from flows.command_line.options import add_options, parameters_of
 from flows.parameters import RunParameters
 from infra.model_server import jpeg
 from tasks.core.arrays import LabelArray
@@ -39,6 +42,19 @@ JPEG, VALID_MASK, LABEL_MASK, POLYGONS = "prepared.jpg", "valid_mask.png", "labe
 # Red, green, blue of the labels 0, 1, 2; as indices they are the labels themselves.
 PALETTE = (232, 230, 220, 30, 90, 200, 170, 120, 200)
 MEGA = 1_000_000
+OPTIONS = {"output_directory", "width", "model", "flood_labels", "min_contour_size", "crs", "max_tile_megapixels"}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The frame, and those options of a run that change what is made of one."""
+    parser.add_argument("dataset", metavar="FRAME", help="a JPEG2000 frame: a local file or an s3:// URI")
+    add_options(parser, leave_out=frozenset(RunParameters.model_fields) - OPTIONS)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Map one frame in this process."""
+    run_tile(parameters_of(options), make_console())
+    return 0
 
 
 @dataclass(frozen=True)

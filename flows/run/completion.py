@@ -83,12 +83,17 @@ class EarlierRun:
                 )
         parameters = RunParameters(**{**given.model_dump(), **settings, "output_directory": place})
         identity = endpoint_service(parameters.endpoint_spec()).model_identity()
-        if identity != self.record["model_identity"]:
+        if identity != self.model_identity:
             raise UnusableArgument(
                 f"`only_failed_of` {given.only_failed_of}: the model has changed since that run, so its other tiles "
                 "would not fit. Run without `only_failed_of`"
             )
         return parameters
+
+    @property
+    def model_identity(self) -> str:
+        """Of the model that answered then."""
+        return str(self.record["model_identity"])
 
     @property
     def _is_product(self) -> bool:
@@ -102,7 +107,7 @@ class EarlierRun:
         return settings_of(self.record) | ({} if raised is None else {"min_contour_size": raised})
 
     @property
-    def words(self) -> str:
+    def description(self) -> str:
         """What is taken over of its settings that a new run would not have by itself."""
         defaults = {name: RunParameters.model_fields[name].default for name in SETTINGS}
         differing = [f"{name} {value}" for name, value in self.settings.items() if value != defaults[name]]
@@ -136,11 +141,11 @@ class EarlierRun:
         """
         before, now = {row["tile"] for row in self.record["tiles"]}, {tile.id for tile in tiles}
         changes = [("new", now - before), ("missing", before - now)]
-        words = "; ".join(f"{len(names)} {what} ({enumerated(sorted(names))})" for what, names in changes if names)
-        if words:
+        message = "; ".join(f"{len(names)} {what} ({enumerated(sorted(names))})" for what, names in changes if names)
+        if message:
             raise UnusableArgument(
-                f"the dataset has changed since the run to complete: tiles {words}. Run without `only_failed_of`: what "
-                "is done is not computed again"
+                f"the dataset has changed since the run to complete: tiles {message}. Run without `only_failed_of`: "
+                "what is done is not computed again"
             )
 
     def rows(self, state: str) -> list[Mapping[str, Any]]:

@@ -49,18 +49,16 @@ def plan_run(asked: RunParameters, explicit: Collection[str] = ()) -> Plan:
     """
     with aws_access(asked.aws_block, asked.kms_key, requester_pays=asked.requester_pays):
         parameters, earlier = completed_parameters(asked, explicit)
-        _check(parameters)
+        # What SageMaker has against a run is no refusal here but a finding.
+        aside = {"endpoint": LOCAL, "model": RunParameters.model_fields["model"].default}
+        on_sagemaker = parameters.endpoint == SAGEMAKER
+        known = None if earlier is None or on_sagemaker else earlier.model_identity
+        identity = check(parameters.model_copy(update=aside if on_sagemaker else {}), known, writing=False)
         tiles = _tiles(parameters, earlier)
-        if parameters.endpoint == SAGEMAKER:
+        if on_sagemaker:
             return _on_sagemaker(parameters, tiles, earlier)
-        plan = _plan(parameters, tiles, earlier, endpoint_service(parameters.endpoint_spec()).model_identity())
+        plan = _plan(parameters, tiles, earlier, identity)
         return replace(plan, findings=_tile_findings(plan), local_minutes=_local_minutes(parameters, plan))
-
-
-def _check(parameters: RunParameters) -> None:
-    """Refuse wrong arguments; what SageMaker has against a run is no refusal here but a finding."""
-    aside = {"endpoint": LOCAL, "model": RunParameters.model_fields["model"].default}
-    check(parameters.model_copy(update=aside if parameters.endpoint == SAGEMAKER else {}), writing=False)
 
 
 def _tiles(parameters: RunParameters, earlier: EarlierRun | None) -> list[Tile]:
@@ -87,7 +85,7 @@ def _plan(parameters: RunParameters, tiles: Sequence[Tile], earlier: EarlierRun 
         parameters.endpoint,
         left_out={} if earlier is None else earlier.dropped,
         completes=parameters.only_failed_of,
-        taken_over=None if earlier is None else earlier.words,
+        taken_over=None if earlier is None else earlier.description,
         review_hours=parameters.review_hours if parameters.review else None,
     )
 
@@ -95,8 +93,8 @@ def _plan(parameters: RunParameters, tiles: Sequence[Tile], earlier: EarlierRun 
 def _tile_findings(plan: Plan) -> tuple[Finding, ...]:
     if plan.usable:
         return ()
-    words = "none can be used, so there would be no product. What is wrong stands with each tile"
-    return (Finding("tiles", Verdict.PROBLEM, words),)
+    text = "none can be used, so there would be no product. What is wrong stands with each tile"
+    return (Finding("tiles", Verdict.PROBLEM, text),)
 
 
 def _on_sagemaker(parameters: RunParameters, tiles: Sequence[Tile], earlier: EarlierRun | None) -> Plan:
@@ -134,8 +132,8 @@ def _minutes_finding(parameters: RunParameters, jobs: Sequence[TileJob]) -> Find
         needed.check(cap)
     except UnusableArgument as error:
         return Finding("endpoint minutes", Verdict.PROBLEM, str(error))
-    words = f"about {needed.minutes:,.0f} of at most {cap:g}"
-    return Finding("endpoint minutes", Verdict.OK, words)
+    text = f"about {needed.minutes:,.0f} of at most {cap:g}"
+    return Finding("endpoint minutes", Verdict.OK, text)
 
 
 def _local_minutes(parameters: RunParameters, plan: Plan) -> float | None:
@@ -176,5 +174,5 @@ def _show(plan: Plan, name: str) -> None:
     key = f"{slug(name)}-plan"
     about = f"What a run on {name} would do."
     dashboard.offer("plan", lambda: create_markdown_artifact(plan_report.markdown(plan), key, about))
-    table, words = plan_report.tile_table(plan), plan_report.table_text(plan)
-    dashboard.offer("plan of tiles", lambda: create_table_artifact(table, f"{key}-tiles", words))
+    table, text = plan_report.tile_table(plan), plan_report.table_text(plan)
+    dashboard.offer("plan of tiles", lambda: create_table_artifact(table, f"{key}-tiles", text))

@@ -47,7 +47,7 @@ def executed_here() -> frozenset[str]:
     return frozenset(run for place in process_identity.PROC.glob("[0-9]*") if (run := run_of(place)))
 
 
-def tell_where(client: SyncPrefectClient, run: UUID) -> None:
+def record_process(client: SyncPrefectClient, run: UUID) -> None:
     """Say on the server which process executes a run: this one."""
     client.update_flow_run_labels(run, dict(this_process()))
 
@@ -65,8 +65,8 @@ def crash_dead_runs(flow_names: list[str], pool: str) -> list[str]:
         alive = executed_here()  # after them: a process that has started meanwhile counts
         dead = [run for run in active if _is_dead(run, pool, alive)]
         for run in dead:
-            words = "its process was gone when flood-extent serve started. What was computed is kept: run it again"
-            client.set_flow_run_state(run.id, Crashed(message=words), force=True)
+            text = "its process was gone when flood-extent serve started. What was computed is kept: run it again"
+            client.set_flow_run_state(run.id, Crashed(message=text), force=True)
     return [run.name for run in dead]
 
 

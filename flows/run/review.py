@@ -3,7 +3,7 @@
 from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
 
-from flows.run.review_form import ReviewForm, answer_to, ask, form_for, judged
+from flows.run.review_form import ReviewForm, answer_to, ask, decision_of, form_for
 from flows.run.run import Run
 from tasks.core.tiles.jobs import content_key
 from tasks.extent import assemble_layers
@@ -37,7 +37,7 @@ def decide(run: Run) -> None:
 def _follow(run: Run, form: ReviewForm) -> str | None:
     """Go on as the form says; where that cannot be done, what to ask instead."""
     try:
-        run.decided(judged(form, [job.tile.id for job in run.ledger.standing], run.parameters.min_contour_size))
+        run.decided(decision_of(form, [job.tile.id for job in run.ledger.standing], run.parameters.min_contour_size))
     except ValueError as error:
         get_run_logger().warning("the review's answer was not taken: %s", error)
         return AGAIN.format(reason=error, words=_words(run))

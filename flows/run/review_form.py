@@ -5,27 +5,24 @@ form in the dashboard is answered, a worker starts it again: it takes up what wa
 as decided.
 """
 
-import time
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
-from prefect.context import FlowRunContext
 from prefect.flow_runs import suspend_flow_run
-from prefect.input import RunInput, keyset_from_base_key
+from prefect.input import RunInput, keyset_from_paused_state
 from prefect.runtime import deployment
-from prefect.states import Completed
+from prefect.states import Suspended
 from pydantic import Field, ValidationError, create_model
 
 from flows.parameters import RunParameters
 from tasks.core.errors import UnusableArgument
 from tasks.core.redaction import redact
 from tasks.core.text import enumerated
+from tasks.runtime.prefect_internals import without_heartbeat
 
 ACCEPT, REJECT = "accept", "reject"
 SECONDS_AN_HOUR = 3600
-HEARTBEAT_UNDER_WAY_SECONDS = 1.0
 CHOICES_AT_MOST = 100
 REASON = "Why. It stands in run.json and in the report; needed to reject or drop."
 DROP = "Tiles to leave out, by the names in the table. Their ground counts as not assessed."
@@ -41,13 +38,13 @@ class ReviewForm(RunInput):
     min_contour_size: float = Field(0.0, ge=0, description=RAISE)
 
 
-def form_for(tiles: Sequence[str], least_contour_size: float, words: str) -> type[ReviewForm]:
+def form_for(tiles: Sequence[str], least_contour_size: float, message: str) -> type[ReviewForm]:
     """The form for one run: its tiles to choose from, where a list of them is of use, and its contour size to raise.
 
     Args:
         tiles: Ids of the tiles with an answer.
         least_contour_size: That the map was made with, m².
-        words: Shown above the form, markdown.
+        message: Shown above the form, markdown.
     """
     # A file's name need not be text; a form's choices must be.
     are_choices = 0 < len(tiles) <= CHOICES_AT_MOST and all(tile.isprintable() for tile in tiles)
@@ -58,7 +55,7 @@ def form_for(tiles: Sequence[str], least_contour_size: float, words: str) -> typ
         drop_tiles=(list[one_of], Field([], description=DROP)),
         min_contour_size=(float, Field(least_contour_size, ge=least_contour_size, description=RAISE)),
     )
-    return form.with_initial_data(description=words)
+    return form.with_initial_data(description=message)
 
 
 @dataclass(frozen=True)
@@ -100,7 +97,7 @@ def check_reviewable(parameters: RunParameters) -> None:
         )
 
 
-def judged(form: ReviewForm, answered: Collection[str], least_contour_size: float) -> Decision:
+def decision_of(form: ReviewForm, answered: Collection[str], least_contour_size: float) -> Decision:
     """What the form says.
 
     Args:
@@ -136,30 +133,13 @@ def ask(key: str, hours: float, form: type[ReviewForm]) -> ReviewForm:
         hours: After which the run has failed.
         form: What is asked.
     """
-    with _without_heartbeat():
+    with without_heartbeat():
         return suspend_flow_run(wait_for_input=form, timeout=round(hours * SECONDS_AN_HOUR), key=key)
-
-
-@contextmanager
-def _without_heartbeat() -> Iterator[None]:
-    """No heartbeat from here on: after one that follows the suspension the server would wait for the next, in vain.
-
-    Prefect's thread that sends them goes by the state that this process has of the run, and ends with a final one.
-    Where the block ends in an exception, as a suspension does, it stays silent; Prefect sets the state then.
-    """
-    context = FlowRunContext.get()
-    if context is None or context.flow_run is None:
-        yield
-        return
-    state, context.flow_run.state = context.flow_run.state, Completed()
-    time.sleep(HEARTBEAT_UNDER_WAY_SECONDS)
-    yield
-    context.flow_run.state = state
 
 
 def answer_to(key: str) -> ReviewForm | None:
     """The answer that was given to a question of this run; None where there is none."""
     try:
-        return cast("ReviewForm", ReviewForm.load(keyset_from_base_key(f"suspended-{key}")))
+        return cast("ReviewForm", ReviewForm.load(keyset_from_paused_state(Suspended(pause_key=key))))
     except ValidationError:  # nobody answered: an empty form, which lacks the decision
         return None

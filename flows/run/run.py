@@ -22,7 +22,7 @@ from flows.run.final_state import final_state
 from flows.run.ownership import server_identity
 from flows.run.retry import check_mended
 from flows.run.review_form import Decision, check_reviewable
-from flows.run.suspension import Findings, forget
+from flows.run.suspension import SuspendedRun, forget
 from tasks.core.reports.run_record import RunRecord, run_record, to_json
 from tasks.core.text import enumerated
 from tasks.core.tiles.estimates import Estimate
@@ -37,7 +37,7 @@ from tasks.runtime.log_file import log_file
 from tasks.runtime.progress import watcher
 from tasks.runtime.stage_runner import NAMED_IN_LOG, run_stage
 from tasks.services import storage, temp_folders
-from tasks.services.endpoints.endpoint_kinds import SAGEMAKER, endpoint_service
+from tasks.services.endpoints.endpoint_kinds import SAGEMAKER
 from tasks.services.frames import decoding
 from tasks.services.publishing import publishing
 from tasks.services.storage.storage_errors import FULL, local_error
@@ -51,10 +51,8 @@ STAGES = ("prepare", "predict", "extract")
 PLACES = ("output_directory", "work_directory", "log_storage_directory")
 
 
-def plan_tiles(parameters: RunParameters, tiles: Sequence[Tile], model_identity: str | None = None) -> list[TileJob]:
-    """What is to be done for each tile; the endpoint's service is asked for the model where it is not given."""
-    if model_identity is None:
-        model_identity = endpoint_service(parameters.endpoint_spec()).model_identity()
+def plan_tiles(parameters: RunParameters, tiles: Sequence[Tile], model_identity: str) -> list[TileJob]:
+    """What is to be done for each tile."""
     return plan_jobs(
         tiles,
         width_px=parameters.width,
@@ -133,7 +131,7 @@ class Run:
             run_identity.begin(publishing.dataset_name(asked.dataset).replace("_", " "))
             check_reviewable(asked)
             parameters, earlier = completed_parameters(asked)
-            check(parameters)
+            identity = check(parameters, None if earlier is None else earlier.model_identity)
             owner = server_identity() if parameters.endpoint == SAGEMAKER else ""
             spec, price = parameters.endpoint_spec(owner), parameters.instance_hour_price
             endpoint = EndpointLife(spec, endpoint_name(run_id), price)
@@ -144,10 +142,10 @@ class Run:
             if not_locked is not None:
                 get_run_logger().warning("%s", not_locked)
                 watcher().said(not_locked)
-            run = cls(parameters, run_id, endpoint, started, log, earlier=earlier)
+            run = cls(parameters, run_id, endpoint, started, log, model_identity=identity, earlier=earlier)
             temp_folders.sweep()
             if earlier is not None:
-                say(f"settings taken over {earlier.words}")
+                say(f"settings taken over {earlier.description}")
             run.take_up()
             if not run.resumed:
                 say(f"listing the frames of {parameters.dataset}")
@@ -161,18 +159,17 @@ class Run:
                 other tiles, or this is a retry for which nothing was mended.
         """
         check_mended(run_records.read(run_records.record_uri(self._work, self.id)), tiles)
-        self.model_identity = endpoint_service(self.parameters.endpoint_spec()).model_identity()
         self.jobs = plan_tiles(self.parameters, tiles, self.model_identity)
         self.ledger = Ledger(self.jobs)
         self.cached = CachedTiles.look_up(self.jobs)
         unusable = [tile.id for tile in tiles if tile.problem is not None]
         if unusable:  # named at the beginning: whoever watches may mend them meanwhile
-            words = "%d of %d frames cannot be used, as their headers show: %s"
-            get_run_logger().warning(words, len(unusable), len(tiles), enumerated(unusable, NAMED_IN_LOG))
+            message = "%d of %d frames cannot be used, as their headers show: %s"
+            get_run_logger().warning(message, len(unusable), len(tiles), enumerated(unusable, NAMED_IN_LOG))
         self._warn_of_the_cache()
         again = None if self.earlier is None else self._complete(self.earlier)
-        words = run_name(self.dataset_name, (tile.id for tile in tiles), of_them=again)
-        run_identity.name(words, {self.dataset_name, self.parameters.endpoint})
+        title = run_name(self.dataset_name, (tile.id for tile in tiles), of_them=again)
+        run_identity.name(title, {self.dataset_name, self.parameters.endpoint})
         say(f"tiles: {len(tiles):,}, of which {len(unusable):,} unusable; to be predicted: {len(self.unpredicted):,}")
         if self.parameters.endpoint == SAGEMAKER:
             estimate(self.parameters, self.unpredicted).check(self.parameters.max_endpoint_minutes)
@@ -184,8 +181,8 @@ class Run:
             get_run_logger().warning(warning)
             self.ledger.warn(tile, warning)
         if count := self.cached.unrecorded:
-            words = "%d label masks in %s have no record of what they are: they are not used, but predicted again"
-            get_run_logger().warning(words, count, self._work)
+            message = "%d label masks in %s have no record of what they are: they are not used, but predicted again"
+            get_run_logger().warning(message, count, self._work)
 
     def _complete(self, earlier: EarlierRun) -> int:
         """Take over what the earlier run has done and is still cached; how many tiles are done again."""
@@ -194,12 +191,12 @@ class Run:
         done = [row for row in earlier.rows("done") if self._is_cached(jobs[row["tile"]])]
         for row in done:
             self.ledger.take_over(row["tile"], STAGES, row["warnings"])
-        for tile, words in earlier.dropped.items():
-            self.ledger.drop(tile, words)
+        for tile, reason in earlier.dropped.items():
+            self.ledger.drop(tile, reason)
         self.settled = frozenset(row["tile"] for row in done)
         if forgotten := len(earlier.rows("done")) - len(done):
-            words = "%d tiles that were done are not in the work directory %s: they are computed again"
-            get_run_logger().warning(words, forgotten, self._work)
+            message = "%d tiles that were done are not in the work directory %s: they are computed again"
+            get_run_logger().warning(message, forgotten, self._work)
         return len(self.ledger.standing) - len(done)
 
     def _is_cached(self, job: TileJob) -> bool:
@@ -210,11 +207,6 @@ class Run:
         """Jobs of the usable tiles that have no label mask yet."""
         standing = self.ledger.standing
         return [job for job in standing if job.tile.problem is None and not self.cached.has("predict", job)]
-
-    @property
-    def needs_endpoint(self) -> bool:
-        """Whether some usable tile has no label mask yet."""
-        return bool(self.unpredicted)
 
     def stage(self, stage: Task[..., Any], **parameters: Any) -> None:
         """Run a stage for every tile that nothing has failed so far, and wait until each has ended."""
@@ -256,7 +248,7 @@ class Run:
         """After a suspension: what was found before it."""
         if not self.parameters.review:
             return
-        found = Findings.of(self._work, self.id)
+        found = SuspendedRun.of(self._work, self.id)
         if found is not None and _is_all_there(found.ledger):
             self.ledger, self.jobs = found.ledger, [account.job for account in found.ledger.accounts]
             self.started, self.model_identity, self.question = found.started, found.model_identity, found.question
@@ -265,7 +257,7 @@ class Run:
     def put_aside(self, question: str) -> None:
         """Before a suspension: keep what was found."""
         self.question = question
-        found = Findings(self.ledger, self.started, self.endpoint.to_dict(), self.model_identity, question)
+        found = SuspendedRun(self.ledger, self.started, self.endpoint.to_dict(), self.model_identity, question)
         found.keep(self._work, self.id)
 
     def decided(self, decision: Decision) -> None:

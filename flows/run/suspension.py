@@ -38,7 +38,7 @@ class _Kept(BaseModel):
 
 
 @dataclass(frozen=True)
-class Findings:
+class SuspendedRun:
     """All that the run needs to go on with in another process.
 
     Attributes:

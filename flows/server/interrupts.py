@@ -2,9 +2,11 @@
 
 import signal
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from types import FrameType
+
+Handler = Callable[[int, FrameType | None], object] | signal.Handlers
 
 SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 SHELL_BASE = 128
@@ -25,28 +27,25 @@ class Interrupted(KeyboardInterrupt):
 @contextmanager
 def interruptible() -> Iterator[None]:
     """Let the signals raise ``Interrupted`` in the block; one that this process was told to ignore stays ignored."""
-    former = {number: signal.getsignal(number) for number in SIGNALS}
-    ours = [number for number in SIGNALS if former[number] is signal.SIG_DFL]
-    if threading.current_thread() is not threading.main_thread():
-        ours = []
-    for number in ours:
-        signal.signal(number, _raise)
-    try:
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    ours = [number for number in SIGNALS if in_main_thread and signal.getsignal(number) is signal.SIG_DFL]
+    with _handled(ours, _raise):
         yield
-    finally:
-        for number in ours:
-            signal.signal(number, former[number])
+
+
+def uninterrupted() -> AbstractContextManager[None]:
+    """Let no signal cut the block short: it ends by itself within a known time."""
+    return _handled((signal.SIGINT, *SIGNALS), signal.SIG_IGN)
 
 
 @contextmanager
-def uninterrupted() -> Iterator[None]:
-    """Let no signal cut the block short: it ends by itself within a known time."""
-    former = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, *SIGNALS)}
+def _handled(numbers: Iterable[int], handler: Handler) -> Iterator[None]:
+    former = {number: signal.signal(number, handler) for number in numbers}
     try:
         yield
     finally:
-        for number, handler in former.items():
-            signal.signal(number, handler)
+        for number, before in former.items():
+            signal.signal(number, before)
 
 
 def _raise(number: int, _: FrameType | None) -> None:

@@ -5,9 +5,7 @@ as a child process, waits until every task run is recorded, and stops it. Its da
 server started later shows the run.
 """
 
-import os
 import socket
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -25,6 +23,7 @@ from flows.server.server_proof import is_ours
 from flows.server.waiting import wait_for_all
 from tasks.core.errors import FloodExtentError
 from tasks.services import child_process
+from tasks.services.process_environment import changed_environment
 
 # A first start takes half a minute, on a busy machine many times that, and waits for others that make the database.
 START_SECONDS = 300.0
@@ -140,16 +139,11 @@ def using(url: str, auth_string: str | None = None) -> Iterator[None]:
     if auth_string is not None:
         # Headers that are meant for another server may take the place of its credentials.
         settings |= {"PREFECT_API_AUTH_STRING": auth_string, "PREFECT_CLIENT_CUSTOM_HEADERS": "{}"}
-    former = {name: os.environ.pop(name, None) for name in settings}
-    os.environ.update(settings)
-    _refresh_settings()
     try:
-        yield
+        with changed_environment(settings):
+            _refresh_settings()
+            yield
     finally:
-        for name, value in former.items():
-            del os.environ[name]
-            if value is not None:
-                os.environ[name] = value
         _refresh_settings()
 
 
@@ -195,17 +189,8 @@ class Server:
 
         port = _free_port() if port is None else port
         access = Access.of_one_run() if access is None else access
-        app = ("uvicorn", "--factory", "deployments.server_app:create_app", "--host", "127.0.0.1")
-        command = [
-            sys.executable,
-            "-m",
-            "tasks.services.child_process",
-            *app,
-            "--port",
-            str(port),
-            "--log-level",
-            "warning",
-        ]
+        app = ("--factory", "deployments.server_app:create_app", "--host", "127.0.0.1", "--port", str(port))
+        command = child_process.module_command("uvicorn", *app, "--log-level", "warning")
         address = f"http://127.0.0.1:{port}"
         # The pages ask the API where the server says that it is: Prefect's default port unless told.
         place = {"PREFECT_SERVER_UI_API_URL": f"{address}/api", "PREFECT_SERVER_API_PORT": str(port)}

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
+from tasks.services.process_environment import changed_environment
+
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 PROXIES = ("http_proxy", "https_proxy", "all_proxy")
 # httpx makes a client only if it knows what to do with every proxy that is named, asked for or not; for SOCKS it needs
@@ -37,12 +39,8 @@ def no_proxy_for_loopback(url: str = "http://127.0.0.1") -> Iterator[list[str]]:
         Variables whose proxy no client here can use, AWS's neither: it is left out for other hosts as well.
     """
     changed = without_loopback(os.environ) if is_loopback(url) else {}
-    former = {name: os.environ.get(name) for name in changed}
-    _set(changed)
-    try:
+    with changed_environment(changed):
         yield [name for name, value in changed.items() if value is None and name.lower() != "all_proxy"]
-    finally:
-        _set(former)
 
 
 def without_loopback(environment: Mapping[str, str]) -> dict[str, str | None]:
@@ -59,11 +57,3 @@ def without_loopback(environment: Mapping[str, str]) -> dict[str, str | None]:
 def _is_usable(proxy: str) -> bool:
     scheme, separator, _ = proxy.partition("://")
     return not separator or scheme.lower() in KNOWN_SCHEMES
-
-
-def _set(variables: Mapping[str, str | None]) -> None:
-    for name, value in variables.items():
-        if value is None:
-            os.environ.pop(name, None)
-        else:
-            os.environ[name] = value

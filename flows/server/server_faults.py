@@ -3,14 +3,12 @@
 import signal
 from pathlib import Path
 
+from flows.run.memory import NO_MEMORY
+
 HOME_REMEDY = "set PREFECT_HOME to another folder that you may write (export PREFECT_HOME=/path/to/folder)"
 OUT_OF_MEMORY = (
     "it was killed (signal 9), as Linux does where memory runs out. Give the machine or container more memory, or "
     "end what else needs it, and run again: what was computed is kept"
-)
-NO_MEMORY = (
-    "memory ran out. Give the machine or container more of it, or end what else needs it, and run again: what was "
-    "computed is kept"
 )
 # What its output has, in small letters, and what that means; the first that is found counts. `{home}` is PREFECT_HOME.
 MEANINGS = (

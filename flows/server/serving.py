@@ -6,7 +6,6 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import DeploymentUpdate
@@ -56,7 +55,7 @@ def dashboard(port: int, database: str | None = None) -> Iterator[Server]:
         with _alone():
             key = serve_files.own_auth_string()
             access = Access(next(iter(configured_auth_strings()), key), key)
-            server = Server.start(log_folder() / "server.log", settings, port, access, KEPT)
+            server = Server.start(serve_files.folder() / "server.log", settings, port, access, KEPT)
             try:
                 server.wait_until_up()
                 serve_files.write_address(server.address)
@@ -108,22 +107,12 @@ def _alone() -> Iterator[None]:
         yield
 
 
-def log_folder() -> Path:
-    """Where server and worker of ``serve`` write what they have to say."""
-    return serve_files.folder()
-
-
 def for_another_terminal(server: Server) -> str:
     """What to set there, so that Prefect's commands reach this server."""
     ours = server.access.auth_string == serve_files.read_auth_string()
-    path = log_folder() / serve_files.AUTH_STRING
+    path = serve_files.folder() / serve_files.AUTH_STRING
     auth_string = f'"$(cat {shlex.quote(str(path))})"' if ours else '"$PREFECT_SERVER_API_AUTH_STRING"'
     return f"export PREFECT_API_URL={server.url} PREFECT_API_AUTH_STRING={auth_string}"
-
-
-def log_in(server: Server) -> str:
-    """A link that logs one browser in."""
-    return log_in_link(server.address, server.access.auth_string)
 
 
 def set_up_sweeping(*, sweeping: bool, aws_block: str | None) -> None:
@@ -155,7 +144,8 @@ def serve_runs(server: Server, say: Callable[[str], None]) -> None:
     """
     while True:
         started = time.monotonic()
-        worker = Worker.start(POOL, "flood-extent serve", log_folder() / "worker.log", WORKER_SETTINGS | LOG_SETTINGS)
+        log = serve_files.folder() / "worker.log"
+        worker = Worker.start(POOL, "flood-extent serve", log, WORKER_SETTINGS | LOG_SETTINGS)
         try:
             while server.alive and worker.alive:
                 time.sleep(WATCH_SECONDS)
@@ -166,7 +156,7 @@ def serve_runs(server: Server, say: Callable[[str], None]) -> None:
             with uninterrupted():
                 worker.stop()
         if not server.alive:
-            raise ServingEnded(f"the Prefect server has ended; its log is {log_folder() / 'server.log'}")
+            raise ServingEnded(f"the Prefect server has ended; its log is {serve_files.folder() / 'server.log'}")
         if time.monotonic() - started < RESTART_SECONDS:
             raise ServingEnded(f"the worker does not stay; it said:\n{worker.child.log_tail()}")
         say("the worker has ended and is started again")

@@ -32,18 +32,18 @@ def handler(event: dict[str, Any], context: object) -> dict[str, list[str]]:  # 
     Raises:
         NotSwept: AWS refused a deletion, or has been unable to do it for hours.
     """
-    verdicts = sweep(
+    results = sweep(
         make_client(),
         max_minutes=float(os.environ.get("MAX_ENDPOINT_MINUTES") or MAX_ENDPOINT_MINUTES),
         dry_run=bool(event.get("dry_run")) or os.environ.get("DRY_RUN", "").lower() in ("1", "true", "yes"),
     )
-    for verdict in verdicts:
-        logger.info("%s", verdict)
-    refused = [str(step) for verdict in verdicts for step in verdict.failed]
+    for result in results:
+        logger.info("%s", result)
+    refused = [str(step) for result in results for step in result.failed]
     if refused:
         raise NotSwept("; ".join(refused))
     return {
-        "kept": [str(verdict) for verdict in verdicts if not verdict.reason],
-        "deleted": [str(verdict) for verdict in verdicts if verdict.reason and not verdict.left],
-        "left": [str(step) for verdict in verdicts for step in verdict.left],
+        "kept": [str(result) for result in results if not result.reason],
+        "deleted": [str(result) for result in results if result.reason and not result.left],
+        "left": [str(step) for result in results for step in result.left],
     }

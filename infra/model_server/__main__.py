@@ -33,6 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from infra.model_server import app, connections  # noqa: PLC0415
     from tasks.core.errors import EndpointRefused  # noqa: PLC0415
     from tasks.core.models import registry  # noqa: PLC0415
+    from tasks.services import storage  # noqa: PLC0415
 
     cv2.setNumThreads(1)  # requests are what runs in parallel
     limits = app.Limits(max_bytes=options.max_bytes, max_pixels=options.max_pixels, concurrency=options.concurrency)
@@ -42,7 +43,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"{error}\n")
         return MODEL_REFUSED
     listener = listen(options.host, options.port)
-    _announce(listener, options.announce)
+    port = listener.getsockname()[1]
+    if options.announce is not None:
+        storage.write_bytes(str(options.announce), str(port).encode())
+    sys.stdout.write(f"listening on port {port}\n")
+    sys.stdout.flush()
     uvicorn.Server(connections.server_config(application)).run(sockets=[listener])
     return 0
 
@@ -67,17 +72,6 @@ def listen(host: str, port: int) -> socket.socket:
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     listener.set_inheritable(False)
     return listener
-
-
-def _announce(listener: socket.socket, announce: Path | None) -> None:
-    port = listener.getsockname()[1]
-    if announce is not None:
-        # Renamed into place: a reader sees the whole number or no file.
-        partial = announce.with_name(announce.name + ".partial")
-        partial.write_text(str(port))
-        partial.replace(announce)
-    sys.stdout.write(f"listening on port {port}\n")
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from infra.sandbox.client import Sandbox, environment
-from tasks.services import child_process
+from tasks.services import child_process, storage
 
 if TYPE_CHECKING:
     from werkzeug.serving import BaseWSGIServer
@@ -95,18 +95,11 @@ def _serve(server: "BaseWSGIServer", options: argparse.Namespace) -> None:
     url = f"http://{LOOPBACK}:{server.port}"
     if options.training_job:
         Sandbox(url).add_training_job(options.training_job)
-    _announce(server.port, options.announce)
+    if options.announce is not None:
+        storage.write_bytes(str(options.announce), str(server.port).encode())
     sys.stdout.write("".join(f"export {name}={value}\n" for name, value in environment(url).items()))
     sys.stdout.flush()
     thread.join()
-
-
-def _announce(port: int, announce: Path | None) -> None:
-    if announce is not None:
-        # Renamed into place: a reader sees the whole number or no file.
-        partial = announce.with_name(f"{announce.name}.partial")
-        partial.write_text(str(port))
-        partial.replace(announce)
 
 
 def _interrupt(_number: int, _frame: object) -> NoReturn:

@@ -7,16 +7,20 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_ba
 from werkzeug.wrappers import Response
 
 from infra.sandbox.control import PREFIX, Control
-from infra.sandbox.encryption import encrypted
 from infra.sandbox.faults import Faults
-from infra.sandbox.quotas import Quotas
+from infra.sandbox.quotas import with_quotas
 from infra.sandbox.sagemaker.estate import Estate
 from infra.sandbox.sagemaker.invocations import Container, Invocations
 from infra.sandbox.sagemaker.rules import Rules
-from infra.sandbox.wire import Call, read
+from infra.sandbox.wire import S3, Call, Handler, read
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+ENCRYPTION = "x-amz-server-side-encryption"
+SHOWN_BY = frozenset(
+    {"PutObject", "CopyObject", "CreateMultipartUpload", "CompleteMultipartUpload", "GetObject", "HeadObject"}
+)
 
 
 class Application:
@@ -24,7 +28,7 @@ class Application:
 
     def __init__(self, estate: Estate, container: Container) -> None:
         self._moto = DomainDispatcherApplication(create_backend_app)
-        inner = Invocations(Rules(Quotas(encrypted(self._ask_moto), estate.settings), estate), estate, container)
+        inner = Invocations(Rules(with_quotas(encrypted(self._ask_moto), estate.settings), estate), estate, container)
         self._outermost = Faults(inner)
         self._control = Control(estate, self._outermost)
 
@@ -36,3 +40,18 @@ class Application:
 
     def _ask_moto(self, call: Call) -> Response:
         return Response.from_app(self._moto, call.environ)
+
+
+def encrypted(inner: Handler) -> Handler:
+    """S3 as it is since January 2023, encrypted, which it says: AES256 unless request or bucket ask for something else.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/default-encryption-faq.html
+    """
+
+    def answer(call: Call) -> Response:
+        response = inner(call)
+        if call.service == S3 and call.operation in SHOWN_BY and response.status_code < 300:  # noqa: PLR2004
+            response.headers.setdefault(ENCRYPTION, "AES256")
+        return response
+
+    return answer

@@ -177,7 +177,7 @@ class Sandbox:
             volume_kms_key: That its volumes are encrypted with.
         """
         resources = {"InstanceType": "ml.p3.2xlarge", "InstanceCount": 1, "VolumeSizeInGB": 50}
-        self._client("sagemaker").create_training_job(
+        _client(self.url, "sagemaker").create_training_job(
             TrainingJobName=name,
             AlgorithmSpecification={"TrainingImage": image, "TrainingInputMode": "File"},
             RoleArn=self._role(),
@@ -192,10 +192,10 @@ class Sandbox:
 
     def create_bucket(self, name: str) -> None:
         """An empty bucket in S3."""
-        self._client("s3").create_bucket(Bucket=name)
+        _client(self.url, "s3").create_bucket(Bucket=name)
 
     def _role(self) -> str:
-        iam = self._client("iam")
+        iam = _client(self.url, "iam")
         trust = {"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"}
         document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
         try:
@@ -204,14 +204,11 @@ class Sandbox:
             return str(iam.get_role(RoleName=ROLE)["Role"]["Arn"])
 
     def _artifact(self, name: str) -> str:
-        s3 = self._client("s3")
+        s3 = _client(self.url, "s3")
         s3.create_bucket(Bucket=TRAINING_BUCKET)
         # The sandbox's model is the project's own, whatever the artifact holds: an empty archive will do.
         s3.put_object(Bucket=TRAINING_BUCKET, Key=f"{name}/output/model.tar.gz", Body=_empty_archive())
         return f"s3://{TRAINING_BUCKET}"
-
-    def _client(self, service: str) -> Any:
-        return _client(self.url, service)
 
     def _ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
         with httpx.Client(trust_env=False, timeout=30.0) as client:

@@ -31,6 +31,12 @@ if TYPE_CHECKING:
 
 PREFIX = "/_sandbox/"
 Action = Callable[[Mapping[str, Any]], Any]
+# What is said of each kind of resource besides its tags.
+DETAILS: Mapping[str, Callable[[Any], dict[str, Any]]] = {
+    ENDPOINT: lambda one: {"status": one.endpoint_status, "config": one.endpoint_config_name},
+    CONFIG: lambda one: {"models": [variant["ModelName"] for variant in one.production_variants]},
+    MODEL: lambda _: {},
+}
 
 
 class Control:
@@ -91,26 +97,13 @@ class Control:
         with self._estate.lock:
             regions = list(self._estate.regions())
             return {
-                "endpoints": {
-                    name: {"status": one.endpoint_status, "config": one.endpoint_config_name, "tags": _tags(one)}
+                f"{kind.removeprefix('endpoint-')}s": {
+                    name: details(one) | {"tags": {tag["Key"]: tag["Value"] for tag in one.tags}}
                     for region in regions
-                    for name, one in self._estate.records(ENDPOINT, region).items()
-                },
-                "configs": {
-                    name: {"models": [variant["ModelName"] for variant in one.production_variants], "tags": _tags(one)}
-                    for region in regions
-                    for name, one in self._estate.records(CONFIG, region).items()
-                },
-                "models": {
-                    name: {"tags": _tags(one)}
-                    for region in regions
-                    for name, one in self._estate.records(MODEL, region).items()
-                },
+                    for name, one in self._estate.records(kind, region).items()
+                }
+                for kind, details in DETAILS.items()
             }
-
-
-def _tags(record: Any) -> dict[str, str]:
-    return {tag["Key"]: tag["Value"] for tag in record.tags}
 
 
 def _json(answer: Any, status: int) -> Response:

@@ -5,6 +5,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -179,25 +180,25 @@ def _internal(call: Call) -> Refused:
 def _denied(call: Call, rule: Rule, _: Handler) -> Response:
     operation = "AddTags" if rule.operation == "AddTags" else call.operation
     service = call.service if call.service in {S3, IAM, QUOTAS} else SAGEMAKER
-    words = (
+    text = (
         f"User: {CALLER} is not authorized to perform: {service}:{operation} on resource: {_resource(call)} "
         f"because no identity-based policy allows the {service}:{operation} action"
     )
     code = "AccessDenied" if call.service in {S3, IAM} else "AccessDeniedException"
     status = 400 if call.service in {SAGEMAKER, QUOTAS} else 403
-    return refusal(call, Refused(words, code=code, status=status))
+    return refusal(call, Refused(text, code=code, status=status))
 
 
 def _badly_signed(call: Call, _rule: Rule, _inner: Handler) -> Response:
     """AWS quotes what it would have signed, with every header that came: among them the session token."""
     token = call.environ.get("HTTP_X_AMZ_SECURITY_TOKEN", "none")
-    words = (
+    text = (
         "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access "
         "Key and signing method. The Canonical String for this request should have been "
         f"'POST\n{call.environ['PATH_INFO']}\n\nhost:{call.environ.get('HTTP_HOST', '')}\n"
         f"x-amz-security-token:{token}\n\nhost;x-amz-security-token'"
     )
-    return refusal(call, Refused(words, code="InvalidSignatureException", status=403))
+    return refusal(call, Refused(text, code="InvalidSignatureException", status=403))
 
 
 def _resource(call: Call) -> str:
@@ -228,19 +229,15 @@ def _stays(rule: Rule) -> Fate:
     return Fate(UNHEALTHY, rule.seconds) if rule.seconds else NEVER
 
 
-def _wrong_size(call: Call, _: Rule, inner: Handler) -> Response:
-    answer = inner(call)
-    if answer.status_code == 200:  # noqa: PLR2004 - HTTP's own; else it is an error already
-        mask = png_masks.decode(answer.get_data(), call.name)
-        answer.set_data(masks.FORMS[masks.INDEXED](np.pad(mask, ((0, 1), (0, 1)), mode="edge")))
-    return answer
+def _a_pixel_larger(mask: bytes) -> bytes:
+    return masks.FORMS[masks.INDEXED](np.pad(png_masks.decode(mask, "the answer"), ((0, 1), (0, 1)), mode="edge"))
 
 
-def _answering(form: str) -> Effect:
+def _answering(change: Callable[[bytes], bytes]) -> Effect:
     def effect(call: Call, _: Rule, inner: Handler) -> Response:
         answer = inner(call)
-        if answer.status_code == 200:  # noqa: PLR2004 - as above
-            answer.set_data(masks.converted(answer.get_data(), form))
+        if answer.status_code == 200:  # noqa: PLR2004 - HTTP's own; else it is an error already
+            answer.set_data(change(answer.get_data()))
         return answer
 
     return effect
@@ -289,10 +286,8 @@ ERRORS: Mapping[str, Effect] = {
     "model-error-400": _model_error(400, "unable to evaluate payload provided"),
     "model-error-500": _model_error(500, "Internal Server Error"),
     "model-timeout": _model_error(0, invocations.TIMED_OUT),
-    "wrong-size": _wrong_size,
-    "mask-rgb": _answering("rgb"),
-    "mask-16-bit": _answering("16-bit"),
-    "mask-scaled": _answering("scaled"),
+    "wrong-size": _answering(_a_pixel_larger),
+    **{f"mask-{form}": _answering(partial(masks.converted, form=form)) for form in ("rgb", "16-bit", "scaled")},
     "garbage": lambda _call, _rule, _inner: Response(GARBAGE, 200, content_type="image/png"),
 }
 

@@ -22,44 +22,41 @@ MAX_RESULTS = 100
 OWN, DEFAULTS = "ListServiceQuotas", "ListAWSDefaultServiceQuotas"
 
 
-class Quotas:
+def with_quotas(inner: Handler, settings: Settings) -> Handler:
     """The layer that answers for Service Quotas; calls to other services pass.
 
     An account has a value of its own where one has been granted (``Settings.quotas``), and AWS's default for all types
     that there are. It has granted values for other uses, too.
     """
 
-    def __init__(self, inner: Handler, settings: Settings) -> None:
-        self._inner, self._settings = inner, settings
-
-    def __call__(self, call: Call) -> Response:
-        """Answer a call."""
+    def answer(call: Call) -> Response:
         if call.service != QUOTAS or call.operation not in {OWN, DEFAULTS}:
-            return self._inner(call)
+            return inner(call)
         try:
-            return success(self._page(call))
+            return success(_page(call, settings))
         except Refused as refused:
             return refusal(call, refused)
 
-    def _page(self, call: Call) -> dict[str, Any]:
-        if call.parameters.get("ServiceCode") != SAGEMAKER:
-            raise Refused("The specified service does not exist.", code="NoSuchResourceException")
-        found = list(self._own() if call.operation == OWN else self._defaults())
-        size = min(int(call.parameters.get("MaxResults", MAX_RESULTS)), MAX_RESULTS)
-        try:
-            start = json.loads(call.parameters.get("NextToken", "0"))
-            page = found[start : start + size]
-        except (TypeError, ValueError) as error:
-            raise Refused(f"Invalid token: {error}", code="InvalidPaginationTokenException") from error
-        more = {"NextToken": str(start + size)} if len(found) > start + size else {}
-        return {"Quotas": [_quota(name, value, call.region) for name, value in page], **more}
+    return answer
 
-    def _own(self) -> Iterator[tuple[str, float]]:
-        yield from ((name, 4.0) for name in _names() if not name.endswith("endpoint usage"))
-        yield from ((f"{name} for endpoint usage", value) for name, value in self._settings.quotas.items())
 
-    def _defaults(self) -> Iterator[tuple[str, float]]:
-        yield from ((name, self._settings.default_quota) for name in _names())
+def _page(call: Call, settings: Settings) -> dict[str, Any]:
+    if call.parameters.get("ServiceCode") != SAGEMAKER:
+        raise Refused("The specified service does not exist.", code="NoSuchResourceException")
+    found = _own(settings) if call.operation == OWN else [(name, settings.default_quota) for name in _names()]
+    size = min(int(call.parameters.get("MaxResults", MAX_RESULTS)), MAX_RESULTS)
+    try:
+        start = json.loads(call.parameters.get("NextToken", "0"))
+        page = found[start : start + size]
+    except (TypeError, ValueError) as error:
+        raise Refused(f"Invalid token: {error}", code="InvalidPaginationTokenException") from error
+    more = {"NextToken": str(start + size)} if len(found) > start + size else {}
+    return {"Quotas": [_quota(name, value, call.region) for name, value in page], **more}
+
+
+def _own(settings: Settings) -> list[tuple[str, float]]:
+    others = [(name, 4.0) for name in _names() if not name.endswith("endpoint usage")]
+    return others + [(f"{name} for endpoint usage", value) for name, value in settings.quotas.items()]
 
 
 def _names() -> Iterator[str]:

@@ -135,13 +135,12 @@ def refusal(call: Call, refused: Refused, members: Mapping[str, Any] | None = No
         refused: With which code, words and HTTP status.
         members: Further members of the error, for JSON.
     """
+    text = f"<Code>{escape(refused.code)}</Code><Message>{escape(refused.message)}</Message>"
     if call.service == S3:
-        words = f"<Code>{escape(refused.code)}</Code><Message>{escape(refused.message)}</Message>"
-        document = f'<?xml version="1.0" encoding="UTF-8"?>\n<Error>{words}</Error>'
+        document = f'<?xml version="1.0" encoding="UTF-8"?>\n<Error>{text}</Error>'
         return Response(document, refused.status, content_type="application/xml")
     if call.service == IAM:
-        words = f"<Code>{escape(refused.code)}</Code><Message>{escape(refused.message)}</Message>"
-        document = f"<ErrorResponse><Error><Type>Sender</Type>{words}</Error></ErrorResponse>"
+        document = f"<ErrorResponse><Error><Type>Sender</Type>{text}</Error></ErrorResponse>"
         return Response(document, refused.status, content_type="text/xml")
     if call.service == RUNTIME:
         answer = json.dumps({"Message": refused.message, **(members or {})})

@@ -118,7 +118,7 @@ def _loaded(name: str) -> Any:
 
     what, remedy = f"AWS credentials block {name!r}", "`prefect block ls` lists the blocks of the server"
     try:
-        return AwsCredentials.load(name, _sync=True)  # type: ignore[call-arg] # of Prefect's dispatch to sync or async
+        return AwsCredentials.load(name)
     except Exception as error:
         if isinstance(error.__cause__, ObjectNotFound):
             create = "`prefect block create aws-credentials` makes one"

@@ -99,6 +99,11 @@ class Child:
                 os.close(self._parent_end)
 
 
+def module_command(module: str, *arguments: str) -> list[str]:
+    """The command of a Python module, which ends with this process: as ``python -m``, by way of ``main``."""
+    return [sys.executable, "-m", "tasks.services.child_process", module, *arguments]
+
+
 def start(
     command: Sequence[str],
     *,

@@ -40,7 +40,7 @@ def model_error(call: Call, status: int, message: str) -> Response:
     """What SageMaker makes of a container that answers 4xx or 5xx, or not in time (``status`` 0)."""
     side = "client" if 400 <= status < 500 else "server"  # noqa: PLR2004 - HTTP's own
     group = log_group(call.name)
-    words = (
+    description = (
         f'Received {side} error ({status}) from primary with message "{message}". '
         f"See https://{LOGS.format(region=call.region, group=group)} in account {ACCOUNT} for more information."
     )
@@ -49,7 +49,7 @@ def model_error(call: Call, status: int, message: str) -> Response:
         "OriginalMessage": message,
         "LogStreamArn": f"arn:aws:logs:{call.region}:{ACCOUNT}:log-group:{group}",
     }
-    return refusal(call, Refused(words, code="ModelError", status=424), members)
+    return refusal(call, Refused(description, code="ModelError", status=424), members)
 
 
 class Container:

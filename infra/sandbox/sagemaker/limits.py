@@ -1,11 +1,13 @@
-"""SageMaker's limits on names and tags, which moto does not check.
+"""Limits on names and tags, SageMaker's own and those of a role, which moto does not check.
 
 https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateEndpoint.html and API_Tag.html there.
 """
 
 import re
+from collections.abc import Iterable, Mapping
 
-from infra.sandbox.wire import Call, Refused
+from infra.sandbox.wire import CALLER, Call, Refused
+from tasks.services.endpoints.teardown.sagemaker_resources import LEASE_TAG, PROJECT, PROJECT_TAG
 
 NAME = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}")
 TAG_TEXT = re.compile(r"[\w\s.:/=+\-@]*")
@@ -36,3 +38,25 @@ def _unfit(value: str, where: str, pattern: str) -> Refused:
         f"1 validation error detected: Value '{value}' at '{where}' failed to satisfy constraint: "
         f"Member must satisfy regular expression pattern: {pattern}"
     )
+
+
+def check_tagging(call: Call, there: Iterable[Mapping[str, str]]) -> None:
+    """Hold a call of AddTags against the stack's role for runs, as its policy in ``infra/aws/template.yaml`` says it.
+
+    A creation brings its tags along. Apart from that only the lease of what carries our tag may be set anew: else
+    whoever has the role could make somebody else's endpoint look like ours, and delete it.
+
+    Args:
+        call: To be judged.
+        there: Tags that the resource carries; none where it does not exist.
+
+    Raises:
+        Refused: In AWS's words.
+    """
+    ours = any((tag["Key"], tag["Value"]) == (PROJECT_TAG, PROJECT) for tag in there)
+    if not ours or {tag["Key"] for tag in call.parameters.get("Tags", ())} - {LEASE_TAG}:
+        raise Refused(
+            f"User: {CALLER} is not authorized to perform: sagemaker:AddTags on resource: {call.name} because no "
+            "identity-based policy allows the sagemaker:AddTags action",
+            code="AccessDeniedException",
+        )

@@ -6,7 +6,7 @@ from typing import Any
 
 from werkzeug.wrappers import Response
 
-from infra.sandbox.sagemaker import limits, listing, permissions
+from infra.sandbox.sagemaker import limits, listing
 from infra.sandbox.sagemaker.estate import CONFIG, ENDPOINT, MODEL, SPOKEN, Estate, arn, could_not_find, epoch
 from infra.sandbox.sagemaker.lifecycle import Status
 from infra.sandbox.wire import SAGEMAKER, Call, Handler, Refused, refusal, success
@@ -103,7 +103,7 @@ class Rules:
         if call.operation == "AddTags" and self._estate.settings.tags_by_role:
             kind, _, name = call.name.rpartition(":")[2].partition("/")
             record = self._estate.records(kind, call.region).get(name) if kind in SPOKEN else None
-            permissions.check_tagging(call, () if record is None else record.tags)
+            limits.check_tagging(call, () if record is None else record.tags)
 
     def _check_tagged(self, call: Call) -> None:
         kind, _, name = call.name.rpartition(":")[2].partition("/")

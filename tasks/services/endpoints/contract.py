@@ -10,6 +10,8 @@ from tasks.core.record import Record
 # SageMaker's own rule for endpoint names, kept for every kind so that a name fits wherever it is used.
 NAME_PATTERN = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}")
 
+LOCAL, SAGEMAKER = "local", "sagemaker"
+
 Say = Callable[[str], None]
 """Takes a line about progress, for the run's log."""
 

@@ -3,10 +3,10 @@
 import importlib
 
 from tasks.core.errors import UnusableArgument
-from tasks.services.endpoints.contract import EndpointService, EndpointSpec
+from tasks.services.endpoints.contract import LOCAL, SAGEMAKER, EndpointService, EndpointSpec
 from tasks.services.endpoints.local_endpoint import LocalEndpoint
 
-LOCAL, SAGEMAKER = "local", "sagemaker"
+__all__ = ["LOCAL", "SAGEMAKER", "endpoint_service"]
 
 
 def endpoint_service(spec: EndpointSpec) -> EndpointService:

@@ -20,9 +20,8 @@ import httpx
 from tasks.core.errors import EndpointRefused, EndpointUnavailable
 from tasks.core.models import registry
 from tasks.services import child_process, temp_folders
-from tasks.services.endpoints.contract import Deployment, Say
+from tasks.services.endpoints.contract import LOCAL, Deployment, Say
 
-KIND = "local"
 START_SECONDS = 60.0
 POLL_SECONDS = 0.05
 # What SageMaker allows an answer.
@@ -102,7 +101,7 @@ class LocalEndpoint:
             self.delete(name)
             raise
         say(f"endpoint {name} answers at {url}")
-        return Deployment(KIND, name, url, socket.gethostname(), facts={"model": self.model})
+        return Deployment(LOCAL, name, url, socket.gethostname(), facts={"model": self.model})
 
     def invoke(self, deployment: Deployment, jpeg: bytes) -> bytes:
         """The server's answer, a PNG label mask, unchecked. Safe to call from several threads.
@@ -121,7 +120,7 @@ class LocalEndpoint:
             response = _client().post(f"{deployment.url}/invocations", content=jpeg, headers=headers)
         except httpx.TransportError as error:
             raise _unreachable(deployment, error) from error
-        return _judged(response, deployment.name)
+        return _content_of(response, deployment.name)
 
     def delete(self, name: str) -> tuple[str, ...]:
         """Stop the server that this process started under ``name``, if any: safe to repeat, and while it starts."""
@@ -170,10 +169,10 @@ class LocalEndpoint:
 
 
 def _died(name: str, model: str, child: child_process.Child) -> EndpointRefused | EndpointUnavailable:
-    status, words = child.stop(), child.log_tail() or "nothing"
+    status, message = child.stop(), child.log_tail() or "nothing"
     if status == MODEL_REFUSED:
-        return EndpointRefused(f"`model` {model} cannot be used: {words}")
-    return EndpointUnavailable(f"endpoint {name} ended with status {status} while starting; its last words: {words}")
+        return EndpointRefused(f"`model` {model} cannot be used: {message}")
+    return EndpointUnavailable(f"endpoint {name} ended with status {status} while starting; its last words: {message}")
 
 
 def _answers(url: str) -> bool:
@@ -189,16 +188,16 @@ def _unreachable(deployment: Deployment, error: Exception) -> EndpointRefused | 
     if server is None or server.child.alive:
         return EndpointUnavailable(f"endpoint {deployment.name} at {deployment.url}: {error!r}")
     # Nobody starts it again: each tile that is left would spend its retries in vain.
-    words = server.child.log_tail() or "nothing"
+    message = server.child.log_tail() or "nothing"
     return EndpointRefused(
-        f"endpoint {deployment.name} has ended, short of memory perhaps; it said: {words}. Run again"
+        f"endpoint {deployment.name} has ended, short of memory perhaps; it said: {message}. Run again"
     )
 
 
-def _judged(response: httpx.Response, name: str) -> bytes:
+def _content_of(response: httpx.Response, name: str) -> bytes:
     if response.is_success:
         return response.content
-    words = f"endpoint {name} answered {response.status_code}: {response.text[:500]}"
+    message = f"endpoint {name} answered {response.status_code}: {response.text[:500]}"
     if response.is_server_error or response.status_code in PASSING:
-        raise EndpointUnavailable(words)
-    raise EndpointRefused(words)
+        raise EndpointUnavailable(message)
+    raise EndpointRefused(message)

@@ -79,7 +79,7 @@ def probe_tile(entry: Entry, *, crs: str | None, max_pixels: int) -> Tile:
         files = _with_patience(entry.find)
         known |= {"size_bytes": files.image.size_bytes, "sidecars": tuple(info.uri for info in files.sidecars)}
         known["content_hash"] = files.unread_hash()
-        return _judged(known, files, crs, max_pixels)
+        return _tile_of(known, files, crs, max_pixels)
     except FloodExtentError as error:
         return Tile(**known, problem=str(error))
     except Exception as error:  # noqa: BLE001 - a hostile header costs its own tile, never the listing
@@ -96,7 +96,7 @@ def _with_patience(attempt: Callable[[], T]) -> T:
     return attempt()
 
 
-def _judged(known: Mapping[str, Any], files: FrameFiles, crs: str | None, max_pixels: int) -> Tile:
+def _tile_of(known: Mapping[str, Any], files: FrameFiles, crs: str | None, max_pixels: int) -> Tile:
     """The tile of a frame: its header is judged before its content, which may be of any size, is read."""
     image = files.image
     beside = Sidecars(files.sidecars)
@@ -107,12 +107,12 @@ def _judged(known: Mapping[str, Any], files: FrameFiles, crs: str | None, max_pi
         grid = georeference.settle(header, crs, image.uri)
         _check_size(image, header)
     except UnreadableImage as error:
-        told: dict[str, Any] = {}
+        peeked: dict[str, Any] = {}
         with suppress(UnreadableImage):  # what its header still tells: the ground that will not be assessed
             header = jpeg2000.peek(*asked, max_pixels=max_pixels)
-            told["bands"] = header.bands
-            told["grid"] = georeference.settle(header, crs, image.uri)
-        return Tile(**known, **told, problem=str(error))
+            peeked["bands"] = header.bands
+            peeked["grid"] = georeference.settle(header, crs, image.uri)
+        return Tile(**known, **peeked, problem=str(error))
     known = {**known, "content_hash": _with_patience(partial(content_hash, image))}
     files.check_unchanged()
     return Tile(**known, bands=header.bands, grid=grid, nodata=header.nodata)
@@ -212,8 +212,8 @@ def _look_up(uri: str, beside: Future[_Files]) -> FrameFiles:
     return FrameFiles(image, beside.result().sidecars(uri))
 
 
-def _refuse(words: str) -> FrameFiles:
-    raise UnreadableImage(words)
+def _refuse(message: str) -> FrameFiles:
+    raise UnreadableImage(message)
 
 
 def _split(uri: str) -> tuple[str, str]:

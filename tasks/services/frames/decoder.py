@@ -79,8 +79,8 @@ def write_answer(stream: BinaryIO, prepared: PreparedImage) -> None:
 def write_error(stream: BinaryIO, error: Exception) -> None:
     """A line of JSON: the error's kind and text, and where it came from."""
     cause = error.__cause__
-    words = None if cause is None else f"{type(cause).__name__}: {cause}"
-    stream.write(json.dumps({"error": type(error).__name__, "text": str(error), "cause": words}).encode() + b"\n")
+    message = None if cause is None else f"{type(cause).__name__}: {cause}"
+    stream.write(json.dumps({"error": type(error).__name__, "text": str(error), "cause": message}).encode() + b"\n")
 
 
 def read_answer(stream: BinaryIO, request: Request) -> PreparedImage:

@@ -9,7 +9,6 @@ import json
 import os
 import signal
 import socket
-import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -38,20 +37,11 @@ class _Child:
     def __init__(self, function: str, search: Sequence[str]) -> None:
         ours, theirs = socket.socketpair()
         with theirs:
-            # -P: not the folder that the run was started in, where anything may lie.
-            command = [
-                sys.executable,
-                "-P",
-                "-m",
-                "tasks.services.child_process",
-                "tasks.services.frames.decoder",
-                str(theirs.fileno()),
-            ]
+            number = theirs.fileno()
+            command = child_process.module_command("tasks.services.frames.decoder", str(number), function)
             environment = _environment(os.environ, search)
             try:
-                self.process = child_process.start(
-                    [*command, function], env=environment, inherit_env=False, pass_fds=[theirs.fileno()]
-                )
+                self.process = child_process.start(command, env=environment, inherit_env=False, pass_fds=[number])
             except BaseException:
                 ours.close()
                 raise
@@ -154,8 +144,8 @@ def _ended(request: Request, child: _Child) -> str:
 
 
 def _too_slow(request: Request, seconds: float) -> str:
-    words = f"decoding was given up after {seconds:,.0f} s. Export it again, in fewer codestream tiles"
-    return f"{Path(request.path).name}: {words}"
+    message = f"decoding was given up after {seconds:,.0f} s. Export it again, in fewer codestream tiles"
+    return f"{Path(request.path).name}: {message}"
 
 
 # They belong to the process: tiles of all its runs take them in turn.

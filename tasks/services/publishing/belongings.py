@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from tasks.core.product.kept_names import Present, folders_of, is_kept_name, kept_name, kept_names
+from tasks.core.product.kept_names import Present, folders_of, is_kept_name, kept_name
 from tasks.services.publishing.former_product import FormerProduct, digest
 from tasks.services.publishing.swapping import move_to_free_name
 from tasks.services.storage.unfollowed import entries, pieces
@@ -57,14 +57,9 @@ class Belongings:
         return cls(former, states, Present(frozenset(found), unchanged, former.names), folders)
 
     def kept(self, new: Mapping[str, str]) -> Mapping[str, str]:
-        """New names for what cannot stay under its own.
-
-        Args:
-            new: SHA-256 of the new product's files by relative path; empty where it is not known yet.
-        """
-        same = {name for name in self.present.unchanged if self.former.shares(name, new)}
-        present = replace(self.present, names=self.present.names - (self.folders & folders_of(new)))
-        return kept_names(present, new.keys(), new.keys() - same)
+        """As ``FormerProduct.kept``; an empty folder stays where the new product has one, too."""
+        names = self.present.names - (self.folders & folders_of(new))
+        return self.former.kept(replace(self.present, names=names), new)
 
     def carry_over(self, folder: Path, new_folder: Path, kept: Mapping[str, str]) -> None:
         """Give a new folder all that is not the former product's, under the names that it keeps.

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from tasks.core.errors import ObjectMissing
+from tasks.core.product.kept_names import Present, kept_names
 from tasks.core.reports.seals import is_sealed_record, is_sealed_zip
 from tasks.services import storage
 from tasks.services.storage.unfollowed import pieces
@@ -48,9 +49,15 @@ class FormerProduct:
         """Relative paths that it claims."""
         return frozenset(self.files) | {RECORD, self.zip_name}
 
-    def shares(self, name: str, new: Mapping[str, str]) -> bool:
-        """Whether a new product, given by the SHA-256 of its files, has this file with the same content."""
-        return new.get(name) in self.files.get(name, ())
+    def kept(self, present: Present, new: Mapping[str, str]) -> Mapping[str, str]:
+        """New names for what cannot stay under its own.
+
+        Args:
+            present: What lies there.
+            new: SHA-256 of the new product's files by relative path; empty where it is not known yet.
+        """
+        same = {name for name in present.unchanged if new.get(name) in self.files.get(name, ())}
+        return kept_names(present, new.keys(), new.keys() - same)
 
     def wrote(self, name: str, content: Iterable[bytes]) -> bool:
         """Whether a file has the content that a run gave it."""

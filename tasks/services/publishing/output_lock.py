@@ -96,13 +96,6 @@ def _machine_lock(destination: str) -> Path:
     return _private_folder() / f"{digest}.lock"
 
 
-def _lock(path: Path, flock: Flock) -> int | None:
-    """As ``_locked``; the folder is made."""
-    with translated(str(path), "write"):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return _locked(path, flock)
-
-
 def _private_folder() -> Path:
     """A folder of this user in the system's place for temporary files, where anybody may have put something.
 
@@ -120,33 +113,35 @@ def _private_folder() -> Path:
     return folder
 
 
-def _locked(path: Path, flock: Flock) -> int | None:
-    """A descriptor that holds the lock; None where another has it.
+def _lock(path: Path, flock: Flock) -> int | None:
+    """A descriptor that holds the lock, whose folder is made; None where another has it.
 
     Raises:
         OutputRefused: What lies under the lock's name is no lock: nothing is written into it.
         _NoLocks: The file system has none.
     """
-    while True:
-        descriptor = _opened(path)
-        try:
-            flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(descriptor)
-            return None
-        except OSError as error:
-            _withdraw(descriptor, path)
-            if error.errno in NO_LOCKS or (error.errno in REFUSED and not _has_locks(path.parent, flock)):
-                raise _NoLocks(error.strerror) from error
-            if error.errno in REFUSED:
+    with translated(str(path), "write"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        while True:
+            descriptor = _opened(path)
+            try:
+                flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                os.close(descriptor)
                 return None
-            raise
-        if _is_current(descriptor, path):
-            os.ftruncate(descriptor, 0)
-            os.pwrite(descriptor, f"process {os.getpid()} on {socket.gethostname()}".encode(), 0)
-            return descriptor
-        # Its holder removed the file between our opening and locking it: lock the one that is there now.
-        os.close(descriptor)
+            except OSError as error:
+                _withdraw(descriptor, path)
+                if error.errno in NO_LOCKS or (error.errno in REFUSED and not _has_locks(path.parent, flock)):
+                    raise _NoLocks(error.strerror) from error
+                if error.errno in REFUSED:
+                    return None
+                raise
+            if _is_current(descriptor, path):
+                os.ftruncate(descriptor, 0)
+                os.pwrite(descriptor, f"process {os.getpid()} on {socket.gethostname()}".encode(), 0)
+                return descriptor
+            # Its holder removed the file between our opening and locking it: lock the one that is there now.
+            os.close(descriptor)
 
 
 def _opened(path: Path) -> int:

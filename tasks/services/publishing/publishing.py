@@ -12,7 +12,6 @@ from tasks.services import storage
 from tasks.services.publishing import local_publishing, s3_publishing
 from tasks.services.publishing.belongings import Belongings
 from tasks.services.publishing.former_product import FormerProduct
-from tasks.services.publishing.leftovers import clear_leftovers
 from tasks.services.publishing.output_lock import locked
 from tasks.services.publishing.product_folder import hashes_of, zip_folder
 from tasks.services.storage.storage_errors import translated
@@ -135,7 +134,7 @@ def to_be_kept(folder: Path, destination: str) -> list[Kept]:
     own = {REPORT, RECORD, f"{storage.name(destination)}.zip"}
     new = dict.fromkeys(own, "") | hashes_of(folder)
     if storage.is_s3(destination):
-        return _listed(s3_publishing.Belongings.of(destination).kept(new))
+        return _listed(s3_publishing.S3Belongings.of(destination).kept(new))
     if Path(destination).is_symlink() or not Path(destination).is_dir():
         return []
     with translated(destination, "read"):
@@ -180,7 +179,7 @@ def publish(folder: Path, destination: str, say: Say = lambda _: None) -> str:
         check_owner(destination, dataset)
         kept: Mapping[str, str] = s3_publishing.publish(folder, destination, dataset)
     else:
-        clear_leftovers(Path(destination))
+        local_publishing.clear_leftovers(Path(destination))
         check_owner(destination, dataset)
         kept = local_publishing.publish(folder, Path(destination))
     for one in _listed(kept):

@@ -5,7 +5,7 @@ was looked at when it is written over, S3 sees to by its ETag.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import count
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Self
 
 from tasks.core.errors import ObjectMissing, StorageUnavailable
-from tasks.core.product.kept_names import Present, kept_name, kept_names
+from tasks.core.product.kept_names import Present, kept_name
 from tasks.services import storage
 from tasks.services.publishing.former_product import MARKER, FormerProduct
 from tasks.services.publishing.product_folder import files_of, hashes_of
@@ -28,7 +28,7 @@ ATTEMPTS = 5
 
 
 @dataclass(frozen=True)
-class Belongings:
+class S3Belongings:
     """What lies at a prefix.
 
     Attributes:
@@ -53,13 +53,8 @@ class Belongings:
         return cls(former, objects, Present(frozenset(objects), unchanged, former.names))
 
     def kept(self, new: Mapping[str, str]) -> Mapping[str, str]:
-        """New names for what cannot stay under its own.
-
-        Args:
-            new: SHA-256 of the new product's files by relative path; empty where it is not known yet.
-        """
-        same = {name for name in self.present.unchanged if self.former.shares(name, new)}
-        return kept_names(self.present, new.keys(), new.keys() - same)
+        """As ``FormerProduct.kept``."""
+        return self.former.kept(self.present, new)
 
 
 def _objects(destination: str) -> list[storage.ObjectInfo]:
@@ -83,7 +78,7 @@ def publish(folder: Path, destination: str, dataset: str) -> dict[str, str]:
         StorageUnavailable: S3 failed, or somebody keeps writing the same object; publishing again continues.
     """
     files, new = dict(files_of(folder)), hashes_of(folder)
-    seen = Belongings.of(destination)
+    seen = S3Belongings.of(destination)
     kept = dict(seen.kept(new))
     marker = storage.join(destination, MARKER)
     storage.write_bytes(marker, json.dumps({"dataset": dataset, "files": _either(seen.former.files, new)}).encode())
@@ -109,7 +104,7 @@ def _either(former: Mapping[str, Iterable[str]], new: Mapping[str, str]) -> dict
 class _Upload:
     """Writes and removes objects, as long as they are what was looked at; what is not, is kept under another name."""
 
-    def __init__(self, destination: str, seen: Belongings, new: Mapping[str, str], kept: dict[str, str]) -> None:
+    def __init__(self, destination: str, seen: S3Belongings, new: Mapping[str, str], kept: dict[str, str]) -> None:
         self.kept = kept
         self._destination = destination
         self._former = replace(seen.former, files=_sets(_either(seen.former.files, new)))
@@ -117,23 +112,24 @@ class _Upload:
         self._taken = {*seen.objects, *new, *kept.values()}
 
     def put(self, name: str, path: Path) -> None:
-        uri = storage.join(self._destination, name)
         with translated(str(path), "read"):
             data = b"".join(pieces(path))
-        for _ in range(ATTEMPTS):
-            if S3Store().write_if(uri, data, self._etags.get(name)):
-                return
-            self._look_again(name, uri)
-        raise StorageUnavailable(f"{uri}: somebody keeps writing this object. Publish again when it is left alone")
+        self._attempt(name, lambda uri: S3Store().write_if(uri, data, self._etags.get(name)))
 
     def remove(self, name: str) -> None:
+        def remove(uri: str) -> bool:
+            info = S3Store().stat(uri)
+            if info is not None and info.etag == self._etags.get(name):
+                storage.delete(uri)
+            return info is None or info.etag == self._etags.get(name)
+
+        self._attempt(name, remove)
+
+    def _attempt(self, name: str, change: Callable[[str], bool]) -> None:
+        """Change an object by its URI, unless it is not what it was when it was looked at; then look, and try again."""
         uri = storage.join(self._destination, name)
         for _ in range(ATTEMPTS):
-            info = S3Store().stat(uri)
-            if info is None:
-                return
-            if info.etag == self._etags.get(name):
-                storage.delete(uri)
+            if change(uri):
                 return
             self._look_again(name, uri)
         raise StorageUnavailable(f"{uri}: somebody keeps writing this object. Publish again when it is left alone")

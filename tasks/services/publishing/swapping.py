@@ -20,7 +20,7 @@ def swap_in(new: Path, target: Path) -> Path | None:
     """Rename ``new`` to ``target``; a former folder there is exchanged in the same instant.
 
     Where the system cannot exchange, the former folder is renamed away first; a kill between the two renames leaves
-    it to ``leftovers.clear_leftovers``, which brings it back.
+    it to ``local_publishing.clear_leftovers``, which brings it back.
 
     Returns:
         Where the former folder is; None where there was none.

@@ -12,8 +12,6 @@ from tasks.services.work_directory import tile_files
 
 CHECKS_AT_ONCE = 16
 
-Findings = list[tuple[str, str]]
-
 
 @dataclass(frozen=True)
 class CachedTiles:
@@ -97,7 +95,7 @@ def _ids(jobs: Sequence[TileJob]) -> frozenset[str]:
 
 def _checked(
     jobs: Sequence[TileJob], needless: Collection[str], read: Callable[[TileJob], object]
-) -> tuple[frozenset[str], Findings]:
+) -> tuple[frozenset[str], list[tuple[str, str]]]:
     """Ids of the tiles whose files can be used, and what was found of others; reading some of them is needless."""
     to_read = [job for job in jobs if job.tile.id not in needless]
     with ThreadPoolExecutor(CHECKS_AT_ONCE) as pool:

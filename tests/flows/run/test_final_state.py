@@ -11,7 +11,7 @@ from prefect.logging import disable_run_logger
 
 from flows.run.final_state import final_state
 from flows.run.review_form import Decision
-from flows.run.suspension import Findings, forget
+from flows.run.suspension import SuspendedRun, forget
 from tasks.core.errors import UnusableArgument
 from tasks.core.geo.grid import Grid
 from tasks.core.tiles.jobs import plan_jobs
@@ -73,22 +73,22 @@ def test_a_share_that_is_reached_is_tolerated(failed: int) -> None:
 def test_findings_come_back_as_they_were(tmp_path: Path) -> None:
     """The process that goes on after a review knows all that the first one found; once it has ended, nothing stays."""
     run, work = uuid4(), str(tmp_path)
-    kept = Findings(
+    kept = SuspendedRun(
         ledger(2, 1, work=work), datetime(2026, 1, 1, tzinfo=UTC), {"kind": "local", "name": None}, "m", "review-1"
     )
     kept.keep(work, run)
-    found = Findings.of(work, run)
+    found = SuspendedRun.of(work, run)
     assert found is not None
     assert found.ledger.to_list() == kept.ledger.to_list()
     assert (found.started, found.endpoint, found.question) == (kept.started, kept.endpoint, kept.question)
     forget(work, run)
-    assert Findings.of(work, run) is None
+    assert SuspendedRun.of(work, run) is None
 
 
 def keep_edited(work: Path, run: UUID, **job: str) -> None:
-    """Findings of a tile, whose record somebody has changed."""
+    """SuspendedRun of a tile, whose record somebody has changed."""
     endpoint, began = {"kind": "local", "name": None}, datetime(2026, 1, 1, tzinfo=UTC)
-    findings = Findings(ledger(total=1, work=str(work)), began, endpoint, "m", "r-1")
+    findings = SuspendedRun(ledger(total=1, work=str(work)), began, endpoint, "m", "r-1")
     findings.keep(str(work), run)
     uri = Path(run_records.findings_uri(str(work), run))
     values = json.loads(uri.read_bytes())
@@ -100,7 +100,7 @@ def test_a_record_of_a_review_leads_nowhere_else(tmp_path: Path) -> None:
     """Another work directory in it is not believed: what is cleaned up after the review lies in the run's own."""
     run, elsewhere = uuid4(), tmp_path / "elsewhere"
     keep_edited(tmp_path / "work", run, work_directory=str(elsewhere))
-    found = Findings.of(str(tmp_path / "work"), run)
+    found = SuspendedRun.of(str(tmp_path / "work"), run)
     assert found is not None
     victims = [elsewhere / "scratch" / f"{job.prepare_key}.jpg" for job in found.ledger.standing]
     for victim in victims:
@@ -117,7 +117,7 @@ def test_a_record_of_a_review_names_files_by_their_keys_alone(tmp_path: Path, ke
     run = uuid4()
     keep_edited(tmp_path, run, prepare_key=key)
     with pytest.raises(UnusableArgument, match=f"{run}.json: not what a run keeps"):
-        Findings.of(str(tmp_path), run)
+        SuspendedRun.of(str(tmp_path), run)
 
 
 def test_no_edit_of_a_reviews_record_is_a_fault_of_the_program(tmp_path: Path) -> None:
@@ -128,7 +128,7 @@ def test_no_edit_of_a_reviews_record_is_a_fault_of_the_program(tmp_path: Path) -
     for _, edited in edits(json.loads(uri.read_bytes())):
         uri.write_text(json.dumps(edited))
         try:
-            found = Findings.of(str(work), run)
+            found = SuspendedRun.of(str(work), run)
         except UnusableArgument:
             continue
         assert found is not None

@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from flows.parameters import RunParameters
-from flows.run.review_form import Decision, ReviewForm, check_reviewable, judged
+from flows.run.review_form import Decision, ReviewForm, check_reviewable, decision_of
 from tasks.core.errors import UnusableArgument
 
 TILES = ["a.jp2", "b.jp2"]
@@ -19,7 +19,7 @@ def answer(**fields: Any) -> ReviewForm:
 def test_an_answer_becomes_a_decision() -> None:
     """Names are taken as a person copies them, with blanks and twice."""
     form = answer(reason=" cloud ", drop_tiles=[" a.jp2", "a.jp2", ""], min_contour_size=100)
-    assert judged(form, TILES, 25.0) == Decision(
+    assert decision_of(form, TILES, 25.0) == Decision(
         accepted=True, reason="cloud", dropped=("a.jp2",), min_contour_size=100.0
     )
 
@@ -37,7 +37,7 @@ def test_an_answer_becomes_a_decision() -> None:
 def test_what_cannot_be_done_is_said(fields: dict[str, Any], words: str) -> None:
     """The person is asked again with the reason, instead of the run going on as nobody wanted."""
     with pytest.raises(ValueError, match=words):
-        judged(answer(**fields), TILES, 25.0)
+        decision_of(answer(**fields), TILES, 25.0)
 
 
 def test_the_form_itself_refuses_what_is_no_decision() -> None:

@@ -9,9 +9,9 @@ from prefect import flow
 from prefect.context import FlowRunContext
 from prefect.flow_engine import BaseFlowRunEngine
 
-from flows.run.review_form import HEARTBEAT_UNDER_WAY_SECONDS, _without_heartbeat
 from flows.run.run_identity import may_rename
 from flows.server.local_server import using
+from tasks.runtime.prefect_internals import HEARTBEAT_UNDER_WAY_SECONDS, without_heartbeat
 
 NEW = "brewarrina 2021-04 · 5 tiles"
 
@@ -49,7 +49,7 @@ def suspending() -> tuple[bool, list[bool]]:
     assert context is not None
     seen = [engine.flow_run.state.is_final()]
     start = time.monotonic()
-    with _without_heartbeat():
+    with without_heartbeat():
         seen.append(engine.flow_run.state.is_final())
         assert time.monotonic() - start >= HEARTBEAT_UNDER_WAY_SECONDS
     seen.append(engine.flow_run.state.is_final())

@@ -22,7 +22,7 @@ from prefect.settings import (
 )
 
 from deployments.server_access import authorization, token
-from flows.command_line.memory import ran_out_of_memory
+from flows.run.memory import ran_out_of_memory
 from flows.server import server_faults
 from flows.server.local_server import KEPT_SETTINGS, ONE_RUN, ONE_RUN_SETTINGS, Server, ServerNotStarted
 from flows.server.server_environment import prefect_settings

@@ -10,7 +10,7 @@ import pytest
 from cloud_stack import ACCOUNT, DATA_KEY, EVERYTHING, REGION, TRAINER, Stack
 from iam_policies import Account, Policies, as_list
 
-from infra.sandbox.sagemaker import permissions
+from infra.sandbox.sagemaker import limits
 from infra.sandbox.wire import Call, Refused
 from tasks.services.endpoints.teardown import sweeping, teardown
 from tasks.services.endpoints.teardown.sagemaker_resources import (
@@ -143,7 +143,7 @@ def test_the_sandbox_judges_tags_as_the_stack_does(
         {}, "sagemaker", "AddTags", REGION, arn, parameters={"Tags": [{"Key": key, "Value": ""} for key in asked]}
     )
     try:
-        permissions.check_tagging(call, pairs)
+        limits.check_tagging(call, pairs)
     except Refused:
         assert not role.add_tags(arn, tags)
     else:

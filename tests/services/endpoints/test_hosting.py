@@ -19,7 +19,7 @@ from tasks.services.endpoints.sagemaker import service
 from tasks.services.endpoints.sagemaker.creating import Creation
 from tasks.services.endpoints.sagemaker.hosting import Host, Waiting, takes_no_key
 from tasks.services.endpoints.sagemaker.leases import Lease
-from tasks.services.endpoints.sagemaker.service import Patience, SageMakerEndpoint
+from tasks.services.endpoints.sagemaker.service import SageMakerEndpoint, TeardownPatience
 from tasks.services.endpoints.teardown import new_resources, teardown
 from tasks.services.endpoints.teardown.sagemaker_resources import ENDPOINT, LEASE_TAG, MODEL, resource_name
 
@@ -46,7 +46,7 @@ def deploy(said: Said | None = None, **changes: Any) -> Deployment:
 
 
 def delete(**patience: float) -> tuple[str, ...]:
-    return SageMakerEndpoint(spec(), Patience(**patience)).delete(NAME)
+    return SageMakerEndpoint(spec(), TeardownPatience(**patience)).delete(NAME)
 
 
 def test_a_deployment_says_where_it_is(cloud: Cloud) -> None:
@@ -207,7 +207,7 @@ def test_without_the_right_to_renew_no_endpoint_is_created(cloud: Cloud, kind: s
     """A role may tag what it creates and yet not renew: found out on what costs nothing, which then goes."""
     cloud.sandbox.fault("AddTags", "access-denied", times=None, name_contains=f":{kind}/")
     with pytest.raises(EndpointRefused, match=r"no endpoint was created.*perform: sagemaker:AddTags"):
-        SageMakerEndpoint(spec(), Patience(tags_seconds=0)).deploy(NAME, print)
+        SageMakerEndpoint(spec(), TeardownPatience(tags_seconds=0)).deploy(NAME, print)
     assert "CreateEndpoint" not in cloud.sandbox.requests()
     assert delete() == ()
     assert cloud.left() == NOTHING
@@ -417,7 +417,7 @@ def test_settings_that_are_missing_are_said_not_raised(aws_settings: pytest.Monk
 def test_a_teardown_is_done_within_half_a_minute() -> None:
     """By its parts: notice, passes, and one call that hangs; whatever else happens, the caller is let go."""
     calls = teardown.CONNECT_SECONDS + teardown.READ_SECONDS
-    patience = Patience()
+    patience = TeardownPatience()
     assert patience.notice_seconds + patience.delete_seconds + calls <= patience.all_seconds <= 30
 
 
@@ -499,13 +499,13 @@ def test_an_endpoint_that_somebody_deletes_ends_the_wait(cloud: Cloud) -> None:
     cloud.three(NAME, tags_for(RUN))
     cloud.client.delete_endpoint(EndpointName=NAME)
     with pytest.raises(EndpointRefused, match=r"was deleted while it was being created\. Run again"):
-        Waiting(waited_by(cloud), NAME, 3600, lambda _: None).until_in_service()
+        Waiting(waited_by(cloud), NAME, 3600).until_in_service()
 
 
 @pytest.mark.parametrize(("looks", "ends"), [([True, False, False], True), ([True, False, True, False], False)])
 def test_an_endpoint_out_of_sight_for_long_is_gone(cloud: Cloud, looks: list[bool], ends: bool) -> None:
     """Since it was seen last, not since the wait began."""
-    waiting = Waiting(waited_by(cloud), NAME, 3600, lambda _: None, absent_seconds=60)
+    waiting = Waiting(waited_by(cloud), NAME, 3600, absent_seconds=60)
     cloud.sandbox.settings(creating_seconds=3600)
     cloud.three(NAME, tags_for(RUN), wait=False)
 

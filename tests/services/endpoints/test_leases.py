@@ -79,7 +79,7 @@ def test_it_never_goes_past_the_cap(cloud: Cloud) -> None:
     lease = Lease(cloud.client, RUN, spec(lease_minutes=30.0, max_minutes=10), print)
     start = lease.clock.now()
     first = read_lease(lease.tags()[LEASE_TAG])
-    lease.clock.told += timedelta(minutes=9)
+    lease.clock.answered += timedelta(minutes=9)
     second = read_lease(lease.tags()[LEASE_TAG])
     assert first == second
     assert second is not None
@@ -90,7 +90,7 @@ def test_awss_clock_counts_not_this_machines(cloud: Cloud, begin: Callable[..., 
     """A laptop that is a day ahead would keep its orphans for a day."""
     cloud.model(NAME, tags_for(RUN))
     lease = begin()
-    lease.clock.told += timedelta(days=1)
+    lease.clock.answered += timedelta(days=1)
     assert wait(lambda: abs(lease.clock.now() - datetime.now(UTC)) < timedelta(seconds=5))
     assert wait(lambda: until(cloud) < datetime.now(UTC) + timedelta(minutes=1))
 
@@ -98,7 +98,7 @@ def test_awss_clock_counts_not_this_machines(cloud: Cloud, begin: Callable[..., 
 def test_an_answer_without_a_date_leaves_the_clock_alone() -> None:
     """This machine's time must not come in by the back door."""
     clock = AwsClock()
-    clock.told -= timedelta(days=1)
+    clock.answered -= timedelta(days=1)
     for answer in ({}, {"ResponseMetadata": {"HTTPHeaders": {"date": "yesterday"}}}):
         clock.set_by(answer)
     assert clock.now() < datetime.now(UTC) - timedelta(hours=23)

@@ -11,13 +11,13 @@ from infra.sandbox.client import IMAGE, TRAINING_BUCKET
 from infra.sandbox.client import ROLE as ROLE_NAME
 from tasks.core.tiles.plan import Finding, Verdict
 from tasks.services.endpoints.sagemaker import endpoint_quotas
-from tasks.services.endpoints.sagemaker.hurrying import Patience, within
+from tasks.services.endpoints.sagemaker.bounded_calls import CallLimits, within
 from tasks.services.endpoints.sagemaker.readiness import ARTIFACT, QUOTA, ROLE, Readiness
 from tasks.services.endpoints.sagemaker.readiness import TRAINING_JOB as JOB
 
 OK, PROBLEM, UNKNOWN = Verdict
 # A hanging call costs a test this long, twice.
-SHORT = Patience(job_seconds=30, other_seconds=30, read_seconds=0.5)
+SHORT = CallLimits(job_seconds=30, other_seconds=30, read_seconds=0.5)
 HANGS = 2.0
 OPERATIONS = {ARTIFACT: "HeadObject", ROLE: "GetRole", QUOTA: "ListServiceQuotas"}
 KEY = f"{TRAINING_JOB}/output/model.tar.gz"
@@ -151,7 +151,7 @@ def test_aws_that_does_not_answer_is_not_known(cloud: Cloud, name: str, error: s
 def test_a_training_job_that_aws_does_not_show_in_time(cloud: Cloud) -> None:
     """The look goes on without it when its time is over."""
     cloud.sandbox.fault("DescribeTrainingJob", "hang", times=None, seconds=HANGS)
-    trained, finding = Readiness(spec(), Patience(job_seconds=0.2)).find_model()
+    trained, finding = Readiness(spec(), CallLimits(job_seconds=0.2)).find_model()
     assert (trained, finding.verdict) == (None, UNKNOWN)
     assert finding.words == "AWS has not answered within 0.2 s"
 
@@ -187,4 +187,4 @@ def test_a_quota_is_judged_by_what_is_left_of_it(
     quotas: dict[str, float], used: dict[str, int], verdict: Verdict
 ) -> None:
     """Exactly enough is enough."""
-    assert endpoint_quotas.judged(("a", "b"), 1, quotas, used).verdict is verdict
+    assert endpoint_quotas.quota_finding(("a", "b"), 1, quotas, used).verdict is verdict

@@ -18,7 +18,7 @@ from products import contents, make_product
 from tasks.core.errors import OutputRefused, StorageFull
 from tasks.services import storage
 from tasks.services.publishing import publishing, swapping
-from tasks.services.publishing.leftovers import clear_leftovers
+from tasks.services.publishing.local_publishing import clear_leftovers
 from tasks.services.publishing.product_folder import hashes_of
 
 REPOSITORY = Path(__file__).parents[3]

@@ -10,11 +10,7 @@ from tasks.core.errors import EndpointRefused
 CONNECT_SECONDS, READ_SECONDS, ATTEMPTS = 5, 20, 5
 
 
-def _allowed() -> None:
-    """Nothing stands against a call."""
-
-
-def session(go_on: Callable[[], None] = _allowed) -> Any:
+def session(go_on: Callable[[], object] = lambda: None) -> Any:
     """boto3's session, with a region, for the SDK's clients and our own.
 
     Args:
@@ -29,7 +25,7 @@ def session(go_on: Callable[[], None] = _allowed) -> Any:
 
     core = get_session()
     core.set_default_client_config(Config(connect_timeout=CONNECT_SECONDS, read_timeout=READ_SECONDS))
-    core.register("before-send.sagemaker", lambda **_: go_on())
+    core.register("before-send", lambda **_: go_on())
     made = boto3.Session(botocore_session=core)
     if made.region_name is None:
         raise EndpointRefused("no AWS region is set. Set AWS_DEFAULT_REGION, or a region in the AWS profile")

@@ -68,11 +68,11 @@ class Creation:
                 new_resources.perhaps_created(self.kind, self.name)
             raise
         except Exception as error:  # noqa: BLE001 - the SDK has kinds of its own; raised again where it is final
-            return self._judged(error, may_exist=self.sent() > before and may_have_happened(error))
+            return self._after_error(error, may_exist=self.sent() > before and may_have_happened(error))
         new_resources.created(self.kind, self.name)
         return None
 
-    def _judged(self, error: Exception, *, may_exist: bool) -> Exception | None:
+    def _after_error(self, error: Exception, *, may_exist: bool) -> Exception | None:
         looked = getattr(error, "operation_name", "").startswith("Describe")
         if looked or is_taken(error):
             new_resources.created(self.kind, self.name)
@@ -90,8 +90,8 @@ class Creation:
 
     def _misses_part(self, error: Exception) -> bool:
         """Whether AWS does not find what the resource refers to: our own, and no artifact or role of others."""
-        part, words = BUILDS_ON.get(self.kind), message_of(error)
-        return part is not None and is_missing(error) and part.noun in words and self.name in words
+        part, message = BUILDS_ON.get(self.kind), message_of(error)
+        return part is not None and is_missing(error) and part.noun in message and self.name in message
 
     def _find(self) -> bool | None:
         """Whether it is there and ours; None where AWS shows it, and its tags not yet."""

@@ -1,15 +1,23 @@
 """How many instances an account may have behind SageMaker endpoints, by type, and how many it has."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from tasks.core.tiles.plan import Finding, Verdict
-from tasks.services.endpoints.teardown.sagemaker_resources import CONFIG, DELETING, ENDPOINT, PAGE_SIZE
+from tasks.services.endpoints.teardown.sagemaker_resources import (
+    CONFIG,
+    DELETING,
+    ENDPOINT,
+    PAGE_SIZE,
+    pages,
+    variants_of,
+)
 
 QUOTA = "quota"
 SERVICE = "sagemaker"
+OWN, DEFAULT = "list_service_quotas", "list_aws_default_service_quotas"
 ASKED_AT_ONCE = 8
 # Endpoints in these states have no instances, or soon none.
 WITHOUT_INSTANCES = frozenset({"Failed", DELETING})
@@ -20,40 +28,23 @@ def quota_name(instance_type: str) -> str:
     return f"{instance_type} for endpoint usage"
 
 
-def applied_quotas(client: Any, instance_types: Sequence[str]) -> dict[str, float]:
-    """The account's own values, where it has any; as few pages are read as it takes.
+def quotas_of(client: Any, instance_types: Sequence[str]) -> dict[str, float]:
+    """The account's own values, and AWS's for every account where it has none; as few pages are read as it takes.
 
     Args:
         client: boto3's for Service Quotas.
         instance_types: That are asked for.
     """
-    return _found(client.list_service_quotas, instance_types)
-
-
-def default_quotas(client: Any, instance_types: Sequence[str]) -> dict[str, float]:
-    """AWS's values for every account, as ``applied_quotas``."""
-    return _found(client.list_aws_default_service_quotas, instance_types)
-
-
-def _found(listing: Callable[..., Mapping[str, Any]], instance_types: Sequence[str]) -> dict[str, float]:
-    types = {quota_name(instance_type): instance_type for instance_type in instance_types}
     found: dict[str, float] = {}
-    for quota in _quotas(listing) if types else ():
-        if quota["QuotaName"] in types and "Value" in quota:
-            found[types[quota["QuotaName"]]] = float(quota["Value"])
-        if len(found) == len(types):
-            break
+    for operation in (OWN, DEFAULT):
+        types = {quota_name(one): one for one in instance_types if one not in found}
+        listed = pages(client, operation, ServiceCode=SERVICE, MaxResults=PAGE_SIZE) if types else ()
+        for quota in (quota for page in listed for quota in page.get("Quotas", ())):
+            if quota["QuotaName"] in types and "Value" in quota:
+                found[types.pop(quota["QuotaName"])] = float(quota["Value"])
+            if not types:
+                break
     return found
-
-
-def _quotas(listing: Callable[..., Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
-    following: dict[str, str] = {}
-    while True:
-        page = listing(ServiceCode=SERVICE, MaxResults=PAGE_SIZE, **following)
-        yield from page.get("Quotas", ())
-        if not page.get("NextToken"):
-            return
-        following = {"NextToken": page["NextToken"]}
 
 
 def instances_in_use(client: Any) -> Counter[str]:
@@ -76,17 +67,13 @@ def _instances_of(client: Any, name: str) -> Counter[str]:
     config = None if endpoint is None else CONFIG.described(client, endpoint["EndpointConfigName"])
     if endpoint is None or config is None:  # deleted since it was listed; or its configuration was, and no one can tell
         return Counter()
-    counts = {variant["VariantName"]: _count(variant) for variant in _variants(endpoint)}
+    counts = {variant["VariantName"]: _count(variant) for variant in variants_of(endpoint)}
     used: Counter[str] = Counter()
-    for variant in _variants(config):
+    for variant in variants_of(config):
         if "InstanceType" in variant:  # serverless ones have none
             planned = variant.get("InitialInstanceCount", 0)
             used[variant["InstanceType"]] += max(counts.get(variant["VariantName"], planned), 0)
     return used
-
-
-def _variants(described: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    return [*described.get("ProductionVariants", ()), *described.get("ShadowProductionVariants", ())]
 
 
 def _count(variant: Mapping[str, Any]) -> int:
@@ -94,7 +81,7 @@ def _count(variant: Mapping[str, Any]) -> int:
     return int(max(variant.get("CurrentInstanceCount", 0), variant.get("DesiredInstanceCount", 0)))
 
 
-def judged(types: Sequence[str], count: int, quotas: Mapping[str, float], used: Mapping[str, int]) -> Finding:
+def quota_finding(types: Sequence[str], count: int, quotas: Mapping[str, float], used: Mapping[str, int]) -> Finding:
     """Whether a run could have its instances.
 
     The first type decides: AWS's refusal over a quota ends a run, and the others are for where AWS has none of it.
@@ -105,8 +92,8 @@ def judged(types: Sequence[str], count: int, quotas: Mapping[str, float], used: 
         quotas: By type; a type without one is not known.
         used: Instances that the account has, by type.
     """
-    words = "; ".join(_quota_words(one, quotas.get(one), used.get(one, 0)) for one in types)
-    wanted = f"{count} wanted. {words}"
+    message = "; ".join(_quota_words(one, quotas.get(one), used.get(one, 0)) for one in types)
+    wanted = f"{count} wanted. {message}"
     first = types[0]
     if first not in quotas:
         return Finding(QUOTA, Verdict.UNKNOWN, f"{wanted}. Check the name of the instance type {first}")

@@ -158,8 +158,8 @@ def arn_of(kind: Kind, name: str, trained: TrainedModel) -> str:
 
 def takes_no_key(error: ClientError) -> bool:
     """Whether AWS refuses an encryption key for the kind of instance, and not the key itself."""
-    words = message_of(error)
-    return code_of(error) == "ValidationException" and bool(A_KEY.search(words) and OWN_DISK.search(words))
+    message = message_of(error)
+    return code_of(error) == "ValidationException" and bool(A_KEY.search(message) and OWN_DISK.search(message))
 
 
 def next_pause(waited: float) -> float:
@@ -175,7 +175,6 @@ class Waiting:
         host: Whose client asks, and which knows whether the run is being torn down.
         name: Of the endpoint.
         seconds: After which it is given up.
-        say: Is told how it gets on.
         seen: When AWS showed it last, in seconds of this wait; None before it has.
         absent: Whether AWS said last that it is not there.
         absent_seconds: After so long without a sight of one that was seen, it is gone.
@@ -184,7 +183,6 @@ class Waiting:
     host: Host
     name: str
     seconds: float
-    say: Say
     seen: float | None = None
     absent: bool = False
     absent_seconds: float = ABSENT_SECONDS
@@ -202,7 +200,7 @@ class Waiting:
             self.host.go_on()
             waited = time.monotonic() - start
             if self._is_in_service(waited):
-                self.say(f"endpoint {self.name} is in service after {waited:.0f} s")
+                self.host.say(f"endpoint {self.name} is in service after {waited:.0f} s")
                 return
             if waited > self.seconds and self.absent:
                 raise self._deleted()
@@ -213,7 +211,7 @@ class Waiting:
                 )
             if time.monotonic() - said > SAY_EVERY:
                 said = time.monotonic()
-                self.say(f"endpoint {self.name} is being created, for {waited / 60:.1f} minutes so far")
+                self.host.say(f"endpoint {self.name} is being created, for {waited / 60:.1f} minutes so far")
             self.host.pause(next_pause(waited))
 
     def _is_in_service(self, waited: float) -> bool:
@@ -221,7 +219,7 @@ class Waiting:
             with translated(f"endpoint {self.name}"):
                 described = ENDPOINT.described(self.host.client, self.name)
         except EndpointUnavailable as error:  # what is being created goes on being created
-            self.say(f"{error}; still waiting")
+            self.host.say(f"{error}; still waiting")
             return False
         self.absent = described is None
         if described is None:

@@ -70,7 +70,7 @@ def _asked(client: Any, name: str, jpeg: bytes, limits: Limits) -> bytes:
     except ReadTimeoutError as error:
         raise _too_slow(name, f"did not answer within {limits.read_seconds:g} s, {limits.attempts} times") from error
     except ClientError as error:
-        found = _judged(error, name) or client_error(error, f"endpoint {name}")
+        found = _error_of_invocation(error, name) or client_error(error, f"endpoint {name}")
         if isinstance(found, EndpointRefused) and log_group(name) not in str(found):
             found = EndpointRefused(f"{found}. The endpoint's log is {log_group(name)}")
         raise found from error
@@ -88,15 +88,15 @@ def _too_slow(name: str, what: str) -> EndpointRefused:
     )
 
 
-def _judged(error: ClientError, name: str) -> FloodExtentError | None:
+def _error_of_invocation(error: ClientError, name: str) -> FloodExtentError | None:
     """What is particular to asking an endpoint; None where AWS's general rules apply."""
     if code_of(error) == "ModelError":
         status = int(error.response.get("OriginalStatusCode", SERVER_ERROR))
-        words = error.response.get("OriginalMessage") or message_of(error)
+        message = error.response.get("OriginalMessage") or message_of(error)
         if status == NO_STATUS:
-            return _too_slow(name, f"did not answer within SageMaker's {ANSWER_SECONDS} s ({words})")
+            return _too_slow(name, f"did not answer within SageMaker's {ANSWER_SECONDS} s ({message})")
         kind = EndpointUnavailable if passes(status) else EndpointRefused
-        return kind(f"endpoint {name}: the model answered {status}: {words}. Its log is {log_group(name)}")
+        return kind(f"endpoint {name}: the model answered {status}: {message}. Its log is {log_group(name)}")
     if is_missing(error) or (code_of(error).startswith("Validation") and "not found" in message_of(error)):
         return EndpointRefused(
             f"endpoint {name} is not there any more ({message_of(error)}): deleted by hand, or past "

@@ -5,16 +5,15 @@ can be asked before the first resource exists. The model and the configuration c
 as soon as it is there, with the call, the tag and the condition that the endpoint's renewals will have.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 from botocore.exceptions import ClientError
 
 from tasks.core.errors import EndpointRefused
 from tasks.services.endpoints.sagemaker.aws_errors import is_denied
-from tasks.services.endpoints.sagemaker.leases import Lease
+from tasks.services.endpoints.sagemaker.hosting import Host
 from tasks.services.endpoints.teardown.sagemaker_resources import AWS_ERRORS, ENDPOINT, is_missing, words_of
 
 PERMISSION = "sagemaker:AddTags"
@@ -26,26 +25,20 @@ class LeaseProbe:
     """Asks AWS by way of a run's own lease.
 
     Attributes:
-        client: boto3's for SageMaker.
-        lease: Of the run.
-        pause: Waits some seconds, or until the run is torn down.
-        go_on: Raises where the run is being torn down.
+        host: What creates: its client, its lease, and whether the run is being torn down.
         seconds: For which AWS may deny it: a new tag counts in its judgements only after a moment.
     """
 
-    client: Any
-    lease: Lease
-    pause: Callable[[float], None]
-    go_on: Callable[[], None]
+    host: Host
     seconds: float
 
     def read_clock(self, name: str) -> None:
         """Take AWS's time from a look at the endpoint to come: no first lease rests on this machine's clock."""
         try:
-            answer = self.client.describe_endpoint(**{f"{ENDPOINT.key}Name": name})
+            answer = self.host.client.describe_endpoint(**{f"{ENDPOINT.key}Name": name})
         except ClientError as error:  # there is none yet
             answer = error.response
-        self.lease.clock.set_by(answer)
+        self.host.lease.clock.set_by(answer)
 
     @contextmanager
     def creating_with_tags(self, name: str) -> Iterator[None]:
@@ -85,14 +78,14 @@ class LeaseProbe:
                 ) from denial
             if waited >= self.seconds:
                 return
-            self.pause(step)
-            self.go_on()
+            self.host.pause(step)
+            self.host.go_on()
             waited, step = waited + step, min(2 * step, LONGEST_PAUSE)
 
     def _denied(self, arn: str) -> ClientError | None:
         """What AWS says against it, where that may change or end the run; else None."""
         try:
-            self.lease.renew(arn)
+            self.host.lease.renew(arn)
         except ClientError as error:
             return error if is_denied(error) or is_missing(error) else None
         except AWS_ERRORS:

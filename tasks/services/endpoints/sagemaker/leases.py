@@ -31,25 +31,25 @@ RENEWALS_A_LEASE = 6
 
 @dataclass
 class AwsClock:
-    """AWS's time, told between answers by this process's monotonic clock.
+    """AWS's time, kept between answers by this process's monotonic clock.
 
     Attributes:
-        told: AWS's time of the last answer.
+        answered: AWS's time of the last answer.
         at: Monotonic seconds when that answer came.
     """
 
-    told: datetime = field(default_factory=lambda: datetime.now(UTC))
+    answered: datetime = field(default_factory=lambda: datetime.now(UTC))
     at: float = field(default_factory=time.monotonic)
 
     def set_by(self, answer: Mapping[str, Any]) -> None:
         """Take the time from an answer of boto3; one without a date changes nothing."""
-        told = date_of(answer)
-        if told is not None:
-            self.told, self.at = told, time.monotonic()
+        date = date_of(answer)
+        if date is not None:
+            self.answered, self.at = date, time.monotonic()
 
     def now(self) -> datetime:
         """AWS's time now, UTC."""
-        return self.told + timedelta(seconds=time.monotonic() - self.at)
+        return self.answered + timedelta(seconds=time.monotonic() - self.at)
 
 
 class Lease:

@@ -13,9 +13,9 @@ from tasks.core.errors import EndpointRefused, EndpointUnavailable, FloodExtentE
 from tasks.core.redaction import redact
 from tasks.core.tiles.plan import Finding, Verdict
 from tasks.services.endpoints.contract import EndpointSpec
-from tasks.services.endpoints.sagemaker import endpoint_quotas, hurrying
+from tasks.services.endpoints.sagemaker import bounded_calls, endpoint_quotas
 from tasks.services.endpoints.sagemaker.aws_errors import is_denied, translated
-from tasks.services.endpoints.sagemaker.hurrying import Look, Patience
+from tasks.services.endpoints.sagemaker.bounded_calls import CallLimits, Look
 from tasks.services.endpoints.sagemaker.training_jobs import TrainedModel
 from tasks.services.endpoints.teardown.sagemaker_resources import code_of, words_of
 from tasks.services.endpoints.teardown.teardown import make_client
@@ -31,7 +31,7 @@ NEEDS = {
 # HEAD of an object has no body, so its errors carry the status instead of a code.
 NOT_FOUND, FORBIDDEN = "404", "403"
 NO_ROLE = "NoSuchEntity"
-PATIENCE = Patience()
+LIMITS = CallLimits()
 
 
 @dataclass(frozen=True)
@@ -40,11 +40,11 @@ class Readiness:
 
     Attributes:
         spec: What the run would deploy.
-        patience: Of whoever asks.
+        limits: Of time and attempts.
     """
 
     spec: EndpointSpec
-    patience: Patience = PATIENCE
+    limits: CallLimits = LIMITS
 
     def find_model(self) -> tuple[TrainedModel | None, Finding]:
         """The training job's model, or why there is none."""
@@ -53,7 +53,7 @@ class Readiness:
         def look() -> Finding:
             try:
                 with translated(f"training job {self.spec.training_job!r}"):
-                    session = hurrying.session(self.patience.job_seconds)
+                    session = bounded_calls.session(self.limits.job_seconds)
                     found.append(TrainedModel.of_job(self.spec.training_job, session))
             except EndpointUnavailable as error:
                 return Finding(TRAINING_JOB, Verdict.UNKNOWN, str(error))
@@ -61,23 +61,23 @@ class Readiness:
                 return Finding(TRAINING_JOB, Verdict.PROBLEM, str(error))
             return Finding(TRAINING_JOB, Verdict.OK, f"{self.spec.training_job} is Completed")
 
-        (finding,) = hurrying.within(self.patience.job_seconds, {TRAINING_JOB: look})
+        (finding,) = bounded_calls.within(self.limits.job_seconds, {TRAINING_JOB: look})
         return (found[0] if finding.verdict is Verdict.OK else None), finding
 
     def of_model(self, trained: TrainedModel) -> list[Finding]:
         """What hosting the model depends on: artifact, role and quota."""
-        session = hurrying.session(self.patience.other_seconds)
+        session = bounded_calls.session(self.limits.other_seconds)
         # Made here: boto3's clients may be used by several threads, but not made by them.
         services = ("s3", "iam", "service-quotas", "sagemaker")
-        patience = self.patience.read_seconds, self.patience.attempts
-        s3, iam, quotas, sagemaker = (make_client(session, one, *patience) for one in services)
+        limits = self.limits.read_seconds, self.limits.attempts
+        s3, iam, quotas, sagemaker = (make_client(session, one, *limits) for one in services)
         looks: dict[str, Look] = {
             ARTIFACT: lambda: _artifact(s3, trained.artifact),
             ROLE: lambda: _role(iam, trained.role),
             QUOTA: lambda: _quota(quotas, sagemaker, self.spec),
         }
-        judged = {name: partial(_judged, name, look) for name, look in looks.items()}
-        return hurrying.within(self.patience.other_seconds, judged)
+        bounded = {name: partial(_unless_denied, name, look) for name, look in looks.items()}
+        return bounded_calls.within(self.limits.other_seconds, bounded)
 
 
 def _artifact(s3: Any, uri: str) -> Finding:
@@ -87,8 +87,8 @@ def _artifact(s3: Any, uri: str) -> Finding:
     except ClientError as error:
         if code_of(error) != NOT_FOUND:
             raise
-        words = f"{uri} does not exist: no endpoint would come up. Restore it, or train again"
-        return Finding(ARTIFACT, Verdict.PROBLEM, words)
+        message = f"{uri} does not exist: no endpoint would come up. Restore it, or train again"
+        return Finding(ARTIFACT, Verdict.PROBLEM, message)
     return Finding(ARTIFACT, Verdict.OK, f"{uri} exists")
 
 
@@ -98,20 +98,18 @@ def _role(iam: Any, arn: str) -> Finding:
     except ClientError as error:
         if code_of(error) != NO_ROLE:
             raise
-        words = f"{arn} does not exist. Restore it, or train again under another role"
-        return Finding(ROLE, Verdict.PROBLEM, words)
+        message = f"{arn} does not exist. Restore it, or train again under another role"
+        return Finding(ROLE, Verdict.PROBLEM, message)
     return Finding(ROLE, Verdict.OK, f"{arn} exists")
 
 
 def _quota(quotas: Any, sagemaker: Any, spec: EndpointSpec) -> Finding:
-    values = endpoint_quotas.applied_quotas(quotas, spec.instance_types)
-    missing = [one for one in spec.instance_types if one not in values]
-    values |= endpoint_quotas.default_quotas(quotas, missing)
+    values = endpoint_quotas.quotas_of(quotas, spec.instance_types)
     used = endpoint_quotas.instances_in_use(sagemaker)
-    return endpoint_quotas.judged(spec.instance_types, spec.instance_count, values, used)
+    return endpoint_quotas.quota_finding(spec.instance_types, spec.instance_count, values, used)
 
 
-def _judged(name: str, look: Look) -> Finding:
+def _unless_denied(name: str, look: Look) -> Finding:
     """What was found; what AWS does not tell is unknown, and stands in nobody's way."""
     try:
         with translated(name):
@@ -119,8 +117,8 @@ def _judged(name: str, look: Look) -> Finding:
     except FloodExtentError as error:
         cause = error.__cause__
         if isinstance(cause, ClientError) and (is_denied(cause) or code_of(cause) == FORBIDDEN):
-            words = f"AWS denies the look. It takes the permission {NEEDS[name]} ({words_of(cause)})"
-            return Finding(name, Verdict.UNKNOWN, str(redact(words)))
+            message = f"AWS denies the look. It takes the permission {NEEDS[name]} ({words_of(cause)})"
+            return Finding(name, Verdict.UNKNOWN, str(redact(message)))
         return Finding(name, Verdict.UNKNOWN, str(error).removeprefix(f"{name}: "))
     except ValueError as error:
         return Finding(name, Verdict.UNKNOWN, f"AWS's answer cannot be understood: {redact(str(error))}")

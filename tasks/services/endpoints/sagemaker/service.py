@@ -13,7 +13,7 @@ from typing import Any
 from uuid import UUID
 
 from tasks.core.errors import EndpointRefused, EndpointUnavailable, FinalError
-from tasks.services.endpoints.contract import Deployment, EndpointSpec, Say
+from tasks.services.endpoints.contract import SAGEMAKER, Deployment, EndpointSpec, Say
 from tasks.services.endpoints.sagemaker import aws_sessions, invoking
 from tasks.services.endpoints.sagemaker.aws_errors import NoCapacity, translated
 from tasks.services.endpoints.sagemaker.hosting import Host, Waiting, arn_of
@@ -40,11 +40,9 @@ from tasks.services.endpoints.teardown.teardown import (
     names_of,
 )
 
-KIND = "sagemaker"
-
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class TeardownPatience:
     """How a cancelled run's 30 seconds are spent.
 
     Attributes:
@@ -139,7 +137,7 @@ class SageMakerEndpoint:
     """
 
     spec: EndpointSpec
-    patience: Patience = Patience()
+    patience: TeardownPatience = TeardownPatience()
 
     def model_identity(self) -> str:
         """What the training job's model is made of.
@@ -207,7 +205,7 @@ class SageMakerEndpoint:
         lease = held.lease = Lease(client, run, self.spec, say, lambda: self.delete(resource_name(run, 1)))
         seconds = self.spec.deploy_minutes * 60
         host = Host(session, client, lease, held.go_on, held.pause, lambda: held.sent, seconds, say)
-        probe = LeaseProbe(client, lease, held.pause, held.go_on, min(self.patience.tags_seconds, seconds))
+        probe = LeaseProbe(host, min(self.patience.tags_seconds, seconds))
         earlier = names_of(client, run)
         first = max(map(attempt_of, earlier), default=0) + 1
         probe.read_clock(resource_name(run, first))
@@ -218,7 +216,7 @@ class SageMakerEndpoint:
             name = resource_name(run, attempt)
             held.names.append(name)
             try:
-                self._host(host, probe, name, trained, instance_type, say)
+                self._host(host, probe, name, trained, instance_type)
             except NoCapacity as error:
                 short.append(instance_type)
                 say(str(error))
@@ -228,22 +226,20 @@ class SageMakerEndpoint:
             _delete_earlier(client, earlier, say)
             facts = {"instance_type": instance_type, "instance_count": self.spec.instance_count}
             facts |= {"training_job": trained.job, "log_group": invoking.log_group(name)}
-            return Deployment(KIND, name, in_flight=self.spec.in_flight, facts=facts)
+            return Deployment(SAGEMAKER, name, in_flight=self.spec.in_flight, facts=facts)
         raise EndpointUnavailable(
             f"AWS has no capacity just now for {' or '.join(short)}. Run again later, or name other instance types"
         )
 
-    def _host(
-        self, host: Host, probe: LeaseProbe, name: str, trained: TrainedModel, instance_type: str, say: Say
-    ) -> None:
-        say(f"creating endpoint {name} on {self.spec.instance_count} x {instance_type}")
+    def _host(self, host: Host, probe: LeaseProbe, name: str, trained: TrainedModel, instance_type: str) -> None:
+        host.say(f"creating endpoint {name} on {self.spec.instance_count} x {instance_type}")
         with probe.creating_with_tags(name):
             host.create_model(name, trained)
         probe.check(f"model {name}", arn_of(MODEL, name, trained))
         host.create_config(name, instance_type, self.spec.instance_count, trained)
         probe.check(f"endpoint configuration {name}", arn_of(CONFIG, name, trained))
         host.create_endpoint(name, trained)
-        Waiting(host, name, self.spec.deploy_minutes * 60, say).until_in_service()
+        Waiting(host, name, self.spec.deploy_minutes * 60).until_in_service()
 
 
 def _delete_earlier(client: Any, names: Sequence[str], say: Say) -> None:

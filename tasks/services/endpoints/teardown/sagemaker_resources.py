@@ -46,7 +46,7 @@ class Kind:
 
     def listed(self, client: Any, **filters: Any) -> Iterator[dict[str, Any]]:
         """Summaries of all that match, over all pages."""
-        for page in _pages(client, f"list_{self.slug}s", MaxResults=PAGE_SIZE, **filters):
+        for page in pages(client, f"list_{self.slug}s", MaxResults=PAGE_SIZE, **filters):
             yield from page.get(f"{self.key}s", ())
 
     def described(self, client: Any, name: str) -> dict[str, Any] | None:
@@ -64,7 +64,7 @@ class Kind:
         getattr(client, f"delete_{self.slug}")(**{f"{self.key}Name": name})
 
 
-def _pages(client: Any, operation: str, **parameters: Any) -> Iterator[Mapping[str, Any]]:
+def pages(client: Any, operation: str, **parameters: Any) -> Iterator[Mapping[str, Any]]:
     """All pages of a listing, each asked for by a call of its own: botocore's paginators cannot be stopped by time."""
     while True:
         page: Mapping[str, Any] = getattr(client, operation)(**parameters)
@@ -105,8 +105,13 @@ def attempt_of(name: str) -> int:
 
 def tags_of(client: Any, arn: str) -> dict[str, str]:
     """The tags of a resource."""
-    pages = _pages(client, "list_tags", ResourceArn=arn)
-    return {tag["Key"]: tag["Value"] for page in pages for tag in page.get("Tags", ())}
+    found = pages(client, "list_tags", ResourceArn=arn)
+    return {tag["Key"]: tag["Value"] for page in found for tag in page.get("Tags", ())}
+
+
+def variants_of(described: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The variants of an endpoint or a configuration, shadow variants too."""
+    return [*described.get("ProductionVariants", ()), *described.get("ShadowProductionVariants", ())]
 
 
 def is_ours(name: str, tags: Mapping[str, str]) -> bool:
@@ -132,7 +137,7 @@ def is_in_progress(error: BaseException) -> bool:
     """Whether AWS says that the resource is busy or in use just now."""
     message = message_of(error).lower()
     return code_of(error) in ("ConflictException", "ResourceInUse") or any(
-        words in message for words in ("in-progress", "in progress", "in use")
+        text in message for text in ("in-progress", "in progress", "in use")
     )
 
 

@@ -95,7 +95,7 @@ class Attempt:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class SweepResult:
     """What the sweep thought and did of one attempt.
 
     Attributes:
@@ -145,7 +145,7 @@ def sweep(
     has_ended: HasEnded = nobody_knows,
     max_minutes: float = MAX_ENDPOINT_MINUTES,
     dry_run: bool = False,
-) -> list[Verdict]:
+) -> list[SweepResult]:
     """Judge everything of ours, and delete what is nobody's any more.
 
     Args:
@@ -155,25 +155,25 @@ def sweep(
         dry_run: Judge only.
 
     Returns:
-        A verdict an attempt, kept ones too, by name.
+        One an attempt, kept ones too, by name.
 
     Raises:
         botocore.exceptions.ClientError: The listing itself is refused; nothing was deleted.
         botocore.exceptions.BotoCoreError: AWS does not answer; nothing was deleted.
     """
     now, attempts = find(client)
-    return [_judged(client, attempt, now, has_ended, max_minutes, dry_run) for attempt in attempts]
+    return [_swept(client, attempt, now, has_ended, max_minutes, dry_run) for attempt in attempts]
 
 
-def _judged(
+def _swept(
     client: Any, attempt: Attempt, now: datetime, has_ended: HasEnded, max_minutes: float, dry_run: bool
-) -> Verdict:
+) -> SweepResult:
     if attempt.unread:
-        return Verdict(attempt.name, attempt.run, "", tuple(attempt.unread))
+        return SweepResult(attempt.name, attempt.run, "", tuple(attempt.unread))
     reason = attempt.reason_to_go(now, max_minutes, has_ended)
     steps = _deleted(client, attempt.name) if reason and not dry_run else []
     overdue = now - attempt.created > timedelta(minutes=max_minutes) + GRACE
-    return Verdict(attempt.name, attempt.run, reason, tuple(steps), overdue)
+    return SweepResult(attempt.name, attempt.run, reason, tuple(steps), overdue)
 
 
 def _deleted(client: Any, name: str) -> list[Step]:

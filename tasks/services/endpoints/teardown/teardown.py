@@ -38,6 +38,7 @@ from tasks.services.endpoints.teardown.sagemaker_resources import (
     resource_name,
     run_of,
     tags_of,
+    variants_of,
     words_of,
 )
 
@@ -270,15 +271,8 @@ def _users(client: Any, kind: Kind, name: str, created: datetime) -> set[str]:
 
 def _configs_with(client: Any, model: str, since: datetime) -> set[str]:
     names = [summary["EndpointConfigName"] for summary in CONFIG.listed(client, CreationTimeAfter=since)]
-    return {name for name in names if model in _models_of(CONFIG.described(client, name) or {})}
-
-
-def _models_of(config: Mapping[str, Any]) -> set[str]:
-    variants: Sequence[Mapping[str, Any]] = [
-        *config.get("ProductionVariants", ()),
-        *config.get("ShadowProductionVariants", ()),
-    ]
-    return {str(variant.get("ModelName", "")) for variant in variants}
+    configs = {name: variants_of(CONFIG.described(client, name) or {}) for name in names}
+    return {name for name, variants in configs.items() if any(one.get("ModelName") == model for one in variants)}
 
 
 def _configs_of(client: Any, endpoint: str) -> set[str]:

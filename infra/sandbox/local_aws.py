@@ -9,6 +9,7 @@ from pathlib import Path
 from infra.sandbox.client import Sandbox
 from tasks.core.errors import FloodExtentError, UnusableArgument
 from tasks.services import storage
+from tasks.services.process_environment import changed_environment
 from tasks.services.publishing import publishing
 from tasks.services.temp_folders import temp_folder
 
@@ -36,11 +37,11 @@ def sandbox_only(model: str = "water-index") -> Iterator[Sandbox]:
     """
     if importlib.util.find_spec("moto") is None or importlib.util.find_spec("sagemaker") is None:
         raise UnusableArgument('the demo on SageMaker needs the extra "sandbox": make install-sandbox')
-    before = {name: os.environ[name] for name in _settings()}
+    settings = [name for name in os.environ if name.startswith("AWS_") or name == "NO_PROXY"]
     with ExitStack() as stack:
         folder = stack.enter_context(temp_folder("sandbox"))
-        stack.callback(_replace_settings, before)
-        _replace_settings({})  # the sandbox itself must not have them either
+        # What AWS's clients read, the sandbox itself must not have either.
+        stack.enter_context(changed_environment(dict.fromkeys(settings)))
         sandbox = Sandbox.start(
             folder / "log",
             model=model,
@@ -49,19 +50,8 @@ def sandbox_only(model: str = "water-index") -> Iterator[Sandbox]:
             stale_seconds=STALE_SECONDS,
         )
         stack.callback(sandbox.stop)
-        _replace_settings(sandbox.environment)
+        stack.enter_context(changed_environment(sandbox.environment))
         yield sandbox
-
-
-def _replace_settings(settings: dict[str, str]) -> None:
-    for name in _settings():
-        del os.environ[name]
-    os.environ.update(settings)
-
-
-def _settings() -> list[str]:
-    """Names of what AWS clients read."""
-    return [name for name in os.environ if name.startswith("AWS_") or name == "NO_PROXY"]
 
 
 def upload(scene: Path, sandbox: Sandbox) -> str:

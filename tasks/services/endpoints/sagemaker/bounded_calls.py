@@ -15,7 +15,7 @@ Look = Callable[[], Finding]
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class CallLimits:
     """How long a look at AWS may take.
 
     Attributes:
@@ -37,14 +37,13 @@ def session(seconds: float) -> Any:
     Raises:
         EndpointRefused: No region is set.
     """
-    made, deadline = aws_sessions.session(), time.monotonic() + seconds
+    deadline = time.monotonic() + seconds
 
-    def go_on(**_: object) -> None:
+    def go_on() -> None:
         if time.monotonic() > deadline:
             raise EndpointUnavailable(_late(seconds))
 
-    made.events.register("before-send", go_on)
-    return made
+    return aws_sessions.session(go_on)
 
 
 def within(seconds: float, looks: Mapping[str, Look]) -> list[Finding]:

@@ -4,7 +4,7 @@ import asyncio
 
 from prefect._internal.concurrency.services import QueueService
 
-from flows.command_line.unsent import send_or_drop
+from flows.server.unsent import send_or_drop
 
 
 class Sender(QueueService[int]):
@@ -31,13 +31,13 @@ def started(*, takes: bool) -> Sender:
 def test_what_is_left_is_sent() -> None:
     """Where the API answers, nothing is lost."""
     sender = started(takes=True)
-    send_or_drop([sender])
+    send_or_drop()
     assert sender.taken == list(range(200))
 
 
 def test_what_nobody_takes_is_dropped() -> None:
     """Where the API is gone, the process does not wait for each item in turn."""
     sender = started(takes=False)
-    send_or_drop([sender], stalled_seconds=0.2)
+    send_or_drop(stalled_seconds=0.2)
     sender.drain()
     assert len(sender.taken) <= 2

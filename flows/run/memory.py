@@ -2,9 +2,12 @@
 
 import errno
 
-from flows.server.server_faults import NO_MEMORY
 from tasks.core.errors import FloodExtentError
 
+NO_MEMORY = (
+    "memory ran out. Give the machine or container more of it, or end what else needs it, and run again: what was "
+    "computed is kept"
+)
 # OpenCV, GDAL and Python's own threads have no type of error for it.
 SIGNS = ("insufficient memory", "out of memory", "cannot allocate memory", "can't start new thread")
 

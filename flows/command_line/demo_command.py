@@ -10,10 +10,12 @@ from pathlib import Path
 from rich.console import Console
 
 from flows.checks import product_uri
-from flows.command_line import local_aws
-from flows.command_line.commands import at_hand, run_flow
-from flows.command_line.options import parameters_of
+from flows.command_line.console import make_console
+from flows.command_line.options import add_options, parameters_of
+from flows.command_line.run_command import run_flow
+from flows.command_line.score_command import at_hand
 from flows.command_line.terminal import show_score
+from infra.sandbox import local_aws
 from tasks.core.demo.scene import DATASET, SEED, make_scene
 from tasks.core.errors import UnusableArgument
 from tasks.core.scoring.score_files import score_product
@@ -21,14 +23,22 @@ from tasks.services.endpoints.endpoint_kinds import SAGEMAKER
 from tasks.services.storage.uris import is_s3
 
 DIRECTORY = "demo"
+LEFT_OUT = frozenset({"dataset", "training_job", "dry_run", "review", "review_hours", "only_failed_of"})
 
 
-def demonstrate(options: argparse.Namespace, console: Console) -> int:
-    """Run the demo as the options say.
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The scene, and the options of its run."""
+    parser.add_argument("--seed", type=int, help="another seed, another scene")
+    add_options(parser, leave_out=LEFT_OUT)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Make a scene, run on it, and score the extent against what the scene knows.
 
     Raises:
         UnusableArgument: On the local AWS, an output that will be gone with it.
     """
+    console = make_console()
     on_sagemaker = getattr(options, "endpoint", "") == SAGEMAKER
     default = f"{DIRECTORY}-{SAGEMAKER}" if on_sagemaker else DIRECTORY
     output = getattr(options, "output_directory", default)

@@ -1,0 +1,68 @@
+"""``flood-extent plan DATASET``: what a run would do; nothing is created."""
+
+import argparse
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.markup import escape
+
+from flows.command_line.console import make_console
+from flows.command_line.options import add_dataset, add_options, parameters_of
+from flows.command_line.terminal import show_plan
+from flows.parameters import RunParameters
+from flows.server.at_hand import configured_url, serve_of_this_home
+from flows.server.local_server import using
+from flows.server.prefect_import import import_prefect
+from flows.server.proxies import no_proxy_for_loopback
+from tasks.core.errors import UnusableArgument
+
+LEFT_OUT = frozenset({"dataset", "dry_run", "review", "review_hours"})
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The dataset, and the options of a run that a plan goes by."""
+    add_dataset(parser)
+    add_options(parser, leave_out=LEFT_OUT)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Show the plan; exit status 0 where a run is possible."""
+    return show_planned(parameters_of(options))
+
+
+def show_planned(parameters: RunParameters) -> int:
+    """Make the plan of a run, and show it."""
+    console = make_console()
+    console.print(f"looking at {escape(parameters.dataset)}, without changing anything", soft_wrap=True)
+    import_prefect()
+    with _server_of_block(parameters):
+        from flows.run.dry_run import plan_run  # noqa: PLC0415 - Prefect takes seconds
+
+        planned = plan_run(parameters, parameters.model_fields_set)
+    show_plan(console, planned)
+    return 0 if planned.possible else 1
+
+
+@contextmanager
+def _server_of_block(parameters: RunParameters) -> Iterator[None]:
+    """The Prefect API that has the credentials' block, where one is named; none is started for a plan.
+
+    Raises:
+        UnusableArgument: No API is set, and none answers here.
+    """
+    url = configured_url() if parameters.aws_block is not None else None
+    if url is None:
+        yield
+    elif url:
+        with no_proxy_for_loopback(url):
+            yield
+    else:
+        with no_proxy_for_loopback():
+            serve = serve_of_this_home()
+            if serve is None:
+                raise UnusableArgument(
+                    f"`aws_block` {parameters.aws_block}: only a Prefect server knows it, and a plan starts none. "
+                    "Start `flood-extent serve`, set PREFECT_API_URL, or leave it out and use AWS's own settings"
+                )
+            with using(f"{serve[0]}/api", serve[1]):
+                yield
