@@ -11,7 +11,7 @@ import pytest
 import shapely
 from shapely.geometry import shape
 
-from tasks.core.formats import product_files
+from tasks.core.formats import geopackage, product_files, product_shapefiles
 from tasks.core.formats.shapefiles import SHORT_FIELDS
 from tasks.core.geo.grid import Grid
 from tasks.core.polygons.tile_extent import extract
@@ -58,8 +58,8 @@ def product(layers: list[Layer], tmp_path_factory: pytest.TempPathFactory) -> Pa
 
 def _files(layers: list[Layer]) -> Iterator[tuple[str, Layer, dict[str, str]]]:
     """File, layer and fields' short names of everything that is written."""
-    yield from ((product_files.GEOPACKAGE, layer, {}) for layer in layers)
-    yield from ((str(path), layer, dict(SHORT_FIELDS)) for path, layer in product_files.shapefiles(layers))
+    yield from ((geopackage.GEOPACKAGE, layer, {}) for layer in layers)
+    yield from ((str(path), layer, dict(SHORT_FIELDS)) for path, layer in product_shapefiles.shapefiles(layers))
 
 
 def _rows(layer: Layer, short: dict[str, str]) -> list[dict[str, Any]]:
@@ -82,7 +82,7 @@ def test_it_is_another_gdal() -> None:
 
 def test_every_layer_is_listed(layers: list[Layer], product: Path) -> None:
     """The GeoPackage has the ten layers of two CRSs, in their order."""
-    assert fiona.listlayers(product / product_files.GEOPACKAGE) == [layer.name for layer in layers]
+    assert fiona.listlayers(product / geopackage.GEOPACKAGE) == [layer.name for layer in layers]
     assert len(layers) == 10
 
 

@@ -130,7 +130,7 @@ def test_a_dataset_that_has_changed_is_refused(tmp_path: Path, earlier: RunParam
 def test_what_is_taken_over_is_said(tmp_path: Path, earlier: RunParameters) -> None:
     """A person reads which of the settings are not the defaults, for the record is a file that people can change."""
     assert earlier.width == 800
-    assert EarlierRun.find(again(tmp_path, RUN)).words == f"from {tmp_path}/out/frames/run.json: width 800"
+    assert EarlierRun.find(again(tmp_path, RUN)).description == f"from {tmp_path}/out/frames/run.json: width 800"
 
 
 def test_an_endpoint_is_never_started_because_a_record_says_so(tmp_path: Path, earlier: RunParameters) -> None:
