@@ -10,7 +10,7 @@ from tasks.core.errors import FloodExtentError, ObjectMissing, RecordMismatch
 from tasks.core.polygons.tile_extent import TileExtent, extract
 from tasks.core.polygons.tracing import mask_polygons, to_crs
 from tasks.core.product.layer import AnsweredTile, FailedTile, Layer
-from tasks.core.product.layers import assemble
+from tasks.core.product.layer_assembly import assemble
 from tasks.core.text import without_folders
 from tasks.core.tiles.jobs import TileJob
 from tasks.core.tiles.ledger import Account, Ledger

@@ -8,11 +8,11 @@ from prefect.logging import get_run_logger
 
 from tasks.core.errors import UnreadableImage
 from tasks.core.imagery.preparation import PreparedImage
-from tasks.core.masks.valid_masks import encode_valid
+from tasks.core.masks.valid_mask_png import encode_valid
 from tasks.core.tiles.jobs import TileJob
 from tasks.runtime.policies import tile_task
 from tasks.runtime.timing import timed
-from tasks.services.frames.decoder import Decode, Request, decode
+from tasks.services.frames.decoder_process import Decode, Request, decode
 from tasks.services.frames.decoding import InChild, decoder_of
 from tasks.services.frames.frame_files import at_hand
 from tasks.services.work_directory.cached_files import keep

@@ -11,7 +11,7 @@ from tasks.core.geo.grid import Grid
 from tasks.core.overview.overview import draw
 from tasks.core.product.layer import Layer
 from tasks.core.reports.report_markdown import markdown
-from tasks.core.reports.run_record import RunRecord, run_record, to_json
+from tasks.core.reports.run_json import RunRecord, run_record, to_json
 from tasks.core.tiles.ledger import Ledger
 from tasks.runtime.policies import run_task
 from tasks.services.publishing.former_product import digest
@@ -52,7 +52,7 @@ def write_report(
         ledger: What became of each tile.
         layers: The product's layers.
         warnings: About the product as a whole.
-        facts: The other arguments of ``run_record.run_record``.
+        facts: The other arguments of ``run_json.run_record``.
     """
     files = hashes_of(folder)
     record = run_record(accounts=ledger.accounts, layers=layers, warnings=warnings, files=files, **facts)

@@ -11,7 +11,7 @@ import yaml
 from command_line import ROOT
 
 from flows.parameters import RunParameters
-from tasks.core.product.layers import assemble
+from tasks.core.product.layer_assembly import assemble
 
 DOCUMENTS = sorted(
     path.relative_to(ROOT).as_posix()

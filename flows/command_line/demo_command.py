@@ -9,12 +9,12 @@ from pathlib import Path
 
 from rich.console import Console
 
-from flows.checks import product_uri
 from flows.command_line.console import make_console
 from flows.command_line.options import add_options, parameters_of
 from flows.command_line.run_command import run_flow
 from flows.command_line.score_command import at_hand
 from flows.command_line.terminal import show_score
+from flows.preflight import product_uri
 from infra.sandbox import local_aws
 from tasks.core.demo.scene import DATASET, SEED, make_scene
 from tasks.core.errors import UnusableArgument

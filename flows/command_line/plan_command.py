@@ -10,10 +10,10 @@ from flows.command_line.console import make_console
 from flows.command_line.options import add_dataset, add_options, parameters_of
 from flows.command_line.terminal import show_plan
 from flows.parameters import RunParameters
-from flows.server.at_hand import configured_url, serve_of_this_home
 from flows.server.local_server import using
 from flows.server.prefect_import import import_prefect
 from flows.server.proxies import no_proxy_for_loopback
+from flows.server.running_server import configured_url, serve_of_this_home
 from tasks.core.errors import UnusableArgument
 
 LEFT_OUT = frozenset({"dataset", "dry_run", "review", "review_hours"})

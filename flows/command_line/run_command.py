@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from flows.command_line.console import make_console
-from flows.command_line.last_resort import endpoint_gone_at_the_end
+from flows.command_line.endpoint_at_exit import endpoint_gone_at_the_end
 from flows.command_line.options import add_dataset, add_options, parameters_of
 from flows.command_line.plan_command import show_planned
 from flows.command_line.terminal import TerminalWatcher, show_product
@@ -46,10 +46,10 @@ def run_flow(parameters: RunParameters, console: Console) -> tuple[int, Mapping[
     """
     console.print(f"checking {escape(parameters.dataset)} and the settings", soft_wrap=True)  # imports take seconds
     import_prefect()
-    from flows.checks import check  # noqa: PLC0415 - imports what a wrong argument should not wait for
+    from flows.preflight import check  # noqa: PLC0415 - imports what a wrong argument should not wait for
     from flows.run.completion import completed_parameters  # noqa: PLC0415
     from flows.run.review_form import check_reviewable  # noqa: PLC0415
-    from flows.server.unsent import sent_at_the_end  # noqa: PLC0415
+    from flows.server.unsent_events import sent_at_the_end  # noqa: PLC0415
     from tasks.runtime.aws_credentials import aws_access  # noqa: PLC0415
 
     if parameters.aws_block is None:  # else the flow checks: who may ask AWS is known to the server alone

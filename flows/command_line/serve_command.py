@@ -7,8 +7,8 @@ from pathlib import Path
 from rich.markup import escape
 
 from flows.command_line.console import make_console
-from flows.server.at_hand import SERVE_PORT
 from flows.server.prefect_import import import_prefect
+from flows.server.running_server import SERVE_PORT
 from flows.server.server_proof import log_in_link
 from tasks.services import temp_folders
 

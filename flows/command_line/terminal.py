@@ -84,8 +84,8 @@ class TerminalWatcher:
 def show_product(console: Console, record: Mapping[str, Any], product: str) -> None:
     """The closing table: state, tiles, hectares, seconds a stage, what to open; then what failed, and how to go on."""
     from tasks.core.formats.product_files import FORMATS  # noqa: PLC0415 - GDAL behind it; after a run it is loaded
-    from tasks.core.product.resolution import pixel_text  # noqa: PLC0415 - as above
-    from tasks.core.reports.run_record import seconds_by_stage  # noqa: PLC0415 - as above
+    from tasks.core.product.mapped_pixel import pixel_text  # noqa: PLC0415 - as above
+    from tasks.core.reports.run_json import seconds_by_stage  # noqa: PLC0415 - as above
 
     counts, totals, sums = record["counts"], record["totals"], seconds_by_stage(record["tiles"])
     table = Table(show_header=False)

@@ -26,14 +26,14 @@ from tasks.core.geo.crs import given_crs
 from tasks.core.geo.grid import Grid
 from tasks.core.imagery.preparation import PreparedImage
 from tasks.core.jpeg2000 import sidecars
-from tasks.core.masks.valid_masks import encode_valid
-from tasks.core.models import registry
+from tasks.core.masks.valid_mask_png import encode_valid
+from tasks.core.models import known_models
 from tasks.core.polygons.tile_extent import TileExtent, extract
 from tasks.core.product.layer import AnsweredTile, Layer
-from tasks.core.product.layers import assemble
+from tasks.core.product.layer_assembly import assemble
 from tasks.core.tiles.jobs import TileJob, plan_jobs
 from tasks.services import storage
-from tasks.services.frames import dataset_listing, decoder
+from tasks.services.frames import dataset_listing, decoder_process
 from tasks.services.frames.frame_files import at_hand
 from tasks.services.storage.uris import dataset_name
 from tasks.services.temp_folders import temp_folder
@@ -91,9 +91,11 @@ def map_tile(parameters: RunParameters) -> MappedTile:
     seconds: dict[str, float] = {}
     with at_hand(job.tile) as path, _timed(seconds, "prepare"):
         size = (grid.width_px, grid.height_px)
-        prepared = decoder.decode(decoder.Request(str(path), full, *size, job.max_pixels, job.tile.nodata))
+        prepared = decoder_process.decode(
+            decoder_process.Request(str(path), full, *size, job.max_pixels, job.tile.nodata)
+        )
     with _timed(seconds, "predict"):
-        labels = registry.load(parameters.model)(jpeg.decode(prepared.jpeg, grid.width_px * grid.height_px))
+        labels = known_models.load(parameters.model)(jpeg.decode(prepared.jpeg, grid.width_px * grid.height_px))
     with _timed(seconds, "extract"):
         extent = extract(labels, prepared.valid, grid, job.flood_labels)
     return MappedTile(job, prepared, labels, extent, seconds)
@@ -106,7 +108,7 @@ def _job(parameters: RunParameters) -> TileJob:
     if len(tiles) != 1:
         raise UnusableArgument(f"{parameters.dataset}: holds {len(tiles)} frames. Give one of them, or use `run`")
     try:
-        model_identity = registry.identity(parameters.model)
+        model_identity = known_models.identity(parameters.model)
     except EndpointRefused as error:
         raise UnusableArgument(f"`model` {parameters.model}: {error}") from error
     (job,) = plan_jobs(

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any, Self
 from uuid import UUID
 
-from flows.checks import product_uri
 from flows.parameters import RunParameters
+from flows.preflight import product_uri
 from flows.run.earlier_record import SETTINGS, check_record, settings_of
 from tasks.core.errors import FloodExtentError, UnusableArgument
 from tasks.core.text import enumerated

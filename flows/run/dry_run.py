@@ -10,8 +10,8 @@ from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.logging import get_run_logger
 from prefect.states import Completed, Failed
 
-from flows.checks import check, product_uri
 from flows.parameters import RunParameters
+from flows.preflight import check, product_uri
 from flows.run import run_identity
 from flows.run.completion import EarlierRun, completed_parameters
 from flows.run.run import estimate, plan_tiles

@@ -14,16 +14,16 @@ from prefect import State, Task
 from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
 
-from flows.checks import check, product_uri
 from flows.parameters import RunParameters
+from flows.preflight import check, product_uri
 from flows.run import run_identity
 from flows.run.completion import EarlierRun, completed_parameters
 from flows.run.final_state import final_state
 from flows.run.ownership import server_identity
-from flows.run.retry import check_mended
+from flows.run.retried_run import check_mended
 from flows.run.review_form import Decision, check_reviewable
 from flows.run.suspension import SuspendedRun, forget
-from tasks.core.reports.run_record import RunRecord, run_record, to_json
+from tasks.core.reports.run_json import RunRecord, run_record, to_json
 from tasks.core.text import enumerated
 from tasks.core.tiles.estimates import Estimate
 from tasks.core.tiles.jobs import TileJob, plan_jobs

@@ -16,9 +16,9 @@ import httpx
 
 from deployments.server_access import Access, authorization
 from flows.server import server_faults
-from flows.server.at_hand import configured_url, serve_of_this_home
 from flows.server.prefect_import import read_settings
 from flows.server.proxies import no_proxy_for_loopback
+from flows.server.running_server import configured_url, serve_of_this_home
 from flows.server.server_proof import is_ours
 from flows.server.waiting import wait_for_all
 from tasks.core.errors import FloodExtentError

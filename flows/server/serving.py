@@ -15,10 +15,10 @@ from deployments.local import POOL, SWEEP
 from deployments.server_access import Access
 from deployments.worker import Worker
 from flows.server import serve_files
-from flows.server.at_hand import configured_auth_strings, serve_of_this_home
 from flows.server.interrupts import uninterrupted
 from flows.server.local_server import LOG_SETTINGS, Server, using
 from flows.server.proxies import no_proxy_for_loopback
+from flows.server.running_server import configured_auth_strings, serve_of_this_home
 from flows.server.server_environment import database_settings
 from flows.server.server_proof import log_in_link
 from tasks.core.errors import FloodExtentError, UnusableArgument

@@ -32,13 +32,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     from infra.model_server import app, connections  # noqa: PLC0415
     from tasks.core.errors import EndpointRefused  # noqa: PLC0415
-    from tasks.core.models import registry  # noqa: PLC0415
+    from tasks.core.models import known_models  # noqa: PLC0415
     from tasks.services import storage  # noqa: PLC0415
 
     cv2.setNumThreads(1)  # requests are what runs in parallel
     limits = app.Limits(max_bytes=options.max_bytes, max_pixels=options.max_pixels, concurrency=options.concurrency)
     try:
-        application = app.create_app(registry.load(options.model), limits)
+        application = app.create_app(known_models.load(options.model), limits)
     except EndpointRefused as error:
         sys.stderr.write(f"{error}\n")
         return MODEL_REFUSED

@@ -23,7 +23,7 @@ from infra.model_server import jpeg
 from infra.model_server.refusal import Refusal
 from tasks.core.errors import EndpointRefused
 from tasks.core.masks.labels import encode_mask
-from tasks.core.models.registry import Predict
+from tasks.core.models.known_models import Predict
 
 JPEG_TYPE, PNG_TYPE = "image/jpeg", "image/png"
 LENGTH_DIGITS = 20

@@ -34,8 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     child_process.watch_inherited()
     options = _parse(arguments)
     from infra.sandbox.application import Application  # noqa: PLC0415
-    from infra.sandbox.sagemaker.estate import Estate, Settings  # noqa: PLC0415
     from infra.sandbox.sagemaker.invocations import Container  # noqa: PLC0415
+    from infra.sandbox.sagemaker.sandbox_resources import Estate, Settings  # noqa: PLC0415
     from infra.sandbox.wire import ACCOUNT  # noqa: PLC0415
     from tasks.core.errors import EndpointRefused  # noqa: PLC0415
 

@@ -9,9 +9,9 @@ from werkzeug.wrappers import Response
 from infra.sandbox.control import PREFIX, Control
 from infra.sandbox.faults import Faults
 from infra.sandbox.quotas import with_quotas
-from infra.sandbox.sagemaker.estate import Estate
 from infra.sandbox.sagemaker.invocations import Container, Invocations
 from infra.sandbox.sagemaker.rules import Rules
+from infra.sandbox.sagemaker.sandbox_resources import Estate
 from infra.sandbox.wire import S3, Call, Handler, read
 
 if TYPE_CHECKING:

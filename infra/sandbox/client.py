@@ -107,7 +107,7 @@ class Sandbox:
         self._ask("POST", "reset")
 
     def settings(self, **changes: float | str | dict[str, float] | None) -> None:
-        """Set any of ``infra.sandbox.sagemaker.estate.Settings``."""
+        """Set any of ``infra.sandbox.sagemaker.sandbox_resources.Settings``."""
         self._ask("POST", "settings", changes)
 
     def fault(

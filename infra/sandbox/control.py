@@ -21,8 +21,8 @@ from moto.moto_api._internal.models import moto_api_backend
 from werkzeug.wrappers import Request, Response
 
 from infra.sandbox import faults
-from infra.sandbox.sagemaker.estate import CONFIG, ENDPOINT, MODEL, Estate, Settings
 from infra.sandbox.sagemaker.masks import FORMS, INDEXED
+from infra.sandbox.sagemaker.sandbox_resources import CONFIG, ENDPOINT, MODEL, Estate, Settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

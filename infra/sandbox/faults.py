@@ -12,9 +12,9 @@ import numpy as np
 from werkzeug.wrappers import Response
 
 from infra.sandbox.sagemaker import invocations, masks
-from infra.sandbox.sagemaker.estate import CONFIG, ENDPOINT, MODEL, Settings, arn, could_not_find
 from infra.sandbox.sagemaker.lifecycle import NEVER, Fate
 from infra.sandbox.sagemaker.rules import KINDS
+from infra.sandbox.sagemaker.sandbox_resources import CONFIG, ENDPOINT, MODEL, Settings, arn, could_not_find
 from infra.sandbox.sagemaker.staleness import Stale
 from infra.sandbox.wire import CALLER, IAM, QUOTAS, RUNTIME, S3, SAGEMAKER, Call, Handler, Refused, drain, refusal
 from tasks.core.masks import png_masks

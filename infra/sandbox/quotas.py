@@ -11,7 +11,7 @@ from typing import Any
 
 from werkzeug.wrappers import Response
 
-from infra.sandbox.sagemaker.estate import Settings
+from infra.sandbox.sagemaker.sandbox_resources import Settings
 from infra.sandbox.wire import ACCOUNT, QUOTAS, Call, Handler, Refused, refusal, success
 
 SAGEMAKER = "sagemaker"

@@ -27,7 +27,7 @@ from prefect.utilities.urls import url_for
 from tasks.core.product.layer import Layer
 from tasks.core.reports import run_page
 from tasks.core.reports.report_markdown import markdown, plain
-from tasks.core.reports.run_record import RunRecord, TileRow, tile_rows
+from tasks.core.reports.run_json import RunRecord, TileRow, tile_rows
 from tasks.core.tiles.ledger import Ledger
 
 PATIENCE_SECONDS = 10.0

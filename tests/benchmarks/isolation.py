@@ -15,7 +15,7 @@ from big_tile import big_tile
 from rasterio.transform import from_origin
 
 from tasks.core.geo.grid import Grid
-from tasks.services.frames.decoder import Request, decode
+from tasks.services.frames.decoder_process import Request, decode
 from tasks.services.frames.decoding import ChildDecoders
 
 WIDTH_PX = 1000

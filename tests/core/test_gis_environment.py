@@ -20,7 +20,7 @@ from pathlib import Path
 from tasks.core.jpeg2000.jpeg2000 import decode, probe
 from tasks.core.product.layer import Layer
 from tasks.core.formats.geopackage import write_geopackage
-from tasks.core.formats.shapefiles import write_shapefile
+from tasks.core.formats.shapefile_writer import write_shapefile
 import numpy as np, pyogrio, shapely
 frame, out = Path(sys.argv[1]), Path(sys.argv[2])
 data = frame.read_bytes()

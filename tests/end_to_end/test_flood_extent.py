@@ -16,7 +16,7 @@ import shapely
 from command_line import ROOT, CommandLine, Scene
 from jsonschema import Draft202012Validator
 
-from tasks.core.masks.valid_masks import encode_valid
+from tasks.core.masks.valid_mask_png import encode_valid
 
 RECORD_SECONDS = 60
 STAGES = ["prepare", "predict", "extract"]

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from infra.model_server.__main__ import listen
 from tasks.core.errors import EndpointRefused
-from tasks.core.models.registry import Predict
+from tasks.core.models.known_models import Predict
 
 
 def red_as_labels(nrg: NDArray[np.uint8]) -> NDArray[np.uint8]:

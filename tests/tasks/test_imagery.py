@@ -15,7 +15,7 @@ from tasks.core.tiles.jobs import TileJob, plan_jobs
 from tasks.imagery import prepare
 from tasks.services import storage
 from tasks.services.frames.dataset_listing import list_tiles
-from tasks.services.frames.decoder import Request, decode
+from tasks.services.frames.decoder_process import Request, decode
 
 WORLD_FILE = b"0.5\n0\n0\n-0.5\n500000.25\n6249999.75\n"
 

@@ -14,8 +14,8 @@ import httpx
 from werkzeug.wrappers import Response
 
 from infra.sandbox.sagemaker import masks
-from infra.sandbox.sagemaker.estate import ENDPOINT, Estate, Settings
 from infra.sandbox.sagemaker.lifecycle import Status
+from infra.sandbox.sagemaker.sandbox_resources import ENDPOINT, Estate, Settings
 from infra.sandbox.wire import ACCOUNT, RUNTIME, Call, Handler, Refused, refusal
 from tasks.core.errors import EndpointRefused, EndpointUnavailable
 from tasks.services.endpoints.local_endpoint import LocalEndpoint

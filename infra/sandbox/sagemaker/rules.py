@@ -7,8 +7,17 @@ from typing import Any
 from werkzeug.wrappers import Response
 
 from infra.sandbox.sagemaker import limits, listing
-from infra.sandbox.sagemaker.estate import CONFIG, ENDPOINT, MODEL, SPOKEN, Estate, arn, could_not_find, epoch
 from infra.sandbox.sagemaker.lifecycle import Status
+from infra.sandbox.sagemaker.sandbox_resources import (
+    CONFIG,
+    ENDPOINT,
+    MODEL,
+    SPOKEN,
+    Estate,
+    arn,
+    could_not_find,
+    epoch,
+)
 from infra.sandbox.wire import SAGEMAKER, Call, Handler, Refused, refusal, success
 
 VERBS = ("Create", "Describe", "Update", "Delete")

@@ -10,7 +10,7 @@ from tasks.core.formats.format import Format
 from tasks.core.formats.layer_titles import CLOUD, LAYERS, About
 from tasks.core.formats.vector_files import gdal_options, incomplete, write_vector
 from tasks.core.product.layer import Layer
-from tasks.core.product.resolution import mapped_pixel_m, pixel_text
+from tasks.core.product.mapped_pixel import mapped_pixel_m, pixel_text
 
 GEOPACKAGE = "flood_extent.gpkg"
 IN_SCRATCH = {"OGR_SQLITE_SYNCHRONOUS": "OFF"}  # what is written here is copied to its place when it is whole

@@ -9,7 +9,7 @@ import numpy as np
 
 from tasks.core.formats.format import Format
 from tasks.core.formats.layer_titles import LAYERS, split_name
-from tasks.core.formats.shapefiles import LIMIT_BYTES, tile_stems, write_shapefile
+from tasks.core.formats.shapefile_writer import LIMIT_BYTES, tile_stems, write_shapefile
 from tasks.core.product.assessment import DONE
 from tasks.core.product.layer import Layer
 

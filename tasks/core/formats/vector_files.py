@@ -14,7 +14,7 @@ from pyogrio import errors, raw
 
 from tasks.core.disk_space import room_remedy
 from tasks.core.errors import FinalError, StorageFull
-from tasks.core.formats.lockable_copies import SQLITE_SUFFIXES, may_be_locked
+from tasks.core.formats.sqlite_copies import SQLITE_SUFFIXES, may_be_locked
 from tasks.core.product.layer import Layer
 
 GDAL_ERRORS = (

@@ -12,7 +12,7 @@ from tasks.core.geo.grid import Grid
 from tasks.core.overview.map_frame import SUBPIXEL_BITS, MapFrame
 from tasks.core.overview.map_page import PAPER, Colour, Sign, ascii_text, page
 from tasks.core.product.layer import Layer
-from tasks.core.product.resolution import mapped_pixel_m, pixel_text
+from tasks.core.product.mapped_pixel import mapped_pixel_m, pixel_text
 
 LONG_SIDE_PX = 1400
 # BGR. In near infrared, red, green as red, green, blue vegetation is red, soil grey to greenish, water black: a yellow

@@ -13,7 +13,7 @@ from tasks.core.geo.precision import step
 from tasks.core.joining.uniting import as_multipolygons
 from tasks.core.polygons.tracing import ground
 from tasks.core.product.layer import AnsweredTile, Column, FailedTile, Layer
-from tasks.core.product.resolution import PIXEL_M
+from tasks.core.product.mapped_pixel import PIXEL_M
 
 DONE = "done"
 LAST_STAGE = "extract"

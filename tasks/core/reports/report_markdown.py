@@ -5,8 +5,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from tasks.core.formats.layer_titles import CLOUD, WATER
-from tasks.core.product.resolution import pixel_text
-from tasks.core.reports.run_record import M2_PER_HECTARE, RunRecord, TileRow, seconds_by_stage
+from tasks.core.product.mapped_pixel import pixel_text
+from tasks.core.reports.run_json import M2_PER_HECTARE, RunRecord, TileRow, seconds_by_stage
 
 TEXT_CHARACTERS = 500
 NO_FIGURE = "\N{EN DASH}"  # of a tile without an answer: 0 would say that it was looked at

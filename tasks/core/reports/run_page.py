@@ -20,7 +20,7 @@ import numpy as np
 
 from tasks.core.formats.product_files import FORMATS, tile_files
 from tasks.core.reports.report_markdown import plain
-from tasks.core.reports.run_record import M2_PER_HECTARE, TileRow
+from tasks.core.reports.run_json import M2_PER_HECTARE, TileRow
 from tasks.core.tiles.ledger import DROPPED
 
 SLUG_CHARACTERS, MARK_CHARACTERS = 60, 6

@@ -16,7 +16,7 @@ from tasks.core.arrays import ObjectArray
 from tasks.core.errors import UnusableArgument
 from tasks.core.formats.geopackage import GEOPACKAGE
 from tasks.core.formats.layer_titles import split_name
-from tasks.core.formats.lockable_copies import lockable
+from tasks.core.formats.sqlite_copies import lockable
 from tasks.core.formats.vector_files import gdal_options
 from tasks.core.geo.crs import crs_name
 from tasks.core.scoring.score_dates import differ, flight_dates, reference_dates

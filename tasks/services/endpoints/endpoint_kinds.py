@@ -28,7 +28,7 @@ def endpoint_service(spec: EndpointSpec) -> EndpointService:
 def _sagemaker(spec: EndpointSpec) -> EndpointService:
     try:
         # Imported here: it needs the extra, and a local run should not wait for it.
-        module = importlib.import_module("tasks.services.endpoints.sagemaker.service")
+        module = importlib.import_module("tasks.services.endpoints.sagemaker.sagemaker_endpoint")
         importlib.import_module("sagemaker.core")
     except ImportError as error:
         raise UnusableArgument(

@@ -18,7 +18,7 @@ from pathlib import Path
 import httpx
 
 from tasks.core.errors import EndpointRefused, EndpointUnavailable
-from tasks.core.models import registry
+from tasks.core.models import known_models
 from tasks.services import child_process, temp_folders
 from tasks.services.endpoints.contract import LOCAL, Deployment, Say
 
@@ -83,7 +83,7 @@ class LocalEndpoint:
         Raises:
             EndpointRefused: There is no such model.
         """
-        return registry.identity(self.model)
+        return known_models.identity(self.model)
 
     def deploy(self, name: str, say: Say = lambda _: None) -> Deployment:
         """Start a server and wait until it answers; whatever goes wrong, nothing is left running.
@@ -137,11 +137,11 @@ class LocalEndpoint:
     def _check_model(self) -> None:
         """Refuse at once what the server could only refuse after it has started."""
         self.model_identity()
-        if self.model != registry.WATER_INDEX and importlib.util.find_spec("onnxruntime") is None:
+        if self.model != known_models.WATER_INDEX and importlib.util.find_spec("onnxruntime") is None:
             raise EndpointRefused(f"model {self.model} needs onnxruntime: install flood-extent[onnx]")
 
     def _start(self, name: str) -> _Server:
-        model = self.model if self.model == registry.WATER_INDEX else str(Path(self.model).expanduser().resolve())
+        model = self.model if self.model == known_models.WATER_INDEX else str(Path(self.model).expanduser().resolve())
         with _lock:
             if name in _servers:
                 raise EndpointRefused(f"endpoint {name} is already deployed: delete it first")

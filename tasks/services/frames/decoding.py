@@ -19,11 +19,11 @@ from typing import BinaryIO, Literal, cast
 from tasks.core.errors import DecodingEnded, FloodExtentError
 from tasks.core.imagery.preparation import PreparedImage
 from tasks.services import child_process, storage
-from tasks.services.frames.decoder import Decode, Request, decode, read_answer
+from tasks.services.frames.decoder_process import Decode, Request, decode, read_answer
 
 InChild = Literal["auto", "always", "never"]
 
-DECODE = "tasks.services.frames.decoder:decode"
+DECODE = "tasks.services.frames.decoder_process:decode"
 # Far beyond any sound frame: one of 10,000 px takes 20 s at full resolution on a busy machine.
 FRAME_SECONDS = 600.0
 # Whatever else this process's environment holds, secrets above all, is none of the child's business.
@@ -38,7 +38,7 @@ class _Child:
         ours, theirs = socket.socketpair()
         with theirs:
             number = theirs.fileno()
-            command = child_process.module_command("tasks.services.frames.decoder", str(number), function)
+            command = child_process.module_command("tasks.services.frames.decoder_process", str(number), function)
             environment = _environment(os.environ, search)
             try:
                 self.process = child_process.start(command, env=environment, inherit_env=False, pass_fds=[number])

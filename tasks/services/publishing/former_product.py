@@ -11,7 +11,7 @@ from tasks.core.errors import ObjectMissing
 from tasks.core.product.kept_names import Present, kept_names
 from tasks.core.reports.seals import is_sealed_record, is_sealed_zip
 from tasks.services import storage
-from tasks.services.storage.unfollowed import pieces
+from tasks.services.storage.local_tree import pieces
 from tasks.services.work_directory.run_records import RECORD
 
 # In S3, where nothing can be renamed: whose half-uploaded product this is, until its run.json is there.

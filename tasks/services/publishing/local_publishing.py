@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from tasks.services.publishing.belongings import Belongings, HandOver
+from tasks.services.publishing.carried_files import Belongings, HandOver
 from tasks.services.publishing.former_product import FormerProduct
 from tasks.services.publishing.product_folder import copy_product, hashes_of
 from tasks.services.publishing.swapping import OLD, PARTIAL, SWAPPED, partial_name, swap_in

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from tasks.core.errors import OutputRefused
 from tasks.services import storage
+from tasks.services.storage.local_tree import pieces
 from tasks.services.storage.storage_errors import translated
-from tasks.services.storage.unfollowed import pieces
 
 # What a lock holds: nothing else under its name is written into, wherever a link may lead.
 HOLDER = re.compile(rb"(?:process \d+ on [^\n]*)?")

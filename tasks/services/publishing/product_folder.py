@@ -9,8 +9,8 @@ from tasks.core.reports.seals import seal_zip
 from tasks.core.tiles.file_names import safe_path
 from tasks.services.publishing.former_product import digest
 from tasks.services.publishing.swapping import partial_name
+from tasks.services.storage.local_tree import entries, pieces
 from tasks.services.storage.storage_errors import translated
-from tasks.services.storage.unfollowed import entries, pieces
 
 NO_DATE = datetime(1980, 1, 1, tzinfo=UTC)  # the earliest that zip knows
 ZIP_MODE = 0o644 << 16

@@ -10,7 +10,7 @@ from tasks.core.errors import FloodExtentError, ObjectMissing, OutputRefused
 from tasks.core.product.kept_names import whole_of
 from tasks.services import storage
 from tasks.services.publishing import local_publishing, s3_publishing
-from tasks.services.publishing.belongings import Belongings
+from tasks.services.publishing.carried_files import Belongings
 from tasks.services.publishing.former_product import FormerProduct
 from tasks.services.publishing.output_lock import locked
 from tasks.services.publishing.product_folder import hashes_of, zip_folder

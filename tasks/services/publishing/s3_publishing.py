@@ -17,9 +17,9 @@ from tasks.core.product.kept_names import Present, kept_name
 from tasks.services import storage
 from tasks.services.publishing.former_product import MARKER, FormerProduct
 from tasks.services.publishing.product_folder import files_of, hashes_of
+from tasks.services.storage.local_tree import pieces
 from tasks.services.storage.s3_store import S3Store
 from tasks.services.storage.storage_errors import translated
-from tasks.services.storage.unfollowed import pieces
 from tasks.services.work_directory.run_records import RECORD
 
 AT_ONCE = 8

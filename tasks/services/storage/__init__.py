@@ -13,9 +13,9 @@ from typing import Protocol
 
 from tasks.core.errors import ObjectMissing
 from tasks.services.storage.local_store import LocalStore, opened
+from tasks.services.storage.local_tree import prune_folder
 from tasks.services.storage.s3_store import S3Store
 from tasks.services.storage.storage_errors import translated
-from tasks.services.storage.unfollowed import prune_folder
 from tasks.services.storage.uris import ObjectInfo, is_s3, join, name, parent, resolve
 
 __all__ = [

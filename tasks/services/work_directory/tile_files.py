@@ -10,7 +10,7 @@ from tasks.core.arrays import BoolMask, LabelArray
 from tasks.core.errors import RecordMismatch, UnreadableImage, WrongMask
 from tasks.core.imagery.jpeg_header import size_of
 from tasks.core.masks.labels import decode_mask
-from tasks.core.masks.valid_masks import decode_valid
+from tasks.core.masks.valid_mask_png import decode_valid
 from tasks.core.polygons.tile_extent import TileExtent
 from tasks.core.tiles.jobs import Stage, TileJob
 from tasks.core.tiles.stage_records import FileHash

@@ -19,11 +19,11 @@ import shapely
 from pyogrio import raw
 from shapely import MultiPolygon, Polygon, box
 
-from tasks.core.formats import geopackage, product_files, product_shapefiles, shapefiles
+from tasks.core.formats import geopackage, product_files, product_shapefiles, shapefile_writer
 from tasks.core.geo.grid import Grid
 from tasks.core.polygons.tile_extent import extract
 from tasks.core.product.layer import AnsweredTile, FailedTile, Layer
-from tasks.core.product.layers import assemble
+from tasks.core.product.layer_assembly import assemble
 
 CRS = "EPSG:7855"
 MADE = datetime(2026, 3, 9, 23, 59, 58, 7_000, UTC)
@@ -201,7 +201,7 @@ def _signed_area(ring: list[tuple[float, float]]) -> float:
 def test_outer_rings_run_clockwise(tmp_path: Path, *, ccw: bool) -> None:
     """However the polygons come, the bytes of the .shp have outer rings clockwise and holes the other way."""
     polygons = [shapely.orient_polygons(DOUGHNUT, exterior_cw=not ccw), box(20, 20, 30, 30, ccw=ccw)]
-    shapefiles.write_shapefile(_extent(*polygons), tmp_path / "x.shp")
+    shapefile_writer.write_shapefile(_extent(*polygons), tmp_path / "x.shp")
     assert [_signed_area(ring) for ring in _shp_rings(tmp_path / "x.shp")] == [-100, 4, -100]
 
 
@@ -226,15 +226,15 @@ def test_field_names_that_would_be_cut_are_refused(tmp_path: Path) -> None:
     """A new long column must be given a short name, else GDAL would make one up."""
     layer = Layer("x", "Polygon", CRS, _array(), {"a_very_long_name": np.empty(0)})
     with pytest.raises(ValueError, match="a_very_long_name"):
-        shapefiles.write_shapefile(layer, tmp_path / "x.shp")
+        shapefile_writer.write_shapefile(layer, tmp_path / "x.shp")
 
 
 def test_size_is_known_before_writing(tmp_path: Path) -> None:
     """The forecast of the 2 GB check equals what GDAL writes, with holes, several parts and no geometry."""
     geometries = _array(DOUGHNUT, MultiPolygon([DOUGHNUT, box(20, 0, 30, 5)]), None)
     layer = Layer("x", "MultiPolygon", CRS, geometries, {"flood_id": np.arange(3)})
-    shapefiles.write_shapefile(layer, tmp_path / "x.shp")
-    assert (tmp_path / "x.shp").stat().st_size == shapefiles.shp_bytes(geometries)
+    shapefile_writer.write_shapefile(layer, tmp_path / "x.shp")
+    assert (tmp_path / "x.shp").stat().st_size == shapefile_writer.shp_bytes(geometries)
 
 
 def test_a_shapefile_beyond_its_limit_is_left_out_with_the_way_out(tmp_path: Path) -> None:
@@ -246,7 +246,7 @@ def test_a_shapefile_beyond_its_limit_is_left_out_with_the_way_out(tmp_path: Pat
 
 def test_text_tables_count_against_the_limit(tmp_path: Path) -> None:
     """Many long error texts can pass the limit where the geometries do not."""
-    warning = shapefiles.write_shapefile(_not_assessed(*["x" * 250] * 50), tmp_path / "x.shp", limit_bytes=10_000)
+    warning = shapefile_writer.write_shapefile(_not_assessed(*["x" * 250] * 50), tmp_path / "x.shp", limit_bytes=10_000)
     assert warning is not None
     assert "not written" in warning
 
@@ -285,16 +285,16 @@ def test_a_place_that_nobody_knows_needs_no_crs(tmp_path: Path) -> None:
 )
 def test_tiles_of_one_stem_do_not_overwrite_each_other(ids: list[str], stems: list[str]) -> None:
     """The whole id is the name where stems collide, with or without regard to case."""
-    assert list(shapefiles.tile_stems(ids).values()) == stems
+    assert list(shapefile_writer.tile_stems(ids).values()) == stems
 
 
 def test_names_too_long_for_a_file_are_shortened_apart(tmp_path: Path) -> None:
     """Keys in S3 can be longer than file names; two that share their beginning stay two files."""
     ids = ["x" * 400 + end for end in ("a.jp2", "b.jp2")]
-    stems = shapefiles.tile_stems(ids)
+    stems = shapefile_writer.tile_stems(ids)
     assert len(set(stems.values())) == 2
     for stem in stems.values():
-        assert shapefiles.write_shapefile(_extent(), tmp_path / f"{stem}.shp") is None
+        assert shapefile_writer.write_shapefile(_extent(), tmp_path / f"{stem}.shp") is None
 
 
 def test_files_are_dated_as_their_run(tmp_path: Path) -> None:
@@ -324,17 +324,18 @@ import signal, sys
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 import numpy as np, shapely
 from pathlib import Path
-from tasks.core.formats import geopackage, shapefiles
+from tasks.core.formats import geopackage
+from tasks.core.formats import shapefile_writer
 from tasks.core.errors import StorageFull
 from tasks.core.polygons.tile_extent import extract
 from tasks.core.product.layer import AnsweredTile, FailedTile, Layer
-from tasks.core.product.layers import assemble
+from tasks.core.product.layer_assembly import assemble
 from tasks.core.geo.grid import Grid
 geometries = shapely.box(*[np.arange(20_000.0)] * 2, *[np.arange(20_000.0) + 1] * 2)
 layer = Layer("flood_extent", "Polygon", "EPSG:7855", geometries, {"flood_id": np.arange(20_000)})
 try:
     if sys.argv[1] == "shapefile":
-        shapefiles.write_shapefile(layer, Path(sys.argv[2]) / "x.shp")
+        shapefile_writer.write_shapefile(layer, Path(sys.argv[2]) / "x.shp")
     else:
         geopackage.write_geopackage([layer], Path(sys.argv[2]) / "x.gpkg", title="x")
 except StorageFull as error:

@@ -12,11 +12,11 @@ import shapely
 from shapely.geometry import shape
 
 from tasks.core.formats import geopackage, product_files, product_shapefiles
-from tasks.core.formats.shapefiles import SHORT_FIELDS
+from tasks.core.formats.shapefile_writer import SHORT_FIELDS
 from tasks.core.geo.grid import Grid
 from tasks.core.polygons.tile_extent import extract
 from tasks.core.product.layer import AnsweredTile, FailedTile, Layer
-from tasks.core.product.layers import assemble
+from tasks.core.product.layer_assembly import assemble
 
 fiona = pytest.importorskip("fiona", reason="Fiona has no wheel for this Python")
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from shapely import MultiPolygon
 
 from tasks.core.joining.cutting import cut
-from tasks.core.joining.joining import join
+from tasks.core.joining.seam_joining import join
 from tasks.core.polygons.tracing import mask_polygons, to_crs
 
 

@@ -10,7 +10,7 @@ from model_serving import serving
 from numpy.typing import NDArray
 
 from tasks.core.errors import EndpointRefused
-from tasks.core.models import onnx_files, onnx_model, registry
+from tasks.core.models import known_models, onnx_files, onnx_model
 
 onnx = pytest.importorskip("onnx", reason="needs the extras onnx and dev")
 pytest.importorskip("onnxruntime", reason="needs the extra onnx")
@@ -57,7 +57,7 @@ def nrg() -> NDArray[np.uint8]:
 )
 def test_layouts_answer_alike(make: type, nrg: NDArray[np.uint8], tmp_path: Path) -> None:
     """NCHW scores, NHWC labels, dynamic, fixed and larger fixed sizes give the same labels, pixel for pixel."""
-    answer = registry.load(str(make(tmp_path / "model.onnx")))(nrg)
+    answer = known_models.load(str(make(tmp_path / "model.onnx")))(nrg)
     assert answer.dtype == np.uint8
     np.testing.assert_array_equal(answer, nrg.argmax(axis=2))
 
@@ -240,10 +240,10 @@ def with_weights(path: Path, weights: list[float], location: str = "weights.bin"
 def test_weights_in_another_file_are_part_of_the_identity(nrg: NDArray[np.uint8], tmp_path: Path) -> None:
     """Other weights under the same name are another model, whatever their file is called."""
     path = with_weights(tmp_path / "m.onnx", [1, 1, 1])
-    before, answered = registry.identity(str(path)), registry.load(str(path))(nrg)
+    before, answered = known_models.identity(str(path)), known_models.load(str(path))(nrg)
     (tmp_path / "weights.bin").write_bytes(np.array([-1, -1, -1], "<f4").tobytes())
-    assert registry.identity(str(path)) != before
-    assert not np.array_equal(registry.load(str(path))(nrg), answered)
+    assert known_models.identity(str(path)) != before
+    assert not np.array_equal(known_models.load(str(path))(nrg), answered)
 
 
 def referring(path: Path, location: str) -> Path:

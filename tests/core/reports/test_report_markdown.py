@@ -15,9 +15,9 @@ from shapely import MultiPolygon, box
 from tasks.core.geo.grid import Grid
 from tasks.core.polygons.tile_extent import TileExtent
 from tasks.core.product.layer import AnsweredTile, FailedTile, Layer
-from tasks.core.product.layers import assemble
+from tasks.core.product.layer_assembly import assemble
 from tasks.core.redaction import redact
-from tasks.core.reports import report_markdown, run_record
+from tasks.core.reports import report_markdown, run_json
 from tasks.core.tiles.jobs import TileJob
 from tasks.core.tiles.ledger import Account
 from tasks.core.tiles.tile import Tile
@@ -44,7 +44,7 @@ def _layers(error: str, area: MultiPolygon | None) -> list[Layer]:
     return assemble([AnsweredTile("good.jp2", GRID, extent, 1.0)], [failed], 0.0)
 
 
-def _record(error: str = "cut short", area: MultiPolygon | None = None, **changes: Any) -> run_record.RunRecord:
+def _record(error: str = "cut short", area: MultiPolygon | None = None, **changes: Any) -> run_json.RunRecord:
     values: dict[str, Any] = {
         "dataset": "/data/prairie",
         "flow_run_id": "1234",
@@ -57,7 +57,7 @@ def _record(error: str = "cut short", area: MultiPolygon | None = None, **change
         "endpoint": {"kind": "local", "name": "flood-extent-1-1", "deleted": "2026"},
         "files": {"flood_extent.gpkg": "ab12"},
     }
-    return run_record.run_record(**{**values, **changes})
+    return run_json.run_record(**{**values, **changes})
 
 
 def test_the_record_accounts_for_every_tile() -> None:
@@ -93,7 +93,7 @@ def test_ground_that_another_tile_saw_was_assessed() -> None:
 def test_overlapping_failures_are_counted_once() -> None:
     """The total is of ground, not of tiles."""
     areas = np.array([_ground(0, 0, 100, 100), _ground(50, 0, 150, 100), None], dtype=object)
-    totals = run_record.totals([Layer("not_assessed", "MultiPolygon", CRS, areas, {"area_m2": np.ones(3)})])
+    totals = run_json.totals([Layer("not_assessed", "MultiPolygon", CRS, areas, {"area_m2": np.ones(3)})])
     assert totals["not_assessed_ha"] == pytest.approx(1.5, rel=2e-3)
 
 
@@ -108,7 +108,7 @@ def test_several_crs_add_up() -> None:
     layers = [
         Layer(base, "MultiPolygon", crs, square, areas, end) for (crs, end), bases in sets.items() for base in bases
     ]
-    totals = run_record.totals(layers)
+    totals = run_json.totals(layers)
     assert (totals["flooded_ha"], totals["observed_ha"]) == (2, 1)
     assert totals["not_assessed_ha"] == pytest.approx(1, rel=2e-3)
 
@@ -116,10 +116,10 @@ def test_several_crs_add_up() -> None:
 def test_the_json_is_strict_and_reads_back() -> None:
     """No NaN, no text that is not UTF-8, even where a file's name is neither."""
     record = _record(error="caf\udce9 \x00", endpoint={"age": float("nan"), "at": STARTED})
-    read = json.loads(run_record.to_json(record).decode("ascii"), parse_constant=lambda _: pytest.fail("not JSON"))
+    read = json.loads(run_json.to_json(record).decode("ascii"), parse_constant=lambda _: pytest.fail("not JSON"))
     assert read["endpoint"] == {"age": None, "at": str(STARTED)}
     assert read["tiles"][1]["error"] == "caf\udce9 \x00"
-    assert list(read) == list(run_record.RunRecord.__annotations__)
+    assert list(read) == list(run_json.RunRecord.__annotations__)
 
 
 @pytest.mark.parametrize(

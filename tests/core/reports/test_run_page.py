@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.core.reports import run_page
-from tasks.core.reports.run_record import TileRow
+from tasks.core.reports.run_json import TileRow
 
 HEADS = ["tile", "state", "failed in", "flooded ha", "error", "seconds", "padding removed px", "remembered", "task run"]
 

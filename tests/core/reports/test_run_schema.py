@@ -12,8 +12,8 @@ from jsonschema import Draft202012Validator, ValidationError
 
 from tasks.core.geo.grid import Grid
 from tasks.core.polygons.tile_extent import extract
-from tasks.core.product.layers import AnsweredTile, FailedTile, assemble
-from tasks.core.reports.run_record import Counts, RunRecord, TileRow, Totals, run_record, to_json
+from tasks.core.product.layer_assembly import AnsweredTile, FailedTile, assemble
+from tasks.core.reports.run_json import Counts, RunRecord, TileRow, Totals, run_record, to_json
 from tasks.core.states import FINAL_STATES, NOT_POSSIBLE, PLANNED
 from tasks.core.tiles.jobs import TileJob
 from tasks.core.tiles.ledger import Ledger

@@ -7,7 +7,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.core.reports.run_record import to_json
+from tasks.core.reports.run_json import to_json
 from tasks.core.reports.seals import is_sealed_record, is_sealed_zip, seal_zip
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.core.formats.shapefiles import ENDINGS, tile_stems
+from tasks.core.formats.shapefile_writer import ENDINGS, tile_stems
 from tasks.core.tiles.file_names import safe_name
 
 ids = st.lists(

@@ -13,7 +13,7 @@ from prefect.settings import PREFECT_HOME, PREFECT_SERVER_API_AUTH_STRING, tempo
 
 from deployments.server_access import PROOF_PATH, proof
 from flows.server import serve_files
-from flows.server.at_hand import serve_of_this_home
+from flows.server.running_server import serve_of_this_home
 from flows.server.server_proof import is_ours
 from tasks.core.errors import UnusableArgument
 from tasks.core.redaction import redact

@@ -12,9 +12,9 @@ from PIL import Image
 
 from infra.sandbox.faults import Rule, rule
 from infra.sandbox.sagemaker import listing, masks
-from infra.sandbox.sagemaker.estate import Settings
 from infra.sandbox.sagemaker.invocations import Capacity
 from infra.sandbox.sagemaker.lifecycle import NEVER, Fate, Life, Status
+from infra.sandbox.sagemaker.sandbox_resources import Settings
 from infra.sandbox.wire import Call, Refused
 
 

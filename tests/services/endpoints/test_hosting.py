@@ -15,11 +15,11 @@ from cloud import NOTHING, OTHER_RUN, RUN, TRAINING_JOB, Cloud, only, spec, tags
 from infra.sandbox.client import IMAGE
 from tasks.core.errors import EndpointRefused, EndpointUnavailable, FinalError
 from tasks.services.endpoints.contract import Deployment
-from tasks.services.endpoints.sagemaker import service
+from tasks.services.endpoints.sagemaker import sagemaker_endpoint
 from tasks.services.endpoints.sagemaker.creating import Creation
 from tasks.services.endpoints.sagemaker.hosting import Host, Waiting, takes_no_key
 from tasks.services.endpoints.sagemaker.leases import Lease
-from tasks.services.endpoints.sagemaker.service import SageMakerEndpoint, TeardownPatience
+from tasks.services.endpoints.sagemaker.sagemaker_endpoint import SageMakerEndpoint, TeardownPatience
 from tasks.services.endpoints.teardown import new_resources, teardown
 from tasks.services.endpoints.teardown.sagemaker_resources import ENDPOINT, LEASE_TAG, MODEL, resource_name
 
@@ -31,14 +31,14 @@ Said = list[str]
 def new_process(cloud: Cloud) -> Iterator[None]:
     """What earlier tests held is forgotten, as in a process that has just started."""
     cloud.sandbox.settings(creating_seconds=0.1, deleting_seconds=0.1)
-    service._forget()
+    sagemaker_endpoint._forget()
     yield
-    for held in service._held.values():
+    for held in sagemaker_endpoint._held.values():
         held.end_lease()
     for thread in threading.enumerate():
         if thread.name.startswith("teardown"):  # let go by its caller, it deletes on: not what the next test deploys
             thread.join()
-    service._forget()
+    sagemaker_endpoint._forget()
 
 
 def deploy(said: Said | None = None, **changes: Any) -> Deployment:
@@ -374,7 +374,7 @@ def test_delete_returns_when_the_deployment_has_ended(cloud: Cloud) -> None:
     while not cloud.sandbox.requests().get("CreateEndpoint"):
         time.sleep(0.005)
     assert delete() == ()
-    assert service._held[RUN].idle.is_set()
+    assert sagemaker_endpoint._held[RUN].idle.is_set()
     assert isinstance(deploying.exception(60), EndpointRefused)
 
 
@@ -434,11 +434,11 @@ def test_a_teardown_that_hangs_lets_its_caller_go(cloud: Cloud) -> None:
 def test_a_forked_process_holds_nothing(cloud: Cloud) -> None:
     """What the parent deploys is not the child's to know, nor does a lock of the parent's stop it."""
     deploy()
-    assert service._held
-    with service._lock:
+    assert sagemaker_endpoint._held
+    with sagemaker_endpoint._lock:
         child = os.fork()
         if child == 0:
-            os._exit(0 if not service._held and service._lock.acquire(timeout=5) else 1)
+            os._exit(0 if not sagemaker_endpoint._held and sagemaker_endpoint._lock.acquire(timeout=5) else 1)
     assert os.waitpid(child, 0)[1] == 0
     assert cloud.left() == only(NAME)
 

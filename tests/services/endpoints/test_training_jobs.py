@@ -11,7 +11,7 @@ from cloud import TRAINING_JOB, Cloud, spec
 from infra.sandbox.client import IMAGE
 from tasks.core.errors import EndpointRefused, EndpointUnavailable
 from tasks.services.endpoints.sagemaker.aws_sessions import session
-from tasks.services.endpoints.sagemaker.service import SageMakerEndpoint
+from tasks.services.endpoints.sagemaker.sagemaker_endpoint import SageMakerEndpoint
 from tasks.services.endpoints.sagemaker.training_jobs import TrainedModel, repository_of
 
 VPC = {"Subnets": ["subnet-1", "subnet-2"], "SecurityGroupIds": ["sg-1"]}

@@ -21,7 +21,7 @@ from tasks.core.errors import CutShort, UnreadableImage
 from tasks.core.geo.grid import Grid
 from tasks.services.frames import decoding
 from tasks.services.frames.dataset_listing import list_tiles
-from tasks.services.frames.decoder import Decode, Request, decode
+from tasks.services.frames.decoder_process import Decode, Request, decode
 from tasks.services.frames.decoding import ChildDecoders, decoder_of
 
 SHARED_DATA = ROOT.parent / "shared" / "data"
@@ -164,7 +164,7 @@ def test_a_stage_leaves_no_child_behind(frame: Path, children: ChildDecoders) ->
 PARENT = """
 import sys, time
 from odd_decoders import by_name
-from tasks.services.frames.decoder import Request
+from tasks.services.frames.decoder_process import Request
 from tasks.services.frames.decoding import ChildDecoders
 from tasks.core.geo.grid import Grid
 from concurrent.futures import ThreadPoolExecutor

@@ -9,7 +9,7 @@ from s3_front import front
 from tile_jobs import VALID, jpeg, kept, tile_job
 
 from tasks.core.errors import ObjectMissing
-from tasks.core.masks.valid_masks import encode_valid
+from tasks.core.masks.valid_mask_png import encode_valid
 from tasks.core.tiles.jobs import Stage, TileJob
 from tasks.services.work_directory import cached_files
 from tasks.services.work_directory.cached_tiles import CachedTiles

@@ -10,7 +10,7 @@ import uvicorn
 
 from infra.model_server.app import Limits, create_app
 from infra.model_server.connections import server_config
-from tasks.core.models.registry import Predict
+from tasks.core.models.known_models import Predict
 
 LIMITS = Limits(max_bytes=100_000, max_pixels=200 * 200, body_seconds=0.5, concurrency=2)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from tasks.core.imagery.preparation import PreparedImage
-from tasks.services.frames.decoder import Request, decode
+from tasks.services.frames.decoder_process import Request, decode
 
 
 def by_name(request: Request) -> PreparedImage:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tasks.core.reports.run_record import RunRecord, to_json
+from tasks.core.reports.run_json import RunRecord, to_json
 from tasks.services import storage
 from tasks.services.publishing.product_folder import hashes_of
 

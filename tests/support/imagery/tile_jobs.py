@@ -8,7 +8,7 @@ import numpy as np
 
 from tasks.core.geo.grid import Grid
 from tasks.core.masks.labels import encode_mask
-from tasks.core.masks.valid_masks import encode_valid
+from tasks.core.masks.valid_mask_png import encode_valid
 from tasks.core.polygons.tile_extent import extract
 from tasks.core.tiles.jobs import TileJob, plan_jobs
 from tasks.core.tiles.tile import Tile

@@ -24,7 +24,7 @@ from prefect.settings import (
     temporary_settings,
 )
 
-from tasks.core.reports.run_record import TileRow
+from tasks.core.reports.run_json import TileRow
 from tasks.runtime.dashboard import StageProgress, offer, show_overview, show_product, show_report, show_tiles
 
 LONG_SECONDS = 600.0

@@ -13,7 +13,7 @@ from shapely import MultiPolygon
 from tasks.core.arrays import BoolMask
 from tasks.core.polygons.tracing import mask_polygons, to_crs
 from tasks.core.product.layer import AnsweredTile, FailedTile, Layer
-from tasks.core.product.layers import assemble, content_hash
+from tasks.core.product.layer_assembly import assemble, content_hash
 
 ALL = np.ones((40, 50), bool)
 COLUMNS = {

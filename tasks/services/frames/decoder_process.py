@@ -3,7 +3,7 @@
 What it is given comes from strangers, and OpenJPEG is C: where it goes wrong, this process ends and one tile with it.
 So it holds no secret, takes no more memory than a frame of the declared size can need, and speaks JSON and plain bytes.
 
-``python -m tasks.services.frames.decoder DESCRIPTOR MODULE:FUNCTION`` answers on an inherited socket.
+``python -m tasks.services.frames.decoder_process DESCRIPTOR MODULE:FUNCTION`` answers on an inherited socket.
 """
 
 import builtins

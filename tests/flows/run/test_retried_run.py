@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from flows.run.retry import check_mended
+from flows.run.retried_run import check_mended
 from tasks.core.errors import UnusableArgument
-from tasks.core.reports.run_record import frame_hash, software_versions
+from tasks.core.reports.run_json import frame_hash, software_versions
 from tasks.core.tiles.tile import Tile
 
 TILES = [Tile(f"{name}.jp2", f"/frames/{name}.jp2", 1, f"hash of {name}", problem="cut short") for name in "ab"]

@@ -4,7 +4,7 @@ import asyncio
 
 from prefect._internal.concurrency.services import QueueService
 
-from flows.server.unsent import send_or_drop
+from flows.server.unsent_events import send_or_drop
 
 
 class Sender(QueueService[int]):

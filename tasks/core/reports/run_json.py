@@ -18,8 +18,8 @@ import shapely
 
 from tasks.core.geo.areas import ellipsoidal_area_m2
 from tasks.core.product.layer import Layer
-from tasks.core.product.layers import content_hash
-from tasks.core.product.resolution import mapped_pixel_m
+from tasks.core.product.layer_assembly import content_hash
+from tasks.core.product.mapped_pixel import mapped_pixel_m
 from tasks.core.redaction import redact
 from tasks.core.reports.seals import BLANK, RECORD_SEAL, seal_record
 from tasks.core.tiles.jobs import content_key

@@ -13,7 +13,7 @@ from tasks.core.arrays import ObjectArray
 from tasks.core.geo.areas import ellipsoidal_area_m2
 from tasks.core.joining.cutting import cut
 from tasks.core.joining.filtering import fill_small_holes, is_below
-from tasks.core.joining.joining import join
+from tasks.core.joining.seam_joining import join
 from tasks.core.product.assessment import not_assessed_layer, objects, observed_layer, place, tiles_layer
 from tasks.core.product.layer import AnsweredTile, Column, FailedTile, Layer
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.core.formats.lockable_copies import lockable
+from tasks.core.formats.sqlite_copies import lockable
 
 
 def refusing(number: int):  # noqa: ANN201 - as fcntl.lockf

@@ -17,7 +17,7 @@ from pathlib import Path
 from tasks.core.product.kept_names import Present, folders_of, is_kept_name, kept_name
 from tasks.services.publishing.former_product import FormerProduct, digest
 from tasks.services.publishing.swapping import move_to_free_name
-from tasks.services.storage.unfollowed import entries, pieces
+from tasks.services.storage.local_tree import entries, pieces
 from tasks.services.work_directory.run_records import RECORD
 
 State = tuple[int, int, int, int, int]

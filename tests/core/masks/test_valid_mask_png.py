@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tasks.core.errors import UnreadableImage
-from tasks.core.masks.valid_masks import decode_valid, encode_valid
+from tasks.core.masks.valid_mask_png import decode_valid, encode_valid
 
 MASK = np.array([[True, False, True], [False, True, True]])
 

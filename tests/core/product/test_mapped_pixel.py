@@ -6,8 +6,8 @@ from shapely import MultiPolygon
 from tasks.core.geo.grid import Grid
 from tasks.core.polygons.tile_extent import TileExtent
 from tasks.core.product.layer import AnsweredTile, FailedTile
-from tasks.core.product.layers import assemble
-from tasks.core.product.resolution import mapped_pixel_m, pixel_text
+from tasks.core.product.layer_assembly import assemble
+from tasks.core.product.mapped_pixel import mapped_pixel_m, pixel_text
 
 NOTHING = TileExtent(MultiPolygon(), MultiPolygon(), MultiPolygon(), 0, 0)
 METRES = Grid(1000, 1000, (1.5, 0.0, 500_000.0, 0.0, -1.5, 6_000_000.0), "EPSG:7855")

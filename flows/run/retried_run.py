@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tasks.core.errors import UnusableArgument
-from tasks.core.reports.run_record import frame_hash, software_versions
+from tasks.core.reports.run_json import frame_hash, software_versions
 from tasks.core.states import NO_PRODUCT, TOO_MANY
 from tasks.core.text import enumerated
 from tasks.core.tiles.tile import Tile

@@ -15,7 +15,7 @@ from shapely import MultiPolygon
 
 from tasks.core.arrays import BoolMask
 from tasks.core.geo.grid import Grid
-from tasks.core.joining.joining import join
+from tasks.core.joining.seam_joining import join
 from tasks.core.polygons.tracing import mask_polygons, to_crs
 
 ANGLES = st.sampled_from([0.0, math.pi / 2, 0.3, -2.0])

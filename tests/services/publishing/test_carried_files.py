@@ -20,11 +20,11 @@ from cloud import Cloud
 from products import contents, make_product
 
 from tasks.core.errors import OutputRefused
-from tasks.core.formats.shapefiles import write_shapefile
+from tasks.core.formats.shapefile_writer import write_shapefile
 from tasks.core.product.layer import Layer
 from tasks.services import storage
-from tasks.services.publishing import belongings, publishing, swapping
-from tasks.services.publishing.belongings import Belongings, HandOver
+from tasks.services.publishing import carried_files, publishing, swapping
+from tasks.services.publishing.carried_files import Belongings, HandOver
 from tasks.services.publishing.former_product import FormerProduct
 from tasks.services.publishing.product_folder import hashes_of
 
@@ -221,7 +221,7 @@ def test_where_files_cannot_be_linked_they_are_copied(tmp_path: Path, monkeypatc
     place = tmp_path / "out" / "x"
     publishing.publish(product(tmp_path, "one"), str(place))
     put(str(place), {**FOREIGN, "report.md": b"edited"})
-    monkeypatch.setattr(belongings, "NO_LINK", set(range(200)))
+    monkeypatch.setattr(carried_files, "NO_LINK", set(range(200)))
     monkeypatch.setattr(os, "link", lambda *_, **__: (_ for _ in ()).throw(PermissionError(1, "no links here")))
     folder = product(tmp_path, "two")
     publishing.publish(folder, str(place))
