@@ -42,9 +42,12 @@ def reviewed(dashboard: Dashboard, scene: Scene, folder: Path) -> str:
 
 
 def answer(dashboard: Dashboard, run: str, **fields: Any) -> None:
-    """Answer the form as a person does."""
+    """Answer the form as a person does: once it shows, for Prefect keeps it only after the run is Suspended."""
     form = {"decision": "accept", "min_contour_size": 25.0, **fields}
-    assert dashboard.post(f"flow_runs/{run}/resume", {"run_input": form})["status"] == "ACCEPT"
+    dashboard.wait_for(
+        lambda: dashboard.post(f"flow_runs/{run}/resume", {"run_input": form})["status"] == "ACCEPT",
+        "the answer was not accepted",
+    )
 
 
 def record_of(folder: Path, dataset: str = DATASET) -> dict[str, Any]:
