@@ -6,15 +6,14 @@ import cv2
 import numpy as np
 from prefect.logging import get_run_logger
 
-from tasks.core.errors import UnreadableImage
 from tasks.core.imagery.preparation import PreparedImage
 from tasks.core.masks.valid_mask_png import encode_valid
 from tasks.core.tiles.jobs import TileJob
 from tasks.runtime.policies import tile_task
 from tasks.runtime.timing import timed
-from tasks.services.frames.decoder_process import Decode, Request, decode
+from tasks.services.frames.decoder_process import Decode, decode
 from tasks.services.frames.decoding import InChild, decoder_of
-from tasks.services.frames.frame_files import at_hand
+from tasks.services.frames.frame_files import requested
 from tasks.services.work_directory.cached_files import keep
 from tasks.services.work_directory.tile_files import PREVIEW_PX
 
@@ -41,13 +40,8 @@ def prepare(job: TileJob, decode: Decode = decode) -> PreparedImage:
         ChangedSinceListed: The frame is not the one that was listed; nothing is written then.
         StorageUnavailable: A retry may help.
     """
-    size = job.resized
-    if job.tile.grid is None:
-        raise UnreadableImage(f"{job.tile.uri}: its place is unknown")
-    with at_hand(job.tile) as path:
-        prepared = decode(
-            Request(str(path), job.tile.grid, size.width_px, size.height_px, job.max_pixels, job.tile.nodata)
-        )
+    with requested(job) as request:
+        prepared = decode(request)
     preview, valid = _preview(prepared.jpeg), encode_valid(prepared.valid)
     files = {job.jpeg_uri: prepared.jpeg, job.preview_uri: preview, job.valid_uri: valid}
     keep(job, "prepare", files, prepared.warnings)

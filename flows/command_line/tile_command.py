@@ -5,9 +5,6 @@ Neither Prefect nor an endpoint nor the cache takes part: what a changed rule do
 
 import argparse
 import io
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +17,7 @@ from flows.command_line.options import add_options, parameters_of
 from flows.parameters import RunParameters
 from infra.model_server import jpeg
 from tasks.core.arrays import LabelArray
-from tasks.core.errors import EndpointRefused, UnreadableImage, UnusableArgument
+from tasks.core.errors import EndpointRefused, UnusableArgument
 from tasks.core.formats.geopackage import write_geopackage
 from tasks.core.geo.crs import given_crs
 from tasks.core.geo.grid import Grid
@@ -32,9 +29,10 @@ from tasks.core.polygons.tile_extent import TileExtent, extract
 from tasks.core.product.layer import AnsweredTile, Layer
 from tasks.core.product.layer_assembly import assemble
 from tasks.core.tiles.jobs import TileJob, plan_jobs
+from tasks.runtime.timing import timed
 from tasks.services import storage
 from tasks.services.frames import dataset_listing, decoder_process
-from tasks.services.frames.frame_files import at_hand
+from tasks.services.frames.frame_files import requested
 from tasks.services.storage.uris import dataset_name
 from tasks.services.temp_folders import temp_folder
 
@@ -85,19 +83,14 @@ def map_tile(parameters: RunParameters) -> MappedTile:
         EndpointRefused: The model cannot be loaded, or its answer is none.
     """
     job = _job(parameters)
-    grid, full = job.resized, job.tile.grid
-    if full is None:
-        raise UnreadableImage(f"{job.tile.uri}: its place is unknown")
-    seconds: dict[str, float] = {}
-    with at_hand(job.tile) as path, _timed(seconds, "prepare"):
-        size = (grid.width_px, grid.height_px)
-        prepared = decoder_process.decode(
-            decoder_process.Request(str(path), full, *size, job.max_pixels, job.tile.nodata)
-        )
-    with _timed(seconds, "predict"):
+    grid = job.resized
+    with requested(job) as request, timed() as preparing:
+        prepared = decoder_process.decode(request)
+    with timed() as predicting:
         labels = known_models.load(parameters.model)(jpeg.decode(prepared.jpeg, grid.width_px * grid.height_px))
-    with _timed(seconds, "extract"):
+    with timed() as extracting:
         extent = extract(labels, prepared.valid, grid, job.flood_labels)
+    seconds = {"prepare": preparing.seconds, "predict": predicting.seconds, "extract": extracting.seconds}
     return MappedTile(job, prepared, labels, extent, seconds)
 
 
@@ -120,13 +113,6 @@ def _job(parameters: RunParameters) -> TileJob:
         work_directory="",
     )
     return job
-
-
-@contextmanager
-def _timed(seconds: dict[str, float], stage: str) -> Iterator[None]:
-    started = time.perf_counter()
-    yield
-    seconds[stage] = time.perf_counter() - started
 
 
 def keep(mapped: MappedTile, folder: str, min_contour_size: float) -> Layer:

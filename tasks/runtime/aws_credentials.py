@@ -3,7 +3,6 @@
 They go through the environment, for that is what boto3, the SageMaker SDK and child processes all read.
 """
 
-import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -12,6 +11,7 @@ from typing import Any
 
 from tasks.core.errors import UnusableArgument
 from tasks.core.redaction import redact
+from tasks.services.process_environment import changed_environment
 from tasks.services.storage.s3_refusals import REQUEST_PAYER, REQUESTER
 from tasks.services.storage.s3_store import KMS_KEY
 
@@ -102,7 +102,7 @@ def _set_up(block: str | None, kms_key: str | None, *, requester_pays: bool) -> 
     if block is not None:
         variables |= _variables(block, _loaded(block))
     with ExitStack() as stack:
-        stack.enter_context(_environment(variables))
+        stack.enter_context(changed_environment(variables))
         if block is not None:
             stack.enter_context(_fresh_sessions())
         return stack.pop_all()
@@ -170,24 +170,6 @@ def _check(name: str, block: Any) -> None:
         block.get_boto3_session()
     except BotoCoreError as error:
         raise UnusableArgument(f"{what} cannot be used: {error}") from error
-
-
-@contextmanager
-def _environment(variables: Variables) -> Iterator[None]:
-    before = {name: os.environ.get(name) for name in variables}
-    _put(variables)
-    try:
-        yield
-    finally:
-        _put(before)
-
-
-def _put(variables: Variables) -> None:
-    for name, value in variables.items():
-        if value is None:
-            os.environ.pop(name, None)
-        else:
-            os.environ[name] = value
 
 
 @contextmanager

@@ -14,9 +14,10 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from tasks.core.errors import ObjectMissing, UnreadableImage
-from tasks.core.tiles.jobs import content_key
+from tasks.core.tiles.jobs import TileJob, content_key
 from tasks.core.tiles.tile import Tile
 from tasks.services import storage
+from tasks.services.frames.decoder_process import Request
 from tasks.services.storage import ObjectInfo
 from tasks.services.storage.storage_errors import changed_since_listed
 from tasks.services.temp_folders import temp_folder
@@ -121,3 +122,19 @@ def _is_as_listed(tile: Tile, stamp: str) -> bool:
         return image.stamp == stamp and content_hash(image) == tile.content_hash
     except ObjectMissing:
         return False
+
+
+@contextmanager
+def requested(job: TileJob) -> Iterator[Request]:
+    """What a decoder is asked for a tile, its frame at hand for as long.
+
+    Raises:
+        UnreadableImage: The header probe found something wrong, or no place. Nothing is fetched then.
+        ChangedSinceListed: The frame is not the one that was listed.
+        StorageUnavailable: A retry may help.
+    """
+    size, grid = job.resized, job.tile.grid
+    if grid is None:
+        raise UnreadableImage(f"{job.tile.uri}: its place is unknown")
+    with at_hand(job.tile) as path:
+        yield Request(str(path), grid, size.width_px, size.height_px, job.max_pixels, job.tile.nodata)

@@ -34,17 +34,6 @@ VARIANT = {
 VPC = {"Subnets": ["subnet-1"], "SecurityGroupIds": ["sg-1"]}
 
 
-@pytest.fixture
-def aws(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
-    """The sandbox, empty, with endpoints that change state at once; the environment points at it."""
-    for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN"):
-        monkeypatch.delenv(name, raising=False)
-    for name, value in sandbox.environment.items():
-        monkeypatch.setenv(name, value)
-    sandbox.settings(creating_seconds=0, deleting_seconds=0)
-    return sandbox
-
-
 def sagemaker() -> Any:
     return boto3.client("sagemaker", config=Config(retries={"total_max_attempts": 1}))
 

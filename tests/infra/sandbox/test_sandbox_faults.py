@@ -30,18 +30,13 @@ VARIANT = {
 
 
 @pytest.fixture
-def aws(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
+def aws(aws: Sandbox) -> Sandbox:
     """The sandbox with a model ``m`` and a configuration ``c``, and nothing ordered."""
-    for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN"):
-        monkeypatch.delenv(name, raising=False)
-    for name, value in sandbox.environment.items():
-        monkeypatch.setenv(name, value)
-    sandbox.settings(creating_seconds=0, deleting_seconds=0)
     client = sagemaker()
     client.create_model(ModelName="m", ExecutionRoleArn=ROLE, PrimaryContainer={"Image": IMAGE})
     client.create_endpoint_config(EndpointConfigName="c", ProductionVariants=[VARIANT])
-    sandbox.forget_requests()
-    return sandbox
+    aws.forget_requests()
+    return aws
 
 
 def sagemaker(config: Config = ONCE) -> Any:
