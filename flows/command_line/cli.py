@@ -52,38 +52,24 @@ class Parser(argparse.ArgumentParser):
         self.exit(UNUSABLE)
 
 
-class CommandParser(Parser):
-    """A command's parser, filled when it is given; it complains itself about what it does not know."""
-
-    def parse_known_args(self, *given: Any, **named: Any) -> tuple[Any, list[str]]:
-        """Parse; nothing unknown is left to the caller."""
-        module: Any = importlib.import_module(f"flows.command_line.{self.prog.split()[-1]}_command")
-        module.add_arguments(self)
-        self.set_defaults(do=module.run)
-        found, unknown = super().parse_known_args(*given, **named)
-        if unknown:
-            self.error(f"unrecognized arguments: {' '.join(unknown)}")
-        return found, unknown
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; what goes wrong is said in one line, never in a traceback."""
     replace_missing_letters()
+    reason: object
     try:
         with interruptible():
-            options = build_parser().parse_args(arguments)
+            options = parse(arguments)
             return int(options.do(options))
-    except UnusableArgument as error:
-        return _complain(error, UNUSABLE)
     except FloodExtentError as error:
-        return _complain(error, NO_PRODUCT)
+        reason, status = error, UNUSABLE if isinstance(error, UnusableArgument) else NO_PRODUCT
     except KeyboardInterrupt as error:
+        reason = "interrupted: what was computed is kept, the same command goes on from there"
         status = error.status if isinstance(error, Interrupted) else INTERRUPTED
-        return _complain("interrupted: what was computed is kept, the same command goes on from there", status)
     except Exception as error:  # noqa: BLE001 - a traceback is for whoever mends the program, not for who runs it
-        if ran_out_of_memory(error):
-            return _complain(OutOfMemory(), NO_PRODUCT)
-        return _complain(f"a fault of the program: {error!r}. Report it, with the file {_trace_file()}", NO_PRODUCT)
+        fault = f"a fault of the program: {error!r}. Report it, with the file {_trace_file()}"
+        reason, status = OutOfMemory() if ran_out_of_memory(error) else fault, NO_PRODUCT
+    print_error(f"flood-extent: {reason}")
+    return status
 
 
 def _trace_file() -> str:
@@ -93,37 +79,30 @@ def _trace_file() -> str:
     return file.name
 
 
-def _complain(reason: object, status: int) -> int:
-    print_error(f"flood-extent: {reason}")
-    return status
-
-
-def build_parser() -> Parser:
-    """All commands; each adds its options when it is given."""
+def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """The options of the command that is given, and as ``do`` what runs it."""
     groups = {"commands for analysts": ANALYSTS, "commands for operators": OPERATORS}
     listed = [
         "\n".join([f"{title}:", *(f"  {name:8}{about}" for name, (_, about) in commands.items())])
         for title, commands in groups.items()
     ]
-    parser = Parser(
+    overview = Parser(
         prog="flood-extent",
         usage="flood-extent COMMAND [OPTIONS]",
         description="\n\n".join(["Flood extent from aerial NRG frames.", *listed]),
         epilog=textwrap.fill(EPILOG, 80),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    commands = parser.add_subparsers(
-        dest="command",
-        required=True,
-        metavar="COMMAND",
-        parser_class=CommandParser,
-        prog=parser.prog,
-        help=argparse.SUPPRESS,
-    )
-    for name, (arguments, about) in (ANALYSTS | OPERATORS).items():
-        usage = " ".join(["flood-extent", name, *arguments.split(), "[OPTIONS]"])
-        commands.add_parser(name, usage=usage, description=f"{about[0].upper()}{about[1:]}.")
-    return parser
+    known = ANALYSTS | OPERATORS
+    overview.add_argument("command", nargs=argparse.PARSER, choices=known, metavar="COMMAND", help=argparse.SUPPRESS)
+    name, *rest = overview.parse_args(arguments).command
+    operands, about = known[name]
+    prog = f"flood-extent {name}"
+    usage = " ".join([prog, *operands.split(), "[OPTIONS]"])
+    parser = Parser(prog=prog, usage=usage, description=f"{about[0].upper()}{about[1:]}.")
+    command: Any = importlib.import_module(f"flows.command_line.{name}_command")
+    command.add_arguments(parser)
+    return parser.parse_args(rest, argparse.Namespace(do=command.run))
 
 
 if __name__ == "__main__":

@@ -56,10 +56,9 @@ class SafeConsole(Console):
         return super().render_str(as_options(safe_text(text)), **options)
 
 
-def make_console(*, soft_wrap: bool = False) -> Console:
+def make_console() -> Console:
     """A console on standard output."""
-    stream = None if sys.stdout is None else cast("IO[str]", Unfailing(sys.stdout))
-    return SafeConsole(soft_wrap=soft_wrap, file=stream)
+    return SafeConsole(file=None if sys.stdout is None else cast("IO[str]", Unfailing(sys.stdout)))
 
 
 def replace_missing_letters() -> None:

@@ -40,7 +40,7 @@ def delete_patiently(run: UUID, seconds: float, watcher: TerminalWatcher) -> Non
     """
     from tasks.services.endpoints.teardown import teardown  # noqa: PLC0415 - in the extra "aws"
 
-    say, client = watcher.console.print, teardown.make_client()
+    say, client = watcher.console.out, teardown.make_client()
 
     def left_after(seconds: float) -> list[teardown.Step]:
         steps = teardown.delete_run(client, run, seconds=seconds)
@@ -48,10 +48,10 @@ def delete_patiently(run: UUID, seconds: float, watcher: TerminalWatcher) -> Non
 
     left = left_after(FIRST_SECONDS)
     if any(step.outcome is teardown.Outcome.WAITING for step in left):
-        say("\n".join(map(str, left)), soft_wrap=True)
+        say("\n".join(map(str, left)))
         say(f"trying again for {seconds / 60:.0f} minutes at most; Ctrl-C leaves it to flood-extent sweep")
         left = left_after(seconds)
         say("deletion accepted" if not left else "", end="" if left else "\n")
     if left:
-        say("\n".join(map(str, left)), soft_wrap=True)
-        say("this is left in SageMaker: remove what stands against it, then: flood-extent sweep", soft_wrap=True)
+        say("\n".join(map(str, left)))
+        say("this is left in SageMaker: remove what stands against it, then: flood-extent sweep")

@@ -4,10 +4,8 @@ import argparse
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from rich.markup import escape
-
 from flows.command_line.console import make_console
-from flows.command_line.options import add_dataset, add_options, parameters_of
+from flows.command_line.options import add_options, parameters_of
 from flows.command_line.terminal import show_plan
 from flows.parameters import RunParameters
 from flows.server.local_server import using
@@ -16,12 +14,11 @@ from flows.server.proxies import no_proxy_for_loopback
 from flows.server.running_server import configured_url, serve_of_this_home
 from tasks.core.errors import UnusableArgument
 
-LEFT_OUT = frozenset({"dataset", "dry_run", "review", "review_hours"})
+LEFT_OUT = frozenset({"dry_run", "review", "review_hours"})
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The dataset, and the options of a run that a plan goes by."""
-    add_dataset(parser)
     add_options(parser, leave_out=LEFT_OUT)
 
 
@@ -33,7 +30,7 @@ def run(options: argparse.Namespace) -> int:
 def show_planned(parameters: RunParameters) -> int:
     """Make the plan of a run, and show it."""
     console = make_console()
-    console.print(f"looking at {escape(parameters.dataset)}, without changing anything", soft_wrap=True)
+    console.out(f"looking at {parameters.dataset}, without changing anything")
     import_prefect()
     with _server_of_block(parameters):
         from flows.run.dry_run import plan_run  # noqa: PLC0415 - Prefect takes seconds

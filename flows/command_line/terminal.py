@@ -58,7 +58,7 @@ class TerminalWatcher:
 
     def said(self, line: str) -> None:
         """Show it as it is."""
-        self.console.print(line, soft_wrap=True, markup=False, highlight=False)
+        self.console.out(line, highlight=False)
 
     def stage(self, stage: str, ended: int, failed: int, total: int) -> None:
         """Show how far a stage is."""
@@ -107,7 +107,7 @@ def show_product(console: Console, record: Mapping[str, Any], product: str) -> N
     console.print(table)
     show_failures(console, [(tile["tile"], tile["error"]) for tile in record["tiles"] if tile["error"]])
     if counts["failed"]:
-        console.print(f"when they are mended: {escape(_again(record, product))}", soft_wrap=True, highlight=False)
+        console.out(f"when they are mended: {_again(record, product)}", highlight=False)
 
 
 def _again(record: Mapping[str, Any], product: str) -> str:

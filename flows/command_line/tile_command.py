@@ -174,5 +174,4 @@ def run_tile(parameters: RunParameters, console: Console) -> None:
     ]
     for warning in mapped.prepared.warnings:
         console.print(f"[yellow]warning[/yellow]: {escape(warning)}", soft_wrap=True)
-    for line in lines:
-        console.print(escape(line), soft_wrap=True)
+    console.out("\n".join(lines))
