@@ -2,7 +2,6 @@
 
 import argparse
 import logging
-import os
 from contextlib import ExitStack
 from typing import Any
 
@@ -16,10 +15,10 @@ from flows.command_line.plan_command import show_planned
 from flows.command_line.terminal import TerminalWatcher, show_product
 from flows.parameters import RunParameters
 from flows.run.memory import OutOfMemory, ran_out_of_memory
-from flows.server.local_server import ApiUnreachable, Server, prefect_api
+from flows.server.local_server import Server
 from flows.server.prefect_import import import_prefect
+from flows.server.running_server import ApiUnreachable, prefect_api
 from tasks.core.errors import FloodExtentError
-from tasks.services.temp_folders import temp_folder
 
 DONE, SOME_FAILED = 0, 2
 
@@ -52,8 +51,7 @@ def run_flow(parameters: RunParameters, console: Console) -> int:
             check(parameters, None if earlier is None else earlier.model_identity)
     watcher = TerminalWatcher(console)
     with ExitStack() as stack:
-        folder = stack.enter_context(temp_folder("server"))
-        server = stack.enter_context(prefect_api(os.environ, folder / "server.log", console.out))
+        server = stack.enter_context(prefect_api(console.out))
         if server is not None:
             console.out("starting a Prefect server for this run")
         import flows.flood_extent  # noqa: F401, PLC0415 - while the server starts

@@ -1,12 +1,12 @@
 """``flood-extent sweep``: SageMaker endpoints whose run is over are deleted."""
 
 import argparse
-import os
 from contextlib import ExitStack
 
 from flows.command_line.console import make_console
-from flows.server.local_server import ApiUnreachable, ServerNotStarted, prefect_api
+from flows.server.local_server import ServerNotStarted
 from flows.server.prefect_import import import_prefect
+from flows.server.running_server import ApiUnreachable, prefect_api
 from tasks.core.errors import UnusableArgument
 from tasks.services import temp_folders
 
@@ -30,9 +30,8 @@ def run(options: argparse.Namespace) -> int:
 
     temp_folders.sweep()
     with ExitStack() as stack:
-        folder = stack.enter_context(temp_folders.temp_folder("server"))
         try:
-            server = stack.enter_context(prefect_api(os.environ, folder / "server.log", console.out))
+            server = stack.enter_context(prefect_api(console.out))
             if server is not None:
                 server.wait_until_up()
         except (ApiUnreachable, ServerNotStarted) as error:
