@@ -15,8 +15,8 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from flows.command_line.console import print_error, replace_missing_letters
-from flows.run.memory import OutOfMemory, ran_out_of_memory
 from flows.server.interrupts import Interrupted, interruptible
+from flows.server.server_faults import OutOfMemory, ran_out_of_memory
 from tasks.core.errors import FloodExtentError, UnusableArgument
 from tasks.core.redaction import redact
 

@@ -14,10 +14,10 @@ from flows.command_line.options import add_options, parameters_of
 from flows.command_line.plan_command import show_planned
 from flows.command_line.terminal import TerminalWatcher, show_product
 from flows.parameters import RunParameters
-from flows.run.memory import OutOfMemory, ran_out_of_memory
 from flows.server.local_server import Server
 from flows.server.prefect_import import import_prefect
 from flows.server.running_server import ApiUnreachable, prefect_api
+from flows.server.server_faults import OutOfMemory, ran_out_of_memory
 from tasks.core.errors import FloodExtentError
 
 DONE, SOME_FAILED = 0, 2

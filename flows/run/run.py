@@ -18,9 +18,9 @@ from flows.parameters import RunParameters
 from flows.preflight import check, product_uri
 from flows.run import run_identity
 from flows.run.completion import EarlierRun, completed_parameters
+from flows.run.earlier_record import check_mended
 from flows.run.final_state import final_state
 from flows.run.ownership import server_identity
-from flows.run.retried_run import check_mended
 from flows.run.review_form import Decision, check_reviewable
 from flows.run.suspension import SuspendedRun, forget
 from tasks.core.reports.run_json import RunRecord, run_record, to_json
@@ -249,15 +249,17 @@ class Run:
         if not self.parameters.review:
             return
         found = SuspendedRun.of(self._work, self.id)
-        if found is not None and _is_all_there(found.ledger):
-            self.ledger, self.jobs = found.ledger, [account.job for account in found.ledger.accounts]
+        ledger = Ledger.from_list([account.to_dict() for account in found.ledger] if found else [])
+        if found is not None and _is_all_there(ledger):
+            self.ledger, self.jobs = ledger, [account.job for account in found.ledger]
             self.started, self.model_identity, self.question = found.started, found.model_identity, found.question
-            self.endpoint.take_up(found.endpoint)
+            self.endpoint.take_up(found.endpoint.model_dump(exclude_unset=True))
 
     def put_aside(self, question: str) -> None:
         """Before a suspension: keep what was found."""
         self.question = question
-        found = SuspendedRun(self.ledger, self.started, self.endpoint.to_dict(), self.model_identity, question)
+        values = {"ledger": self.ledger.accounts, "endpoint": self.endpoint.to_dict(), "question": question}
+        found = SuspendedRun.model_validate({**values, "started": self.started, "model_identity": self.model_identity})
         found.keep(self._work, self.id)
 
     def decided(self, decision: Decision) -> None:

@@ -23,10 +23,10 @@ from prefect.settings import (
 )
 
 from deployments.server_access import authorization, token
-from flows.run.memory import ran_out_of_memory
 from flows.server import server_faults
 from flows.server.local_server import KEPT_SETTINGS, ONE_RUN, ONE_RUN_SETTINGS, Server, ServerNotStarted, wait_for_all
 from flows.server.server_environment import prefect_settings
+from flows.server.server_faults import ran_out_of_memory
 from flows.server.server_proof import is_ours
 
 VACUUM_SECONDS = 60
