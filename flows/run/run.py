@@ -18,8 +18,7 @@ from flows.parameters import RunParameters
 from flows.preflight import check, product_uri
 from flows.run import run_identity
 from flows.run.completion import EarlierRun, completed_parameters
-from flows.run.earlier_record import check_mended
-from flows.run.final_state import final_state
+from flows.run.final_state import check_mended, final_state
 from flows.run.ownership import server_identity
 from flows.run.review_form import Decision, check_reviewable
 from flows.run.suspension import SuspendedRun, forget
