@@ -10,7 +10,9 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import IO
 
-from deployments.guard import Asgi, Guard, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from deployments.guard import Guard
 from deployments.log_in import application
 from deployments.server_access import ADDRESS_VARIABLE, AUTH_VARIABLE, KEY_VARIABLE, Access
 
@@ -18,7 +20,7 @@ OTHERS = 0o007
 POLL_SECONDS = 0.05
 
 
-def create_app() -> Asgi:
+def create_app() -> ASGIApp:
     """Prefect's server behind its guard."""
     # The database holds the blocks' secrets together with their key.
     os.umask(0o077)
@@ -48,7 +50,7 @@ class StartAlone:
     Two servers that bring a new database up to date at once fail: each makes the tables that the other has just made.
     """
 
-    def __init__(self, app: Asgi, lock: Path) -> None:
+    def __init__(self, app: ASGIApp, lock: Path) -> None:
         self._app, self._lock = app, lock
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

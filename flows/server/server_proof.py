@@ -5,12 +5,13 @@ loopback that nobody named is sent nothing but a nonce until it has proved to be
 """
 
 import hmac
+import secrets
 from http import HTTPStatus
 from typing import Any
 
 import httpx
 
-from deployments.server_access import LONGEST_BYTES, PROOF_PATH, authorization, new_nonce, proof
+from deployments.server_access import LONGEST_BYTES, PROOF_PATH, authorization, proof
 
 ANSWER_SECONDS = 1.0
 ANSWER_SECONDS_OF_OURS = 10.0
@@ -18,7 +19,7 @@ ANSWER_SECONDS_OF_OURS = 10.0
 
 def is_ours(address: str, key: str) -> bool:
     """Whether the server at this address proves within a second a part that it has the key."""
-    nonce = new_nonce()
+    nonce = secrets.token_hex(32)
     try:
         with (
             httpx.Client(timeout=ANSWER_SECONDS, trust_env=False) as client,
