@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 
 from flows.command_line.console import print_error, replace_missing_letters
 from flows.server.interrupts import Interrupted, interruptible
-from flows.server.server_faults import OutOfMemory, ran_out_of_memory
+from flows.server.server_faults import NO_MEMORY, ran_out_of_memory
 from tasks.core.errors import FloodExtentError, UnusableArgument
 from tasks.core.redaction import redact
 
@@ -66,8 +66,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         reason = "interrupted: what was computed is kept, the same command goes on from there"
         status = error.status if isinstance(error, Interrupted) else INTERRUPTED
     except Exception as error:  # noqa: BLE001 - a traceback is for whoever mends the program, not for who runs it
-        fault = f"a fault of the program: {error!r}. Report it, with the file {_trace_file()}"
-        reason, status = OutOfMemory() if ran_out_of_memory(error) else fault, NO_PRODUCT
+        status, reason = NO_PRODUCT, f"no product: {NO_MEMORY}"
+        if not ran_out_of_memory(error):
+            reason = f"a fault of the program: {error!r}. Report it, with the file {_trace_file()}"
     print_error(f"flood-extent: {reason}")
     return status
 

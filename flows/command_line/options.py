@@ -2,7 +2,6 @@
 
 import argparse
 import ast
-import inspect
 import os
 import re
 from pathlib import Path
@@ -34,8 +33,7 @@ def descriptions() -> dict[str, str]:
     """What each parameter means, as the flow's docstring says; read as text, for importing Prefect takes seconds."""
     module = ast.parse(FLOW_FILE.read_text(encoding="utf-8"))
     functions = (node for node in module.body if isinstance(node, ast.FunctionDef) and node.name == "flood_extent")
-    docstring = inspect.cleandoc(ast.get_docstring(next(functions)) or "")
-    lines = docstring.partition("Args:\n")[2].splitlines()
+    lines = (ast.get_docstring(next(functions)) or "").partition("Args:\n")[2].splitlines()
     pairs = (line.strip().partition(": ") for line in lines if line.startswith("    "))
     return {name: text for name, _, text in pairs}
 

@@ -17,7 +17,7 @@ from flows.parameters import RunParameters
 from flows.server.local_server import Server
 from flows.server.prefect_import import import_prefect
 from flows.server.running_server import ApiUnreachable, prefect_api
-from flows.server.server_faults import OutOfMemory, ran_out_of_memory
+from flows.server.server_faults import NO_MEMORY, ran_out_of_memory
 from tasks.core.errors import FloodExtentError
 
 DONE, SOME_FAILED = 0, 2
@@ -101,5 +101,5 @@ def _status(state: Any, watcher: TerminalWatcher) -> int:
     if isinstance(outcome, FloodExtentError):
         raise outcome
     if ran_out_of_memory(outcome):
-        raise OutOfMemory
+        raise FloodExtentError(f"no product: {NO_MEMORY}")
     raise FloodExtentError(f"no product: {state.message}. The log is {watcher.log or 'not written'}")

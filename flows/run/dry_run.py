@@ -11,10 +11,10 @@ from prefect.logging import get_run_logger
 from prefect.states import Completed, Failed
 
 from flows.parameters import RunParameters
-from flows.preflight import check, product_uri
+from flows.preflight import check, plan_tiles, product_uri
 from flows.run import run_identity
 from flows.run.completion import EarlierRun, completed_parameters
-from flows.run.run import estimate, plan_tiles
+from flows.run.run import estimate
 from tasks.core.errors import UnusableArgument
 from tasks.core.reports import plan_report
 from tasks.core.reports.run_page import slug

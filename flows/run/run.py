@@ -15,7 +15,7 @@ from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
 
 from flows.parameters import RunParameters
-from flows.preflight import check, product_uri
+from flows.preflight import check, plan_tiles, product_uri
 from flows.run import run_identity
 from flows.run.completion import EarlierRun, completed_parameters
 from flows.run.final_state import check_mended, final_state
@@ -25,11 +25,10 @@ from flows.run.suspension import SuspendedRun, forget
 from tasks.core.reports.run_json import RunRecord, run_record, to_json
 from tasks.core.text import enumerated
 from tasks.core.tiles.estimates import Estimate
-from tasks.core.tiles.jobs import TileJob, plan_jobs
+from tasks.core.tiles.jobs import TileJob
 from tasks.core.tiles.ledger import Ledger
 from tasks.core.tiles.run_names import run_name
 from tasks.core.tiles.tile import Tile
-from tasks.dataset import MEGA
 from tasks.endpoint import EndpointLife, endpoint_name
 from tasks.runtime.aws_credentials import aws_access
 from tasks.runtime.log_file import log_file
@@ -48,18 +47,6 @@ from tasks.services.work_directory.cached_tiles import CachedTiles, recorded
 PRODUCT_TASKS = 6
 STAGES = ("prepare", "predict", "extract")
 PLACES = ("output_directory", "work_directory", "log_storage_directory")
-
-
-def plan_tiles(parameters: RunParameters, tiles: Sequence[Tile], model_identity: str) -> list[TileJob]:
-    """What is to be done for each tile."""
-    return plan_jobs(
-        tiles,
-        width_px=parameters.width,
-        model_identity=model_identity,
-        flood_labels=parameters.flood_labels,
-        max_pixels=parameters.max_tile_megapixels * MEGA,
-        work_directory=storage.resolve(parameters.work_directory),
-    )
 
 
 def estimate(parameters: RunParameters, jobs: Sequence[TileJob]) -> Estimate:

@@ -4,8 +4,6 @@ import errno
 import signal
 from pathlib import Path
 
-from tasks.core.errors import FloodExtentError
-
 HOME_REMEDY = "set PREFECT_HOME to another folder that you may write (export PREFECT_HOME=/path/to/folder)"
 OUT_OF_MEMORY = (
     "it was killed (signal 9), as Linux does where memory runs out. Give the machine or container more memory, or "
@@ -32,13 +30,6 @@ MEANINGS = (
     ("locking protocol", "the file system of {home} has no locks that SQLite can use. To run without them, "),
     ("permission denied", "not all in {home} may be read and written. Let it be, or "),
 )
-
-
-class OutOfMemory(FloodExtentError):
-    """The run needed more memory than there is."""
-
-    def __init__(self) -> None:
-        super().__init__(f"no product: {NO_MEMORY}")
 
 
 def ran_out_of_memory(error: BaseException | None) -> bool:
@@ -69,12 +60,8 @@ def reason(status: int | None, output: str, home: Path) -> str:
         return f"its port is taken. Run again, or give serve another --port\n{output}"
     for sign, meaning in MEANINGS:
         if sign in found:
-            return f"{meaning.format(home=home)}{HOME_REMEDY}. It said: {_line_with(sign, output)}"
+            # Of the lines that have the sign the last: a traceback ends with what went wrong.
+            line = next(one.strip() for one in reversed(output.splitlines()) if sign in one.lower())
+            return f"{meaning.format(home=home)}{HOME_REMEDY}. It said: {line}"
     ended = "it does not answer" if status is None else f"it ended with status {status}"
     return f"{ended}; it said:\n{output or 'nothing'}"
-
-
-def _line_with(sign: str, output: str) -> str:
-    """The last line of the output that has the sign: a traceback ends with what went wrong."""
-    lines = [line.strip() for line in output.splitlines() if sign in line.lower()]
-    return lines[-1] if lines else ""
