@@ -54,18 +54,13 @@ def plan_run(asked: RunParameters, explicit: Collection[str] = ()) -> Plan:
         on_sagemaker = parameters.endpoint == SAGEMAKER
         known = None if earlier is None or on_sagemaker else earlier.model_identity
         identity = check(parameters.model_copy(update=aside if on_sagemaker else {}), known, writing=False)
-        tiles = _tiles(parameters, earlier)
+        tiles = probe_dataset(parameters.dataset, parameters.crs, parameters.max_tile_megapixels)
+        if earlier is not None:
+            earlier.check_tiles(tiles)
         if on_sagemaker:
             return _on_sagemaker(parameters, tiles, earlier)
         plan = _plan(parameters, tiles, earlier, identity)
         return replace(plan, findings=_tile_findings(plan), local_minutes=_local_minutes(parameters, plan))
-
-
-def _tiles(parameters: RunParameters, earlier: EarlierRun | None) -> list[Tile]:
-    tiles = probe_dataset(parameters.dataset, parameters.crs, parameters.max_tile_megapixels)
-    if earlier is not None:
-        earlier.check_tiles(tiles)
-    return tiles
 
 
 def _plan(parameters: RunParameters, tiles: Sequence[Tile], earlier: EarlierRun | None, identity: str) -> Plan:

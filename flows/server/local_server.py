@@ -185,16 +185,7 @@ def wait_for_all(
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> int:
-    """Wait until nothing is missing: a minute at most, and no longer once nothing more comes.
-
-    Args:
-        missing: How many things are.
-        clock: Seconds that only go forward.
-        sleep: Lets seconds pass.
-
-    Returns:
-        How many are missing at the end.
-    """
+    """Wait until nothing is missing: a minute at most, and no longer once nothing more comes; how many are then."""
     start = progress = clock()
     left = missing()
     while left > 0 and clock() - start < RECORD_SECONDS and clock() - progress < STALLED_SECONDS:

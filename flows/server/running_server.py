@@ -24,13 +24,10 @@ class ApiUnreachable(FloodExtentError):
 
 @contextmanager
 def prefect_api(say: Callable[[str], None]) -> Iterator[Server | None]:
-    """Make sure that this process has a Prefect API while the block runs.
+    """Make sure that this process has a Prefect API while the block runs; ``say`` takes lines for who started it.
 
     Yields:
         The run's own server, already starting: ``wait_until_up`` before the first request. None where there is one.
-
-    Args:
-        say: Takes a line for who started the run.
 
     Raises:
         ApiUnreachable: The API that is set does not answer.

@@ -32,14 +32,7 @@ def is_ours(address: str, key: str) -> bool:
 
 
 def ask(method: str, url: str, auth_string: str = "", body: Any = None) -> httpx.Response | None:
-    """The answer of a server, if it is OK.
-
-    Args:
-        method: GET, POST.
-        url: Whole.
-        auth_string: Credentials, for a server that is ours.
-        body: Sent as JSON.
-    """
+    """The answer of a server, if it is OK; credentials are for one that is ours, and ``body`` is sent as JSON."""
     headers = authorization(auth_string) if auth_string else {}
     seconds = ANSWER_SECONDS_OF_OURS if auth_string else ANSWER_SECONDS
     try:
