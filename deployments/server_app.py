@@ -32,16 +32,12 @@ def create_app() -> ASGIApp:
     address = os.environ[ADDRESS_VARIABLE]
     access = Access(os.environ[AUTH_VARIABLE], os.environ.pop(KEY_VARIABLE))
     home = get_current_settings().home
+    # One that is there may be of a time when everybody might read it.
     for name in ("prefect.db", "prefect.db-wal", "prefect.db-shm"):
-        _close_to_others(home / name)
+        with suppress(OSError):  # it is not there yet, or not ours
+            (home / name).chmod((home / name).stat().st_mode & ~OTHERS)
     alone = StartAlone(create_prefect_app(), home / "flood-extent-start.lock")
     return Guard(alone, application(access, address), address, access.auth_string)
-
-
-def _close_to_others(database: Path) -> None:
-    """Take other users' access away from a database that was made when everybody might read it."""
-    with suppress(OSError):  # it is not there yet, or not ours
-        database.chmod(database.stat().st_mode & ~OTHERS)
 
 
 class StartAlone:

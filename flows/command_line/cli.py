@@ -1,7 +1,6 @@
 """The command line, ``flood-extent`` or ``python -m flows``: which commands there are, and how each ends.
 
-Exit status: 0 all tiles done; 1 no product, or a plan that is not possible; 2 the product is written but some tiles
-failed; 64 unusable arguments; 130 interrupted by Ctrl-C, 143 and 129 by SIGTERM and SIGHUP. A command's module,
+Exit statuses are those that ``EPILOG`` names, and 143 and 129 where SIGTERM or SIGHUP interrupts. A command's module,
 ``flows.command_line.NAME_command`` with ``add_arguments`` and ``run``, is imported when the command is given.
 """
 
