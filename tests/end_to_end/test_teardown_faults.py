@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from cloud_runs import CloudRuns, client_of
+from cloud_runs import PHASES, CloudRuns, client_of
 from command_line import ROOT
 
 from tasks.services.endpoints.teardown.sagemaker_resources import run_of
@@ -182,7 +182,6 @@ def test_a_flow_that_times_out_tears_down(cloud: CloudRuns) -> None:
     assert cloud.everything() == cloud.others
 
 
-PHASES = {"deploying": CloudRuns.is_deploying, "predicting": CloudRuns.is_predicting}
 SIGNALS = {"Ctrl-C": (signal.SIGINT, 130), "SIGTERM": (signal.SIGTERM, 143)}
 
 
