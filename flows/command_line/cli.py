@@ -103,7 +103,3 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     command: Any = importlib.import_module(f"flows.command_line.{name}_command")
     command.add_arguments(parser)
     return parser.parse_args(rest, argparse.Namespace(do=command.run))
-
-
-if __name__ == "__main__":
-    sys.exit(main())
