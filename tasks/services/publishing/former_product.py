@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Self
@@ -58,6 +58,11 @@ class FormerProduct:
         """
         same = {name for name in present.unchanged if new.get(name) in self.files.get(name, ())}
         return kept_names(present, new.keys(), new.keys() - same)
+
+    def or_new(self, new: Mapping[str, str]) -> Self:
+        """What its files may be while they and a new product's are there in parts."""
+        both = {name: self.files.get(name, frozenset()) | {content} for name, content in new.items()}
+        return replace(self, files={**self.files, **both})
 
     def wrote(self, name: str, content: Iterable[bytes]) -> bool:
         """Whether a file has the content that a run gave it."""
