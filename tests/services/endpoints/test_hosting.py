@@ -505,7 +505,7 @@ def test_an_endpoint_that_somebody_deletes_ends_the_wait(cloud: Cloud) -> None:
 @pytest.mark.parametrize(("looks", "ends"), [([True, False, False], True), ([True, False, True, False], False)])
 def test_an_endpoint_out_of_sight_for_long_is_gone(cloud: Cloud, looks: list[bool], ends: bool) -> None:
     """Since it was seen last, not since the wait began."""
-    waiting = Waiting(waited_by(cloud), NAME, 3600, absent_seconds=60)
+    waiting = Waiting(waited_by(cloud), NAME, 3600)
     cloud.sandbox.settings(creating_seconds=3600)
     cloud.three(NAME, tags_for(RUN), wait=False)
 

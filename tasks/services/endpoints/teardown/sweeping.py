@@ -137,11 +137,7 @@ def nobody_knows(owner: str, run: UUID) -> bool:  # noqa: ARG001 - a HasEnded
 
 
 def sweep(
-    client: Any,
-    *,
-    has_ended: HasEnded = nobody_knows,
-    max_minutes: float = MAX_ENDPOINT_MINUTES,
-    dry_run: bool = False,
+    client: Any, *, has_ended: HasEnded = nobody_knows, max_minutes: float = MAX_ENDPOINT_MINUTES, dry_run: bool = False
 ) -> list[SweepResult]:
     """Judge everything of ours, and delete what is nobody's any more.
 
