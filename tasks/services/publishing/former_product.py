@@ -39,9 +39,10 @@ class FormerProduct:
         records = [_read(storage.join(destination, record)) for record in (RECORD, MARKER)]
         datasets = [record["dataset"] for record in records if isinstance(record.get("dataset"), str)]
         files: dict[str, frozenset[str]] = {}
-        for record in records:
-            for file, hashes in _listed(record).items():
-                files[file] = files.get(file, frozenset()) | hashes
+        for listed in (record.get("files") for record in records):
+            for file, hashes in listed.items() if isinstance(listed, dict) else ():
+                possible = hashes if isinstance(hashes, list) else [hashes]
+                files[file] = files.get(file, frozenset()) | {one for one in possible if isinstance(one, str)}
         return cls(datasets[0] if datasets else None, files, f"{name}.zip")
 
     @property
@@ -88,11 +89,3 @@ def _read(uri: str) -> dict[str, Any]:
     except (ObjectMissing, OSError, ValueError, RecursionError):
         return {}
     return record if isinstance(record, dict) else {}
-
-
-def _listed(record: Mapping[str, Any]) -> dict[str, frozenset[str]]:
-    files = record.get("files")
-    if not isinstance(files, dict):
-        return {}
-    lists = {name: hashes if isinstance(hashes, list) else [hashes] for name, hashes in files.items()}
-    return {name: frozenset(one for one in hashes if isinstance(one, str)) for name, hashes in lists.items()}

@@ -35,7 +35,6 @@ __all__ = [
     "read_range",
     "resolve",
     "siblings",
-    "size",
     "write_bytes",
 ]
 
@@ -85,11 +84,6 @@ def exists(uri: str) -> bool:
 def is_folder(uri: str) -> bool:
     """Whether a local folder, a bucket, or a prefix with objects below it is there."""
     return _store(uri).is_folder()
-
-
-def size(uri: str) -> int:
-    """Bytes of an object."""
-    return info(uri).size_bytes
 
 
 def read_bytes(uri: str) -> bytes:
@@ -144,7 +138,7 @@ def content_hash(info: ObjectInfo) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def prune(uri: str, older_than_days: float, *, ours: Callable[[str], bool] = lambda _: True) -> int:
+def prune(uri: str, older_than_days: float, *, ours: Callable[[str], object] = lambda _: True) -> int:
     """Remove the objects below a folder or prefix that have not changed for so many days.
 
     Links are left alone, and what they lead to: a folder that is a link itself has nothing to prune.

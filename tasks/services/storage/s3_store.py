@@ -30,8 +30,6 @@ PIECE_BYTES = 8 * 2**20
 CONNECT_SECONDS, READ_SECONDS = 5, 15
 KMS_KEY = "FLOOD_EXTENT_KMS_KEY"
 
-Settings = tuple[tuple[str, str], ...]
-
 
 @dataclass(frozen=True)
 class S3Store:
@@ -189,20 +187,17 @@ def _info(bucket: str, found: Mapping[str, Any], prefix: str) -> ObjectInfo:
     return ObjectInfo(f"{S3_SCHEME}{bucket}/{key}", key.removeprefix(prefix), int(found["Size"]), etag, changed, etag)
 
 
-def settings() -> Settings:
-    """The part of the environment that decides how S3 is reached: what a client of S3 is kept under.
+def _client() -> Any:
+    """A client of this process, for one from before a fork must not be used after it, and of what its environment says.
 
     A cache like that of prefect-aws would hand out a client of another endpoint or other credentials.
     """
-    return tuple(sorted(item for item in os.environ.items() if item[0].startswith("AWS_") or item[0] == KMS_KEY))
-
-
-def _client() -> Any:
-    return _connected(os.getpid(), settings())  # the process: a client made before a fork must not be used after it
+    settings = sorted(item for item in os.environ.items() if item[0].startswith("AWS_") or item[0] == KMS_KEY)
+    return _connected(os.getpid(), tuple(settings))
 
 
 @lru_cache(maxsize=4)
-def _connected(_process: int, _settings: Settings) -> Any:
+def _connected(_process: int, _settings: tuple[tuple[str, str], ...]) -> Any:
     try:
         boto3, config = importlib.import_module("boto3"), importlib.import_module("botocore.config")
     except ImportError as error:
