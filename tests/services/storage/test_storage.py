@@ -76,7 +76,7 @@ def test_listing_an_object_gives_the_object(place: str) -> None:
 def test_what_is_not_there_is_named(place: str) -> None:
     """A missing folder, prefix or object is an error with its URI, and never an empty answer."""
     uri = storage.join(place, "missing")
-    for ask in (storage.list_objects, storage.read_bytes, storage.size):
+    for ask in (storage.list_objects, storage.read_bytes, storage.info):
         with pytest.raises(ObjectMissing, match="missing"):
             ask(uri)
     assert (storage.exists(uri), storage.is_folder(uri), storage.prune(uri, 0)) == (False, False, 0)
