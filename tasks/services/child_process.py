@@ -166,7 +166,7 @@ def search_path(former: str) -> str:
     )
 
 
-def watch_inherited() -> bool:
+def watch_inherited(grace_seconds: float = GRACE_SECONDS) -> bool:
     """In the child: end this process, and its group where it leads one, when the pipe from ``start`` closes.
 
     Returns:
@@ -176,15 +176,15 @@ def watch_inherited() -> bool:
     if number is None:
         return False
     os.set_inheritable(int(number), False)  # noqa: FBT003 - positional only
-    threading.Thread(target=_end_with_parent, args=(int(number),), name="lifeline", daemon=True).start()
+    threading.Thread(target=_end_with_parent, args=(int(number), grace_seconds), name="lifeline", daemon=True).start()
     return True
 
 
-def _end_with_parent(fd: int) -> None:
+def _end_with_parent(fd: int, grace_seconds: float) -> None:
     while os.read(fd, 1):
         pass
     _end(signal.SIGTERM)
-    time.sleep(GRACE_SECONDS)
+    time.sleep(grace_seconds)
     _end(signal.SIGKILL)
 
 
