@@ -22,11 +22,7 @@ def keep(job: TileJob, stage: Stage, files: Mapping[str, bytes], warnings: Seque
         storage.write_bytes(uri, content)
     hashes = {storage.name(uri): FileHash.of(content) for uri, content in files.items()}
     record = StageRecord(
-        stage=stage,
-        key=job.key(stage),
-        tile_content=job.tile.content_hash,
-        files=hashes,
-        warnings=tuple(warnings),
+        stage=stage, key=job.key(stage), tile_content=job.tile.content_hash, files=hashes, warnings=tuple(warnings)
     )
     storage.write_bytes(job.record_uri(stage), record.to_bytes())
 
