@@ -47,7 +47,7 @@ class Control:
         self._initial = replace(estate.settings)
         self._actions: Mapping[tuple[str, str], Action] = {
             ("GET", "health"): lambda _: {"status": "ok"},
-            ("POST", "faults"): lambda body: ordered.order(faults.rule(body)),
+            ("POST", "faults"): lambda body: ordered.order(faults.Rule(**body)),
             ("DELETE", "faults"): lambda _: ordered.clear(),
             ("POST", "settings"): self._set,
             ("GET", "requests"): lambda _: ordered.counts(),
@@ -66,7 +66,7 @@ class Control:
             return _json({"error": f"there is no {request.method} {request.path}"}, 404)(environ, start_response)
         try:
             answer = _json(action(json.loads(body or b"{}")), 200)
-        except (ValueError, KeyError) as error:
+        except (ValueError, KeyError, TypeError) as error:
             answer = _json({"error": str(error)}, 400)
         return answer(environ, start_response)
 
