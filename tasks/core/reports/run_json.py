@@ -185,7 +185,7 @@ def _finite(value: Any) -> Any:
 
 def tile_rows(accounts: Iterable[Account], layers: Sequence[Layer]) -> list[TileRow]:
     """A row a tile, with its areas from the ``tiles`` layers."""
-    measured = {tile: row for layer in _of(layers, "tiles") for tile, row in _rows(layer)}
+    measured = {str(row["tile"]): row for layer in _of(layers, "tiles") for row in _rows(layer)}
     return [_tile_row(account, measured.get(account.job.tile.id, {})) for account in accounts]
 
 
@@ -226,11 +226,9 @@ def _known(area_m2: float | None) -> float | None:
     return None if area_m2 is None or math.isnan(area_m2) else round(area_m2, 2)
 
 
-def _rows(layer: Layer) -> list[tuple[str, dict[str, Any]]]:
-    names = list(layer.columns)
+def _rows(layer: Layer) -> list[dict[str, Any]]:
     values = zip(*(column.tolist() for column in layer.columns.values()), strict=True)
-    rows = [dict(zip(names, row, strict=True)) for row in values]
-    return [(str(row["tile"]), row) for row in rows]
+    return [dict(zip(layer.columns, row, strict=True)) for row in values]
 
 
 def _counts(tiles: Sequence[TileRow], layers: Sequence[Layer]) -> Counts:
