@@ -5,7 +5,6 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from itertools import chain
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -16,6 +15,7 @@ from rasterio.windows import Window
 from tasks.core.arrays import UInt8Array
 from tasks.core.jpeg2000.gdal_reading import (
     check_whole_tile,
+    coarsest_step,
     opened_in_memory,
     quiet_gdal,
     read_strips,
@@ -88,25 +88,14 @@ class _Grouped(NamedTuple):
             check_whole_tile(self.structure, Path(self.file.name).name)
             if len(group.tiles) == 1:
                 codestream = with_wider_tile(codestream, group.size_px, group.origin)
-        overview = {} if step == 1 else {"overview_level": step.bit_length() - 2}
-        with opened_in_memory(codestream, **overview) as dataset:
+        with opened_in_memory(codestream, step) as dataset:
             yield dataset
 
     def coarsest_step(self, width_px: int, height_px: int) -> int:
-        """The coarsest of at least this size that every group has, with a sample at its first pixel.
-
-        Coarse samples lie at multiples of the step from the reference grid's origin.
-        """
-        size, origins = self.structure.size, set(chain.from_iterable(group.origin for group in self.groups))
+        """The coarsest of at least this size that every group has, with a sample at its first pixel."""
         kinds = {(group.size_px, group.tile_px): group for group in self.groups}
         common = set.intersection(*map(self._steps, kinds.values()))
-        return max(
-            step
-            for step in common
-            if math.ceil(size.width_px / step) >= width_px
-            and math.ceil(size.height_px / step) >= height_px
-            and not any(at % step for at in origins)
-        )
+        return coarsest_step(common, self.structure.size, width_px, height_px, (group.origin for group in self.groups))
 
     def _steps(self, group: TileGroup) -> set[int]:
         with opened_in_memory(self._codestream(group)) as dataset:
