@@ -78,12 +78,14 @@ class Totals(TypedDict):
 class RunRecord(TypedDict):
     """The whole of ``run.json``.
 
-    ``content_hash`` is ``layers.content_hash``; ``files`` are SHA-256 by relative path of the product's other files but
-    its zip; ``endpoint`` holds kind, name, model, created, in_service, deleted and what else is known of its life, or
-    None where no endpoint was needed; ``model_identity`` is what the answers depend on besides the frames and settings;
-    ``review`` is what a person decided, or None where nobody was asked; ``mapped_pixel_m`` the side of the smallest and
-    of the largest mapped pixel, metres on the ground. A run without a product has neither pixel nor content hash.
-    ``record_hash`` is the SHA-256 of the file itself with 64 zeros in this place (``core.seals``).
+    ``dataset`` is the resolved URI; ``state`` is called as the final state; ``parameters`` are the flow's, as JSON
+    holds them; ``content_hash`` is ``layers.content_hash``; ``files`` are SHA-256 by relative path of the product's
+    other files but its zip; ``endpoint`` holds kind, name, model, created, in_service, deleted and what else is known
+    of its life, or None where no endpoint was needed; ``model_identity`` is what the answers depend on besides the
+    frames and settings; ``review`` is what a person decided, or None where nobody was asked; ``mapped_pixel_m`` the
+    side of the smallest and of the largest mapped pixel, metres on the ground. A run without a product has neither
+    pixel nor content hash. ``record_hash`` is the SHA-256 of the file itself with 64 zeros in this place
+    (``core.seals``).
     """
 
     dataset: str
@@ -122,22 +124,9 @@ def run_record(
     files: Mapping[str, str] | None = None,
     warnings: Sequence[str] = (),
 ) -> RunRecord:
-    """Gather the record, without credentials.
+    """Gather the record, without credentials, from its parts, what became of each tile (``accounts``) and the layers.
 
-    Args:
-        dataset: Resolved URI: whose product this is.
-        flow_run_id: Of the flow run.
-        state: Name of its final state.
-        parameters: The flow's parameters as JSON holds them.
-        accounts: What became of each tile.
-        layers: The product's layers.
-        started: When the run began, with time zone.
-        finished: When the product was written, with time zone.
-        model_identity: What the answers depend on, as the endpoint's service knows the model.
-        review: What a person decided; None where nobody was asked.
-        endpoint: The endpoint's life; None where none was needed.
-        files: SHA-256 by relative path.
-        warnings: About the product as a whole.
+    Times have a time zone.
     """
     tiles = tile_rows(accounts, layers)
     record: RunRecord = {
