@@ -5,7 +5,7 @@
 | ``GET health`` | answers |
 | ``POST faults`` | orders one fault: the fields of ``faults.Rule`` |
 | ``DELETE faults`` | clears them |
-| ``POST settings`` | sets any of ``estate.Settings`` |
+| ``POST settings`` | sets any of ``sagemaker.sandbox_resources.Settings`` |
 | ``GET requests``, ``DELETE requests`` | calls by operation since the last DELETE; starts counting anew |
 | ``GET resources`` | models, endpoint configurations and endpoints of all regions, with their tags |
 | ``POST training-jobs`` | gives a training job (``name``, ``region``) a ``status`` |

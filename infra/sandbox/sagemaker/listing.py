@@ -15,10 +15,7 @@ Summary = Mapping[str, Any]
 def page(found: Iterable[Summary], kind: str, parameters: Mapping[str, Any]) -> tuple[Sequence[Summary], str | None]:
     """One page of what a List operation asks for, newest first unless it says otherwise.
 
-    Args:
-        found: All that there is.
-        kind: ``Endpoint``, ``EndpointConfig`` or ``Model``.
-        parameters: Of the call.
+    ``found`` is all that there is of a kind: ``Endpoint``, ``EndpointConfig`` or ``Model``.
 
     Returns:
         The page, and the token of the next one, None on the last. What was deleted between two pages loses no other.

@@ -75,14 +75,8 @@ def read_coarse(
 ) -> tuple[UInt8Array, int]:
     """Pixels (height, width, bands) at the coarsest resolution of at least the size wanted, and its step 2^r.
 
-    GDAL gets the bare codestream: damaged metadata cannot disturb it, nor files that lie beside the image.
-
-    Args:
-        path: A local JP2 file.
-        structure: Of that file.
-        width_px: Columns wanted at least.
-        height_px: Rows wanted at least.
-        components: Which to read (from 0), in this order; None for all as they are.
+    GDAL gets the bare codestream: damaged metadata cannot disturb it, nor files that lie beside the image. Components,
+    counted from 0, are read in the order given; None for all as they are.
 
     Raises:
         UnreadableImage: Samples stay unwritten, a part decodes to one value that it does not have, or a codestream tile

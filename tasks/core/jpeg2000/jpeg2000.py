@@ -1,9 +1,9 @@
 """JPEG2000 images: judge the header, then decode at a reduced resolution.
 
-Three facts shape this. Bands may lie in any component, or be stored as luma and chroma (`jp2_channels`). A
+Three facts shape this. Bands may lie in any component, or be stored as luma and chroma (`channels`). A
 reduced-resolution decode is shifted (`resampling`). And a damaged file can decode without an error and leave the output
-unwritten: so its structure is checked first (`jp2_structure`) and its pixels are read into a buffer filled with a value
-that no sample has (`jp2_gdal`).
+unwritten: so its structure is checked first (`structure`) and its pixels are read into a buffer filled with a value
+that no sample has (`gdal_reading`).
 """
 
 import math

@@ -85,7 +85,7 @@ class RunRecord(TypedDict):
     frames and settings; ``review`` is what a person decided, or None where nobody was asked; ``mapped_pixel_m`` the
     side of the smallest and of the largest mapped pixel, metres on the ground. A run without a product has neither
     pixel nor content hash. ``record_hash`` is the SHA-256 of the file itself with 64 zeros in this place
-    (``core.seals``).
+    (``reports.seals``).
     """
 
     dataset: str

@@ -103,11 +103,8 @@ def _data_uri(kind: str, encoded: bytes) -> str:
 def tile_table(rows: Sequence[TileRow], page_of: Callable[[str | None], str] = lambda _: "") -> list[dict[str, Any]]:
     """A row a tile, failed ones first, then dropped ones; keys are the heads of the columns.
 
-    What a person looks for stands on the left, as the right of a table with long errors is out of sight.
-
-    Args:
-        rows: Of all tiles.
-        page_of: Address of a task run's page.
+    What a person looks for stands on the left, as the right of a table with long errors is out of sight. ``page_of``
+    gives the address of a task run's page.
     """
     ranks = {state: rank for rank, state in enumerate(FIRST_STATES)}
     ordered = sorted(rows, key=lambda row: ranks.get(row["state"], len(ranks)))
@@ -172,13 +169,7 @@ def _failed_links(rows: Sequence[TileRow], page_of: Callable[[str | None], str])
 
 
 def report_page(markdown: str, rows: int = REPORT_ROWS, characters: int = REPORT_CHARACTERS) -> str:
-    """The report with long tables and lists cut short, and all of it where it is still too long.
-
-    Args:
-        markdown: ``report.md``.
-        rows: Of a table or list.
-        characters: Of the whole.
-    """
+    """``report.md`` with long tables and lists cut to some rows, and all of it where it is still too long."""
     groups = groupby(markdown.splitlines(), key=lambda line: line[:1] if line[:1] in {"|", "-"} else "")
     lines = [line for kind, group in groups for line in _shortened(kind, list(group), rows)]
     page = "\n".join(lines) + "\n"
