@@ -11,7 +11,7 @@ from tasks.core import imagery, masks, polygons
 
 # By stage: its version, the packages that its answer comes from, and the digest of their code.
 STAGES = {
-    "prepare": (imagery.VERSION, ("imagery", "jpeg2000"), "fb2b0fe68128b92f"),
+    "prepare": (imagery.VERSION, ("imagery", "jpeg2000"), "340403fed8b18f96"),
     "predict": (masks.VERSION, ("masks",), "dccefe17bfa7f168"),
     "extract": (polygons.VERSION, ("polygons",), "b867a7b35f369015"),
 }
