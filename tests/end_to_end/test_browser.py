@@ -3,14 +3,12 @@
 Screenshots are kept in ``dist/screenshots``.
 """
 
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from browser import CHROMIUM, log_in, new_page
-from command_line import QUIET, ROOT, CommandLine
-from dashboard import Dashboard, served
+from command_line import ROOT
+from dashboard import Dashboard
 from many_tiles import break_seven, make_tiles
 
 from tasks.core.demo.scene import DATASET, make_scene
@@ -24,16 +22,6 @@ FIVE_FIRST = ["dataset", "output_directory", "endpoint", "training_job", "min_co
 
 
 @pytest.fixture(scope="module")
-def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
-    """A serve on its own."""
-    if CHROMIUM is None:
-        pytest.skip("no chromium on this machine: apt-get install chromium")
-    folder = tmp_path_factory.mktemp("served")
-    with served(CommandLine(folder, {"PREFECT_HOME": str(folder / "home"), **QUIET})) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
 def town(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A scene of which one frame is cut short."""
     folder = tmp_path_factory.mktemp("frames")
@@ -41,15 +29,6 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Path:
     frames = sorted((folder / DATASET).iterdir())
     frames[4].write_bytes(frames[4].read_bytes()[:-2000])
     return folder / DATASET
-
-
-@pytest.fixture
-def page(dashboard: Dashboard) -> Iterator["playwright.Page"]:
-    """A page in a new browser."""
-    with new_page() as page:
-        log_in(page, dashboard.log_in_link())
-        yield page
-    assert dashboard.process.poll() is None
 
 
 def shoot(page: "playwright.Page", name: str) -> None:
@@ -106,7 +85,7 @@ def test_a_person_maps_a_town(dashboard: Dashboard, page: "playwright.Page", tow
     shoot(page, "tiles")
     red = next(task for task in dashboard.task_runs(run["id"]) if task["state_type"] == "FAILED")
     about = {"logs": {"task_run_id": {"any_": [red["id"]]}}}
-    dashboard.wait_for(lambda: dashboard.post("logs/filter", about))
+    dashboard.wait_for(lambda: dashboard.ask("logs/filter", about))
     page.goto(f"{dashboard.address}/v2/runs/task-run/{red['id']}")
     page.get_by_text("Technical cause: ").first.wait_for()
     shoot(page, "red_tile")

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from command_line import CommandLine, Scene, processes_marked
+from command_line import CommandLine, Scene
 from prefect_servers import Server
+from processes import processes_marked
 
 from flows.server.local_server import ONE_RUN_SETTINGS
 from tasks.services.publishing.publishing import locked

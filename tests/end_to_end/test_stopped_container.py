@@ -4,14 +4,14 @@ from contextlib import AbstractContextManager
 from uuid import UUID
 
 import pytest
-from cloud_runs import JOB, CloudRuns
+from cloud_runs import PHASES, CloudRuns, on_sagemaker
 from containers import Container, container
+from prefect_api import places
 from worker import Worker, deployed_without_worker
 
 from tasks.services.endpoints.teardown.sagemaker_resources import resource_name
 
 pytestmark = pytest.mark.slow
-PHASES = {"deploying": CloudRuns.is_deploying, "predicting": CloudRuns.is_predicting}
 
 
 @pytest.fixture(scope="module")
@@ -21,10 +21,7 @@ def pool(prefect_server: str, tmp_path_factory: pytest.TempPathFactory) -> Worke
 
 
 def create_run(cloud: CloudRuns, pool: Worker) -> str:
-    places = {"output_directory": "out", "work_directory": "work", "log_storage_directory": "logs"}
-    where = {name: str(cloud.command.folder / place) for name, place in places.items()}
-    what = {"dataset": str(cloud.scene.dataset), "endpoint": "sagemaker", "training_job": JOB}
-    return pool.create_run({**what, **where})
+    return pool.create_run({**on_sagemaker(cloud), **places(cloud.command.folder)})
 
 
 def started(cloud: CloudRuns, run: str) -> AbstractContextManager[Container]:
@@ -47,13 +44,13 @@ def test_a_stopped_container_tears_down_and_its_run_goes_on(cloud: CloudRuns, po
     cloud.sandbox.fault("InvokeEndpoint", "hang", seconds=3, times=None)
     run = create_run(cloud, pool)
     said = stop(cloud, run, phase)
-    assert pool.state(run)["name"] == "AwaitingRetry", said
+    assert pool.flow_run(run)["state_name"] == "AwaitingRetry", said
     assert "torn down" in cloud.log()
     cloud.wait_until_clean()
     cloud.sandbox.clear_faults()
     with started(cloud, run) as second:
         assert second.wait() == 0
-    assert pool.state(run)["name"] == "Completed", second.log.read_text()
+    assert pool.flow_run(run)["state_name"] == "Completed", second.log.read_text()
     assert "1: torn down" in cloud.log()
     cloud.wait_until_clean()
 
@@ -66,7 +63,7 @@ def test_a_run_that_is_cancelled_ends(cloud: CloudRuns, pool: Worker) -> None:
         cloud.wait_for(cloud.is_predicting)
         pool.set_state(run, "CANCELLING", "Cancelling")
         only.wait()
-    assert pool.state(run)["name"] == "Cancelled", only.log.read_text()
+    assert pool.flow_run(run)["state_name"] == "Cancelled", only.log.read_text()
     cloud.wait_until_clean()
 
 
@@ -86,7 +83,7 @@ def test_an_endpoint_that_could_not_be_deleted_goes_with_the_next_attempt(cloud:
     assert cloud.left() == {resource_name(UUID(run), 1)}
     with started(cloud, run) as second:
         assert second.wait() == 0
-    assert pool.state(run)["name"] == "Completed", second.log.read_text()
+    assert pool.flow_run(run)["state_name"] == "Completed", second.log.read_text()
     assert cloud.command.record()["endpoint"]["name"] == resource_name(UUID(run), 2)
     cloud.sweep_until_clean()
     assert cloud.everything() == cloud.others

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from cloud_runs import CloudRuns, client_of
+from cloud_runs import PHASES, CloudRuns, client_of, on_sagemaker
 from command_line import ROOT
 
 from tasks.services.endpoints.teardown.sagemaker_resources import run_of
@@ -147,8 +147,7 @@ flood_extent.with_options(timeout_seconds=TIMEOUT)(**PARAMETERS)
 
 def run_script(cloud: CloudRuns, script: str, **values: Any) -> "subprocess.CompletedProcess[str]":
     """Run Python code in the folder of the command line, as a notebook or another flow might start a run."""
-    parameters = {"dataset": str(cloud.scene.dataset), "endpoint": "sagemaker", "training_job": "flood-model"}
-    named = "\n".join(f"{name} = {value!r}" for name, value in {"PARAMETERS": parameters, **values}.items())
+    named = "\n".join(f"{name} = {value!r}" for name, value in {"PARAMETERS": on_sagemaker(cloud), **values}.items())
     environment = {**cloud.command.environment, "PYTHONPATH": str(ROOT)}
     return subprocess.run(
         [sys.executable, "-c", named + script],
@@ -182,7 +181,6 @@ def test_a_flow_that_times_out_tears_down(cloud: CloudRuns) -> None:
     assert cloud.everything() == cloud.others
 
 
-PHASES = {"deploying": CloudRuns.is_deploying, "predicting": CloudRuns.is_predicting}
 SIGNALS = {"Ctrl-C": (signal.SIGINT, 130), "SIGTERM": (signal.SIGTERM, 143)}
 
 

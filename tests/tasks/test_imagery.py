@@ -23,7 +23,7 @@ WORLD_FILE = b"0.5\n0\n0\n-0.5\n500000.25\n6249999.75\n"
 @pytest.fixture(params=["local", "s3"])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """URI of an empty folder or bucket."""
-    return str(request.getfixturevalue("bucket")) if request.param == "s3" else str(tmp_path / "frames")
+    return str(request.getfixturevalue("s3_bucket")) if request.param == "s3" else str(tmp_path / "frames")
 
 
 @pytest.fixture
@@ -108,19 +108,19 @@ def test_a_frame_written_during_the_decode_is_not_kept(
     assert kept(work) == []
 
 
-def test_a_frame_of_s3_is_decoded_from_a_copy(bucket: str, frame: Callable[[int], bytes], tmp_path: Path) -> None:
+def test_a_frame_of_s3_is_decoded_from_a_copy(s3_bucket: str, frame: Callable[[int], bytes], tmp_path: Path) -> None:
     """Fetched under its ETag, it may be written meanwhile: the copy is what was listed."""
-    storage.write_bytes(f"{bucket}/a.jp2", frame(20))
-    job = planned(bucket, tmp_path / "work")
-    prepared = prepare(job, exchanging(f"{bucket}/a.jp2", frame(200)))
+    storage.write_bytes(f"{s3_bucket}/a.jp2", frame(20))
+    job = planned(s3_bucket, tmp_path / "work")
+    prepared = prepare(job, exchanging(f"{s3_bucket}/a.jp2", frame(200)))
     assert storage.read_bytes(job.jpeg_uri) == prepared.jpeg
 
 
-def test_a_download_names_the_etag_that_was_listed(bucket: str, tmp_path: Path) -> None:
+def test_a_download_names_the_etag_that_was_listed(s3_bucket: str, tmp_path: Path) -> None:
     """An object exchanged between the question for its ETag and the download is refused by S3."""
-    storage.write_bytes(f"{bucket}/a.jp2", b"one")
-    listed = storage.info(f"{bucket}/a.jp2")
-    storage.write_bytes(f"{bucket}/a.jp2", b"two")
+    storage.write_bytes(f"{s3_bucket}/a.jp2", b"one")
+    listed = storage.info(f"{s3_bucket}/a.jp2")
+    storage.write_bytes(f"{s3_bucket}/a.jp2", b"two")
     with pytest.raises(ChangedSinceListed):
         storage.fetch(listed.uri, tmp_path / "a.jp2", etag=listed.etag)
     with pytest.raises(ChangedSinceListed):

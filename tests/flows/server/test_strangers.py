@@ -11,8 +11,9 @@ from pathlib import Path
 import httpx
 import pytest
 from browser import log_in, new_page
-from command_line import QUIET, CommandLine, Scene, processes_marked
-from dashboard import Dashboard, served
+from command_line import CommandLine, Scene
+from dashboard import Dashboard
+from processes import processes_marked
 from websockets.exceptions import WebSocketException
 from websockets.sync.client import connect
 
@@ -56,15 +57,6 @@ const listen = () => new Promise((resolve, reject) => {
 </script>"""
 
 
-@pytest.fixture(scope="module")
-def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
-    """A serve on its own."""
-    folder = tmp_path_factory.mktemp("served")
-    environment = {"PREFECT_HOME": str(folder / "home"), "FLOOD_EXTENT_TEST_MARK": str(folder), **QUIET}
-    with served(CommandLine(folder, environment)) as running:
-        yield running
-
-
 @contextmanager
 def site(folder: Path) -> Iterator[str]:
     """A web site of somebody else's, on another port; its address."""
@@ -87,7 +79,7 @@ def test_a_page_of_another_origin_gets_nothing(dashboard: Dashboard, tmp_path: P
         page.wait_for_function("document.title !== 'waiting'")
         got = json.loads(page.title())
     assert got == []
-    names = [one["name"] for one in dashboard.post("deployments/filter", {})]
+    names = [one["name"] for one in dashboard.ask("deployments/filter", {})]
     assert sorted(names) == ["every-15-minutes", "local"]
     assert not mark.exists()
 

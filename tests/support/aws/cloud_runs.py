@@ -116,6 +116,9 @@ class CloudRuns:
         return "".join(path.read_text() for path in sorted((self.command.folder / "logs").glob("*.log")))
 
 
+PHASES = {"deploying": CloudRuns.is_deploying, "predicting": CloudRuns.is_predicting}
+
+
 def make_cloud(command: CommandLine, sandbox: Sandbox, scene: Scene) -> CloudRuns:
     """A cloud with a training job and somebody else's endpoints."""
     sandbox.settings(tags_by_role=True)

@@ -23,6 +23,7 @@ from prefect.settings import (
     PREFECT_CLIENT_SERVER_VERSION_CHECK_ENABLED,
     temporary_settings,
 )
+from prefect_api import PrefectApi
 
 from tasks.core.reports.run_json import TileRow
 from tasks.runtime.dashboard import StageProgress, offer, show_overview, show_product, show_report, show_tiles
@@ -75,9 +76,7 @@ def show_all() -> None:
 
 
 def artifacts_of(api: str, run: str) -> list[dict[str, Any]]:
-    body = {"artifacts": {"flow_run_id": {"any_": [run]}}}
-    answer = httpx.post(f"{api}/artifacts/filter", json=body, timeout=30, trust_env=False)
-    return list(answer.raise_for_status().json())
+    return list(PrefectApi(api).artifacts(run, by="id").values())
 
 
 def test_the_page_of_a_run_has_map_table_report_and_product(
