@@ -1,6 +1,7 @@
 """What all tests share."""
 
 import signal
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -58,6 +59,8 @@ def s3_server() -> Iterator[str]:
 @pytest.fixture
 def aws_settings(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     """The environment of somebody with keys of their own, and with nothing else of AWS in it."""
+    if (sdk := sys.modules.get("sagemaker.core.utils.utils")) is not None:
+        sdk.SageMakerClient.reset()  # the first session that it sees in a process becomes everybody's default
     for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN", "AWS_REGION", "AWS_CA_BUNDLE"):
         monkeypatch.delenv(name, raising=False)
     for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "FLOOD_EXTENT_KMS_KEY"):

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
-from cloud import NOTHING, OTHER_RUN, RUN, TRAINING_JOB, Cloud, only, spec, tags_for
+from cloud import NOTHING, OTHER_RUN, RUN, TRAINING_JOB, Cloud, join_threads, only, spec, tags_for
 
 from infra.sandbox.client import IMAGE
 from tasks.core.errors import EndpointRefused, EndpointUnavailable, FinalError
@@ -35,9 +35,7 @@ def new_process(cloud: Cloud) -> Iterator[None]:
     yield
     for held in sagemaker_endpoint._held.values():
         held.end_lease()
-    for thread in threading.enumerate():
-        if thread.name.startswith("teardown"):  # let go by its caller, it deletes on: not what the next test deploys
-            thread.join()
+    join_threads("teardown")
     sagemaker_endpoint._forget()
 
 
@@ -426,9 +424,6 @@ def test_a_teardown_that_hangs_lets_its_caller_go(cloud: Cloud) -> None:
     cloud.three(NAME, tags_for(RUN))
     cloud.sandbox.fault("ListEndpoints", "hang", seconds=1)
     assert delete(all_seconds=0.2) == ("AWS did not answer within 0.2 s",)
-    for thread in threading.enumerate():
-        if thread.name.startswith("teardown"):  # it goes on, and must not delete what the next test deploys
-            thread.join()
 
 
 def test_a_forked_process_holds_nothing(cloud: Cloud) -> None:

@@ -1,5 +1,6 @@
 """What tests put into the local AWS's SageMaker, and what they ask it afterwards."""
 
+import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -95,6 +96,13 @@ class Cloud:
         """Tags of one of the ``endpoints``, ``configs`` or ``models``."""
         tags: dict[str, str] = getattr(self.sandbox.resources(), kind)[name]["tags"]
         return tags
+
+
+def join_threads(prefix: str) -> None:
+    """Wait for threads that their callers have left to themselves: they must not act on what the next test makes."""
+    for thread in threading.enumerate():
+        if thread.name.startswith(prefix):
+            thread.join()
 
 
 NOTHING: dict[str, list[str]] = {"endpoints": [], "configs": [], "models": []}
