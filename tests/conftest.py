@@ -83,6 +83,15 @@ def s3_bucket(s3_server: str, aws_settings: pytest.MonkeyPatch) -> str:
     return f"s3://{bucket}"
 
 
+@pytest.fixture(params=["local", "s3"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """URI of an empty folder and of an empty bucket."""
+    if request.param == "s3":
+        return str(request.getfixturevalue("s3_bucket"))
+    (tmp_path / "place").mkdir()
+    return str(tmp_path / "place")
+
+
 @pytest.fixture(scope="session")
 def sandbox_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     """A local AWS on a free loopback port, for the session."""

@@ -1,15 +1,13 @@
 """A team's Prefect as deployments/compose.yaml describes it: real PostgreSQL, Redis, server, services and worker."""
 
 import json
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from dashboard import free_port
+from loopback import Handler, listening
 from processes import kill_with
 from team import MARK, Team, running_team, what_is_missing
 
@@ -23,28 +21,20 @@ ROWS = COLUMNS = 5
 TOLD: list[str] = []
 
 
-class Webhook(BaseHTTPRequestHandler):
+class Webhook(Handler):
     """Takes what a chat's incoming webhook takes."""
 
-    def do_POST(self) -> None:
+    def reply(self, sent: bytes) -> None:
         """Remember the text."""
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        TOLD.append(body["text"])
-        self.send_response(200)
-        self.end_headers()
-
-    def log_message(self, *_: Any) -> None:
-        """Say nothing."""
+        TOLD.append(json.loads(sent)["text"])
+        self.answer()
 
 
 @pytest.fixture(scope="module")
 def webhook() -> Iterator[str]:
     """The URL of a webhook on loopback."""
-    server = ThreadingHTTPServer(("127.0.0.1", free_port()), Webhook)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}/hook"
-    server.shutdown()
-    server.server_close()
+    with listening(Webhook) as address:
+        yield f"{address}/hook"
 
 
 @pytest.fixture(scope="module")

@@ -65,12 +65,7 @@ def test_a_review_outlasts_the_heartbeats_and_goes_on_as_decided(
     answer(dashboard, run, reason="glare", drop_tiles=[FIRST], min_contour_size=100.0)
     assert dashboard.state_of(run) == "Completed"
     record = record_of(tmp_path)
-    assert record["review"] == {
-        "decision": "accept",
-        "reason": "glare",
-        "dropped": [FIRST],
-        "min_contour_size": 100.0,
-    }
+    assert record["review"] == {"decision": "accept", "reason": "glare", "dropped": [FIRST], "min_contour_size": 100.0}
     assert record["counts"] == {"tiles": 6, "done": 5, "failed": 0, "dropped": 1, "unplaced": 0}
     assert record["tiles"][0]["error"] == "dropped in review: glare"
     assert Path(FIRST).stem not in {path.stem for path in (tmp_path / "out").glob("*/tiles/*.shp")}

@@ -11,6 +11,7 @@ import numpy as np
 import pyogrio
 import pytest
 import shapely
+from cloud_runs import CloudRuns
 from command_line import ROOT, CommandLine, Scene
 from jsonschema import Draft202012Validator
 from prefect_api import PrefectApi
@@ -48,6 +49,22 @@ def test_a_folder_becomes_a_product(command: CommandLine, scene: Scene, prefect_
     runs = task_runs(prefect_server, record["flow_run_id"], at_least=27)
     assert {f"{stage} {name}" for stage in ("prepare", "predict", "extract") for name in names} <= set(runs)
     assert set(runs.values()) == {"Completed"}
+
+
+def polygons(package: Path) -> list[bytes]:
+    geometries = shapely.from_wkb(pyogrio.raw.read(package, layer="flood_extent")[2])
+    return sorted(shapely.to_wkb(shapely.normalize(geometries)))
+
+
+def test_sagemaker_and_this_machine_give_the_same_extent(cloud: CloudRuns) -> None:
+    """With the same model the map is the same, polygon for polygon, wherever the model runs."""
+    status, said = cloud.run("--output", "cloud", "--instance-hour-price", "0.24")
+    assert status == 0, said
+    assert cloud.command("run", cloud.scene.dataset, "--output", "here", "--work-directory", "here/work")[0] == 0
+    on_aws, here = (cloud.command.record(output=place) for place in ("cloud", "here"))
+    assert on_aws["content_hash"] == here["content_hash"]
+    packages = [cloud.command.folder / place / "demo_flood" / "flood_extent.gpkg" for place in ("cloud", "here")]
+    assert polygons(packages[0]) == polygons(packages[1]) != []
 
 
 @pytest.mark.slow

@@ -20,12 +20,6 @@ from tasks.services.frames.decoder_process import Request, decode
 WORLD_FILE = b"0.5\n0\n0\n-0.5\n500000.25\n6249999.75\n"
 
 
-@pytest.fixture(params=["local", "s3"])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """URI of an empty folder or bucket."""
-    return str(request.getfixturevalue("s3_bucket")) if request.param == "s3" else str(tmp_path / "frames")
-
-
 @pytest.fixture
 def frame(tmp_path: Path) -> Callable[[int], bytes]:
     """A function that makes a frame of one grey; all are of one size in pixels."""

@@ -1,11 +1,9 @@
 """What a web page, and another user of the machine, get of a running ``serve``: nothing."""
 
 import json
-import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from http.server import SimpleHTTPRequestHandler
 from pathlib import Path
 
 import httpx
@@ -13,6 +11,7 @@ import pytest
 from browser import log_in, new_page
 from command_line import CommandLine, Scene
 from dashboard import Dashboard
+from loopback import listening
 from processes import processes_marked
 from websockets.exceptions import WebSocketException
 from websockets.sync.client import connect
@@ -57,24 +56,11 @@ const listen = () => new Promise((resolve, reject) => {
 </script>"""
 
 
-@contextmanager
-def site(folder: Path) -> Iterator[str]:
-    """A web site of somebody else's, on another port; its address."""
-    handler = partial(SimpleHTTPRequestHandler, directory=str(folder))
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
-
-
 def test_a_page_of_another_origin_gets_nothing(dashboard: Dashboard, tmp_path: Path) -> None:
     """In Chromium: it makes no deployment, starts no command, and reads no secret and no event."""
     mark = tmp_path / "was_here"
     (tmp_path / "attack.html").write_text(ATTACK % {"api": dashboard.api, "mark": mark, "pool": POOL})
-    with site(tmp_path) as address, new_page() as page:
+    with listening(partial(SimpleHTTPRequestHandler, directory=str(tmp_path))) as address, new_page() as page:
         page.goto(f"{address}/attack.html")
         page.wait_for_function("document.title !== 'waiting'")
         got = json.loads(page.title())
@@ -147,7 +133,6 @@ def test_a_websocket_takes_the_password(dashboard: Dashboard) -> None:
     assert hears(dashboard, "events/out", dashboard.auth_string, {})
 
 
-@pytest.mark.slow
 def test_a_run_joins_serve_and_the_password_is_nowhere(dashboard: Dashboard, scene: Scene) -> None:
     """A run of the same user shows in the dashboard; the password is in no log, product, record or command line."""
     command = CommandLine(dashboard.folder, {**dashboard.environment, "PREFECT_API_URL": ""})

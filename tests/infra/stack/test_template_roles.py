@@ -34,13 +34,7 @@ TAGGED = {"aws:RequestTag/project": PROJECT}
 TO_SAGEMAKER = {"iam:PassedToService": "sagemaker.amazonaws.com"}
 VIA_S3 = {"kms:ViaService": f"s3.{REGION}.amazonaws.com"}
 ROLES = ["FlowRole", "SageMakerRole", "SweeperRole", "TaskExecutionRole"]
-TAGS = [
-    PROJECT_TAG,
-    RUN_TAG,
-    OWNER_TAG,
-    LEASE_TAG,
-    CAP_TAG,
-]
+TAGS = [PROJECT_TAG, RUN_TAG, OWNER_TAG, LEASE_TAG, CAP_TAG]
 # What AWS grants for every resource or not at all.
 UNRESTRICTABLE = {
     *("sagemaker:ListEndpoints", "sagemaker:ListEndpointConfigs", "sagemaker:ListModels"),
@@ -276,11 +270,7 @@ def forgotten(stack: Stack) -> Iterator[Any]:
     """A client of a SageMaker in which a run has left all three, its lease lapsed."""
     client = stack.client("sagemaker")
     lapsed = sweeping.write_lease(datetime.now(UTC) - timedelta(hours=1))
-    values = {
-        PROJECT_TAG: PROJECT,
-        RUN_TAG: str(RUN),
-        LEASE_TAG: lapsed,
-    }
+    values = {PROJECT_TAG: PROJECT, RUN_TAG: str(RUN), LEASE_TAG: lapsed}
     tags = [{"Key": key, "Value": value} for key, value in values.items()]
     variant = {
         "VariantName": "AllTraffic",

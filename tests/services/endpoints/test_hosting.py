@@ -4,7 +4,7 @@ import itertools
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
@@ -23,6 +23,7 @@ from tasks.services.endpoints.sagemaker.sagemaker_endpoint import SageMakerEndpo
 from tasks.services.endpoints.teardown import new_resources, teardown
 from tasks.services.endpoints.teardown.sagemaker_resources import ENDPOINT, LEASE_TAG, MODEL, resource_name
 
+CREATIONS = ["CreateModel", "CreateEndpointConfig", "CreateEndpoint"]
 NAME, SECOND = resource_name(RUN, 1), resource_name(RUN, 2)
 Said = list[str]
 
@@ -167,7 +168,7 @@ def test_an_endpoint_that_does_not_come_up_is_given_up(cloud: Cloud) -> None:
     assert cloud.left() == NOTHING
 
 
-@pytest.mark.parametrize("operation", ["CreateModel", "CreateEndpointConfig", "CreateEndpoint"])
+@pytest.mark.parametrize("operation", CREATIONS)
 def test_an_answer_that_is_lost_is_no_failure(cloud: Cloud, operation: str) -> None:
     """The call took effect, its answer was an error: what exists is what was wanted."""
     cloud.sandbox.fault(operation, "after-effect-500")
@@ -181,7 +182,7 @@ def test_a_look_that_fails_is_no_failure(cloud: Cloud, operation: str) -> None:
     assert deploy().name == NAME
 
 
-@pytest.mark.parametrize("operation", ["CreateModel", "CreateEndpointConfig", "CreateEndpoint"])
+@pytest.mark.parametrize("operation", CREATIONS)
 def test_a_refused_creation_leaves_nothing(cloud: Cloud, operation: str) -> None:
     """The permission is named; what was created before goes with the deletion."""
     cloud.sandbox.fault(operation, "access-denied", times=None)
@@ -294,18 +295,19 @@ def test_after_the_end_nothing_is_deployed(cloud: Cloud) -> None:
     assert "CreateModel" not in cloud.sandbox.requests()
 
 
-def in_background(work: Callable[[], Any]) -> Future[Any]:
+def deploying_until(cloud: Cloud, reached: str) -> Future[Any]:
+    """A deployment in another thread, which has asked AWS this."""
     pool = ThreadPoolExecutor(1)
-    future = pool.submit(work)
+    deploying = pool.submit(deploy)
     pool.shutdown(wait=False)
-    return future
+    while not cloud.sandbox.requests().get(reached):
+        time.sleep(0.005)
+    return deploying
 
 
 def deleted_while_deploying(cloud: Cloud, reached: str) -> tuple[str, ...]:
     """What is left by a deletion that begins as soon as deploying has reached a call, and ends it."""
-    deploying = in_background(deploy)
-    while not cloud.sandbox.requests().get(reached):
-        time.sleep(0.005)
+    deploying = deploying_until(cloud, reached)
     left = delete()
     refused = deploying.exception(60)
     # None where deploying had ended before this thread got its turn.
@@ -313,10 +315,7 @@ def deleted_while_deploying(cloud: Cloud, reached: str) -> tuple[str, ...]:
     return left
 
 
-@pytest.mark.parametrize(
-    "reached",
-    ["DescribeTrainingJob", "ListEndpoints", "AddTags", "CreateModel", "CreateEndpointConfig", "CreateEndpoint"],
-)
+@pytest.mark.parametrize("reached", ["DescribeTrainingJob", "ListEndpoints", "AddTags", *CREATIONS])
 @pytest.mark.parametrize("slow", [0.0, pytest.param(0.4, marks=pytest.mark.slow)])
 def test_delete_while_deploying_leaves_nothing(cloud: Cloud, reached: str, slow: float) -> None:
     """Cancelled at any moment, also in the middle of a call that AWS answers late."""
@@ -329,7 +328,7 @@ def test_delete_while_deploying_leaves_nothing(cloud: Cloud, reached: str, slow:
 def test_delete_while_waiting_for_service_ends_the_wait_at_once(cloud: Cloud) -> None:
     """The deploying thread does not sleep on, and does not look any more."""
     cloud.sandbox.settings(creating_seconds=2)
-    deploying = in_background(deploy)
+    deploying = deploying_until(cloud, "CreateEndpoint")
     while NAME not in cloud.sandbox.resources().endpoints:
         time.sleep(0.01)
     assert delete() == ()
@@ -341,9 +340,7 @@ def test_delete_while_waiting_for_service_ends_the_wait_at_once(cloud: Cloud) ->
 def test_a_creation_that_aws_answers_after_the_deletion_is_deleted_too(cloud: Cloud) -> None:
     """The deletion found nothing, for nothing was there yet: the thread that created it clears up itself."""
     cloud.sandbox.fault("CreateModel", "hang", seconds=2)
-    deploying = in_background(deploy)
-    while not cloud.sandbox.requests().get("CreateModel"):
-        time.sleep(0.005)
+    deploying = deploying_until(cloud, "CreateModel")
     assert delete(notice_seconds=0.1) == ()
     with pytest.raises(EndpointRefused, match="torn down"):
         deploying.result(60)
@@ -355,9 +352,7 @@ def test_a_creation_that_aws_answers_after_the_deletion_is_deleted_too(cloud: Cl
 def test_no_further_attempt_of_a_creation_begins_once_the_run_is_over(cloud: Cloud) -> None:
     """The SDK would try ten times: an error in the middle of the teardown must not become an endpoint after it."""
     cloud.sandbox.fault("CreateEndpoint", "internal", times=None)
-    deploying = in_background(deploy)
-    while not cloud.sandbox.requests().get("CreateEndpoint"):
-        time.sleep(0.005)
+    deploying = deploying_until(cloud, "CreateEndpoint")
     delete()
     cloud.sandbox.clear_faults()
     with pytest.raises(EndpointRefused, match="torn down"):
@@ -368,9 +363,7 @@ def test_no_further_attempt_of_a_creation_begins_once_the_run_is_over(cloud: Clo
 def test_delete_returns_when_the_deployment_has_ended(cloud: Cloud) -> None:
     """A creation that is under way is waited for: else it would be reported gone before it is there."""
     cloud.sandbox.fault("CreateEndpoint", "hang", seconds=0.7)
-    deploying = in_background(deploy)
-    while not cloud.sandbox.requests().get("CreateEndpoint"):
-        time.sleep(0.005)
+    deploying = deploying_until(cloud, "CreateEndpoint")
     assert delete() == ()
     assert sagemaker_endpoint._held[RUN].idle.is_set()
     assert isinstance(deploying.exception(60), EndpointRefused)
@@ -436,9 +429,6 @@ def test_a_forked_process_holds_nothing(cloud: Cloud) -> None:
             os._exit(0 if not sagemaker_endpoint._held and sagemaker_endpoint._lock.acquire(timeout=5) else 1)
     assert os.waitpid(child, 0)[1] == 0
     assert cloud.left() == only(NAME)
-
-
-CREATIONS = ["CreateModel", "CreateEndpointConfig", "CreateEndpoint"]
 
 
 @pytest.mark.parametrize("operation", CREATIONS)

@@ -40,6 +40,12 @@ def tags_for(run: UUID, **changes: str | None) -> dict[str, str]:
     return {key: value for key, value in {**tags, **changed}.items() if value is not None}
 
 
+def variant(model: str) -> dict[str, Any]:
+    """What a configuration has of a model."""
+    instances = {"InstanceType": "ml.c5.xlarge", "InitialInstanceCount": 1}
+    return {"VariantName": "AllTraffic", "ModelName": model, "InitialVariantWeight": 1.0, **instances}
+
+
 @dataclass(frozen=True)
 class Cloud:
     """The local AWS with a boto3 client for its SageMaker.
@@ -60,11 +66,8 @@ class Cloud:
 
     def config(self, name: str, tags: Mapping[str, str] | None = None, *, model: str = "") -> None:
         """A configuration, by default of the model of its name."""
-        variant = {"VariantName": "AllTraffic", "ModelName": model or name, "InstanceType": "ml.c5.xlarge"}
         self.client.create_endpoint_config(
-            EndpointConfigName=name,
-            ProductionVariants=[{**variant, "InitialInstanceCount": 1, "InitialVariantWeight": 1.0}],
-            Tags=_as_list(tags),
+            EndpointConfigName=name, ProductionVariants=[variant(model or name)], Tags=_as_list(tags)
         )
 
     def endpoint(

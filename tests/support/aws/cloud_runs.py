@@ -1,5 +1,6 @@
 """Runs on SageMaker as tests use them: the command line on the sandbox, and what is left there."""
 
+import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -116,6 +117,7 @@ class CloudRuns:
         return "".join(path.read_text() for path in sorted((self.command.folder / "logs").glob("*.log")))
 
 
+SIGNALS = {"Ctrl-C": (signal.SIGINT, 130), "SIGTERM": (signal.SIGTERM, 143)}
 PHASES = {"deploying": CloudRuns.is_deploying, "predicting": CloudRuns.is_predicting}
 
 

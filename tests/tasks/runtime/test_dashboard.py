@@ -220,10 +220,7 @@ def test_progress_is_not_told_tile_by_tile() -> None:
         for ended in range(1, 300_001):
             progress.report(ended, 3)
     gauge.wait_for("extract: 300,000 of 300,000 tiles, 3 failed")
-    assert gauge.told == [
-        (0.0, "extract: 0 of 300,000 tiles"),
-        (100.0, "extract: 300,000 of 300,000 tiles, 3 failed"),
-    ]
+    assert gauge.told == [(0.0, "extract: 0 of 300,000 tiles"), (100.0, "extract: 300,000 of 300,000 tiles, 3 failed")]
 
 
 def test_a_stage_that_breaks_off_is_not_shown_as_whole() -> None:
