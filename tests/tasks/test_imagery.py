@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
+import tile_jobs
 from rasterio.transform import from_origin
 
 from tasks.core.errors import ChangedSinceListed, CutShort
 from tasks.core.imagery.preparation import PreparedImage
-from tasks.core.tiles.jobs import TileJob, plan_jobs
+from tasks.core.tiles.jobs import TileJob
 from tasks.imagery import prepare
 from tasks.services import storage
 from tasks.services.frames.dataset_listing import list_tiles
@@ -39,9 +40,7 @@ def frame(tmp_path: Path) -> Callable[[int], bytes]:
 def planned(place: str, work: Path) -> TileJob:
     """The one tile's job, as a run lists and plans it."""
     tiles = list_tiles(place, crs=None, max_pixels=10**6)
-    (job,) = plan_jobs(
-        tiles, width_px=64, model_identity="m", flood_labels=[1], max_pixels=10**6, work_directory=str(work)
-    )
+    (job,) = tile_jobs.planned(tiles, width_px=64, max_pixels=10**6, work_directory=str(work))
     return job
 
 

@@ -6,10 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
+import tile_jobs
 from rasterio.transform import from_origin
 from s3_front import Front, front
 
-from tasks.core.tiles.jobs import TileJob, plan_jobs
+from tasks.core.tiles.jobs import TileJob
 from tasks.core.tiles.tile import Tile
 from tasks.imagery import prepare
 from tasks.services import storage
@@ -37,8 +38,7 @@ def written(path: Path, *, placed: bool) -> Path:
 
 def planned(dataset: str, work: Path | str = "/work") -> TileJob:
     tiles = list_tiles(dataset, crs="EPSG:7855", max_pixels=10**6)
-    settings = {"width_px": 64, "model_identity": "m", "flood_labels": [1], "max_pixels": 10**6}
-    (job,) = plan_jobs(tiles, work_directory=str(work), **settings)
+    (job,) = tile_jobs.planned(tiles, width_px=64, max_pixels=10**6, work_directory=str(work))
     return job
 
 

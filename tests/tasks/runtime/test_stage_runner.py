@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import tile_jobs
 from prefect import Task, flow
 from prefect.runtime import task_run
 from prefect.states import Crashed
@@ -15,7 +16,7 @@ from prefect.task_runners import ThreadPoolTaskRunner
 
 from tasks.core.errors import CutShort, EndpointUnavailable, WrongMask, WrongMaskFormat
 from tasks.core.geo.grid import Grid
-from tasks.core.tiles.jobs import TileJob, plan_jobs
+from tasks.core.tiles.jobs import TileJob
 from tasks.core.tiles.ledger import Ledger
 from tasks.core.tiles.stage_records import FileHash
 from tasks.core.tiles.tile import Tile
@@ -34,8 +35,7 @@ pytestmark = pytest.mark.usefixtures("prefect_api")
 def planned(names: str, work: Path) -> list[TileJob]:
     """Tiles of these names, whose results are kept in a folder of the test."""
     tiles = [Tile(f"{name}.jp2", f"/data/{name}.jp2", 12, f"hash of {name}", (), 3, GRID) for name in names]
-    settings: dict[str, Any] = {"width_px": 64, "max_pixels": 10**6, "model_identity": "m", "flood_labels": [1, 2]}
-    return plan_jobs(tiles, work_directory=str(work), **settings)
+    return tile_jobs.planned(tiles, width_px=64, work_directory=str(work))
 
 
 @pytest.fixture
