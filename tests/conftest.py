@@ -72,14 +72,20 @@ def aws_settings(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     return monkeypatch
 
 
-@pytest.fixture
-def s3_bucket(s3_server: str, aws_settings: pytest.MonkeyPatch) -> str:
-    """``s3://`` URI of a fresh bucket in the simulated S3, which the environment points at."""
+@pytest.fixture(scope="session")
+def s3_client(s3_server: str) -> Any:
+    """boto3's client for the simulated S3."""
     import boto3  # noqa: PLC0415 - half a second
 
+    return boto3.Session("testing", "testing", region_name="us-east-1").client("s3", endpoint_url=s3_server)
+
+
+@pytest.fixture
+def s3_bucket(s3_server: str, s3_client: Any, aws_settings: pytest.MonkeyPatch) -> str:
+    """``s3://`` URI of a fresh bucket in the simulated S3, which the environment points at."""
     aws_settings.setenv("AWS_ENDPOINT_URL", s3_server)
     bucket = f"test-{uuid4().hex}"
-    boto3.Session().client("s3").create_bucket(Bucket=bucket)
+    s3_client.create_bucket(Bucket=bucket)
     return f"s3://{bucket}"
 
 

@@ -4,7 +4,7 @@ import itertools
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
@@ -295,19 +295,19 @@ def test_after_the_end_nothing_is_deployed(cloud: Cloud) -> None:
     assert "CreateModel" not in cloud.sandbox.requests()
 
 
-def deploying_until(cloud: Cloud, reached: str) -> Future[Any]:
-    """A deployment in another thread, which has asked AWS this."""
+def deploying_until(reached: Callable[[], object]) -> Future[Deployment]:
+    """A deployment in another thread, once it has got so far."""
     pool = ThreadPoolExecutor(1)
-    deploying = pool.submit(deploy)
+    future = pool.submit(deploy)
     pool.shutdown(wait=False)
-    while not cloud.sandbox.requests().get(reached):
+    while not reached():
         time.sleep(0.005)
-    return deploying
+    return future
 
 
 def deleted_while_deploying(cloud: Cloud, reached: str) -> tuple[str, ...]:
     """What is left by a deletion that begins as soon as deploying has reached a call, and ends it."""
-    deploying = deploying_until(cloud, reached)
+    deploying = deploying_until(lambda: cloud.sandbox.requests().get(reached))
     left = delete()
     refused = deploying.exception(60)
     # None where deploying had ended before this thread got its turn.
@@ -328,9 +328,7 @@ def test_delete_while_deploying_leaves_nothing(cloud: Cloud, reached: str, slow:
 def test_delete_while_waiting_for_service_ends_the_wait_at_once(cloud: Cloud) -> None:
     """The deploying thread does not sleep on, and does not look any more."""
     cloud.sandbox.settings(creating_seconds=2)
-    deploying = deploying_until(cloud, "CreateEndpoint")
-    while NAME not in cloud.sandbox.resources().endpoints:
-        time.sleep(0.01)
+    deploying = deploying_until(lambda: NAME in cloud.sandbox.resources().endpoints)
     assert delete() == ()
     with pytest.raises(EndpointRefused, match="torn down"):
         deploying.result(60)
@@ -340,7 +338,7 @@ def test_delete_while_waiting_for_service_ends_the_wait_at_once(cloud: Cloud) ->
 def test_a_creation_that_aws_answers_after_the_deletion_is_deleted_too(cloud: Cloud) -> None:
     """The deletion found nothing, for nothing was there yet: the thread that created it clears up itself."""
     cloud.sandbox.fault("CreateModel", "hang", seconds=2)
-    deploying = deploying_until(cloud, "CreateModel")
+    deploying = deploying_until(lambda: cloud.sandbox.requests().get("CreateModel"))
     assert delete(notice_seconds=0.1) == ()
     with pytest.raises(EndpointRefused, match="torn down"):
         deploying.result(60)
@@ -352,7 +350,7 @@ def test_a_creation_that_aws_answers_after_the_deletion_is_deleted_too(cloud: Cl
 def test_no_further_attempt_of_a_creation_begins_once_the_run_is_over(cloud: Cloud) -> None:
     """The SDK would try ten times: an error in the middle of the teardown must not become an endpoint after it."""
     cloud.sandbox.fault("CreateEndpoint", "internal", times=None)
-    deploying = deploying_until(cloud, "CreateEndpoint")
+    deploying = deploying_until(lambda: cloud.sandbox.requests().get("CreateEndpoint"))
     delete()
     cloud.sandbox.clear_faults()
     with pytest.raises(EndpointRefused, match="torn down"):
@@ -363,7 +361,7 @@ def test_no_further_attempt_of_a_creation_begins_once_the_run_is_over(cloud: Clo
 def test_delete_returns_when_the_deployment_has_ended(cloud: Cloud) -> None:
     """A creation that is under way is waited for: else it would be reported gone before it is there."""
     cloud.sandbox.fault("CreateEndpoint", "hang", seconds=0.7)
-    deploying = deploying_until(cloud, "CreateEndpoint")
+    deploying = deploying_until(lambda: cloud.sandbox.requests().get("CreateEndpoint"))
     assert delete() == ()
     assert sagemaker_endpoint._held[RUN].idle.is_set()
     assert isinstance(deploying.exception(60), EndpointRefused)
