@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from browser import CHROMIUM
 from command_line import ROOT
 from dashboard import Dashboard
 from many_tiles import break_seven, make_tiles
@@ -15,7 +16,7 @@ from tasks.core.demo.scene import DATASET, make_scene
 
 playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright")
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(CHROMIUM is None, reason="no chromium: apt-get install chromium")]
 
 SCREENSHOTS = ROOT / "dist" / "screenshots"
 FIVE_FIRST = ["dataset", "output_directory", "endpoint", "training_job", "min_contour_size"]

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from browser import log_in, new_page
+from browser import CHROMIUM, log_in, new_page
 from cloud_runs import CloudRuns, on_sagemaker
 from command_line import CommandLine, Scene
 from dashboard import Dashboard, served
@@ -17,7 +17,7 @@ from flows.run.liveness import executed_here
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(CHROMIUM is None, reason="no chromium: apt-get install chromium")]
 
 BROKEN = "Demo_Flood_2026_01_75cm_NRG_3.jp2"
 # Within which the dashboard tells the truth.

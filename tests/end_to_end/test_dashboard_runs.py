@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cloud_runs import JOB, CloudRuns, client_of
+from cloud_runs import CloudRuns, client_of, on_sagemaker
 from command_line import Scene
 from dashboard import Dashboard
 from many_tiles import break_seven, make_tiles
@@ -196,8 +196,7 @@ def test_a_crashed_run_starts_the_sweep(dashboard: Dashboard, cloud: CloudRuns, 
     """A run that dies is noticed, and what it may have left in SageMaker is swept at once."""
     cloud.sandbox.fault("InvokeEndpoint", "hang", seconds=20, times=None)
     sweeps = {sweep["id"] for sweep in dashboard.runs_of("sweep-endpoints")}
-    parameters = {"dataset": str(cloud.scene.dataset), "endpoint": "sagemaker", "training_job": JOB, **places(tmp_path)}
-    run = dashboard.create_run(parameters)
+    run = dashboard.create_run({**on_sagemaker(cloud), **places(tmp_path)})
     cloud.wait_for(cloud.is_predicting)
     assert kill_flow(run)
     assert dashboard.state_of(run) == "Crashed"
