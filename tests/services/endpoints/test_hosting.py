@@ -343,7 +343,7 @@ def test_a_creation_that_aws_answers_after_the_deletion_is_deleted_too(cloud: Cl
     with pytest.raises(EndpointRefused, match="torn down"):
         deploying.result(60)
     assert cloud.left() == NOTHING
-    assert cloud.sandbox.requests()["DeleteModel"] == 1
+    assert cloud.sandbox.requests()["DeleteModel"]
 
 
 @pytest.mark.slow
