@@ -1,14 +1,20 @@
 """What all tests share."""
 
 import signal
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+from uuid import uuid4
 
 import pytest
+from browser import log_in, new_page
 from cloud_runs import CloudRuns, make_cloud
 from command_line import QUIET, ROOT, CommandLine, Scene
+from dashboard import Dashboard, served
 from hypothesis import settings
 from prefect_servers import Server
+from processes import MARK
 
 from flows.server.local_server import ONE_RUN_SETTINGS
 from infra.sandbox.client import Sandbox
@@ -50,6 +56,48 @@ def s3_server() -> Iterator[str]:
     server.stop()
 
 
+@pytest.fixture
+def aws_settings(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """The environment of somebody with keys of their own, and with nothing else of AWS in it."""
+    if (sdk := sys.modules.get("sagemaker.core.utils.utils")) is not None:
+        sdk.SageMakerClient.reset()  # the first session that it sees in a process becomes everybody's default
+    for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN", "AWS_REGION", "AWS_CA_BUNDLE"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "FLOOD_EXTENT_KMS_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "ambient")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "ambient-secret")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    return monkeypatch
+
+
+@pytest.fixture(scope="session")
+def s3_client(s3_server: str) -> Any:
+    """boto3's client for the simulated S3."""
+    import boto3  # noqa: PLC0415 - half a second
+
+    return boto3.Session("testing", "testing", region_name="us-east-1").client("s3", endpoint_url=s3_server)
+
+
+@pytest.fixture
+def s3_bucket(s3_server: str, s3_client: Any, aws_settings: pytest.MonkeyPatch) -> str:
+    """``s3://`` URI of a fresh bucket in the simulated S3, which the environment points at."""
+    aws_settings.setenv("AWS_ENDPOINT_URL", s3_server)
+    bucket = f"test-{uuid4().hex}"
+    s3_client.create_bucket(Bucket=bucket)
+    return f"s3://{bucket}"
+
+
+@pytest.fixture(params=["local", "s3"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """URI of an empty folder and of an empty bucket."""
+    if request.param == "s3":
+        return str(request.getfixturevalue("s3_bucket"))
+    (tmp_path / "place").mkdir()
+    return str(tmp_path / "place")
+
+
 @pytest.fixture(scope="session")
 def sandbox_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     """A local AWS on a free loopback port, for the session."""
@@ -70,6 +118,24 @@ def command(prefect_server: str, tmp_path: Path) -> CommandLine:
     """The command line, reporting to the session's server."""
     home = tmp_path / "home"
     return CommandLine(tmp_path, {"PREFECT_API_URL": prefect_server, "PREFECT_HOME": str(home), **QUIET})
+
+
+@pytest.fixture(scope="module")
+def dashboard(tmp_path_factory: pytest.TempPathFactory, sandbox_process: Sandbox) -> Iterator[Dashboard]:
+    """A serve whose runs reach the local AWS."""
+    folder = tmp_path_factory.mktemp("served")
+    environment = {"PREFECT_HOME": str(folder / "home"), MARK: str(folder), **QUIET, **sandbox_process.environment}
+    with served(CommandLine(folder, environment)) as running:
+        yield running
+
+
+@pytest.fixture
+def page(dashboard: Dashboard) -> Iterator[Any]:
+    """A page in a new browser, logged in; skips where there is none."""
+    with new_page() as page:
+        log_in(page, dashboard.log_in_link())
+        yield page
+    assert dashboard.process.poll() is None
 
 
 @pytest.fixture(scope="session")

@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
 
-import httpx
 import pytest
 import yaml
 from command_line import QUIET, ROOT
 from prefect.automations import AutomationCore, EventTrigger, Posture, RunDeployment
 from prefect.client.orchestration import get_client
+from prefect_api import PrefectApi
 from prefect_aws.workers.ecs_worker import ECSJobConfiguration
 
 from deployments import automations, aws
@@ -48,8 +48,7 @@ def command(api: str, **environment: str) -> subprocess.CompletedProcess[str]:
 
 def ask(api: str, path: str, body: Any = None) -> Any:
     """GET, or POST where there is a body."""
-    answer = httpx.request("GET" if body is None else "POST", f"{api}/{path}", json=body, timeout=30, trust_env=False)
-    return answer.raise_for_status().json()
+    return PrefectApi(api).ask(path, body)
 
 
 def things(api: str) -> dict[str, int]:
@@ -63,9 +62,9 @@ def deployed(prefect_server: str) -> Iterator[str]:
     done = command(prefect_server, **GIVEN)
     assert done.returncode == 0, done.stdout + done.stderr
     yield prefect_server
-    with httpx.Client(base_url=prefect_server, trust_env=False) as client:
-        client.delete(f"/deployments/{ask(prefect_server, f'deployments/name/{aws.DEPLOYMENT}')['id']}")
-        client.delete(f"/work_pools/{aws.POOL}")
+    api = PrefectApi(prefect_server, deployed_as=aws.DEPLOYMENT)
+    for made in (f"deployments/{api.deployment()['id']}", f"work_pools/{aws.POOL}"):
+        api.ask(made, method="DELETE")
 
 
 def test_make_runs_it() -> None:
@@ -206,7 +205,7 @@ def test_a_pool_of_another_type_is_not_taken_over(prefect_server: str) -> None:
         there = ask(prefect_server, "work_pools/filter", {})
         if aws.POOL in {pool["name"] for pool in there}:
             client.delete_work_pool(aws.POOL)
-        httpx.post(f"{prefect_server}/work_pools/", json={"name": aws.POOL, "type": "process"}, trust_env=False)
+        ask(prefect_server, "work_pools/", {"name": aws.POOL, "type": "process"})
         try:
             with pytest.raises(aws.NotDeployed, match="'process', not 'ecs'"):
                 aws.make_pool(client)

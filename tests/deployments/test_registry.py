@@ -56,10 +56,7 @@ def test_a_run_that_ends_badly_is_swept_and_the_sweep_is_not() -> None:
     trigger = BY_NAME[SWEEP]["triggers"][0]
     bad = {"Crashed", "Failed", "Cancelled", "TimedOut", *RED} - {"NotPossible"}
     assert {state.removeprefix("prefect.flow-run.") for state in trigger["expect"]} == bad
-    assert trigger["match_related"] == {
-        "prefect.resource.role": "flow",
-        "prefect.resource.name": "flood-extent",
-    }
+    assert trigger["match_related"] == {"prefect.resource.role": "flow", "prefect.resource.name": "flood-extent"}
 
 
 def test_an_upload_names_its_dataset() -> None:

@@ -2,15 +2,14 @@
 
 import json
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from listening import Quiet, listening
+from loopback import Handler, listening
+from processes import kill_with
 from team import MARK, Team, running_team, what_is_missing
-from worker import kill_with
 
 from tasks.core.demo.scene import DATASET, make_scene
 
@@ -22,15 +21,13 @@ ROWS = COLUMNS = 5
 TOLD: list[str] = []
 
 
-class Webhook(Quiet, BaseHTTPRequestHandler):
+class Webhook(Handler):
     """Takes what a chat's incoming webhook takes."""
 
-    def do_POST(self) -> None:
+    def reply(self, sent: bytes) -> None:
         """Remember the text."""
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        TOLD.append(body["text"])
-        self.send_response(200)
-        self.end_headers()
+        TOLD.append(json.loads(sent)["text"])
+        self.answer()
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +64,7 @@ def test_nobody_gets_in_without_the_password(team: Team) -> None:
 def test_a_dataset_is_mapped_and_all_is_recorded(team: Team, scene: Path) -> None:
     """Every tile in every stage is a task run in the database, whichever process heard of it; the product is there."""
     run = team.create_run({"dataset": str(scene)})
-    assert team.final_state(run) == "Completed"
+    assert team.state_of(run) == "Completed"
     stages = ("prepare", "predict", "extract")
 
     def recorded() -> list[str]:
@@ -82,12 +79,12 @@ def test_a_failed_run_is_swept_and_told(team: Team) -> None:
     """Automations fire in the services' process: one starts the sweep, another tells the webhook."""
     before = len(team.runs_of("sweep-endpoints"))
     run = team.create_run({"dataset": str(team.folder / "nothing here")})
-    assert team.final_state(run) == "Failed"
-    name = team.ask(f"flow_runs/{run}")["name"]
+    assert team.state_of(run) == "Failed"
+    name = team.flow_run(run)["name"]
     told = team.wait_for(lambda: [text for text in TOLD if name in text])
     assert f"/runs/flow-run/{run}" in told[0]
     sweeps = team.wait_for(lambda: team.runs_of("sweep-endpoints")[before:])
-    assert team.final_state(sweeps[0]["id"]) == "Completed"
+    assert team.state_of(sweeps[0]["id"]) == "Completed"
 
 
 def test_an_upload_starts_a_run(team: Team) -> None:
@@ -117,5 +114,5 @@ def test_a_run_that_dies_with_its_worker_is_crashed(team: Team, scene: Path) -> 
     beats = {"event": {"name": ["prefect.flow-run.heartbeat"]}, "resource": {"id": [f"prefect.flow-run.{run}"]}}
     team.wait_for(lambda: team.ask("events/filter", {"filter": beats})["total"])
     assert kill_with(MARK, "worker") > 1
-    assert team.final_state(run) == "Crashed"
-    assert "no heartbeat" in team.ask(f"flow_runs/{run}")["state"]["message"]
+    assert team.state_of(run) == "Crashed"
+    assert "no heartbeat" in team.flow_run(run)["state"]["message"]

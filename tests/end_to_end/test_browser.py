@@ -86,7 +86,7 @@ def test_a_person_maps_a_town(dashboard: Dashboard, page: "playwright.Page", tow
     shoot(page, "tiles")
     red = next(task for task in dashboard.task_runs(run["id"]) if task["state_type"] == "FAILED")
     about = {"logs": {"task_run_id": {"any_": [red["id"]]}}}
-    dashboard.wait_for(lambda: dashboard.post("logs/filter", about))
+    dashboard.wait_for(lambda: dashboard.ask("logs/filter", about))
     page.goto(f"{dashboard.address}/v2/runs/task-run/{red['id']}")
     page.get_by_text("Technical cause: ").first.wait_for()
     shoot(page, "red_tile")

@@ -8,8 +8,9 @@ import pytest
 from browser import CHROMIUM, log_in, new_page
 from cloud_runs import CloudRuns, on_sagemaker
 from command_line import CommandLine, Scene
-from dashboard import Dashboard, places, served
-from worker import kill_flow, kill_marked, kill_worker_of
+from dashboard import Dashboard, served
+from prefect_api import places
+from processes import kill_flow, kill_marked, kill_worker_of
 
 from flows.run.liveness import executed_here
 

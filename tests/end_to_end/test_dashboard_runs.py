@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from cloud_runs import CloudRuns, client_of, on_sagemaker
 from command_line import Scene
-from dashboard import Dashboard, places
+from dashboard import Dashboard
 from many_tiles import break_seven, make_tiles
-from worker import kill_flow
+from prefect_api import places
+from processes import kill_flow
 
 from deployments.automations import SILENT_SECONDS
 from flows.run.liveness import executed_here
@@ -35,7 +36,7 @@ def answer(dashboard: Dashboard, run: str, **fields: Any) -> None:
     """Answer the form as a person does: once it shows, for Prefect keeps it only after the run is Suspended."""
     form = {"decision": "accept", "min_contour_size": 25.0, **fields}
     dashboard.wait_for(
-        lambda: dashboard.post(f"flow_runs/{run}/resume", {"run_input": form})["status"] == "ACCEPT",
+        lambda: dashboard.ask(f"flow_runs/{run}/resume", {"run_input": form})["status"] == "ACCEPT",
         "the answer was not accepted",
     )
 
@@ -59,17 +60,12 @@ def test_a_review_outlasts_the_heartbeats_and_goes_on_as_decided(
     assert {"demo-flood-overview", "demo-flood-tiles"} <= set(dashboard.artifacts(run))
     time.sleep(SILENT_SECONDS + 20)
     before = stage_runs(dashboard, run)
-    assert dashboard.run(run)["state"]["name"] == "Suspended"
+    assert dashboard.flow_run(run)["state"]["name"] == "Suspended"
     assert not (tmp_path / "out").exists() or not list((tmp_path / "out").glob("*/run.json"))
     answer(dashboard, run, reason="glare", drop_tiles=[FIRST], min_contour_size=100.0)
     assert dashboard.state_of(run) == "Completed"
     record = record_of(tmp_path)
-    assert record["review"] == {
-        "decision": "accept",
-        "reason": "glare",
-        "dropped": [FIRST],
-        "min_contour_size": 100.0,
-    }
+    assert record["review"] == {"decision": "accept", "reason": "glare", "dropped": [FIRST], "min_contour_size": 100.0}
     assert record["counts"] == {"tiles": 6, "done": 5, "failed": 0, "dropped": 1, "unplaced": 0}
     assert record["tiles"][0]["error"] == "dropped in review: glare"
     assert Path(FIRST).stem not in {path.stem for path in (tmp_path / "out").glob("*/tiles/*.shp")}
@@ -82,22 +78,21 @@ def test_a_rejected_run_is_red_and_makes_no_product(dashboard: Dashboard, scene:
     answer(dashboard, run, decision="reject")
 
     def asked_again() -> bool:
-        inputs = dashboard.post(f"flow_runs/{run}/input/filter", {"prefix": "suspended", "limit": 20})
+        inputs = dashboard.ask(f"flow_runs/{run}/input/filter", {"prefix": "suspended", "limit": 20})
         return any("not taken: to reject" in one["value"] for one in inputs)
 
     dashboard.wait_for(asked_again)
     assert dashboard.state_of(run, "Suspended") == "Suspended"
     answer(dashboard, run, decision="reject", reason="the wrong flight")
     assert dashboard.state_of(run) == "Rejected"
-    assert dashboard.run(run)["state"]["message"] == "rejected in review: the wrong flight"
+    assert dashboard.flow_run(run)["state"]["message"] == "rejected in review: the wrong flight"
     assert not (tmp_path / "out" / DATASET).exists()
     kept = json.loads((tmp_path / "work" / "runs" / f"{run}.json").read_bytes())
     assert (kept["state"], kept["review"]["reason"]) == ("Rejected", "the wrong flight")
 
     dashboard.wait_for(lambda: run not in executed_here())  # as it has when a person comes to look
-    retry = {"state": {"type": "SCHEDULED", "name": "AwaitingRetry"}, "force": True}
-    dashboard.post(f"flow_runs/{run}/set_state", retry)
-    dashboard.wait_for(lambda: dashboard.run(run)["state"]["name"] == "Suspended")
+    dashboard.set_state(run, "SCHEDULED", "AwaitingRetry", force=True)
+    dashboard.wait_for(lambda: dashboard.flow_run(run)["state"]["name"] == "Suspended")
     answer(dashboard, run)
     assert dashboard.state_of(run) == "Completed"
     assert record_of(tmp_path)["review"]["decision"] == "accept"
@@ -120,7 +115,7 @@ def test_a_review_that_nobody_answers_ends_red(dashboard: Dashboard, scene: Scen
     parameters = {"dataset": str(scene.dataset), "width": 200, "review": True, "review_hours": 0.001}
     run = dashboard.create_run({**parameters, **places(tmp_path)})
     assert dashboard.state_of(run) == "Failed"
-    assert "never resumed" in dashboard.run(run)["state"]["message"]
+    assert "never resumed" in dashboard.flow_run(run)["state"]["message"]
 
 
 def test_a_schedule_starts_a_run(dashboard: Dashboard, scene: Scene, tmp_path: Path) -> None:
@@ -128,17 +123,17 @@ def test_a_schedule_starts_a_run(dashboard: Dashboard, scene: Scene, tmp_path: P
     deployment = dashboard.deployment()["id"]
     parameters = {"dataset": str(scene.dataset), "width": 200, **places(tmp_path)}
     schedule = {"schedule": {"interval": 60}, "parameters": parameters, "active": True}
-    (made,) = dashboard.post(f"deployments/{deployment}/schedules", [schedule])
+    (made,) = dashboard.ask(f"deployments/{deployment}/schedules", [schedule])
     body = {"deployments": {"id": {"any_": [deployment]}}}
 
     def scheduled() -> str:
-        runs = [run for run in dashboard.post("flow_runs/filter", body) if run["auto_scheduled"]]
+        runs = [run for run in dashboard.ask("flow_runs/filter", body) if run["auto_scheduled"]]
         ended = [run["id"] for run in runs if run["state_type"] == "COMPLETED"]
         return ended[0] if ended else ""
 
     dashboard.wait_for(scheduled)
     assert record_of(tmp_path)["counts"]["done"] == 6
-    dashboard.delete(f"deployments/{deployment}/schedules/{made['id']}")
+    dashboard.ask(f"deployments/{deployment}/schedules/{made['id']}", method="DELETE")
 
 
 def test_seven_broken_of_two_hundred(dashboard: Dashboard, tmp_path: Path) -> None:
@@ -148,7 +143,7 @@ def test_seven_broken_of_two_hundred(dashboard: Dashboard, tmp_path: Path) -> No
     broken = break_seven(town)
     run = dashboard.create_run({"dataset": str(town), **places(tmp_path)})
     assert dashboard.state_of(run) == "TooManyTileFailures"
-    message = dashboard.run(run)["state"]["message"]
+    message = dashboard.flow_run(run)["state"]["message"]
     named = ", ".join(sorted(broken)[:3])
     assert message == f"193 of 200 tiles done, 7 failed ({named} and 4 more)"
     tasks = dashboard.tasks_at_last(run, 200 + 193 + 193 - 7)
@@ -165,7 +160,7 @@ def test_seven_broken_of_two_hundred(dashboard: Dashboard, tmp_path: Path) -> No
         shutil.copyfile(whole / name, town / name)
     again = dashboard.create_run({"dataset": str(town), "only_failed_of": run, **places(tmp_path)})
     assert dashboard.state_of(again) == "Completed"
-    assert dashboard.run(again)["name"] == "town · 7 of 200 tiles"
+    assert dashboard.flow_run(again)["name"] == "town · 7 of 200 tiles"
     tasks = dashboard.tasks_at_last(again, 3 * 7)
     done = {task["name"].split()[1] for task in tasks if task["name"].startswith(("prepare ", "predict ", "extract "))}
     assert {f"{name}.jp2" for name in done} == broken.keys()

@@ -3,24 +3,22 @@
 import csv
 import json
 import shutil
-import time
 from pathlib import Path
 from typing import Any
 
 import cv2
-import httpx
 import numpy as np
 import pyogrio
 import pytest
 import shapely
+from cloud_runs import CloudRuns
 from command_line import ROOT, CommandLine, Scene
 from jsonschema import Draft202012Validator
+from prefect_api import PrefectApi
 
 from tasks.core.masks.valid_mask_png import encode_valid
 
-RECORD_SECONDS = 60
 STAGES = ["prepare", "predict", "extract"]
-ENDED = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 LAYERS = ["flood_extent", "flood_extent_by_tile", "area_observed", "not_assessed", "tiles"]
 
 
@@ -28,19 +26,9 @@ def stages(record: dict[str, Any], key: str) -> list[list[str]]:
     return [tile[key] for tile in record["tiles"]]
 
 
-def ask(api: str, path: str, body: dict[str, Any]) -> Any:
-    return httpx.post(f"{api}/{path}", json=body, timeout=30, trust_env=False).raise_for_status().json()
-
-
 def task_runs(api: str, flow_run_id: str, at_least: int) -> dict[str, str]:
     """Task run names of a flow run with the names of their states, once so many are recorded and all have ended."""
-    deadline = time.monotonic() + RECORD_SECONDS
-    while True:
-        runs = ask(api, "task_runs/filter", {"flow_runs": {"id": {"any_": [flow_run_id]}}})
-        ended = len(runs) >= at_least and all(run["state_type"] in ENDED for run in runs)
-        if ended or time.monotonic() > deadline:
-            return {run["name"]: run["state_name"] for run in runs}
-        time.sleep(0.2)
+    return {run["name"]: run["state_name"] for run in PrefectApi(api).tasks_at_last(flow_run_id, at_least)}
 
 
 def test_a_folder_becomes_a_product(command: CommandLine, scene: Scene, prefect_server: str) -> None:
@@ -61,6 +49,22 @@ def test_a_folder_becomes_a_product(command: CommandLine, scene: Scene, prefect_
     runs = task_runs(prefect_server, record["flow_run_id"], at_least=27)
     assert {f"{stage} {name}" for stage in ("prepare", "predict", "extract") for name in names} <= set(runs)
     assert set(runs.values()) == {"Completed"}
+
+
+def polygons(package: Path) -> list[bytes]:
+    geometries = shapely.from_wkb(pyogrio.raw.read(package, layer="flood_extent")[2])
+    return sorted(shapely.to_wkb(shapely.normalize(geometries)))
+
+
+def test_sagemaker_and_this_machine_give_the_same_extent(cloud: CloudRuns) -> None:
+    """With the same model the map is the same, polygon for polygon, wherever the model runs."""
+    status, said = cloud.run("--output", "cloud", "--instance-hour-price", "0.24")
+    assert status == 0, said
+    assert cloud.command("run", cloud.scene.dataset, "--output", "here", "--work-directory", "here/work")[0] == 0
+    on_aws, here = (cloud.command.record(output=place) for place in ("cloud", "here"))
+    assert on_aws["content_hash"] == here["content_hash"]
+    packages = [cloud.command.folder / place / "demo_flood" / "flood_extent.gpkg" for place in ("cloud", "here")]
+    assert polygons(packages[0]) == polygons(packages[1]) != []
 
 
 @pytest.mark.slow
@@ -168,7 +172,7 @@ def test_too_many_failures_fail_the_run_but_not_the_product(
     assert status == 2
     assert "gone.jp2: does not exist" in said
     record = command.record("images")
-    run = httpx.get(f"{prefect_server}/flow_runs/{record['flow_run_id']}", trust_env=False).json()
+    run = PrefectApi(prefect_server).flow_run(record["flow_run_id"])
     assert (run["state_type"], run["state_name"]) == ("FAILED", "TooManyTileFailures")
 
 

@@ -9,6 +9,8 @@ import pytest
 import shapely
 from command_line import CommandLine, Scene
 
+pytestmark = pytest.mark.slow
+
 HOSTILE = {"PROJ_LIB": "empty", "PROJ_DATA": "empty", "GDAL_DATA": "empty", "GDAL_GEOREF_SOURCES": "NONE"}
 HOSTILE |= {"GDAL_SKIP": "JP2OpenJPEG,GPKG,ESRI Shapefile", "GDAL_PAM_ENABLED": "NO", "CPL_DEBUG": "ON"}
 
@@ -27,7 +29,6 @@ def origin(product: Path) -> tuple[int, int]:
     return round(left), round(top)
 
 
-@pytest.mark.slow
 def test_a_sidecar_of_another_case_moves_no_frame(command: CommandLine, found: Path) -> None:
     """The world file of one folder does not place the other's frame, nor one frame's sidecar another."""
     status, printed = command("plan", found / "sidecar-other-case" / "folders", "--crs", "EPSG:7855")
@@ -43,7 +44,6 @@ def test_a_sidecar_of_another_case_moves_no_frame(command: CommandLine, found: P
     assert (status, lefts) == (0, {"a.jp2": 500000, "A.jp2": 600000})
 
 
-@pytest.mark.slow
 def test_another_installations_proj_and_gdal_do_not_reach_ours(command: CommandLine, found: Path) -> None:
     """The frame has the CRS that it says, so that a wrong one given is a conflict, not a map in another zone."""
     (command.folder / "empty").mkdir()
@@ -56,7 +56,6 @@ def test_another_installations_proj_and_gdal_do_not_reach_ours(command: CommandL
     assert "they differ in more than the datum" in printed.replace("\n", " ")
 
 
-@pytest.mark.slow
 def test_a_run_in_a_hostile_shell_makes_the_same_product(command: CommandLine, scene: Scene) -> None:
     """The whole program, its server and its endpoint: the same content hash."""
     (command.folder / "empty").mkdir()
@@ -68,7 +67,6 @@ def test_a_run_in_a_hostile_shell_makes_the_same_product(command: CommandLine, s
     assert len(hashes) == 1
 
 
-@pytest.mark.slow
 def test_names_of_tiles_can_be_unpacked_everywhere(command: CommandLine, found: Path) -> None:
     """No member of the zip has a name that Windows refuses, and each tile has its shapefile; tables keep the names."""
     assert command("run", found / "windows-names" / "frames")[0] == 0
@@ -82,7 +80,6 @@ def test_names_of_tiles_can_be_unpacked_everywhere(command: CommandLine, found: 
     assert sum(name.startswith("tiles/") and name.endswith(".shp") for name in names) == 3
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("case", ["jp2w", "byte-order-mark"])
 def test_world_files_of_other_programs_place_their_frame(command: CommandLine, found: Path, case: str) -> None:
     """The long ending and the mark of Windows editors both place the frame at 500000 6250000."""
@@ -91,7 +88,6 @@ def test_world_files_of_other_programs_place_their_frame(command: CommandLine, f
     assert origin(command.folder / "out" / case) == (500000, 6250000)
 
 
-@pytest.mark.slow
 def test_unusual_frames_are_mapped_and_plan_and_run_say_the_same(command: CommandLine, found: Path) -> None:
     """Odd ends, an unusual tile grid and many small tiles are mapped; a name that is none fails, in the same words."""
     frames = command.folder / "frames"

@@ -1,7 +1,6 @@
 """What ends a run from outside: kills, interrupts, a full disk, a second run."""
 
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -9,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from command_line import CommandLine, Scene, processes_marked
+from cloud_runs import PHASES, SIGNALS, CloudRuns
+from command_line import CommandLine, Scene
 from prefect_servers import Server
+from processes import processes_marked
 
 from flows.server.local_server import ONE_RUN_SETTINGS
 from tasks.services.publishing.publishing import locked
@@ -87,23 +88,45 @@ def test_a_run_killed_within_a_stage_repeats_only_what_was_missing(
     assert (record["endpoint"]["name"] is None) == (len(there) == 6)
 
 
-@pytest.mark.parametrize(
-    ("number", "status"), [(signal.SIGINT, 130), pytest.param(signal.SIGTERM, 143, marks=pytest.mark.slow)]
-)
-def test_an_interrupt_ends_a_run_with_all_that_it_started(
-    command: CommandLine, scene: Scene, number: signal.Signals, status: int
-) -> None:
+@pytest.mark.parametrize("number", ["Ctrl-C", pytest.param("SIGTERM", marks=pytest.mark.slow)])
+def test_an_interrupt_ends_a_run_with_all_that_it_started(command: CommandLine, scene: Scene, number: str) -> None:
     """Ctrl-C and a plain kill give one line and the signal's status; nothing that the run started is left running."""
     process = command.start("run", scene.dataset, FLOOD_EXTENT_TEST_MARK=str(command.folder))
     deadline = time.monotonic() + KILL_SECONDS
     while not (command.folder / "work" / "cache" / "records").exists() and time.monotonic() < deadline:
         time.sleep(POLL_SECONDS)
-    process.send_signal(number)
+    process.send_signal(SIGNALS[number][0])
     said = finish(process)
-    assert process.returncode == status, said
+    assert process.returncode == SIGNALS[number][1], said
     assert said.splitlines()[-1].startswith("flood-extent: interrupted")
     assert "Traceback" not in said
     assert not processes_marked(str(command.folder))
+
+
+@pytest.mark.parametrize(
+    ("number", "phase"),
+    [
+        ("Ctrl-C", "predicting"),
+        pytest.param("Ctrl-C", "deploying", marks=pytest.mark.slow),
+        pytest.param("SIGTERM", "deploying", marks=pytest.mark.slow),
+        pytest.param("SIGTERM", "predicting", marks=pytest.mark.slow),
+    ],
+)
+def test_an_interrupted_run_tears_down(cloud: CloudRuns, phase: str, number: str) -> None:
+    """An interrupt while deploying or predicting has the deletion accepted within half a minute."""
+    cloud.sandbox.settings(creating_seconds=5.0)
+    cloud.sandbox.fault("InvokeEndpoint", "hang", seconds=3, times=None)
+    process = cloud.command.start(*cloud.arguments())
+    cloud.wait_for(lambda: PHASES[phase](cloud))
+    process.send_signal(SIGNALS[number][0])
+    sent = time.monotonic()
+    cloud.wait_for(lambda: not any(one["status"] != "Deleting" for one in cloud.ours().values()))
+    accepted = time.monotonic() - sent
+    said = process.communicate(timeout=120)[0]
+    assert process.returncode == SIGNALS[number][1], said
+    assert accepted < 30, said
+    assert "torn down" in cloud.log()
+    cloud.wait_until_clean()
 
 
 @pytest.mark.slow

@@ -4,9 +4,9 @@ import signal
 
 import pytest
 from cloud_runs import CloudRuns, on_sagemaker
-from command_line import CommandLine, Scene, processes_marked
+from command_line import CommandLine, Scene
 from dashboard import served
-from worker import kill_marked
+from processes import kill_marked, processes_marked
 
 from deployments.automations import UPLOADED
 from deployments.local import SWEEP
@@ -50,27 +50,27 @@ def test_serving_again_changes_nothing_and_finds_the_dead(command: CommandLine, 
     mark = str(command.folder)
     environment = {**cloud.command.environment, "FLOOD_EXTENT_TEST_MARK": mark}
     with served(command, **environment) as dashboard:
-        before = {part: dashboard.post(f"{part}/filter", {}) for part in PARTS}
+        before = {part: dashboard.ask(f"{part}/filter", {}) for part in PARTS}
         deployment = dashboard.deployment()
         by_name = {one["name"]: one["id"] for one in before["automations"]}
-        dashboard.patch(f"automations/{by_name[UPLOADED]}", {"enabled": False})
+        dashboard.ask(f"automations/{by_name[UPLOADED]}", {"enabled": False}, "PATCH")
         schedule = {"schedule": {"cron": "0 7 * * *"}, "parameters": {"dataset": "s3://x/y"}, "active": True}
-        dashboard.post(f"deployments/{deployment['id']}/schedules", [schedule])
+        dashboard.ask(f"deployments/{deployment['id']}/schedules", [schedule])
         sweep = dashboard.deployment(SWEEP)
         for one in sweep["schedules"]:
-            dashboard.delete(f"deployments/{sweep['id']}/schedules/{one['id']}")
+            dashboard.ask(f"deployments/{sweep['id']}/schedules/{one['id']}", method="DELETE")
         run = dashboard.create_run(on_sagemaker(cloud))
         cloud.wait_for(cloud.is_predicting)
         kill_marked(mark)
         dashboard.process.wait(30)
     assert not processes_marked(mark)
     with served(command, **environment) as dashboard:
-        assert dashboard.run(run)["state"]["name"] == "Crashed"
+        assert dashboard.flow_run(run)["state"]["name"] == "Crashed"
         assert "Crashed, for its process is gone: demo flood" in dashboard.said()
         crons = {one["schedule"]["cron"]: one["active"] for one in dashboard.deployment()["schedules"]}
         assert crons == {"0 6 * * *": False, "0 7 * * *": True}
         assert dashboard.deployment(SWEEP)["schedules"] == []
-        after = {part: dashboard.post(f"{part}/filter", {}) for part in PARTS}
+        after = {part: dashboard.ask(f"{part}/filter", {}) for part in PARTS}
         assert [len(after[part]) for part in PARTS] == [len(before[part]) for part in PARTS]
         off = [one["name"] for one in after["automations"] if not one["enabled"]]
         assert off == [UPLOADED]

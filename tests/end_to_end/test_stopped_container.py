@@ -6,7 +6,7 @@ from uuid import UUID
 import pytest
 from cloud_runs import PHASES, CloudRuns, on_sagemaker
 from containers import Container, container
-from dashboard import places
+from prefect_api import places
 from worker import Worker, deployed_without_worker
 
 from tasks.services.endpoints.teardown.sagemaker_resources import resource_name
@@ -44,13 +44,13 @@ def test_a_stopped_container_tears_down_and_its_run_goes_on(cloud: CloudRuns, po
     cloud.sandbox.fault("InvokeEndpoint", "hang", seconds=3, times=None)
     run = create_run(cloud, pool)
     said = stop(cloud, run, phase)
-    assert pool.state(run)["name"] == "AwaitingRetry", said
+    assert pool.flow_run(run)["state_name"] == "AwaitingRetry", said
     assert "torn down" in cloud.log()
     cloud.wait_until_clean()
     cloud.sandbox.clear_faults()
     with started(cloud, run) as second:
         assert second.wait() == 0
-    assert pool.state(run)["name"] == "Completed", second.log.read_text()
+    assert pool.flow_run(run)["state_name"] == "Completed", second.log.read_text()
     assert "1: torn down" in cloud.log()
     cloud.wait_until_clean()
 
@@ -63,7 +63,7 @@ def test_a_run_that_is_cancelled_ends(cloud: CloudRuns, pool: Worker) -> None:
         cloud.wait_for(cloud.is_predicting)
         pool.set_state(run, "CANCELLING", "Cancelling")
         only.wait()
-    assert pool.state(run)["name"] == "Cancelled", only.log.read_text()
+    assert pool.flow_run(run)["state_name"] == "Cancelled", only.log.read_text()
     cloud.wait_until_clean()
 
 
@@ -83,7 +83,7 @@ def test_an_endpoint_that_could_not_be_deleted_goes_with_the_next_attempt(cloud:
     assert cloud.left() == {resource_name(UUID(run), 1)}
     with started(cloud, run) as second:
         assert second.wait() == 0
-    assert pool.state(run)["name"] == "Completed", second.log.read_text()
+    assert pool.flow_run(run)["state_name"] == "Completed", second.log.read_text()
     assert cloud.command.record()["endpoint"]["name"] == resource_name(UUID(run), 2)
     cloud.sweep_until_clean()
     assert cloud.everything() == cloud.others

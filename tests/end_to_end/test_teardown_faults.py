@@ -4,20 +4,20 @@ Four layers may delete: ``finally`` in the flow, the hook of its final state, th
 Rows of the first assert its line in the run's log; rows of the sweep, that something was left before it.
 """
 
-import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from cloud_runs import PHASES, CloudRuns, client_of, on_sagemaker
+from cloud_runs import PHASES, SIGNALS, CloudRuns, client_of, on_sagemaker
 
 from tasks.services.endpoints.teardown.sagemaker_resources import run_of
 from tasks.services.endpoints.teardown.teardown import DONE, delete_run
 
+pytestmark = pytest.mark.slow
+
 FINALLY = "torn down"
-SLOW = pytest.mark.slow
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,6 @@ ROWS = {
 }
 
 
-@SLOW
 @pytest.mark.parametrize("name", ROWS)
 def test_nothing_is_left_when_aws_refuses(cloud: CloudRuns, name: str) -> None:
     """What AWS refuses is said in its own words, and the endpoint is gone when the command ends."""
@@ -103,7 +102,6 @@ def test_nothing_is_left_when_aws_refuses(cloud: CloudRuns, name: str) -> None:
     assert FINALLY in cloud.log()
 
 
-@pytest.mark.slow
 def test_without_the_permission_to_tag_nothing_is_created(cloud: CloudRuns) -> None:
     """A lease that could not be renewed is found out before anything costs money."""
     cloud.sandbox.fault("AddTags", "access-denied", times=None)
@@ -112,7 +110,6 @@ def test_without_the_permission_to_tag_nothing_is_created(cloud: CloudRuns) -> N
     assert not {"CreateEndpointConfig", "CreateEndpoint"} & cloud.sandbox.requests().keys()
 
 
-@SLOW
 def test_an_endpoint_that_stays_creating_is_deleted_by_the_command(cloud: CloudRuns) -> None:
     """Where AWS refuses deletion for longer than flow and hook may wait, the command goes on asking."""
     cloud.sandbox.fault("CreateEndpoint", "stays-creating", seconds=60)
@@ -148,7 +145,6 @@ def script(cloud: CloudRuns, code: str, **values: Any) -> str:
     return "\n".join(f"{name} = {value!r}" for name, value in named.items()) + code
 
 
-@SLOW
 def test_a_fault_in_the_flow_body_tears_down(cloud: CloudRuns) -> None:
     """An exception that no task caught ends the run as Failed, with the endpoint gone."""
     assert "RuntimeError: a fault in the flow's own body" in cloud.python(script(cloud, BROKEN_BODY))
@@ -156,7 +152,6 @@ def test_a_fault_in_the_flow_body_tears_down(cloud: CloudRuns) -> None:
     assert cloud.everything() == cloud.others
 
 
-@SLOW
 def test_a_flow_that_times_out_tears_down(cloud: CloudRuns) -> None:
     """Prefect's own timeout, which interrupts the flow wherever it is, does not keep the endpoint."""
     cloud.sandbox.fault("InvokeEndpoint", "hang", seconds=20, times=None)
@@ -165,37 +160,6 @@ def test_a_flow_that_times_out_tears_down(cloud: CloudRuns) -> None:
     assert cloud.everything() == cloud.others
 
 
-SIGNALS = {"Ctrl-C": (signal.SIGINT, 130), "SIGTERM": (signal.SIGTERM, 143)}
-
-
-@pytest.mark.parametrize(
-    ("number", "phase"),
-    [
-        ("Ctrl-C", "predicting"),
-        *(
-            pytest.param(*row, marks=SLOW)
-            for row in [("Ctrl-C", "deploying"), ("SIGTERM", "deploying"), ("SIGTERM", "predicting")]
-        ),
-    ],
-)
-def test_an_interrupted_run_tears_down(cloud: CloudRuns, phase: str, number: str) -> None:
-    """An interrupt while deploying or predicting has the deletion accepted within half a minute."""
-    cloud.sandbox.settings(creating_seconds=5.0)
-    cloud.sandbox.fault("InvokeEndpoint", "hang", seconds=3, times=None)
-    process = cloud.command.start(*cloud.arguments())
-    cloud.wait_for(lambda: PHASES[phase](cloud))
-    process.send_signal(SIGNALS[number][0])
-    sent = time.monotonic()
-    cloud.wait_for(lambda: not any(one["status"] != "Deleting" for one in cloud.ours().values()))
-    accepted = time.monotonic() - sent
-    said = process.communicate(timeout=120)[0]
-    assert process.returncode == SIGNALS[number][1], said
-    assert accepted < 30, said
-    assert FINALLY in cloud.log()
-    cloud.wait_until_clean()
-
-
-@SLOW
 def test_a_run_on_stale_reads_leaves_nothing(cloud: CloudRuns) -> None:
     """AWS shows nothing for some seconds after its creation: the run waits, maps, and deletes all of it."""
     cloud.sandbox.settings(stale_seconds=3.0)
@@ -205,7 +169,6 @@ def test_a_run_on_stale_reads_leaves_nothing(cloud: CloudRuns) -> None:
     assert cloud.everything() == cloud.others
 
 
-@SLOW
 @pytest.mark.parametrize("number", SIGNALS)
 def test_a_run_that_is_interrupted_before_aws_sees_its_endpoint_leaves_nothing(cloud: CloudRuns, number: str) -> None:
     """An endpoint that AWS does not show yet is on the bill: it is not called deleted, and deleted once it is seen."""
@@ -220,7 +183,6 @@ def test_a_run_that_is_interrupted_before_aws_sees_its_endpoint_leaves_nothing(c
     assert cloud.everything() == cloud.others
 
 
-@SLOW
 @pytest.mark.parametrize("phase", ["deploying", "predicting"])
 def test_a_killed_run_is_swept(cloud: CloudRuns, phase: str) -> None:
     """After SIGKILL nothing of ours is left to act but the sweep: not before the lease has lapsed, and then at once."""
@@ -238,7 +200,6 @@ def test_a_killed_run_is_swept(cloud: CloudRuns, phase: str) -> None:
     assert cloud.everything() == cloud.others
 
 
-@SLOW
 def test_two_runs_at_once_do_not_touch_each_other(cloud: CloudRuns) -> None:
     """Two runs have an endpoint each; the one that ends first leaves the other's alone."""
     cloud.sandbox.fault("InvokeEndpoint", "hang", seconds=2, times=None)
@@ -252,7 +213,6 @@ def test_two_runs_at_once_do_not_touch_each_other(cloud: CloudRuns) -> None:
     assert cloud.everything() == cloud.others
 
 
-@SLOW
 def test_a_healthy_run_outlives_its_first_lease(cloud: CloudRuns) -> None:
     """A run that lives renews its lease, so that no sweep touches its endpoint however long it takes."""
     cloud.sandbox.fault("InvokeEndpoint", "hang", seconds=5, times=None)
@@ -267,7 +227,6 @@ def test_a_healthy_run_outlives_its_first_lease(cloud: CloudRuns) -> None:
     assert cloud.everything() == cloud.others
 
 
-@SLOW
 def test_layers_that_delete_at_once_end_well(cloud: CloudRuns) -> None:
     """Two sweeps and a hook's deletion of the same run at once: each ends well, and nothing is left."""
     process = cloud.command.start(*cloud.arguments())

@@ -3,19 +3,19 @@
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 from uuid import UUID
 
 import pytest
 import yaml
 from cloud_runs import PHASES, CloudRuns, on_sagemaker
 from command_line import QUIET, ROOT
-from dashboard import places
 from prefect.automations import AutomationCore
 from prefect.client.orchestration import get_client
 from prefect.events.schemas.deployment_triggers import DeploymentEventTrigger
+from prefect_api import places
 from prefect_servers import Server
-from worker import Worker, kill_flow, kill_marked, running_worker
+from processes import kill_flow, kill_marked
+from worker import Worker, running_worker
 
 from deployments import automations
 from flows.server.local_server import ONE_RUN_SETTINGS, using
@@ -38,11 +38,11 @@ def swept_after_bad_ends(worker: Worker) -> AutomationCore:
     registry = yaml.safe_load((ROOT / "prefect.yaml").read_text())
     sweep = next(one for one in registry["deployments"] if one["name"] == "every-15-minutes")
     trigger = DeploymentEventTrigger.model_validate(sweep["triggers"][0])
-    trigger.set_deployment_id(UUID(worker.sweep))
+    trigger.set_deployment_id(UUID(worker.deployment(f"sweep-endpoints/{worker.mark}")["id"]))
     return trigger.as_automation()
 
 
-def parameters(cloud: CloudRuns) -> dict[str, Any]:
+def parameters(cloud: CloudRuns) -> dict[str, str]:
     return {**on_sagemaker(cloud), **places(cloud.command.folder)}
 
 
@@ -59,7 +59,7 @@ def test_a_cancelled_run_tears_down(cloud: CloudRuns, worker: Worker, phase: str
     sent = time.monotonic()
     cloud.wait_for(lambda: all(one["status"] == "Deleting" for one in cloud.ours().values()))
     assert time.monotonic() - sent < 30
-    assert worker.final_state(run) == "Cancelled"
+    assert worker.state_of(run) == "Cancelled"
     assert "torn down" in cloud.log()
     cloud.wait_until_clean()
 
@@ -70,7 +70,7 @@ def test_a_run_killed_under_its_worker_is_torn_down_by_the_hook(cloud: CloudRuns
     run = worker.create_run(parameters(cloud))
     cloud.wait_for(cloud.is_predicting)
     assert kill_flow(run)
-    assert worker.final_state(run) == "Crashed"
+    assert worker.state_of(run) == "Crashed"
     cloud.wait_until_clean()
     assert "torn down" not in cloud.log()
 
@@ -84,15 +84,15 @@ def test_a_run_that_falls_silent_is_crashed_and_swept(
     beating = {**cloud.command.environment, "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30"}
     with running_worker(prefect_server, tmp_path, beating) as doomed:
         with using(prefect_server):
-            watching = automations.apply(automations.heartbeat_lost([UUID(doomed.deployment)]))
+            watching = automations.apply(automations.heartbeat_lost([UUID(doomed.deployment()["id"])]))
             sweeping = automations.apply(swept_after_bad_ends(worker))
         cloud.sandbox.fault("InvokeEndpoint", "hang", seconds=20, times=None)
         run = doomed.create_run(parameters(cloud))
         cloud.wait_for(cloud.is_predicting)
         kill_marked(doomed.mark)
     assert cloud.left()
-    assert worker.final_state(run) == "Crashed"
-    assert "no heartbeat" in worker.state(run)["message"]
+    assert worker.state_of(run) == "Crashed"
+    assert "no heartbeat" in worker.flow_run(run)["state"]["message"]
     cloud.wait_until_clean()
     with using(prefect_server), get_client(sync_client=True) as client:
         client.delete_automation(watching)
@@ -117,12 +117,12 @@ def test_a_retry_deploys_beside_its_old_endpoint(cloud: CloudRuns, worker: Worke
     cloud.sandbox.settings(deleting_seconds=25.0)
     cloud.sandbox.fault("InvokeEndpoint", "model-error-400", times=None)
     run = worker.create_run(parameters(cloud))
-    assert worker.final_state(run) == "NoProduct"
+    assert worker.state_of(run) == "NoProduct"
     assert [endpoint["status"] for endpoint in cloud.ours().values()] == ["Deleting"]
     cloud.sandbox.clear_faults()
     worker.set_state(run, "SCHEDULED", "AwaitingRetry", force=True)
-    cloud.wait_for(lambda: worker.state(run)["type"] == "RUNNING")
-    assert worker.final_state(run) == "Completed"
+    cloud.wait_for(lambda: worker.flow_run(run)["state_type"] == "RUNNING")
+    assert worker.state_of(run) == "Completed"
     assert cloud.command.record()["endpoint"]["name"] == resource_name(UUID(run), 2)
     cloud.wait_until_clean()
 

@@ -1,9 +1,10 @@
 """The CloudFormation stack, deployed once for the tests of this folder that look at it."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
-from cloud_stack import EVERYTHING, Stack, deploy
+from cloud_stack import EVERYTHING, TEMPLATE, Stack, deploy
 
 from infra.sandbox.client import Sandbox
 
@@ -14,6 +15,16 @@ def stacks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     sandbox = Sandbox.start(tmp_path_factory.mktemp("stacks") / "log")
     yield sandbox.url
     sandbox.stop()
+
+
+@pytest.fixture(scope="session")
+def template() -> dict[str, Any]:
+    """The parsed template, its functions as ``{"Ref": …}`` and ``{"Fn::…": …}``."""
+    import cfnlint.decode  # noqa: PLC0415 - a second, and only the stack's tests need it
+
+    parsed, problems = cfnlint.decode.decode(str(TEMPLATE))
+    assert not problems
+    return dict(parsed)
 
 
 @pytest.fixture(scope="session")

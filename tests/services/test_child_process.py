@@ -4,11 +4,10 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from processes import running, wait_until
 
 from tasks.services import child_process
 
@@ -30,22 +29,6 @@ while child.alive and "up" not in child.log_tail():
 print(child.pid, sibling.pid, flush=True)
 time.sleep(600)
 """
-
-
-def running(pid: int) -> bool:
-    """Whether a process exists and is not a zombie that nobody has reaped yet."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-
-
-def wait_until(true: Callable[[], bool], seconds: float = 30) -> bool:
-    """Poll until a condition holds; whether it did in time."""
-    end = time.monotonic() + seconds
-    while not true() and time.monotonic() < end:
-        time.sleep(0.05)
-    return true()
 
 
 @pytest.mark.parametrize("program", [OBEDIENT, DEAF], ids=["obedient", "ignores SIGTERM"])

@@ -61,13 +61,13 @@ def local_reads(_: pytest.FixtureRequest) -> Iterator[list[str]]:
 def s3_reads(request: pytest.FixtureRequest) -> Iterator[list[str]]:
     """Keys of all objects that S3 is asked for."""
     with front(request.getfixturevalue("s3_server")) as noted:
-        request.getfixturevalue("aws_environment").setenv("AWS_ENDPOINT_URL", noted.url)
+        request.getfixturevalue("aws_settings").setenv("AWS_ENDPOINT_URL", noted.url)
         paths: list[str] = []
         yield paths
         paths += [target.partition("?")[0] for _, target in noted.seen]
 
 
-@pytest.mark.parametrize(("place", "reads"), [("tmp_path", local_reads), ("bucket", s3_reads)], ids=["local", "s3"])
+@pytest.mark.parametrize(("place", "reads"), [("tmp_path", local_reads), ("s3_bucket", s3_reads)], ids=["local", "s3"])
 def test_a_cached_tile_costs_two_reads_a_stage(
     request: pytest.FixtureRequest, tmp_path: Path, place: str, reads: Any
 ) -> None:

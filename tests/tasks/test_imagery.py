@@ -7,23 +7,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
+import tile_jobs
 from rasterio.transform import from_origin
 
 from tasks.core.errors import ChangedSinceListed, CutShort
 from tasks.core.imagery.preparation import PreparedImage
-from tasks.core.tiles.jobs import TileJob, plan_jobs
+from tasks.core.tiles.jobs import TileJob
 from tasks.imagery import prepare
 from tasks.services import storage
 from tasks.services.frames.dataset_listing import list_tiles
 from tasks.services.frames.decoder_process import Request, decode
 
 WORLD_FILE = b"0.5\n0\n0\n-0.5\n500000.25\n6249999.75\n"
-
-
-@pytest.fixture(params=["local", "s3"])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """URI of an empty folder or bucket."""
-    return str(request.getfixturevalue("bucket")) if request.param == "s3" else str(tmp_path / "frames")
 
 
 @pytest.fixture
@@ -45,9 +40,7 @@ def frame(tmp_path: Path) -> Callable[[int], bytes]:
 def planned(place: str, work: Path) -> TileJob:
     """The one tile's job, as a run lists and plans it."""
     tiles = list_tiles(place, crs=None, max_pixels=10**6)
-    (job,) = plan_jobs(
-        tiles, width_px=64, model_identity="m", flood_labels=[1], max_pixels=10**6, work_directory=str(work)
-    )
+    (job,) = tile_jobs.planned(tiles, width_px=64, max_pixels=10**6, work_directory=str(work))
     return job
 
 
@@ -108,19 +101,19 @@ def test_a_frame_written_during_the_decode_is_not_kept(
     assert kept(work) == []
 
 
-def test_a_frame_of_s3_is_decoded_from_a_copy(bucket: str, frame: Callable[[int], bytes], tmp_path: Path) -> None:
+def test_a_frame_of_s3_is_decoded_from_a_copy(s3_bucket: str, frame: Callable[[int], bytes], tmp_path: Path) -> None:
     """Fetched under its ETag, it may be written meanwhile: the copy is what was listed."""
-    storage.write_bytes(f"{bucket}/a.jp2", frame(20))
-    job = planned(bucket, tmp_path / "work")
-    prepared = prepare(job, exchanging(f"{bucket}/a.jp2", frame(200)))
+    storage.write_bytes(f"{s3_bucket}/a.jp2", frame(20))
+    job = planned(s3_bucket, tmp_path / "work")
+    prepared = prepare(job, exchanging(f"{s3_bucket}/a.jp2", frame(200)))
     assert storage.read_bytes(job.jpeg_uri) == prepared.jpeg
 
 
-def test_a_download_names_the_etag_that_was_listed(bucket: str, tmp_path: Path) -> None:
+def test_a_download_names_the_etag_that_was_listed(s3_bucket: str, tmp_path: Path) -> None:
     """An object exchanged between the question for its ETag and the download is refused by S3."""
-    storage.write_bytes(f"{bucket}/a.jp2", b"one")
-    listed = storage.info(f"{bucket}/a.jp2")
-    storage.write_bytes(f"{bucket}/a.jp2", b"two")
+    storage.write_bytes(f"{s3_bucket}/a.jp2", b"one")
+    listed = storage.info(f"{s3_bucket}/a.jp2")
+    storage.write_bytes(f"{s3_bucket}/a.jp2", b"two")
     with pytest.raises(ChangedSinceListed):
         storage.fetch(listed.uri, tmp_path / "a.jp2", etag=listed.etag)
     with pytest.raises(ChangedSinceListed):

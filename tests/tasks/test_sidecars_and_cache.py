@@ -6,10 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
+import tile_jobs
 from rasterio.transform import from_origin
 from s3_front import Front, front
 
-from tasks.core.tiles.jobs import TileJob, plan_jobs
+from tasks.core.tiles.jobs import TileJob
 from tasks.core.tiles.tile import Tile
 from tasks.imagery import prepare
 from tasks.services import storage
@@ -37,8 +38,7 @@ def written(path: Path, *, placed: bool) -> Path:
 
 def planned(dataset: str, work: Path | str = "/work") -> TileJob:
     tiles = list_tiles(dataset, crs="EPSG:7855", max_pixels=10**6)
-    settings = {"width_px": 64, "model_identity": "m", "flood_labels": [1], "max_pixels": 10**6}
-    (job,) = plan_jobs(tiles, work_directory=str(work), **settings)
+    (job,) = tile_jobs.planned(tiles, width_px=64, max_pixels=10**6, work_directory=str(work))
     return job
 
 
@@ -83,19 +83,19 @@ def test_declared_nodata_keeps_the_prediction(frame: Path) -> None:
 
 
 @pytest.fixture
-def beside(bucket: str, frame: Path) -> str:
+def beside(s3_bucket: str, frame: Path) -> str:
     """A prefix in S3 with the frame, a world file and statistics."""
-    storage.write_bytes(f"{bucket}/town/a.jp2", frame.read_bytes())
-    storage.write_bytes(f"{bucket}/town/a.j2w", WORLD_FILE)
-    storage.write_bytes(f"{bucket}/town/a.jp2.aux.xml", b"<PAMDataset></PAMDataset>")
-    return f"{bucket}/town"
+    storage.write_bytes(f"{s3_bucket}/town/a.jp2", frame.read_bytes())
+    storage.write_bytes(f"{s3_bucket}/town/a.j2w", WORLD_FILE)
+    storage.write_bytes(f"{s3_bucket}/town/a.jp2.aux.xml", b"<PAMDataset></PAMDataset>")
+    return f"{s3_bucket}/town"
 
 
 @pytest.fixture
-def counted(s3_server: str, aws_environment: pytest.MonkeyPatch) -> Iterator[Front]:
+def counted(s3_server: str, aws_settings: pytest.MonkeyPatch) -> Iterator[Front]:
     """The environment's S3, with every request counted. Ask for the bucket first."""
     with front(s3_server) as noted:
-        aws_environment.setenv("AWS_ENDPOINT_URL", noted.url)
+        aws_settings.setenv("AWS_ENDPOINT_URL", noted.url)
         yield noted
 
 
@@ -113,12 +113,12 @@ def test_a_world_file_is_fetched_only_where_it_places_the_frame(beside: str, cou
     assert not [target for target in counted.targets if target.endswith(".j2w")]
 
 
-def test_a_world_file_places_a_frame_beside_statistics(bucket: str, tmp_path: Path) -> None:
+def test_a_world_file_places_a_frame_beside_statistics(s3_bucket: str, tmp_path: Path) -> None:
     """``.aux.xml`` without a place does not hide the world file, which is asked for then."""
-    storage.write_bytes(f"{bucket}/a.jp2", written(tmp_path / "bare" / "a.jp2", placed=False).read_bytes())
-    storage.write_bytes(f"{bucket}/a.j2w", WORLD_FILE)
-    storage.write_bytes(f"{bucket}/a.jp2.aux.xml", b"<PAMDataset></PAMDataset>")
-    assert grid_x(planned(bucket).tile) == 500000
+    storage.write_bytes(f"{s3_bucket}/a.jp2", written(tmp_path / "bare" / "a.jp2", placed=False).read_bytes())
+    storage.write_bytes(f"{s3_bucket}/a.j2w", WORLD_FILE)
+    storage.write_bytes(f"{s3_bucket}/a.jp2.aux.xml", b"<PAMDataset></PAMDataset>")
+    assert grid_x(planned(s3_bucket).tile) == 500000
 
 
 def grid_x(tile: Tile) -> float:

@@ -81,13 +81,7 @@ def _product(*errors: str) -> list[Layer]:
         "area_observed", "MultiPolygon", CRS, _array(MultiPolygon([box(0, 0, 20, 20)])), {"area_m2": np.array([400.0])}
     )
     states = {"a.jp2": "done", "sub/Ü 洪.JP2": "done", "bad.jp2": "failed", "glare.jp2": "dropped"}
-    return [
-        _extent(DOUGHNUT),
-        _by_tile((1, "a.jp2", flood)),
-        observed,
-        _not_assessed(*errors),
-        _tiles(states),
-    ]
+    return [_extent(DOUGHNUT), _by_tile((1, "a.jp2", flood)), observed, _not_assessed(*errors), _tiles(states)]
 
 
 def test_the_geopackage_holds_every_layer_in_order(tmp_path: Path) -> None:

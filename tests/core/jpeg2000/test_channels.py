@@ -10,19 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from jp2_boxes import (
-    GREYSCALE,
-    SRGB,
-    SYCC,
-    box,
-    codestream,
-    definitions,
-    enumerated,
-    icc,
-    jp2,
-    one_bit,
-    random_nrg,
-)
+from jp2_boxes import GREYSCALE, SRGB, SYCC, box, codestream, definitions, enumerated, icc, jp2, one_bit, random_nrg
 from numpy.typing import NDArray
 
 from tasks.core.errors import NotNrg

@@ -26,11 +26,7 @@ def test_what_no_run_has_listed_stays_where_it_is() -> None:
         ((), {"run.json"}, {"run.json": "run.json.edited"}),
         (("run.json.edited",), {"run.json"}, {"run.json": "run.json.edited-2"}),
         (("Run.JSON.Edited",), {"run.json"}, {"run.json": "run.json.edited-2"}),
-        (
-            (),
-            {"x.dbf"},
-            {"x.dbf": "x.edited.dbf", "x.shp": "x.edited.shp", "x.shx": "x.edited.shx"},
-        ),
+        ((), {"x.dbf"}, {"x.dbf": "x.edited.dbf", "x.shp": "x.edited.shp", "x.shx": "x.edited.shx"}),
         (
             ("tiles/a.qix", "tiles/a.edited.shp"),
             {"tiles/a.shp"},

@@ -4,10 +4,10 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from tile_jobs import planned
 
 from tasks.core.geo.grid import Grid
 from tasks.core.reports import plan_report
-from tasks.core.tiles.jobs import plan_jobs
 from tasks.core.tiles.plan import STAGES, Finding, Hosting, Plan, Verdict
 from tasks.core.tiles.tile import Tile
 
@@ -21,9 +21,7 @@ QUOTA = Finding("quota", Verdict.PROBLEM, "ml.c5.xlarge does not fit")
 
 def plan(*tiles: Tile, to_do: tuple[str, ...] = ("a.jp2", "c.jp2"), **changes: Any) -> Plan:
     """A plan for tiles, of which those in ``to_do`` are not remembered."""
-    given = tiles or (TILE, BAD)
-    settings: dict[str, Any] = {"model_identity": "1", "flood_labels": [1], "max_pixels": 10**9, "work_directory": "/w"}
-    jobs = plan_jobs(given, width_px=1000, **settings)
+    jobs = planned(tiles or (TILE, BAD))
     places = {"product": "/out/town", "work": "/work", "log": "/logs"}
     made = Plan("town", jobs, dict.fromkeys(STAGES, frozenset(to_do)), places, "local")
     return replace(made, **changes)

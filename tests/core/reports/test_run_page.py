@@ -223,10 +223,7 @@ def test_a_product_in_s3_opens_in_a_browser() -> None:
     folder = urlsplit(links(page)["Open in the S3 console"])
     package = urlsplit(links(page)["maps 1.zip"])
     assert (folder.path, parse_qs(folder.query)) == ("/s3/buckets/bucket", {"prefix": ["out/maps 1 (é)/"]})
-    assert (package.path, parse_qs(package.query)) == (
-        "/s3/object/bucket",
-        {"prefix": ["out/maps 1 (é)/maps 1.zip"]},
-    )
+    assert (package.path, parse_qs(package.query)) == ("/s3/object/bucket", {"prefix": ["out/maps 1 (é)/maps 1.zip"]})
     assert "\n    s3://bucket/out/maps 1 (é)\n" in page
 
 

@@ -4,26 +4,20 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from tile_jobs import planned
 
 from tasks.core.errors import UnusableArgument
 from tasks.core.geo.grid import Grid
 from tasks.core.tiles.estimates import DEPLOY_MINUTES, Estimate, minutes_by
-from tasks.core.tiles.jobs import TileJob, plan_jobs
+from tasks.core.tiles.jobs import TileJob
 from tasks.core.tiles.tile import Tile
 
 GRID = Grid(10_000, 10_000, (0.15, 0.0, 300000.0, 0.0, -0.15, 6600000.0), "EPSG:7855")
 TILE = Tile("a.jp2", "/data/a.jp2", 12, "abc", (), 4, GRID)
-SETTINGS: dict[str, Any] = {
-    "width_px": 1000,
-    "model_identity": "model 1",
-    "flood_labels": [1, 2],
-    "max_pixels": 10**9,
-    "work_directory": "/work",
-}
 
 
 def jobs(tiles: int) -> list[TileJob]:
-    return plan_jobs([replace(TILE, id=f"{number}.jp2") for number in range(tiles)], **SETTINGS)
+    return planned([replace(TILE, id=f"{number}.jp2") for number in range(tiles)])
 
 
 def estimate(tiles: int, **changes: Any) -> Estimate:

@@ -6,26 +6,20 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from tile_jobs import planned
 
 from tasks.core.errors import UnreadableImage
 from tasks.core.geo.grid import Grid
-from tasks.core.tiles.jobs import TileJob, common_scale, plan_jobs, target_size
+from tasks.core.tiles.jobs import TileJob, common_scale, target_size
 from tasks.core.tiles.tile import Tile
 
 GRID = Grid(4000, 2000, (0.15, 0.0, 300000.0, 0.0, -0.15, 6600000.0), "EPSG:7855")
 TILE = Tile("north/a.jp2", "/data/north/a.jp2", 12, "abc", (), 4, GRID)
-SETTINGS: dict[str, Any] = {
-    "width_px": 1000,
-    "model_identity": "water-index 1",
-    "flood_labels": [1, 2],
-    "max_pixels": 10**9,
-    "work_directory": "/work",
-}
 STAGES = ("prepare", "predict", "extract")
 
 
 def plan(tile: Tile = TILE, **changes: Any) -> TileJob:
-    return plan_jobs([tile], **SETTINGS | changes)[0]
+    return planned([tile], **changes)[0]
 
 
 def moved(tile: Tile) -> Tile:
@@ -56,7 +50,7 @@ def test_a_change_recomputes_what_depends_on_it(change: Callable[[], TileJob], a
 def test_all_tiles_share_the_scale_of_the_widest() -> None:
     """Tiles of different width must end with the same pixel size, or they could not join."""
     narrow = replace(TILE, id="b.jp2", grid=replace(GRID, width_px=1000))
-    wide_job, narrow_job = plan_jobs([TILE, narrow], **SETTINGS)
+    wide_job, narrow_job = planned([TILE, narrow])
     assert wide_job.resized.width_px == 1000
     assert narrow_job.resized.pixel_area == pytest.approx(wide_job.resized.pixel_area)
 

@@ -1,7 +1,8 @@
 """The ledger loses no tile."""
 
+from tile_jobs import planned
+
 from tasks.core.geo.grid import Grid
-from tasks.core.tiles.jobs import plan_jobs
 from tasks.core.tiles.ledger import Ledger
 from tasks.core.tiles.tile import Tile
 
@@ -10,9 +11,7 @@ GRID = Grid(10, 10, (1.0, 0.0, 0.0, 0.0, -1.0, 0.0), "EPSG:7855")
 
 def ledger_of(*names: str) -> Ledger:
     tiles = [Tile(name, f"/{name}", 1, name, grid=GRID) for name in names]
-    return Ledger(
-        plan_jobs(tiles, width_px=16, model_identity="m", flood_labels=[1], max_pixels=100, work_directory="/w")
-    )
+    return Ledger(planned(tiles, width_px=16))
 
 
 def test_a_failed_tile_leaves_the_next_stage_and_stays_in_the_accounts() -> None:

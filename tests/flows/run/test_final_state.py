@@ -8,13 +8,13 @@ from uuid import UUID, uuid4
 import pytest
 from edits import edits
 from prefect.logging import disable_run_logger
+from tile_jobs import planned
 
 from flows.run.final_state import final_state
 from flows.run.review_form import Decision
 from flows.run.suspension import SuspendedRun, forget
 from tasks.core.errors import UnusableArgument
 from tasks.core.geo.grid import Grid
-from tasks.core.tiles.jobs import plan_jobs
 from tasks.core.tiles.ledger import Ledger
 from tasks.core.tiles.tile import Tile
 from tasks.product import clean_up
@@ -26,7 +26,7 @@ REJECTION = Decision(accepted=False, reason="glare", dropped=(), min_contour_siz
 
 def ledger(failed: int = 0, dropped: int = 0, total: int = 10, work: str = "/work") -> Ledger:
     tiles = [Tile(f"{number}.jp2", f"/frames/{number}.jp2", 1, "hash", grid=GRID) for number in range(total)]
-    jobs = plan_jobs(tiles, width_px=10, model_identity="m", flood_labels=[1, 2], max_pixels=100, work_directory=work)
+    jobs = planned(tiles, width_px=10, max_pixels=100, work_directory=work)
     made = Ledger(jobs)
     for job in jobs[:failed]:
         made.fail(job, "prepare", "cut short", seconds=0.5)

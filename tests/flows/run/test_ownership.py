@@ -1,19 +1,20 @@
 """Whose a run is: real Prefect servers on loopback, one that knows the run and one that does not."""
 
 import contextvars
-import json
 import threading
 from collections.abc import Iterator
 from uuid import UUID, uuid4
 
 import pytest
-from listening import Quiet, listening
+from loopback import Handler, listening
 from prefect import flow
 from prefect.client.orchestration import get_client
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import Completed, Crashed, Running, State, Suspended
 
 from flows.run.ownership import UNKNOWN, VARIABLE, has_ended, server_identity
+
+pytestmark = pytest.mark.usefixtures("server")
 
 
 @pytest.fixture
@@ -35,7 +36,6 @@ def run_in(state: State[None]) -> UUID:
         return run.id
 
 
-@pytest.mark.usefixtures("server")
 def test_a_server_keeps_its_name() -> None:
     """Whoever asks, and whenever: the name is in its database."""
     first = server_identity()
@@ -43,7 +43,6 @@ def test_a_server_keeps_its_name() -> None:
     assert server_identity() == first
 
 
-@pytest.mark.usefixtures("server")
 def test_many_runs_give_a_new_server_one_name() -> None:
     """The first runs of a new server start together: all must say the same."""
     with get_client(sync_client=True) as client:
@@ -60,7 +59,6 @@ def test_many_runs_give_a_new_server_one_name() -> None:
     assert set(names) == {server_identity()}
 
 
-@pytest.mark.usefixtures("server")
 @pytest.mark.parametrize(
     ("state", "ended"),
     [(Completed(), True), (Crashed(), True), (Running(), False), (Suspended(), False)],
@@ -71,23 +69,20 @@ def test_only_a_final_state_is_an_end(state: State[None], ended: bool) -> None:
     assert has_ended(server_identity(), run_in(state)) == ended
 
 
-@pytest.mark.usefixtures("server")
 @pytest.mark.parametrize("owner", ["another server", "", "None"])
 def test_another_servers_run_is_not_judged(owner: str) -> None:
     """The same id may mean nothing there, or something else."""
     assert not has_ended(owner, run_in(Completed()))
 
 
-@pytest.mark.usefixtures("server")
 def test_a_run_that_is_not_known_has_not_ended() -> None:
     """A deleted run and one of another database look the same."""
     assert not has_ended(server_identity(), uuid4())
 
 
-def test_a_server_that_is_away_says_nothing(prefect_server: str) -> None:
+def test_a_server_that_is_away_says_nothing() -> None:
     """Neither a name nor an end, and no error: the lease decides."""
-    with temporary_settings({PREFECT_API_URL: prefect_server}):
-        owner, run = server_identity(), run_in(Completed())
+    owner, run = server_identity(), run_in(Completed())
     with temporary_settings({PREFECT_API_URL: "http://127.0.0.1:9/api"}):
         assert server_identity() == UNKNOWN
         assert not has_ended(owner, run)
@@ -104,15 +99,9 @@ def test_without_a_server_none_is_started() -> None:
 def stranger() -> Iterator[str]:
     """Something on loopback that answers whatever it is asked, and is no Prefect server."""
 
-    class Answer(Quiet):
-        def _answer(self) -> None:
-            body = json.dumps({"hello": "world"}).encode() if "json" in self.path else b"<html>Welcome</html>"
-            self.send_response(200)
-            self.send_header("content-length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        do_GET = do_POST = _answer  # noqa: N815 - as http.server names them
+    class Answer(Handler):
+        def reply(self, _: bytes) -> None:
+            self.answer(b'{"hello": "world"}' if "json" in self.path else b"<html>Welcome</html>")
 
     with listening(Answer) as address:
         yield address

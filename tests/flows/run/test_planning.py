@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-import httpx
 import pytest
 from cloud_runs import CloudRuns, client_of
 from command_line import QUIET, CommandLine, Scene
-from prefect import State
 from prefect.settings import PREFECT_API_URL, PREFECT_LOGGING_TO_API_ENABLED, temporary_settings
+from prefect_api import PrefectApi
 
 from flows.flood_extent import flood_extent
 from infra.sandbox.client import ROLE
@@ -162,12 +161,6 @@ def dataset(scene: Scene) -> Path:
     return folder
 
 
-def artifacts(api: str, state: State[Any]) -> dict[str, dict[str, Any]]:
-    run = {"flow_run_id": {"any_": [str(state.state_details.flow_run_id)]}}
-    found = httpx.post(f"{api}/artifacts/filter", json={"artifacts": run}, timeout=30, trust_env=False).json()
-    return {artifact["type"]: artifact for artifact in found}
-
-
 def test_a_flow_run_with_dry_run_shows_the_plan(here: str, scene: Scene) -> None:
     """The dashboard gets the plan as a page and as a table, and the folder stays as it was."""
     folder = dataset(scene)
@@ -175,7 +168,7 @@ def test_a_flow_run_with_dry_run_shows_the_plan(here: str, scene: Scene) -> None
     state = flood_extent(dataset=str(folder), dry_run=True, return_state=True)
     assert (state.type, state.name) == ("COMPLETED", PLANNED)
     assert state.message == "7 tiles, 1 unusable, 6 to predict"
-    shown = artifacts(here, state)
+    shown = PrefectApi(here).artifacts(str(state.state_details.flow_run_id), by="type")
     assert "6 to do, 0 remembered" in shown["markdown"]["data"]
     assert '"tile":"broken.jp2","would do":"fails"' in shown["table"]["data"].replace(", ", ",").replace(": ", ":")
     assert re.fullmatch(r"town-[a-z0-9-]+-plan", shown["markdown"]["key"])

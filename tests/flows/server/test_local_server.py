@@ -12,7 +12,7 @@ from uuid import uuid4
 
 import httpx
 import pytest
-from command_line import QUIET, CommandLine, Scene, processes_marked
+from command_line import QUIET, CommandLine, Scene
 from prefect.settings import (
     PREFECT_HOME,
     PREFECT_SERVER_API_AUTH_STRING,
@@ -21,6 +21,7 @@ from prefect.settings import (
     PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED,
     temporary_settings,
 )
+from processes import kill_marked, processes_marked
 
 from deployments.server_access import authorization, token
 from flows.server import server_faults
@@ -210,21 +211,11 @@ def test_a_server_that_is_killed_for_memory_is_said(alone: CommandLine, scene: S
     process = alone.start("run", scene.dataset, FLOOD_EXTENT_TEST_MARK=mark)
     while not list((alone.folder / "work" / "cache" / "records" / "prepare").glob("*.json")):
         assert process.poll() is None
-    kill_server(mark)
+    assert kill_marked(mark, "server_app")
     said = process.communicate(timeout=300)[0]
     assert "it was killed (signal 9), as Linux does where memory runs out" in said
     assert "a fault of the program" not in said
     assert not processes_marked(mark)
-
-
-def kill_server(mark: str) -> None:
-    for place in Path("/proc").glob("[0-9]*"):
-        try:
-            ours = f"FLOOD_EXTENT_TEST_MARK={mark}".encode() in (place / "environ").read_bytes()
-            if ours and b"server_app" in (place / "cmdline").read_bytes():
-                os.kill(int(place.name), signal.SIGKILL)
-        except OSError:
-            continue
 
 
 def add_old(database: Path, runs: dict[int, str]) -> None:

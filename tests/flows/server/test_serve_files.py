@@ -3,12 +3,11 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import httpx
 import pytest
-from listening import Quiet, listening
+from loopback import Handler, listening
 from prefect.settings import PREFECT_HOME, PREFECT_SERVER_API_AUTH_STRING, temporary_settings
 
 from deployments.server_access import PROOF_PATH, proof
@@ -17,6 +16,8 @@ from flows.server.running_server import serve_of_this_home
 from flows.server.server_proof import is_ours
 from tasks.core.errors import UnusableArgument
 from tasks.core.redaction import redact
+
+pytestmark = pytest.mark.usefixtures("home")
 
 
 @pytest.fixture
@@ -89,7 +90,6 @@ def test_a_home_that_cannot_be_written_is_said(tmp_path: Path) -> None:
         serve_files.own_auth_string()
 
 
-@pytest.mark.usefixtures("home")
 def test_redaction_knows_the_password() -> None:
     """In no form does it reach a message: bare, as a header has it, as a setting."""
     made = serve_files.own_auth_string()
@@ -101,53 +101,41 @@ def test_redaction_knows_the_password() -> None:
 
 
 @contextmanager
-def stand_in(key: str, real: str = "") -> Iterator[tuple[str, list[str]]]:
+def proving(key: str, real: str = "") -> Iterator[tuple[str, list[str]]]:
     """Something that takes the proof's question, as ``real`` would answer it, and the paths that it was asked."""
     asked: list[str] = []
 
-    class Handler(Quiet, BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            nonce = self.rfile.read(int(self.headers["Content-Length"])).decode()
-            self._answer(proof(key, real or address, nonce))
-
-        def do_GET(self) -> None:
-            self._answer("true")
-
-        def _answer(self, text: str) -> None:
+    class Proving(Handler):
+        def reply(self, sent: bytes) -> None:
             asked.append(f"{self.command} {self.path} {self.headers.get('Authorization', '')}".strip())
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(text)))
-            self.end_headers()
-            self.wfile.write(text.encode())
+            text = proof(key, real or address, sent.decode()) if self.command == "POST" else "true"
+            self.answer(text.encode())
 
-    with listening(Handler) as address:
+    with listening(Proving) as address:
         yield address, asked
 
 
-@pytest.mark.usefixtures("home")
 def test_a_run_finds_serve_on_any_port() -> None:
     """The address comes from the private folder, and what answers there has the key."""
     made = serve_files.own_auth_string()
-    with stand_in(made) as (address, asked):
+    with proving(made) as (address, asked):
         serve_files.write_address(address)
         assert serve_of_this_home() == (address, made)
     assert asked[0] == f"POST {PROOF_PATH}"
 
 
-@pytest.mark.usefixtures("home")
 def test_a_password_of_the_users_own_is_tried_first() -> None:
     """It is what serve asks for where it is set."""
     made = serve_files.own_auth_string()
-    with stand_in(made) as (address, _), temporary_settings({PREFECT_SERVER_API_AUTH_STRING: "mine:own"}):
+    with proving(made) as (address, _), temporary_settings({PREFECT_SERVER_API_AUTH_STRING: "mine:own"}):
         serve_files.write_address(address)
         assert serve_of_this_home() == (address, "mine:own")
 
 
-@pytest.mark.usefixtures("home")
 def test_a_stranger_on_the_port_is_sent_nothing() -> None:
     """Where serve was killed and somebody else listens now, no request with credentials goes there."""
     serve_files.own_auth_string()
-    with stand_in("another key") as (address, asked):
+    with proving("another key") as (address, asked):
         serve_files.write_address(address)
         assert serve_of_this_home() is None
     assert [one.split()[1] for one in asked] == [PROOF_PATH]
@@ -156,12 +144,11 @@ def test_a_stranger_on_the_port_is_sent_nothing() -> None:
 
 def test_a_proof_of_another_server_is_none() -> None:
     """Who hands the question on to the right server gets an answer that is not about himself."""
-    with stand_in("key") as (real, _), stand_in("key", real) as (between, _):
+    with proving("key") as (real, _), proving("key", real) as (between, _):
         assert is_ours(real, "key")
         assert not is_ours(between, "key")
 
 
-@pytest.mark.usefixtures("home")
 def test_a_file_that_serve_left_behind_does_no_harm() -> None:
     """Nobody answers there any more: the run has a server of its own."""
     serve_files.own_auth_string()

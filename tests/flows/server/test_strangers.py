@@ -1,8 +1,7 @@
 """What a web page, and another user of the machine, get of a running ``serve``: nothing."""
 
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Mapping
 from functools import partial
 from http.server import SimpleHTTPRequestHandler
 from pathlib import Path
@@ -10,9 +9,10 @@ from pathlib import Path
 import httpx
 import pytest
 from browser import log_in, new_page
-from command_line import QUIET, CommandLine, Scene, processes_marked
-from dashboard import Dashboard, served
-from listening import listening
+from command_line import CommandLine, Scene
+from dashboard import Dashboard
+from loopback import listening
+from processes import processes_marked
 from websockets.exceptions import WebSocketException
 from websockets.sync.client import connect
 
@@ -56,30 +56,16 @@ const listen = () => new Promise((resolve, reject) => {
 </script>"""
 
 
-@pytest.fixture(scope="module")
-def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
-    """A serve on its own."""
-    folder = tmp_path_factory.mktemp("served")
-    environment = {"PREFECT_HOME": str(folder / "home"), "FLOOD_EXTENT_TEST_MARK": str(folder), **QUIET}
-    with served(CommandLine(folder, environment)) as running:
-        yield running
-
-
-def site(folder: Path) -> AbstractContextManager[str]:
-    """A web site of somebody else's, on another port; its address."""
-    return listening(partial(SimpleHTTPRequestHandler, directory=str(folder)))
-
-
 def test_a_page_of_another_origin_gets_nothing(dashboard: Dashboard, tmp_path: Path) -> None:
     """In Chromium: it makes no deployment, starts no command, and reads no secret and no event."""
     mark = tmp_path / "was_here"
     (tmp_path / "attack.html").write_text(ATTACK % {"api": dashboard.api, "mark": mark, "pool": POOL})
-    with site(tmp_path) as address, new_page() as page:
+    with listening(partial(SimpleHTTPRequestHandler, directory=str(tmp_path))) as address, new_page() as page:
         page.goto(f"{address}/attack.html")
         page.wait_for_function("document.title !== 'waiting'")
         got = json.loads(page.title())
     assert got == []
-    names = [one["name"] for one in dashboard.post("deployments/filter", {})]
+    names = [one["name"] for one in dashboard.ask("deployments/filter", {})]
     assert sorted(names) == ["every-15-minutes", "local"]
     assert not mark.exists()
 
@@ -147,7 +133,6 @@ def test_a_websocket_takes_the_password(dashboard: Dashboard) -> None:
     assert hears(dashboard, "events/out", dashboard.auth_string, {})
 
 
-@pytest.mark.slow
 def test_a_run_joins_serve_and_the_password_is_nowhere(dashboard: Dashboard, scene: Scene) -> None:
     """A run of the same user shows in the dashboard; the password is in no log, product, record or command line."""
     command = CommandLine(dashboard.folder, {**dashboard.environment, "PREFECT_API_URL": ""})

@@ -5,67 +5,27 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import boto3
-import cv2
 import httpx
 import numpy as np
 import pytest
-from botocore.config import Config
-from botocore.exceptions import ClientError
+from cloud import variant
+from jpegs import water_and_crops
 from PIL import Image
+from processes import children, ended
+from sandbox_calls import ARN, MODEL, VARIANT, caught, deployed, invoke, refusal, sagemaker
 
-from infra.sandbox.client import IMAGE, REGION, Sandbox, SandboxFailed
+from infra.sandbox.client import REGION, Sandbox, SandboxFailed
 
-ARN = "arn:aws:sagemaker:us-east-1:123456789012"
-ROLE = "arn:aws:iam::123456789012:role/execution"
-VARIANT = {
-    "VariantName": "AllTraffic",
-    "ModelName": "m",
-    "InstanceType": "ml.c5.xlarge",
-    "InitialInstanceCount": 1,
-    "InitialVariantWeight": 1.0,
-}
-VPC = {"Subnets": ["subnet-1"], "SecurityGroupIds": ["sg-1"]}
-
-
-def sagemaker() -> Any:
-    return boto3.client("sagemaker", config=Config(retries={"total_max_attempts": 1}))
-
-
-def runtime() -> Any:
-    return boto3.client("sagemaker-runtime", config=Config(retries={"total_max_attempts": 1}))
-
-
-def deployed(client: Any, endpoint: str = "e", config: str = "c", model: str = "m") -> None:
-    client.create_model(ModelName=model, ExecutionRoleArn=ROLE, PrimaryContainer={"Image": IMAGE})
-    variant = {**VARIANT, "ModelName": model}
-    client.create_endpoint_config(EndpointConfigName=config, ProductionVariants=[variant])
-    client.create_endpoint(EndpointName=endpoint, EndpointConfigName=config)
+pytestmark = pytest.mark.usefixtures("aws")
 
 
 def status(client: Any, endpoint: str = "e") -> str:
     return str(client.describe_endpoint(EndpointName=endpoint)["EndpointStatus"])
-
-
-def refusal(ask: Callable[..., object], **parameters: Any) -> str:
-    """AWS's code and words for what it refuses."""
-    with pytest.raises(ClientError) as caught:
-        ask(**parameters)
-    error = caught.value.response["Error"]
-    return f"{error['Code']}: {error['Message']}"
-
-
-def jpeg(width_px: int = 64, height_px: int = 48) -> bytes:
-    """Water on the left, crops on the right."""
-    nrg = np.full((height_px, width_px, 3), (170, 80, 90), np.uint8)
-    nrg[:, : width_px // 2] = (20, 60, 80)
-    return cv2.imencode(".jpg", nrg[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 95])[1].tobytes()
 
 
 def test_an_endpoint_lives(aws: Sandbox) -> None:
@@ -95,25 +55,12 @@ def test_a_deleted_endpoint_is_gone(aws: Sandbox) -> None:
     assert (list(found.endpoints), list(found.configs), list(found.models)) == ([], ["c"], ["m"])
 
 
-def test_delays_are_real(aws: Sandbox) -> None:
-    """The states follow the clock without anybody's doing."""
-    aws.settings(creating_seconds=0.5, deleting_seconds=0.5)
-    client = sagemaker()
-    deployed(client)
-    client.get_waiter("endpoint_in_service").wait(EndpointName="e", WaiterConfig={"Delay": 1, "MaxAttempts": 30})
-    client.delete_endpoint(EndpointName="e")
-    client.get_waiter("endpoint_deleted").wait(EndpointName="e", WaiterConfig={"Delay": 1, "MaxAttempts": 30})
-    assert aws.resources().endpoints == {}
-
-
-@pytest.mark.usefixtures("aws")
 def test_duplicates_are_refused() -> None:
     """Each kind of resource has its name once."""
     client = sagemaker()
     deployed(client)
     words = "ValidationException: Cannot create already existing"
-    model = {"ExecutionRoleArn": ROLE, "PrimaryContainer": {"Image": IMAGE}}
-    assert refusal(client.create_model, ModelName="m", **model) == f'{words} model "{ARN}:model/m".'
+    assert refusal(client.create_model, ModelName="m", **MODEL) == f'{words} model "{ARN}:model/m".'
     config = {"EndpointConfigName": "c", "ProductionVariants": [VARIANT]}
     assert refusal(client.create_endpoint_config, **config) == (
         f'{words} endpoint configuration "{ARN}:endpoint-config/c".'
@@ -122,7 +69,6 @@ def test_duplicates_are_refused() -> None:
     assert refusal(client.create_endpoint, **endpoint) == f'{words} endpoint "{ARN}:endpoint/e".'
 
 
-@pytest.mark.usefixtures("aws")
 def test_what_does_not_exist_cannot_be_found() -> None:
     """Every operation on an unknown name says so in AWS's words."""
     client, words = sagemaker(), "ValidationException: Could not find"
@@ -132,8 +78,8 @@ def test_what_does_not_exist_cannot_be_found() -> None:
     assert refusal(client.describe_endpoint_config, EndpointConfigName="no") == config
     assert refusal(client.delete_endpoint_config, EndpointConfigName="no") == config
     assert refusal(client.create_endpoint, EndpointName="e", EndpointConfigName="no") == config
-    variants = [{**VARIANT, "ModelName": "no"}]
-    assert refusal(client.create_endpoint_config, EndpointConfigName="c", ProductionVariants=variants) == model
+    asked = {"EndpointConfigName": "c", "ProductionVariants": [variant("no")]}
+    assert refusal(client.create_endpoint_config, **asked) == model
     assert refusal(client.describe_training_job, TrainingJobName="no") == (
         "ValidationException: Requested resource not found."
     )
@@ -162,7 +108,7 @@ def test_an_update_changes_the_configuration(aws: Sandbox) -> None:
     client.update_endpoint(EndpointName="e", EndpointConfigName="c2")
     described = client.describe_endpoint(EndpointName="e")
     assert (described["EndpointStatus"], described["EndpointConfigName"]) == ("Updating", "c2")
-    assert runtime().invoke_endpoint(EndpointName="e", Body=jpeg(), ContentType="image/jpeg")["Body"].read()
+    assert invoke()["Body"]
 
 
 def test_parts_in_use_cannot_be_deleted(aws: Sandbox) -> None:
@@ -180,17 +126,6 @@ def test_parts_in_use_cannot_be_deleted(aws: Sandbox) -> None:
     assert (aws.resources().configs, aws.resources().models) == ({}, {})
 
 
-def test_tags_can_be_renewed(aws: Sandbox) -> None:
-    """A key has one value, the last: this is how a lease is renewed."""
-    client = sagemaker()
-    deployed(client)
-    for value in ("1", "2"):
-        client.add_tags(ResourceArn=f"{ARN}:endpoint/e", Tags=[{"Key": "lease-until", "Value": value}])
-    assert client.list_tags(ResourceArn=f"{ARN}:endpoint/e")["Tags"] == [{"Key": "lease-until", "Value": "2"}]
-    assert aws.resources().endpoints["e"]["tags"] == {"lease-until": "2"}
-
-
-@pytest.mark.usefixtures("aws")
 @pytest.mark.parametrize(
     ("name", "tags"),
     [
@@ -209,7 +144,6 @@ def test_names_and_tags_have_limits(name: str, tags: dict[str, str]) -> None:
     assert said.startswith("ValidationException: 1 validation error detected: Value ")
 
 
-@pytest.mark.usefixtures("aws")
 def test_names_and_tags_may_fill_their_limits() -> None:
     """A name of 63 characters and a tag that is an address are taken."""
     tags = [{"Key": "owner", "Value": "http://127.0.0.1:4200/api"}, {"Key": "x" * 128, "Value": "y" * 256}]
@@ -218,7 +152,6 @@ def test_names_and_tags_may_fill_their_limits() -> None:
     assert sagemaker().list_tags(ResourceArn=f"{ARN}:endpoint/{'e' * 63}")["Tags"] == tags
 
 
-@pytest.mark.usefixtures("aws")
 @pytest.mark.parametrize("kind", ["model", "endpoint-config", "endpoint", "training-job"])
 def test_tags_of_what_does_not_exist_are_refused(kind: str) -> None:
     """Moto would fall over; AWS says what is wrong."""
@@ -227,7 +160,6 @@ def test_tags_of_what_does_not_exist_are_refused(kind: str) -> None:
     assert refusal(client.add_tags, ResourceArn=arn, Tags=[{"Key": "a", "Value": "b"}]).startswith("ValidationExc")
 
 
-@pytest.mark.usefixtures("aws")
 def test_lists_are_complete_over_pages() -> None:
     """All three lists paginate and filter by name and time."""
     client = sagemaker()
@@ -269,36 +201,11 @@ def test_what_is_empty_is_left_out(aws: Sandbox) -> None:
     assert client.list_tags(ResourceArn=f"{ARN}:endpoint/e")["Tags"] == []
 
 
-def test_training_jobs(aws: Sandbox) -> None:
-    """A job has what an endpoint needs: image, role, an artifact in S3, its network; and the state that was ordered."""
-    aws.add_training_job("job", vpc_config=VPC, network_isolation=True, volume_kms_key="key")
-    aws.add_training_job("stopped", status="Stopped", image="another")
-    job = sagemaker().describe_training_job(TrainingJobName="job")
-    bucket, _, key = job["ModelArtifacts"]["S3ModelArtifacts"].removeprefix("s3://").partition("/")
-    assert boto3.client("s3").head_object(Bucket=bucket, Key=key)["ContentLength"] > 0
-    assert boto3.client("iam").get_role(RoleName=job["RoleArn"].rpartition("/")[2])["Role"]["Arn"] == job["RoleArn"]
-    assert (job["VpcConfig"], job["EnableNetworkIsolation"]) == (VPC, True)
-    assert (job["TrainingJobStatus"], job["ResourceConfig"]["VolumeKmsKeyId"]) == ("Completed", "key")
-    stopped = sagemaker().describe_training_job(TrainingJobName="stopped")
-    assert (stopped["TrainingJobStatus"], stopped["AlgorithmSpecification"]["TrainingImage"]) == ("Stopped", "another")
-
-
-@pytest.mark.usefixtures("aws")
-def test_a_model_keeps_its_network_settings() -> None:
-    """Isolation and VPC of a model can be read back."""
-    client = sagemaker()
-    network = {"VpcConfig": VPC, "EnableNetworkIsolation": True}
-    client.create_model(ModelName="m", ExecutionRoleArn=ROLE, PrimaryContainer={"Image": IMAGE}, **network)
-    described = client.describe_model(ModelName="m")
-    assert {key: described[key] for key in network} == network
-
-
-@pytest.mark.usefixtures("aws")
 def test_an_invocation_is_answered_by_the_model() -> None:
     """The mask is indexed, has the image's size and says water where the water is."""
     deployed(sagemaker())
-    answer = runtime().invoke_endpoint(EndpointName="e", Body=jpeg(), ContentType="image/jpeg", Accept="image/png")
-    image = Image.open(io.BytesIO(answer["Body"].read()))
+    answer = invoke()
+    image = Image.open(io.BytesIO(answer["Body"]))
     mask = np.asarray(image)
     assert (answer["ContentType"], image.mode) == ("image/png", "P")
     np.testing.assert_array_equal(mask[:, :28], 1)
@@ -307,36 +214,32 @@ def test_an_invocation_is_answered_by_the_model() -> None:
 
 def test_only_an_endpoint_in_service_is_asked(aws: Sandbox) -> None:
     """Unknown, Creating and Deleting look the same to whoever invokes."""
-    client, ask = sagemaker(), {"Body": jpeg(), "ContentType": "image/jpeg"}
+    client = sagemaker()
     words = "ValidationError: Endpoint e of account 123456789012 not found."
-    assert refusal(runtime().invoke_endpoint, EndpointName="e", **ask) == words
+    assert refusal(invoke) == words
     aws.settings(creating_seconds=3600, deleting_seconds=3600)
     deployed(client)
-    assert refusal(runtime().invoke_endpoint, EndpointName="e", **ask) == words
+    assert refusal(invoke) == words
     aws.settings(creating_seconds=0)
     deployed(client, "e2", "c2", "m2")
     client.delete_endpoint(EndpointName="e2")
-    assert refusal(runtime().invoke_endpoint, EndpointName="e2", **ask) == words.replace(" e ", " e2 ")
+    assert refusal(invoke, "e2") == words.replace(" e ", " e2 ")
 
 
-@pytest.mark.usefixtures("aws")
 def test_what_the_container_refuses_is_a_model_error() -> None:
     """AWS wraps a container's answer: its status and words are members of the error."""
     deployed(sagemaker())
-    with pytest.raises(ClientError) as caught:
-        runtime().invoke_endpoint(EndpointName="e", Body=b"text", ContentType="image/jpeg")
-    said = caught.value.response
+    said = caught(invoke, Body=b"text")
     assert (said["Error"]["Code"], said["ResponseMetadata"]["HTTPStatusCode"]) == ("ModelError", 424)
     assert (said["OriginalStatusCode"], said["OriginalMessage"].startswith("not a whole JPEG")) == (400, True)
     assert said["LogStreamArn"] == "arn:aws:logs:us-east-1:123456789012:log-group:/aws/sagemaker/Endpoints/e"
     assert 'Received client error (400) from primary with message "not a whole JPEG' in said["Error"]["Message"]
 
 
-@pytest.mark.usefixtures("aws")
 def test_a_content_type_reaches_the_container() -> None:
     """A wrong content type is refused by the container itself."""
     deployed(sagemaker())
-    words = refusal(runtime().invoke_endpoint, EndpointName="e", Body=jpeg(), ContentType="image/tiff")
+    words = refusal(invoke, ContentType="image/tiff")
     assert "415" in words
     assert "image/tiff" in words
 
@@ -344,27 +247,18 @@ def test_a_content_type_reaches_the_container() -> None:
 def test_a_large_body_is_refused(aws: Sandbox) -> None:
     """The limit is SageMaker's own and can be lowered; the client hears the answer though it was still sending."""
     deployed(sagemaker())
-    ask = {"EndpointName": "e", "ContentType": "image/jpeg"}
-    words = refusal(runtime().invoke_endpoint, Body=bytes(6 * 1024 * 1024 + 1), **ask)
+    words = refusal(invoke, Body=bytes(6 * 1024 * 1024 + 1))
     assert words == "413: HTTP content length exceeded 6291456 bytes."
     aws.settings(max_body_bytes=100)
-    assert refusal(runtime().invoke_endpoint, Body=bytes(101), **ask).startswith("413: ")
+    assert refusal(invoke, Body=bytes(101)).startswith("413: ")
 
 
 def test_requests_above_the_capacity_are_throttled(aws: Sandbox) -> None:
     """An endpoint has a rate, and AWS's own words for what goes above it."""
     aws.settings(per_second=1)
     deployed(sagemaker())
-    ask = {"EndpointName": "e", "Body": jpeg(), "ContentType": "image/jpeg"}
-    client, answers = runtime(), []
-    for _ in range(5):
-        try:
-            client.invoke_endpoint(**ask)
-            answers.append("done")
-        except ClientError as error:
-            answers.append(str(error.response["Error"]))
-    assert answers[0] == "done"
-    assert "{'Message': 'Rate exceeded', 'Code': 'ThrottlingException'}" in answers
+    assert invoke()["Body"]
+    assert refusal(lambda: [invoke() for _ in range(4)]) == "ThrottlingException: Rate exceeded"
 
 
 def test_the_sdk_works(aws: Sandbox) -> None:
@@ -392,7 +286,6 @@ def test_the_sdk_works(aws: Sandbox) -> None:
     assert resources.Endpoint.get("e").endpoint_status == "InService"
 
 
-@pytest.mark.usefixtures("aws")
 def test_objects_are_encrypted_at_rest() -> None:
     """Every object says how, whichever way it was written; an explicit key stays."""
     s3 = boto3.client("s3")
@@ -407,7 +300,6 @@ def test_objects_are_encrypted_at_rest() -> None:
     assert kinds == ["AES256", "aws:kms", "AES256"]
 
 
-@pytest.mark.usefixtures("aws")
 def test_other_services_answer() -> None:
     """A stack can be made, and STS knows who asks."""
     assert boto3.client("sts").get_caller_identity()["Account"] == "123456789012"
@@ -436,7 +328,7 @@ def test_a_reset_leaves_nothing(aws: Sandbox) -> None:
     assert (boto3.client("s3").list_buckets()["Buckets"], aws.resources().endpoints) == ([], {})
     aws.settings(creating_seconds=0)
     deployed(sagemaker())
-    assert runtime().invoke_endpoint(EndpointName="e", Body=jpeg(), ContentType="image/jpeg")["Body"].read()
+    assert invoke()["Body"]
 
 
 def test_regions_are_apart(aws: Sandbox) -> None:
@@ -497,32 +389,9 @@ def test_the_sandbox_and_its_model_end_with_their_parent(tmp_path: Path) -> None
             Sandbox(url).settings(creating_seconds=0)
             deployed(session.client("sagemaker", endpoint_url=url))
             client = session.client("sagemaker-runtime", endpoint_url=url)
-            client.invoke_endpoint(EndpointName="e", Body=jpeg(), ContentType="image/jpeg")
+            client.invoke_endpoint(EndpointName="e", Body=water_and_crops(), ContentType="image/jpeg")
             family = [int(pid), *children(int(pid))]
         finally:
             os.kill(parent.pid, signal.SIGKILL)
     assert len(family) == 2
     assert all(ended(one) for one in family)
-
-
-def children(pid: int) -> list[int]:
-    """The processes that a process has started."""
-    return [int(one.name) for one in Path("/proc").glob("[0-9]*") if stat(int(one.name))[1:2] == [str(pid)]]
-
-
-def stat(pid: int) -> list[str]:
-    """What Linux says of a process, from its state on, the parent's id next; nothing where it is gone."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except (FileNotFoundError, ProcessLookupError):
-        return []
-
-
-def ended(pid: int, seconds: float = 30) -> bool:
-    """Whether a process is gone, or only a zombie, within some seconds."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if stat(pid)[:1] in ([], ["Z"]):
-            return True
-        time.sleep(0.05)
-    return False

@@ -7,60 +7,36 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import boto3
-import cv2
-import numpy as np
 import pytest
 from botocore.config import Config
-from botocore.exceptions import ClientError, ReadTimeoutError
+from botocore.exceptions import ReadTimeoutError
+from cloud import variant
 from PIL import Image, UnidentifiedImageError
+from sandbox_calls import ARN, MODEL, ONCE, VARIANT, caught, invoke, sagemaker
 
-from infra.sandbox.client import IMAGE, Sandbox, SandboxFailed
+from infra.sandbox.client import Sandbox, SandboxFailed
 
-ARN = "arn:aws:sagemaker:us-east-1:123456789012"
-ROLE = "arn:aws:iam::123456789012:role/execution"
-ONCE = Config(retries={"total_max_attempts": 1}, read_timeout=30)
 TAGS = [{"Key": "project", "Value": "flood-extent"}]
-VARIANT = {
-    "VariantName": "AllTraffic",
-    "ModelName": "m",
-    "InstanceType": "ml.c5.xlarge",
-    "InitialInstanceCount": 1,
-    "InitialVariantWeight": 1.0,
-}
+RETRYING = Config(retries={"total_max_attempts": 5, "mode": "standard"})
+FAILURES = [
+    ("throttling", "ThrottlingException", 400),
+    ("unavailable", "ServiceUnavailable", 503),
+    ("internal", "InternalFailure", 500),
+]
 
 
 @pytest.fixture
 def aws(aws: Sandbox) -> Sandbox:
     """The sandbox with a model ``m`` and a configuration ``c``, and nothing ordered."""
     client = sagemaker()
-    client.create_model(ModelName="m", ExecutionRoleArn=ROLE, PrimaryContainer={"Image": IMAGE})
+    client.create_model(ModelName="m", **MODEL)
     client.create_endpoint_config(EndpointConfigName="c", ProductionVariants=[VARIANT])
     aws.forget_requests()
     return aws
 
 
-def sagemaker(config: Config = ONCE) -> Any:
-    return boto3.client("sagemaker", config=config)
-
-
 def create(name: str = "e", **more: Any) -> None:
     sagemaker().create_endpoint(EndpointName=name, EndpointConfigName="c", **more)
-
-
-def invoke(config: Config = ONCE) -> bytes:
-    nrg = np.full((48, 64, 3), (90, 80, 170), np.uint8)
-    body = cv2.imencode(".jpg", nrg)[1].tobytes()
-    client = boto3.client("sagemaker-runtime", config=config)
-    answer = client.invoke_endpoint(EndpointName="e", Body=body, ContentType="image/jpeg", Accept="image/png")
-    return bytes(answer["Body"].read())
-
-
-def caught(ask: Callable[..., object], **parameters: Any) -> dict[str, Any]:
-    """What the client's error holds."""
-    with pytest.raises(ClientError) as error:
-        ask(**parameters)
-    response: dict[str, Any] = error.value.response
-    return response
 
 
 def described() -> dict[str, Any]:
@@ -68,14 +44,7 @@ def described() -> dict[str, Any]:
     return answer
 
 
-@pytest.mark.parametrize(
-    ("error", "code", "status"),
-    [
-        ("throttling", "ThrottlingException", 400),
-        ("unavailable", "ServiceUnavailable", 503),
-        ("internal", "InternalFailure", 500),
-    ],
-)
+@pytest.mark.parametrize(("error", "code", "status"), FAILURES)
 def test_calls_fail_as_often_as_ordered(aws: Sandbox, error: str, code: str, status: int) -> None:
     """The ordered number of calls fails with AWS's code, and has no effect; the next one works."""
     aws.fault("CreateEndpoint", error)
@@ -88,13 +57,7 @@ def test_calls_fail_as_often_as_ordered(aws: Sandbox, error: str, code: str, sta
 
 @pytest.mark.parametrize(
     ("error", "code", "status"),
-    [
-        ("throttling", "ThrottlingException", 400),
-        ("unavailable", "ServiceUnavailable", 503),
-        ("internal", "InternalFailure", 500),
-        ("access-denied", "AccessDeniedException", 403),
-        ("body-too-large", "413", 413),
-    ],
+    [*FAILURES, ("access-denied", "AccessDeniedException", 403), ("body-too-large", "413", 413)],
 )
 def test_invocations_fail_as_ordered(aws: Sandbox, error: str, code: str, status: int) -> None:
     """The runtime speaks another protocol than SageMaker itself; its errors have their code too."""
@@ -110,7 +73,7 @@ def test_the_clients_own_retries_see_transient_errors(aws: Sandbox) -> None:
     create()
     for error in ("throttling", "unavailable"):
         aws.fault("InvokeEndpoint", error)
-    assert invoke(Config(retries={"total_max_attempts": 5, "mode": "standard"}))
+    assert invoke(config=RETRYING)["Body"]
     assert aws.requests()["InvokeEndpoint"] == 3
 
 
@@ -121,7 +84,7 @@ def test_model_errors_are_not_retried_by_the_client(aws: Sandbox, error: str, st
     """A ModelError carries the container's status, and botocore leaves it to us."""
     create()
     aws.fault("InvokeEndpoint", error, times=None)
-    said = caught(invoke, config=Config(retries={"total_max_attempts": 5, "mode": "standard"}))
+    said = caught(invoke, config=RETRYING)
     assert (said["Error"]["Code"], said["OriginalStatusCode"]) == ("ModelError", status)
     assert aws.requests()["InvokeEndpoint"] == 1
 
@@ -134,33 +97,34 @@ def test_a_hang_outlasts_the_client(aws: Sandbox) -> None:
         patient = pool.submit(invoke)
         while not aws.requests().get("InvokeEndpoint"):
             threading.Event().wait(0.01)
-        assert invoke()
+        assert invoke()["Body"]
         assert not patient.done()
-        assert patient.result()
+        assert patient.result()["Body"]
     aws.fault("InvokeEndpoint", "hang", seconds=3)
     with pytest.raises(ReadTimeoutError):
-        invoke(Config(retries={"total_max_attempts": 1}, read_timeout=0.5))
+        invoke(config=Config(retries={"total_max_attempts": 1}, read_timeout=0.5))
 
 
 def mask() -> Image.Image:
     """What an invocation answers, as another library than ours reads it."""
-    return Image.open(io.BytesIO(invoke()))
+    return Image.open(io.BytesIO(invoke()["Body"]))
 
 
-def test_a_mask_of_the_wrong_size(aws: Sandbox) -> None:
-    """The answer is a whole PNG mask, but not the image's size."""
-    create()
-    aws.fault("InvokeEndpoint", "wrong-size")
-    assert [mask().size for _ in range(2)] == [(65, 49), (64, 48)]
-
-
-@pytest.mark.parametrize(("error", "mode"), [("mask-rgb", "RGB"), ("mask-16-bit", "I;16"), ("mask-scaled", "L")])
-def test_a_mask_of_the_wrong_format(aws: Sandbox, error: str, mode: str) -> None:
-    """A whole PNG of the right size holds colours, wide samples, or greys in place of labels; the next is right."""
+@pytest.mark.parametrize(
+    ("error", "mode", "size"),
+    [
+        ("mask-rgb", "RGB", (64, 48)),
+        ("mask-16-bit", "I;16", (64, 48)),
+        ("mask-scaled", "L", (64, 48)),
+        ("wrong-size", "P", (65, 49)),
+    ],
+)
+def test_a_mask_of_the_wrong_format_or_size(aws: Sandbox, error: str, mode: str, size: tuple[int, int]) -> None:
+    """A whole PNG holds colours, wide samples, or greys in place of labels, or more pixels; the next is right."""
     create()
     aws.fault("InvokeEndpoint", error)
     wrong, right = mask(), mask()
-    assert (wrong.mode, wrong.size, right.mode) == (mode, (64, 48), "P")
+    assert (wrong.mode, wrong.size, right.mode, right.size) == (mode, size, "P", (64, 48))
 
 
 def test_garbage(aws: Sandbox) -> None:
@@ -172,9 +136,7 @@ def test_garbage(aws: Sandbox) -> None:
 
 
 NEW: dict[str, Callable[[], object]] = {
-    "Model": lambda: sagemaker().create_model(
-        ModelName="new", ExecutionRoleArn=ROLE, PrimaryContainer={"Image": IMAGE}
-    ),
+    "Model": lambda: sagemaker().create_model(ModelName="new", **MODEL),
     "EndpointConfig": lambda: sagemaker().create_endpoint_config(
         EndpointConfigName="new", ProductionVariants=[VARIANT]
     ),
@@ -192,9 +154,10 @@ def reads_of(kind: str) -> list[Callable[[], object]]:
         lambda: client.list_tags(ResourceArn=arn),
         lambda: client.add_tags(ResourceArn=arn, Tags=TAGS),
     ]
-    variant = {**VARIANT, "ModelName": "new"}
     if kind == "Model":
-        reads.append(lambda: client.create_endpoint_config(EndpointConfigName="on", ProductionVariants=[variant]))
+        reads.append(
+            lambda: client.create_endpoint_config(EndpointConfigName="on", ProductionVariants=[variant("new")])
+        )
     if kind == "EndpointConfig":
         reads.append(lambda: client.create_endpoint(EndpointName="on", EndpointConfigName="new"))
     return reads
@@ -334,16 +297,6 @@ def test_a_call_can_take_effect_and_still_fail(aws: Sandbox, operation: str) -> 
     assert (list(found.endpoints), list(found.models)) == (
         (["e"], ["m"]) if operation == "CreateEndpoint" else ([], [])
     )
-
-
-def test_rules_choose_their_calls(aws: Sandbox) -> None:
-    """Calls about other names pass, as do the first ``after`` ones."""
-    aws.fault("CreateEndpoint", "internal", after=1, name_contains="ours")
-    create("ours-1")
-    create("theirs-1")
-    caught(create, name="ours-2")
-    create("ours-2")
-    assert sorted(aws.resources().endpoints) == ["ours-1", "ours-2", "theirs-1"]
 
 
 def test_everything_of_sagemaker_can_fail_until_cleared(aws: Sandbox) -> None:

@@ -19,14 +19,6 @@ from tasks.services.endpoints.teardown import sweeping
 from tasks.services.endpoints.teardown.sagemaker_resources import PROJECT, PROJECT_TAG
 
 
-@pytest.fixture(scope="module")
-def template() -> dict[str, Any]:
-    """The parsed template, its functions as ``{"Ref": …}`` and ``{"Fn::…": …}``."""
-    parsed, problems = cfnlint.decode.decode(str(TEMPLATE))
-    assert not problems
-    return dict(parsed)
-
-
 def properties(template: dict[str, Any], kind: str) -> list[dict[str, Any]]:
     """Of all resources of a type, of which there is at least one."""
     found = [one["Properties"] for one in template["Resources"].values() if one["Type"] == kind]

@@ -1,22 +1,19 @@
 """What the deployed roles allow, asked as IAM would be."""
 
-import time
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import uuid4
 
 import pytest
+from cloud import RUN, Cloud, tags_for
 from cloud_stack import ACCOUNT, DATA_KEY, EVERYTHING, REGION, TRAINER, Stack
 from iam_policies import Account, Policies, as_list
 
+from infra.sandbox.client import Sandbox
 from infra.sandbox.sagemaker import limits
 from infra.sandbox.wire import Call, Refused
 from tasks.services.endpoints.teardown import sweeping, teardown
 from tasks.services.endpoints.teardown.sagemaker_resources import (
-    CAP_TAG,
     LEASE_TAG,
-    OWNER_TAG,
     PROJECT,
     PROJECT_TAG,
     RUN_TAG,
@@ -24,7 +21,6 @@ from tasks.services.endpoints.teardown.sagemaker_resources import (
 )
 
 ARN = f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:"
-RUN = uuid4()
 NAME = resource_name(RUN, 1)
 KINDS = [("Endpoint", "endpoint"), ("EndpointConfig", "endpoint-config"), ("Model", "model")]
 # Names that the policy's wildcards take for ours: AWS cannot tell them from a run's.
@@ -34,13 +30,6 @@ TAGGED = {"aws:RequestTag/project": PROJECT}
 TO_SAGEMAKER = {"iam:PassedToService": "sagemaker.amazonaws.com"}
 VIA_S3 = {"kms:ViaService": f"s3.{REGION}.amazonaws.com"}
 ROLES = ["FlowRole", "SageMakerRole", "SweeperRole", "TaskExecutionRole"]
-TAGS = [
-    PROJECT_TAG,
-    RUN_TAG,
-    OWNER_TAG,
-    LEASE_TAG,
-    CAP_TAG,
-]
 # What AWS grants for every resource or not at all.
 UNRESTRICTABLE = {
     *("sagemaker:ListEndpoints", "sagemaker:ListEndpointConfigs", "sagemaker:ListModels"),
@@ -98,7 +87,7 @@ def account(stack: Stack) -> Account:
 def test_the_flow_creates_with_all_tags_and_renews_its_lease(account: Account, operation: str, path: str) -> None:
     """What a run does, from its first resource to its teardown."""
     mine = f"{ARN}{path}/{NAME}"
-    assert account.create(f"Create{operation}", mine, dict.fromkeys(TAGS, "x") | {PROJECT_TAG: PROJECT})
+    assert account.create(f"Create{operation}", mine, dict.fromkeys(tags_for(RUN), "x") | {PROJECT_TAG: PROJECT})
     assert account.add_tags(mine, {LEASE_TAG: "2026-01-01T00:00:00Z"})
     assert account.delete(f"Delete{operation}", mine)
 
@@ -275,25 +264,7 @@ def test_the_sweeper_makes_and_tags_nothing(stack: Stack) -> None:
 def forgotten(stack: Stack) -> Iterator[Any]:
     """A client of a SageMaker in which a run has left all three, its lease lapsed."""
     client = stack.client("sagemaker")
-    lapsed = sweeping.write_lease(datetime.now(UTC) - timedelta(hours=1))
-    values = {
-        PROJECT_TAG: PROJECT,
-        RUN_TAG: str(RUN),
-        LEASE_TAG: lapsed,
-    }
-    tags = [{"Key": key, "Value": value} for key, value in values.items()]
-    variant = {
-        "VariantName": "AllTraffic",
-        "ModelName": NAME,
-        "InstanceType": "ml.c5.xlarge",
-        "InitialInstanceCount": 1,
-    }
-    image = {"Image": "semantic-segmentation:1"}
-    client.create_model(ModelName=NAME, ExecutionRoleArn=TRAINER, PrimaryContainer=image, Tags=tags)
-    client.create_endpoint_config(EndpointConfigName=NAME, ProductionVariants=[variant], Tags=tags)
-    client.create_endpoint(EndpointName=NAME, EndpointConfigName=NAME, Tags=tags)
-    while client.describe_endpoint(EndpointName=NAME)["EndpointStatus"] == "Creating":
-        time.sleep(0.05)
+    Cloud(Sandbox(stack.url), client).three(NAME, tags_for(RUN, lease_until="2024-01-01T00:00:00Z"))
     yield client
     left = teardown.delete_run(client, RUN, seconds=20, until=teardown.DONE)
     assert all(step.outcome in teardown.DONE for step in left)

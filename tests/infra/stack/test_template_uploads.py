@@ -11,20 +11,11 @@ from fnmatch import fnmatchcase
 from typing import Any
 from uuid import uuid4
 
-import cfnlint.decode
 import httpx
 import pytest
-from cloud_stack import ACCOUNT, REGION, TEMPLATE
+from cloud_stack import ACCOUNT, REGION
 
 LIST = "uploads/brewarrina 2021-04 (north).txt"
-
-
-@pytest.fixture(scope="module")
-def template() -> dict[str, Any]:
-    """The parsed template."""
-    parsed, problems = cfnlint.decode.decode(str(TEMPLATE))
-    assert not problems
-    return dict(parsed)
 
 
 @pytest.fixture(scope="module")

@@ -6,23 +6,18 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from cloud import Cloud
+from cloud import RUN, Cloud
+from jpegs import water_and_crops
 
 from tasks.core.errors import EndpointRefused, EndpointUnavailable, FloodExtentError
 from tasks.core.masks.labels import decode_mask
 from tasks.core.models import water_index
 from tasks.services.endpoints.sagemaker import invoking
 from tasks.services.endpoints.sagemaker.invoking import Limits, invoke
+from tasks.services.endpoints.teardown.sagemaker_resources import resource_name
 
-NAME = "flood-extent-0123456789abcdef0123456789abcdef-1"
+NAME = resource_name(RUN, 1)
 QUICK = Limits(connect_seconds=2, read_seconds=0.5, attempts=2)
-
-
-def jpeg(width_px: int = 64, height_px: int = 48) -> bytes:
-    """A scene of two halves: water on the left, crops on the right."""
-    nrg = np.full((height_px, width_px, 3), (170, 80, 90), np.uint8)
-    nrg[:, : width_px // 2] = (20, 60, 80)
-    return cv2.imencode(".jpg", nrg[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 95])[1].tobytes()
 
 
 @pytest.fixture
@@ -42,7 +37,7 @@ def asked(endpoint: Cloud) -> int:
 @pytest.mark.usefixtures("endpoint")
 def test_the_answer_is_the_models() -> None:
     """What comes back is, pixel for pixel, what the model says of the image that was sent."""
-    image = jpeg()
+    image = water_and_crops()
     nrg = cv2.imdecode(np.frombuffer(image, np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
     labels = water_index.predict(nrg)
     mask = decode_mask(invoke(NAME, image, 1), labels.shape[1], labels.shape[0], "tile")
@@ -53,7 +48,7 @@ def test_the_answer_is_the_models() -> None:
 def test_what_passes_is_asked_again(endpoint: Cloud, error: str) -> None:
     """One bad moment of AWS's costs a tile nothing."""
     endpoint.sandbox.fault("InvokeEndpoint", error)
-    assert invoke(NAME, jpeg(), 1)
+    assert invoke(NAME, water_and_crops(), 1)
     assert asked(endpoint) == 2
 
 
@@ -62,7 +57,7 @@ def test_what_lasts_is_left_to_the_tasks_retry(endpoint: Cloud, error: str) -> N
     """After few attempts, so that a dead endpoint does not hold every tile for minutes."""
     endpoint.sandbox.fault("InvokeEndpoint", error, times=None)
     with pytest.raises(EndpointUnavailable, match="AWS cannot just now"):
-        invoke(NAME, jpeg(), 1)
+        invoke(NAME, water_and_crops(), 1)
     assert asked(endpoint) == invoking.LIMITS.attempts
 
 
@@ -71,7 +66,7 @@ def test_the_models_refusal_is_final(endpoint: Cloud) -> None:
     endpoint.sandbox.fault("InvokeEndpoint", "model-error-400")
     expected = rf"model answered 400: unable to evaluate payload provided\. .*/aws/sagemaker/Endpoints/{NAME}"
     with pytest.raises(EndpointRefused, match=expected):
-        invoke(NAME, jpeg(), 1)
+        invoke(NAME, water_and_crops(), 1)
     assert asked(endpoint) == 1
 
 
@@ -79,7 +74,7 @@ def test_the_models_failure_may_pass(endpoint: Cloud) -> None:
     """A container that crashed is started again: the task's retry will meet the new one."""
     endpoint.sandbox.fault("InvokeEndpoint", "model-error-500")
     with pytest.raises(EndpointUnavailable, match=rf"model answered 500: .*/aws/sagemaker/Endpoints/{NAME}"):
-        invoke(NAME, jpeg(), 1)
+        invoke(NAME, water_and_crops(), 1)
     assert asked(endpoint) == 1
 
 
@@ -87,21 +82,21 @@ def test_a_model_that_is_too_slow_is_said_to_be(endpoint: Cloud) -> None:
     """Sixty seconds were not enough, and would not be again: what to change is in the message."""
     endpoint.sandbox.fault("InvokeEndpoint", "model-timeout")
     with pytest.raises(EndpointRefused, match=r"within SageMaker's 60 s.*smaller width or a larger instance type"):
-        invoke(NAME, jpeg(), 1)
+        invoke(NAME, water_and_crops(), 1)
 
 
 def test_a_hang_ends(endpoint: Cloud) -> None:
     """Silence is waited out a bounded number of times."""
     endpoint.sandbox.fault("InvokeEndpoint", "hang", seconds=1.5, times=None)
     with pytest.raises(EndpointRefused, match=r"did not answer within 0\.5 s, 2 times"):
-        invoke(NAME, jpeg(), 1, QUICK)
+        invoke(NAME, water_and_crops(), 1, QUICK)
     assert asked(endpoint) == 2
 
 
 def test_one_hang_costs_one_attempt(endpoint: Cloud) -> None:
     """A connection that was lost on the way is no fault of the endpoint's."""
     endpoint.sandbox.fault("InvokeEndpoint", "hang", seconds=1.5)
-    assert invoke(NAME, jpeg(), 1, QUICK)
+    assert invoke(NAME, water_and_crops(), 1, QUICK)
 
 
 def test_a_slow_model_gets_its_time() -> None:
@@ -120,21 +115,21 @@ def test_awss_own_limit_is_final_too(endpoint: Cloud) -> None:
     """Should AWS take less than it says."""
     endpoint.sandbox.fault("InvokeEndpoint", "body-too-large")
     with pytest.raises(EndpointRefused, match="413"):
-        invoke(NAME, jpeg(), 1)
+        invoke(NAME, water_and_crops(), 1)
 
 
 def test_a_denied_question_names_the_permission(endpoint: Cloud) -> None:
     """AWS's own sentence says what to grant."""
     endpoint.sandbox.fault("InvokeEndpoint", "access-denied")
     with pytest.raises(EndpointRefused, match=r"sagemaker:InvokeEndpoint.*Grant this permission"):
-        invoke(NAME, jpeg(), 1)
+        invoke(NAME, water_and_crops(), 1)
 
 
 def test_an_endpoint_that_has_gone_is_final(endpoint: Cloud) -> None:
     """Nobody brings it back in this run: each tile left would spend its retries in vain."""
     endpoint.client.delete_endpoint(EndpointName=NAME)
     with pytest.raises(EndpointRefused, match=r"is not there any more.*Run again: what was answered is kept"):
-        invoke(NAME, jpeg(), 1)
+        invoke(NAME, water_and_crops(), 1)
 
 
 @pytest.mark.usefixtures("endpoint")
@@ -142,7 +137,7 @@ def test_nobody_at_the_address_may_pass(aws_settings: pytest.MonkeyPatch) -> Non
     """A network that is away is not an endpoint that refuses."""
     aws_settings.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     with pytest.raises(EndpointUnavailable, match="AWS does not answer just now"):
-        invoke(NAME, jpeg(), 1, QUICK)
+        invoke(NAME, water_and_crops(), 1, QUICK)
 
 
 @pytest.mark.parametrize("in_flight", [1, 3])
@@ -150,7 +145,7 @@ def test_no_more_requests_at_once_than_it_serves(endpoint: Cloud, in_flight: int
     """From the very first moment, when all threads ask at once: the endpoint throttles above, and never had to."""
     endpoint.sandbox.settings(concurrency=in_flight)
     with ThreadPoolExecutor(16) as pool:
-        answers = list(pool.map(lambda _: invoke(NAME, jpeg(), in_flight), range(48)))
+        answers = list(pool.map(lambda _: invoke(NAME, water_and_crops(), in_flight), range(48)))
     assert all(answers)
     assert asked(endpoint) == 48
 
@@ -166,7 +161,7 @@ def test_the_endpoint_does_throttle_above_its_limit(endpoint: Cloud) -> None:
 
 def attempted(_: int) -> bytes | FloodExtentError:
     try:
-        return invoke(NAME, jpeg(), 8)
+        return invoke(NAME, water_and_crops(), 8)
     except FloodExtentError as error:
         return error
 
@@ -179,7 +174,7 @@ def test_a_throttling_endpoint_answers_all_with_few_requests(
     """200 images: none fails, and fewer than a fifth of the requests is spent on finding the pace."""
     endpoint.sandbox.settings(per_second=per_second)
     with ThreadPoolExecutor(in_flight) as pool:
-        answers = list(pool.map(lambda _: invoke(NAME, jpeg(), in_flight), range(200)))
+        answers = list(pool.map(lambda _: invoke(NAME, water_and_crops(), in_flight), range(200)))
     assert all(answers)
     assert asked(endpoint) < 1.2 * 200
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from cloud import RUN, Cloud, spec, tags_for
+from processes import wait_until
 
 from tasks.services.endpoints.sagemaker import leases
 from tasks.services.endpoints.sagemaker.leases import AwsClock, Lease
@@ -48,20 +49,13 @@ def until(cloud: Cloud) -> datetime:
     return lease
 
 
-def wait(condition: Callable[[], object], seconds: float = 20) -> bool:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end and not condition():
-        time.sleep(0.05)
-    return bool(condition())
-
-
 def test_the_tag_moves_on(cloud: Cloud, begin: Callable[..., Lease]) -> None:
     """Again and again: a run that is longer than its first lease keeps its endpoint."""
     cloud.model(NAME, tags_for(RUN, lease_until="2024-01-01T00:00:00Z"))
     begin()
-    assert wait(lambda: until(cloud) > datetime.now(UTC))
+    assert wait_until(lambda: until(cloud) > datetime.now(UTC))
     first = until(cloud)
-    assert wait(lambda: until(cloud) > first)
+    assert wait_until(lambda: until(cloud) > first)
     assert sweep(cloud.client)[0].reason == ""
 
 
@@ -70,7 +64,7 @@ def test_other_tags_stay(cloud: Cloud, begin: Callable[..., Lease]) -> None:
     tags = tags_for(RUN, lease_until="2024-01-01T00:00:00Z")
     cloud.model(NAME, tags)
     begin()
-    assert wait(lambda: until(cloud) > datetime.now(UTC))
+    assert wait_until(lambda: until(cloud) > datetime.now(UTC))
     assert {**cloud.tags("models", NAME), LEASE_TAG: ""} == {**tags, LEASE_TAG: ""}
 
 
@@ -91,8 +85,8 @@ def test_awss_clock_counts_not_this_machines(cloud: Cloud, begin: Callable[..., 
     cloud.model(NAME, tags_for(RUN))
     lease = begin()
     lease.clock.answered += timedelta(days=1)
-    assert wait(lambda: abs(lease.clock.now() - datetime.now(UTC)) < timedelta(seconds=5))
-    assert wait(lambda: until(cloud) < datetime.now(UTC) + timedelta(minutes=1))
+    assert wait_until(lambda: abs(lease.clock.now() - datetime.now(UTC)) < timedelta(seconds=5))
+    assert wait_until(lambda: until(cloud) < datetime.now(UTC) + timedelta(minutes=1))
 
 
 def test_an_answer_without_a_date_leaves_the_clock_alone() -> None:
@@ -112,7 +106,7 @@ def test_a_renewal_that_fails_is_said_and_tried_again(
     cloud.model(NAME, tags_for(RUN, lease_until="2024-01-01T00:00:00Z"))
     cloud.sandbox.fault("AddTags", error, times=2)
     begin()
-    assert wait(lambda: until(cloud) > datetime.now(UTC))
+    assert wait_until(lambda: until(cloud) > datetime.now(UTC))
     assert len(said) == 2
     assert f"the lease of {ARN} was not renewed, and will be tried again" in said[0]
 
@@ -128,7 +122,7 @@ def test_nothing_stops_the_renewals_but_the_end(cloud: Cloud) -> None:
     lease = Lease(cloud.client, RUN, spec(lease_minutes=SHORT), closed)
     lease.hold(ARN)
     lease.begin()
-    assert wait(lambda: until(cloud) > datetime.now(UTC))
+    assert wait_until(lambda: until(cloud) > datetime.now(UTC))
     lease.end()
 
 
@@ -136,9 +130,9 @@ def test_it_ends_when_told(cloud: Cloud, begin: Callable[..., Lease]) -> None:
     """After teardown nothing is renewed, nor complained of."""
     cloud.model(NAME, tags_for(RUN))
     lease = begin()
-    assert wait(lambda: cloud.sandbox.requests().get("AddTags", 0))
+    assert wait_until(lambda: cloud.sandbox.requests().get("AddTags", 0))
     lease.end()
-    assert wait(lambda: not lease._thread.is_alive())
+    assert wait_until(lambda: not lease._thread.is_alive())
 
 
 def test_what_was_let_go_is_not_renewed(cloud: Cloud, begin: Callable[..., Lease], said: list[str]) -> None:
@@ -148,9 +142,9 @@ def test_what_was_let_go_is_not_renewed(cloud: Cloud, begin: Callable[..., Lease
     lease = begin()
     lease.hold(ARN.replace(NAME, other))
     lease.let_go(NAME)
-    assert wait(lambda: cloud.tags("models", other)[LEASE_TAG] > "2025")
+    assert wait_until(lambda: cloud.tags("models", other)[LEASE_TAG] > "2025")
     before = len(said)
-    assert wait(lambda: cloud.sandbox.requests()["AddTags"] > 3)
+    assert wait_until(lambda: cloud.sandbox.requests()["AddTags"] > 3)
     assert len(said) == before
 
 
@@ -181,7 +175,7 @@ def test_at_the_cap_the_run_deletes_by_itself(cloud: Cloud, said: list[str]) -> 
     )
     lease.tags()
     lease.begin()
-    assert wait(lambda: reached)
+    assert wait_until(lambda: reached)
     time.sleep(1)
     assert reached == ["cap"]
     assert "max_endpoint_minutes" in said[0]

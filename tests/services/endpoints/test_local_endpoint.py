@@ -16,6 +16,8 @@ import cv2
 import httpx
 import numpy as np
 import pytest
+from jpegs import water_and_crops
+from processes import ended
 
 from tasks.core.errors import EndpointRefused, EndpointUnavailable
 from tasks.core.models import water_index
@@ -23,40 +25,18 @@ from tasks.services.endpoints import local_endpoint
 from tasks.services.endpoints.contract import Deployment
 from tasks.services.endpoints.local_endpoint import LocalEndpoint
 
-NAME = "flood-extent-0123456789abcdef0123456789abcdef-1"
-
-
-def jpeg(width_px: int = 64, height_px: int = 48) -> bytes:
-    """A scene of two halves: water on the left, crops on the right."""
-    nrg = np.full((height_px, width_px, 3), (170, 80, 90), np.uint8)
-    nrg[:, : width_px // 2] = (20, 60, 80)
-    return cv2.imencode(".jpg", nrg[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 95])[1].tobytes()
-
-
-def ended(pid: int, seconds: float = 30) -> bool:
-    """Whether a process is gone, or only a zombie, within some seconds."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        try:
-            if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z":
-                return True
-        except (FileNotFoundError, ProcessLookupError):
-            return True
-        time.sleep(0.05)
-    return False
-
 
 @pytest.fixture(scope="module")
 def deployment() -> Iterator[Deployment]:
     """A deployed water-index, deleted at the end of the module."""
     endpoint = LocalEndpoint("water-index")
-    yield endpoint.deploy(NAME)
-    endpoint.delete(NAME)
+    yield endpoint.deploy("water")
+    endpoint.delete("water")
 
 
 def test_answer_is_the_models_label_mask(deployment: Deployment) -> None:
     """The mask has the image's size and says water where the water is."""
-    answer = LocalEndpoint("water-index").invoke(deployment, jpeg())
+    answer = LocalEndpoint("water-index").invoke(deployment, water_and_crops())
     mask = cv2.imdecode(np.frombuffer(answer, np.uint8), cv2.IMREAD_UNCHANGED)
     assert mask.dtype == np.uint8
     assert mask.shape == (48, 64)
@@ -68,7 +48,9 @@ def test_many_threads_share_one_endpoint(deployment: Deployment) -> None:
     """Tile tasks ask at once, each through a service of its own, and get their own image's answer."""
     sizes = [(20 + i, 30 + i) for i in range(24)]
     with ThreadPoolExecutor(8) as pool:
-        answers = list(pool.map(lambda size: LocalEndpoint("water-index").invoke(deployment, jpeg(*size)), sizes))
+        answers = list(
+            pool.map(lambda size: LocalEndpoint("water-index").invoke(deployment, water_and_crops(*size)), sizes)
+        )
     shapes = [cv2.imdecode(np.frombuffer(one, np.uint8), cv2.IMREAD_UNCHANGED).shape for one in answers]
     assert shapes == [(height, width) for width, height in sizes]
 
@@ -78,7 +60,7 @@ def test_proxies_of_the_environment_are_ignored(deployment: Deployment, monkeypa
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     local_endpoint._client.cache_clear()
-    assert LocalEndpoint("water-index").invoke(deployment, jpeg())
+    assert LocalEndpoint("water-index").invoke(deployment, water_and_crops())
 
 
 def test_a_refusal_is_final_and_carries_the_servers_words(deployment: Deployment) -> None:
@@ -96,7 +78,7 @@ def test_a_deployment_of_another_host_is_refused(deployment: Deployment) -> None
     """Loopback on another machine is another machine: say so instead of asking a stranger."""
     elsewhere = replace(deployment, host="elsewhere")
     with pytest.raises(EndpointRefused, match=r"'elsewhere'.*only on the host that deployed it"):
-        LocalEndpoint("water-index").invoke(elsewhere, jpeg())
+        LocalEndpoint("water-index").invoke(elsewhere, water_and_crops())
 
 
 def test_a_name_is_deployed_once(deployment: Deployment) -> None:
@@ -111,7 +93,7 @@ def test_nobody_listening_is_transient() -> None:
         port = free.getsockname()[1]
     gone = Deployment("local", "gone", f"http://127.0.0.1:{port}", socket.gethostname())
     with pytest.raises(EndpointUnavailable, match=f"gone at http://127.0.0.1:{port}"):
-        LocalEndpoint("water-index").invoke(gone, jpeg())
+        LocalEndpoint("water-index").invoke(gone, water_and_crops())
 
 
 @pytest.mark.parametrize(
@@ -134,7 +116,7 @@ def test_delete_stops_the_process_and_may_be_repeated() -> None:
     assert ended(server.child.pid)
     assert not server.folder.exists()
     with pytest.raises(EndpointUnavailable):
-        endpoint.invoke(deployment, jpeg())
+        endpoint.invoke(deployment, water_and_crops())
 
 
 def test_delete_while_starting_ends_the_deployment() -> None:
@@ -213,6 +195,6 @@ def test_a_server_that_was_killed_is_not_asked_again() -> None:
         os.kill(child.pid, signal.SIGKILL)
         child.process.wait()
         with pytest.raises(EndpointRefused, match=r"killed has ended.*Run again"):
-            service.invoke(killed, jpeg())
+            service.invoke(killed, water_and_crops())
     finally:
         service.delete("killed")

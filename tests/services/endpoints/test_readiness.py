@@ -5,7 +5,7 @@ from typing import Any
 
 import boto3
 import pytest
-from cloud import NOTHING, TRAINING_JOB, Cloud, spec
+from cloud import NOTHING, TRAINING_JOB, Cloud, join_threads, spec
 
 from infra.sandbox.client import IMAGE, TRAINING_BUCKET
 from infra.sandbox.client import ROLE as ROLE_NAME
@@ -153,6 +153,7 @@ def test_a_training_job_that_aws_does_not_show_in_time(cloud: Cloud) -> None:
     trained, finding = Readiness(spec(), CallLimits(job_seconds=0.2)).find_model()
     assert (trained, finding.verdict) == (None, UNKNOWN)
     assert finding.words == "AWS has not answered within 0.2 s"
+    join_threads("look-at")
 
 
 def test_looks_go_on_at_once_and_keep_their_order() -> None:

@@ -383,10 +383,7 @@ def test_awss_refusals_are_told_apart(cloud: Cloud) -> None:
     cloud.three("theirs", wait=False)
     with pytest.raises(ClientError) as busy:
         cloud.client.delete_endpoint(EndpointName="theirs")
-    assert (is_missing(missing.value), is_in_progress(missing.value)) == (
-        True,
-        False,
-    )
+    assert (is_missing(missing.value), is_in_progress(missing.value)) == (True, False)
     assert (is_missing(busy.value), is_in_progress(busy.value)) == (False, True)
 
 

@@ -14,6 +14,8 @@ from tasks.services.endpoints.sagemaker.aws_sessions import session
 from tasks.services.endpoints.sagemaker.sagemaker_endpoint import SageMakerEndpoint
 from tasks.services.endpoints.sagemaker.training_jobs import TrainedModel, repository_of
 
+pytestmark = pytest.mark.usefixtures("cloud")
+
 VPC = {"Subnets": ["subnet-1", "subnet-2"], "SecurityGroupIds": ["sg-1"]}
 
 
@@ -29,7 +31,6 @@ def test_image_artifact_and_role_come_from_the_job(cloud: Cloud) -> None:
     assert trained.artifact == job["ModelArtifacts"]["S3ModelArtifacts"]
 
 
-@pytest.mark.usefixtures("cloud")
 def test_a_job_without_a_network_of_its_own() -> None:
     """What AWS leaves out of its answer is empty, not a word of the SDK's."""
     trained = of_job()
@@ -44,7 +45,6 @@ def test_network_and_key_are_the_jobs(cloud: Cloud) -> None:
     assert (trained.security_groups, trained.network_isolation, trained.kms_key) == (("sg-1",), True, "key-1")
 
 
-@pytest.mark.usefixtures("cloud")
 def test_a_job_that_is_missing() -> None:
     """The name and the region that was searched are in the message."""
     with pytest.raises(EndpointRefused, match="no training job 'flood-modle' in region us-east-1"):
@@ -73,7 +73,6 @@ def test_a_denied_look_names_the_permission(cloud: Cloud) -> None:
         of_job()
 
 
-@pytest.mark.usefixtures("cloud")
 def test_aws_that_is_away_may_come_back(aws_settings: pytest.MonkeyPatch) -> None:
     """No answer is not the same as no."""
     aws_settings.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
@@ -82,7 +81,6 @@ def test_aws_that_is_away_may_come_back(aws_settings: pytest.MonkeyPatch) -> Non
         of_job()
 
 
-@pytest.mark.usefixtures("cloud")
 def test_without_a_region_nothing_can_be_asked(aws_settings: pytest.MonkeyPatch) -> None:
     """It is said, with the remedy, before anything is created."""
     aws_settings.delenv("AWS_DEFAULT_REGION")
@@ -92,7 +90,6 @@ def test_without_a_region_nothing_can_be_asked(aws_settings: pytest.MonkeyPatch)
         SageMakerEndpoint(spec()).model_identity()
 
 
-@pytest.mark.usefixtures("cloud")
 def test_without_credentials_nothing_can_be_asked(aws_settings: pytest.MonkeyPatch) -> None:
     """On a machine that is no instance of AWS, and has no settings."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
@@ -124,7 +121,6 @@ def zone(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     time.tzset()
 
 
-@pytest.mark.usefixtures("cloud")
 def test_identity_does_not_depend_on_the_machines_time_zone(zone: Any) -> None:
     """Botocore gives times in local time: a cache shared by two offices would miss."""
     zone("Australia/Sydney")

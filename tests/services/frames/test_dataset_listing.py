@@ -183,10 +183,8 @@ def test_nothing_to_do_is_an_error(tmp_path: Path) -> None:
 NAMES = ["north/t.jp2", "North/t.jp2", "North/t.j2w", "a.jp2", "A.jp2", "A.J2W", "b.JP2", "B.j2w", "c.jp2", "c.jp2w"]
 
 
-@pytest.mark.parametrize("kind", ["local", "s3"])
-def test_a_list_and_a_folder_agree_on_sidecars(request: pytest.FixtureRequest, tmp_path: Path, kind: str) -> None:
+def test_a_list_and_a_folder_agree_on_sidecars(place: str, tmp_path: Path) -> None:
     """Files that differ in case keep their own sidecars, locally and in S3, listed or found."""
-    place = str(tmp_path / "set") if kind == "local" else f"{request.getfixturevalue('s3_bucket')}/set"
     image = write_jp2(tmp_path / "plain" / "x.jp2", crs=None).read_bytes()
     for name in NAMES:
         storage.write_bytes(f"{place}/{name}", image if name.lower().endswith("jp2") else WORLD_FILE.encode())

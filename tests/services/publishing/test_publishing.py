@@ -3,10 +3,8 @@
 import hashlib
 import os
 import resource
-import signal
 import subprocess
 import sys
-import time
 import zipfile
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,12 +22,10 @@ from tasks.services.publishing.product_folder import hashes_of
 REPOSITORY = Path(__file__).parents[3]
 
 
-@pytest.fixture(params=["local", "s3"])
-def output(request: pytest.FixtureRequest) -> str:
+@pytest.fixture
+def output(place: str) -> str:
     """URI of an output directory that does not exist yet, or of a bucket's prefix."""
-    if request.param == "s3":
-        return storage.join(str(request.getfixturevalue("s3_bucket")), "out")
-    return str(request.getfixturevalue("tmp_path") / "out")
+    return storage.join(place, "out")
 
 
 def test_a_product_appears_whole(output: str, tmp_path: Path) -> None:
@@ -89,37 +85,6 @@ def test_an_upload_that_broke_off_shows_no_product_and_can_be_repeated(cloud: Cl
         publishing.check_owner("s3://maps/x", "/data/other")
     publishing.publish(new, "s3://maps/x")
     assert contents("s3://maps/x") == {**contents(str(new)), "map.qgz": b"mine"}
-
-
-KILLED = """
-import sys
-from pathlib import Path
-from tasks.services.publishing import publishing
-print("ready", flush=True)
-while True:
-    for folder in sys.argv[2:]:
-        publishing.publish(Path(folder), sys.argv[1])
-"""
-
-
-@pytest.mark.parametrize("delay_s", [0.005, 0.02, 0.05, 0.11])
-def test_killed_at_any_moment_there_is_the_old_product_or_the_new(delay_s: float, tmp_path: Path) -> None:
-    """SIGKILL between two products leaves one of them whole, with all that is somebody's own; the next one tidies."""
-    target = tmp_path / "out" / "x"
-    folders = [make_product(tmp_path / name, {f"{number}": name for number in range(40)}) for name in ("one", "two")]
-    command = [sys.executable, "-B", "-c", KILLED, str(target), *map(str, folders)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=REPOSITORY) as child:
-        assert child.stdout is not None
-        child.stdout.readline()
-        while not target.exists():
-            time.sleep(0.001)
-        (target / "map.qgz").write_bytes(b"mine")
-        time.sleep(delay_s)
-        child.send_signal(signal.SIGKILL)
-    mine = {"map.qgz": b"mine"}
-    assert contents(str(target)) in [{**contents(str(folder)), **mine} for folder in folders]
-    publishing.publish(folders[0], str(target))
-    assert [path.name for path in target.parent.iterdir()] == ["x"]
 
 
 def test_without_exchange_the_product_is_swapped_by_two_renames(tmp_path: Path) -> None:

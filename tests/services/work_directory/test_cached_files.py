@@ -23,10 +23,10 @@ def kept(work: str, name: str = "a") -> TileJob:
     return job
 
 
-@pytest.fixture(params=["local", "s3"])
-def work(request: pytest.FixtureRequest) -> str:
+@pytest.fixture
+def work(place: str) -> str:
     """A work directory on this machine, and one in S3."""
-    return f"{request.getfixturevalue('s3_bucket' if request.param == 's3' else 'tmp_path')}/work"
+    return storage.join(place, "work")
 
 
 def test_what_was_kept_is_read(work: str) -> None:

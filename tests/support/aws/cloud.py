@@ -1,5 +1,6 @@
 """What tests put into the local AWS's SageMaker, and what they ask it afterwards."""
 
+import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -39,6 +40,12 @@ def tags_for(run: UUID, **changes: str | None) -> dict[str, str]:
     return {key: value for key, value in {**tags, **changed}.items() if value is not None}
 
 
+def variant(model: str) -> dict[str, Any]:
+    """What a configuration has of a model."""
+    instances = {"InstanceType": "ml.c5.xlarge", "InitialInstanceCount": 1}
+    return {"VariantName": "AllTraffic", "ModelName": model, "InitialVariantWeight": 1.0, **instances}
+
+
 @dataclass(frozen=True)
 class Cloud:
     """The local AWS with a boto3 client for its SageMaker.
@@ -59,11 +66,8 @@ class Cloud:
 
     def config(self, name: str, tags: Mapping[str, str] | None = None, *, model: str = "") -> None:
         """A configuration, by default of the model of its name."""
-        variant = {"VariantName": "AllTraffic", "ModelName": model or name, "InstanceType": "ml.c5.xlarge"}
         self.client.create_endpoint_config(
-            EndpointConfigName=name,
-            ProductionVariants=[{**variant, "InitialInstanceCount": 1, "InitialVariantWeight": 1.0}],
-            Tags=_as_list(tags),
+            EndpointConfigName=name, ProductionVariants=[variant(model or name)], Tags=_as_list(tags)
         )
 
     def endpoint(
@@ -95,6 +99,13 @@ class Cloud:
         """Tags of one of the ``endpoints``, ``configs`` or ``models``."""
         tags: dict[str, str] = getattr(self.sandbox.resources(), kind)[name]["tags"]
         return tags
+
+
+def join_threads(prefix: str) -> None:
+    """Wait for threads that their callers have left to themselves: they must not act on what the next test makes."""
+    for thread in threading.enumerate():
+        if thread.name.startswith(prefix):
+            thread.join()
 
 
 NOTHING: dict[str, list[str]] = {"endpoints": [], "configs": [], "models": []}

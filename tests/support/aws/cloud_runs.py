@@ -1,6 +1,7 @@
 """Runs on SageMaker as tests use them: the command line on the sandbox, and what is left there."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -128,6 +129,7 @@ class CloudRuns:
         return "".join(path.read_text() for path in sorted((self.command.folder / "logs").glob("*.log")))
 
 
+SIGNALS = {"Ctrl-C": (signal.SIGINT, 130), "SIGTERM": (signal.SIGTERM, 143)}
 PHASES = {"deploying": CloudRuns.is_deploying, "predicting": CloudRuns.is_predicting}
 
 

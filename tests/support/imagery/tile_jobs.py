@@ -1,7 +1,9 @@
 """Jobs of tiles that need no imagery, and their files in the work directory."""
 
+from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -19,13 +21,18 @@ LABELS = np.arange(WIDTH_PX * HEIGHT_PX, dtype=np.uint8).reshape(HEIGHT_PX, WIDT
 VALID = np.ones(LABELS.shape, np.bool_)
 
 
+def planned(tiles: Sequence[Tile], **changes: Any) -> list[TileJob]:
+    """Jobs of tiles, whose settings matter to nobody unless they are given."""
+    settings: dict[str, Any] = {"width_px": 1000, "model_identity": "m", "flood_labels": [1, 2], "max_pixels": 10**9}
+    return plan_jobs(tiles, **settings | {"work_directory": "/work"} | changes)
+
+
 def tile_job(work_directory: str, name: str = "a", *, problem: str | None = None) -> TileJob:
     """The job of a tile of 8 x 6 px whose content and place are made of its name."""
     grid = Grid(WIDTH_PX, HEIGHT_PX, (1.5, 0.0, 300_000.0 + 100 * ord(name), 0.0, -1.5, 6_600_000.0), "EPSG:7855")
     content = sha256(name.encode()).hexdigest()
     tile = Tile(f"{name}.jp2", f"/frames/{name}.jp2", 1, content, grid=None if problem else grid, problem=problem)
-    settings = {"width_px": WIDTH_PX, "model_identity": "m", "flood_labels": (1, 2), "max_pixels": 10**6}
-    (job,) = plan_jobs([tile], work_directory=work_directory, **settings)
+    (job,) = planned([tile], width_px=WIDTH_PX, max_pixels=10**6, work_directory=work_directory)
     return job
 
 

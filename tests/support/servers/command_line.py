@@ -60,17 +60,3 @@ class CommandLine:
         """The run.json of a product."""
         record: dict[str, Any] = json.loads((self.folder / output / dataset / "run.json").read_bytes())
         return record
-
-
-def processes_marked(mark: str) -> list[str]:
-    """Command lines of running processes that carry the mark in their environment."""
-    found = []
-    for place in Path("/proc").glob("[0-9]*"):
-        try:
-            environment = (place / "environ").read_bytes()
-            line = (place / "cmdline").read_bytes()
-        except OSError:
-            continue
-        if f"FLOOD_EXTENT_TEST_MARK={mark}".encode() in environment and int(place.name) != os.getpid() and line:
-            found.append(line.replace(b"\0", b" ").decode())
-    return found

@@ -1,6 +1,5 @@
 """The services of deployments/compose.yaml as processes on loopback, with the environment that it gives them."""
 
-import base64
 import os
 import pwd
 import re
@@ -8,8 +7,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,12 +17,12 @@ import httpx
 from command_line import ROOT
 from composition import GIVEN, composition
 from dashboard import free_port
+from prefect_api import PrefectApi
 
+from deployments.server_access import authorization
 from tasks.services import child_process
 
 SECONDS = 240
-POLL_SECONDS = 0.2
-ENDED = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 POSTGRES_USER = "postgres"
 # In the environment of a service and of all that it starts.
 MARK = "FLOOD_EXTENT_SERVICE"
@@ -43,8 +41,8 @@ def what_is_missing() -> str:
     return " and ".join(name for name, place in there.items() if not place)
 
 
-@dataclass(frozen=True)
-class Team:
+@dataclass(kw_only=True)
+class Team(PrefectApi):
     """A team's server, its services and its worker, running.
 
     Attributes:
@@ -56,17 +54,6 @@ class Team:
     services: Mapping[str, Any]
     folder: Path
     ports: Mapping[str, int]
-
-    @property
-    def api(self) -> str:
-        """Of the server."""
-        return f"http://127.0.0.1:{self.ports['server']}/api"
-
-    @property
-    def credentials(self) -> dict[str, str]:
-        """The header that lets in."""
-        token = base64.b64encode(GIVEN["FLOOD_EXTENT_AUTH"].encode()).decode()
-        return {"Authorization": f"Basic {token}"}
 
     def here(self, text: str) -> str:
         """A word of compose.yaml with places of this machine in the place of the containers'."""
@@ -116,48 +103,7 @@ class Team:
         finally:
             child.stop(30)
 
-    def ask(self, path: str, body: Any = None) -> Any:
-        """GET, or POST where there is a body."""
-        method = "GET" if body is None else "POST"
-        answer = httpx.request(
-            method, f"{self.api}/{path}", json=body, headers=self.credentials, timeout=30, trust_env=False
-        )
-        return answer.raise_for_status().json() if answer.content else None
-
-    def create_run(self, parameters: Mapping[str, Any], deployment: str = "flood-extent/local") -> str:
-        """Start a run; its id."""
-        found = self.ask(f"deployments/name/{deployment}")["id"]
-        return str(self.ask(f"deployments/{found}/create_flow_run", {"parameters": dict(parameters)})["id"])
-
-    def final_state(self, run: str) -> str:
-        """Wait until it has ended; the name of its state."""
-
-        def ended() -> str:
-            state = self.ask(f"flow_runs/{run}")["state"]
-            return str(state["name"]) if state["type"] in ENDED else ""
-
-        return str(self.wait_for(ended))
-
-    def runs_of(self, flow: str) -> list[dict[str, Any]]:
-        """All runs of a flow that no schedule has made, the oldest first."""
-        found: list[dict[str, Any]] = self.ask("flow_runs/filter", {"flows": {"name": {"any_": [flow]}}})
-        return sorted((run for run in found if not run["auto_scheduled"]), key=lambda run: str(run["created"]))
-
-    def task_runs(self, run: str) -> list[dict[str, Any]]:
-        """All task runs of a run."""
-        body = {"flow_runs": {"id": {"any_": [run]}}, "limit": 200}
-        found: list[dict[str, Any]] = self.ask("task_runs/filter", body)
-        return found
-
-    def wait_for(self, there: Callable[[], Any]) -> Any:
-        """What it gives, as soon as it is something."""
-        deadline = time.monotonic() + SECONDS
-        while not (found := there()):
-            assert time.monotonic() < deadline, self.logs()
-            time.sleep(POLL_SECONDS)
-        return found
-
-    def logs(self) -> str:
+    def said(self) -> str:
         """The ends of all logs."""
         files = sorted(self.folder.glob("*.log"))
         return "\n".join(f"== {file.name}\n" + "\n".join(file.read_text().splitlines()[-30:]) for file in files)
@@ -181,7 +127,9 @@ def running_team(folder: Path, **given: str) -> Iterator[Team]:
     """
     ports = {name: free_port() for name in ("postgres", "redis", "server")}
     url = {"FLOOD_EXTENT_URL": f"http://127.0.0.1:{ports['server']}"}
-    team = Team(composition({**GIVEN, **url, **given})["services"], folder, ports)
+    services = composition({**GIVEN, **url, **given})["services"]
+    headers = authorization(GIVEN["FLOOD_EXTENT_AUTH"])
+    team = Team(f"{url['FLOOD_EXTENT_URL']}/api", headers, services=services, folder=folder, ports=ports)
     (folder / "data").mkdir()
     with ExitStack() as stack:
         stack.enter_context(_postgres(team))

@@ -43,10 +43,10 @@ Saved = Callable[..., str]
 
 
 @pytest.fixture(autouse=True)
-def _own_aws(aws_environment: pytest.MonkeyPatch, tmp_path: Path, prefect_api: str) -> None:  # noqa: ARG001 - the server's settings
+def _own_aws(aws_settings: pytest.MonkeyPatch, tmp_path: Path, prefect_api: str) -> None:  # noqa: ARG001 - the server's settings
     (tmp_path / "config").write_text(CONFIG)
-    aws_environment.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
-    aws_environment.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+    aws_settings.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    aws_settings.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
 
 
 @pytest.fixture
@@ -101,23 +101,23 @@ def test_a_session_is_that_of_the_block(saved: Saved, fields: dict[str, Any]) ->
 
 @pytest.mark.parametrize("fields", BLOCKS[:5])
 def test_nothing_of_other_credentials_is_mixed_in(
-    saved: Saved, fields: dict[str, Any], aws_environment: pytest.MonkeyPatch
+    saved: Saved, fields: dict[str, Any], aws_settings: pytest.MonkeyPatch
 ) -> None:
     """A session token, a profile or a pod's role of the environment neither joins nor beats what the block says."""
     name, wanted = saved(**fields), AwsCredentials(**fields).get_boto3_session()
     expected = seen_by(wanted)[:3]
     for variable, value in LEFTOVERS.items():
-        aws_environment.setenv(variable, value)
+        aws_settings.setenv(variable, value)
     with aws_access(name, None):
         assert seen_by(boto3.Session())[:3] == expected
     assert {variable: os.environ[variable] for variable in LEFTOVERS} == LEFTOVERS
 
 
-def test_sessions_that_libraries_keep_change_and_change_back(saved: Saved, aws_environment: pytest.MonkeyPatch) -> None:
+def test_sessions_that_libraries_keep_change_and_change_back(saved: Saved, aws_settings: pytest.MonkeyPatch) -> None:
     """boto3's default session and the SageMaker SDK's client are the block's within, and the old ones afterwards."""
     from sagemaker.core.utils.utils import SageMakerClient  # noqa: PLC0415 - takes seconds
 
-    aws_environment.setattr(boto3, "DEFAULT_SESSION", None)
+    aws_settings.setattr(boto3, "DEFAULT_SESSION", None)
     boto3.setup_default_session()
     before = boto3.DEFAULT_SESSION
     assert seen_by(SageMakerClient().session) == AMBIENT
@@ -128,11 +128,11 @@ def test_sessions_that_libraries_keep_change_and_change_back(saved: Saved, aws_e
     assert seen_by(SageMakerClient().session) == AMBIENT
 
 
-def test_storage_signs_as_the_block(saved: Saved, bucket: str) -> None:
+def test_storage_signs_as_the_block(saved: Saved, s3_bucket: str) -> None:
     """Storage that has been used with other credentials signs with those of the block, then with the old."""
 
     def signer() -> str:
-        storage.write_bytes(f"{bucket}/x", b"x")
+        storage.write_bytes(f"{s3_bucket}/x", b"x")
         return str(s3_store._client()._request_signer._credentials.access_key)
 
     assert signer() == "ambient"
@@ -141,14 +141,14 @@ def test_storage_signs_as_the_block(saved: Saved, bucket: str) -> None:
     assert signer() == "ambient"
 
 
-def test_the_key_holds_as_long_as_the_block(bucket: str, aws_environment: pytest.MonkeyPatch) -> None:
+def test_the_key_holds_as_long_as_the_block(s3_bucket: str, aws_settings: pytest.MonkeyPatch) -> None:
     """What is written within is encrypted with the run's key; afterwards, with that of the environment."""
-    aws_environment.setenv(s3_store.KMS_KEY, "alias/environment")
+    aws_settings.setenv(s3_store.KMS_KEY, "alias/environment")
     for name in ("before", "within", "after"):
         with aws_access(None, "alias/run" if name == "within" else None):
-            storage.write_bytes(f"{bucket}/{name}", b"x")
+            storage.write_bytes(f"{s3_bucket}/{name}", b"x")
     client = boto3.Session().client("s3")
-    heads = [client.head_object(Bucket=storage.name(bucket), Key=name) for name in ("before", "within", "after")]
+    heads = [client.head_object(Bucket=storage.name(s3_bucket), Key=name) for name in ("before", "within", "after")]
     assert [head["SSEKMSKeyId"] for head in heads] == ["alias/environment", "alias/run", "alias/environment"]
 
 
@@ -252,9 +252,9 @@ def test_a_block_needs_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
         pass
 
 
-def test_an_agreement_to_pay_ends_with_the_run(aws_environment: pytest.MonkeyPatch) -> None:
+def test_an_agreement_to_pay_ends_with_the_run(aws_settings: pytest.MonkeyPatch) -> None:
     """Clients made within agree; those made afterwards agree to nothing."""
-    aws_environment.delenv("AWS_REQUEST_PAYER", raising=False)
+    aws_settings.delenv("AWS_REQUEST_PAYER", raising=False)
     with aws_access(None, None, requester_pays=True):
         within = requester_pays()
     assert (within, requester_pays()) == (True, False)

@@ -23,6 +23,7 @@ from prefect.settings import (
     PREFECT_CLIENT_SERVER_VERSION_CHECK_ENABLED,
     temporary_settings,
 )
+from prefect_api import PrefectApi
 
 from tasks.core.reports.run_json import TileRow
 from tasks.runtime.dashboard import StageProgress, offer, show_overview, show_product, show_report, show_tiles
@@ -75,9 +76,7 @@ def show_all() -> None:
 
 
 def artifacts_of(api: str, run: str) -> list[dict[str, Any]]:
-    body = {"artifacts": {"flow_run_id": {"any_": [run]}}}
-    answer = httpx.post(f"{api}/artifacts/filter", json=body, timeout=30, trust_env=False)
-    return list(answer.raise_for_status().json())
+    return list(PrefectApi(api).artifacts(run, by="id").values())
 
 
 def test_the_page_of_a_run_has_map_table_report_and_product(
@@ -217,10 +216,7 @@ def test_progress_is_not_told_tile_by_tile() -> None:
         for ended in range(1, 300_001):
             progress.report(ended, 3)
     gauge.wait_for("extract: 300,000 of 300,000 tiles, 3 failed")
-    assert gauge.told == [
-        (0.0, "extract: 0 of 300,000 tiles"),
-        (100.0, "extract: 300,000 of 300,000 tiles, 3 failed"),
-    ]
+    assert gauge.told == [(0.0, "extract: 0 of 300,000 tiles"), (100.0, "extract: 300,000 of 300,000 tiles, 3 failed")]
 
 
 def test_a_stage_that_breaks_off_is_not_shown_as_whole() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import tile_jobs
 from prefect import Task, flow
 from prefect.runtime import task_run
 from prefect.states import Crashed
@@ -15,7 +16,7 @@ from prefect.task_runners import ThreadPoolTaskRunner
 
 from tasks.core.errors import CutShort, EndpointUnavailable, WrongMask, WrongMaskFormat
 from tasks.core.geo.grid import Grid
-from tasks.core.tiles.jobs import TileJob, plan_jobs
+from tasks.core.tiles.jobs import TileJob
 from tasks.core.tiles.ledger import Ledger
 from tasks.core.tiles.stage_records import FileHash
 from tasks.core.tiles.tile import Tile
@@ -28,12 +29,19 @@ PREVIEW = b"a preview"
 BOTH_RUNNERS = pytest.mark.parametrize("at_once", [0, 2], ids=["the flow's runner", "a runner of its own"])
 
 
+pytestmark = pytest.mark.usefixtures("prefect_api")
+
+
+def planned(names: str, work: Path) -> list[TileJob]:
+    """Tiles of these names, whose results are kept in a folder of the test."""
+    tiles = [Tile(f"{name}.jp2", f"/data/{name}.jp2", 12, f"hash of {name}", (), 3, GRID) for name in names]
+    return tile_jobs.planned(tiles, width_px=64, work_directory=str(work))
+
+
 @pytest.fixture
 def jobs(tmp_path: Path) -> list[TileJob]:
-    """Two tiles, whose results are kept in a folder of the test."""
-    tiles = [Tile(f"{name}.jp2", f"/data/{name}.jp2", 12, f"hash of {name}", (), 3, GRID) for name in "ab"]
-    settings: dict[str, Any] = {"width_px": 64, "max_pixels": 10**6, "model_identity": "m", "flood_labels": [1, 2]}
-    return plan_jobs(tiles, work_directory=str(tmp_path), **settings)
+    """Two tiles."""
+    return planned("ab", tmp_path)
 
 
 def noting(seen: dict[str, Any], *, failing: str = "") -> Task[..., Any]:
@@ -63,7 +71,6 @@ def ledger_of(stage: Task[..., Any], jobs: list[TileJob], at_once: int = 0, cach
 
 
 @BOTH_RUNNERS
-@pytest.mark.usefixtures("prefect_api")
 def test_each_tile_has_a_task_run_with_its_job(jobs: list[TileJob], at_once: int) -> None:
     """The task run is named after stage and tile, and its job arrives."""
     seen: dict[str, Any] = {}
@@ -72,7 +79,6 @@ def test_each_tile_has_a_task_run_with_its_job(jobs: list[TileJob], at_once: int
 
 
 @BOTH_RUNNERS
-@pytest.mark.usefixtures("prefect_api")
 def test_the_ledger_has_what_became_of_each_tile(jobs: list[TileJob], at_once: int) -> None:
     """Seconds and warnings of a tile that answered; of the other why it did not, in words."""
     bad, good = ledger_of(noting({}, failing="a"), jobs, at_once).accounts
@@ -80,7 +86,6 @@ def test_the_ledger_has_what_became_of_each_tile(jobs: list[TileJob], at_once: i
     assert (bad.state, bad.stage, bad.error) == ("failed", "prepare", "cut short. Fetch it again")
 
 
-@pytest.mark.usefixtures("prefect_api")
 def test_the_runs_log_leads_to_the_failed_tiles(jobs: list[TileJob], caplog: pytest.LogCaptureFixture) -> None:
     """One line a stage names them, each with the page of its task run."""
     bad, _ = ledger_of(noting({}, failing="a"), jobs).accounts
@@ -91,7 +96,6 @@ def test_the_runs_log_leads_to_the_failed_tiles(jobs: list[TileJob], caplog: pyt
 
 
 @BOTH_RUNNERS
-@pytest.mark.usefixtures("prefect_api")
 def test_a_cached_tile_is_not_computed_and_one_whose_file_is_gone_is(jobs: list[TileJob], at_once: int) -> None:
     """A second run takes what the first has answered, with its warnings, unless the files are not listed."""
     ledger_of(noting({}), jobs)
@@ -102,7 +106,6 @@ def test_a_cached_tile_is_not_computed_and_one_whose_file_is_gone_is(jobs: list[
     assert list(again) == ["prepare b"]
 
 
-@pytest.mark.usefixtures("prefect_api")
 def test_a_record_that_is_not_the_tiles_is_computed_again(jobs: list[TileJob]) -> None:
     """Another tile's record costs a second computation and a warning; a record that is gone meanwhile, no warning."""
     ledger_of(noting({}), jobs)
@@ -113,7 +116,6 @@ def test_a_record_that_is_not_the_tiles_is_computed_again(jobs: list[TileJob]) -
     assert (forged.cached, gone.cached, gone.warnings) == ([], [], ["hazy"])
 
 
-@pytest.mark.usefixtures("prefect_api")
 def test_a_record_without_warnings_is_not_that_of_a_prepared_tile(jobs: list[TileJob]) -> None:
     """Earlier versions kept a tile's warnings elsewhere: such a tile is prepared again, and says nothing else."""
     ledger_of(noting({}), jobs)
@@ -130,10 +132,8 @@ MANY = "abcdefgh"
 
 @pytest.fixture
 def many_jobs(tmp_path: Path) -> list[TileJob]:
-    """Eight tiles, whose results are kept in a folder of the test."""
-    tiles = [Tile(f"{name}.jp2", f"/data/{name}.jp2", 12, f"hash of {name}", (), 3, GRID) for name in MANY]
-    settings: dict[str, Any] = {"width_px": 64, "max_pixels": 10**6, "model_identity": "m", "flood_labels": [1, 2]}
-    return plan_jobs(tiles, work_directory=str(tmp_path), **settings)
+    """Eight tiles."""
+    return planned(MANY, tmp_path)
 
 
 @dataclass
@@ -190,7 +190,6 @@ def errors(ledger: Ledger) -> dict[str, str]:
 
 
 @BOTH_RUNNERS
-@pytest.mark.usefixtures("prefect_api")
 def test_a_first_answer_of_the_wrong_format_ends_the_stage(many_jobs: list[TileJob], at_once: int) -> None:
     """The first tile alone is asked for, once; the others fail in this stage with its error, without a task run."""
     endpoint = Endpoint(dict.fromkeys(MANY, WRONG))
@@ -203,7 +202,6 @@ def test_a_first_answer_of_the_wrong_format_ends_the_stage(many_jobs: list[TileJ
 
 
 @BOTH_RUNNERS
-@pytest.mark.usefixtures("prefect_api")
 def test_once_an_answer_was_accepted_a_wrong_format_costs_its_tile(many_jobs: list[TileJob], at_once: int) -> None:
     """A model that has answered well is asked on."""
     endpoint = Endpoint({"b": WRONG, "c": WRONG})
@@ -211,7 +209,6 @@ def test_once_an_answer_was_accepted_a_wrong_format_costs_its_tile(many_jobs: li
     assert sorted(endpoint.asked) == sorted(MANY)
 
 
-@pytest.mark.usefixtures("prefect_api")
 def test_damage_of_the_first_answer_costs_its_tile(many_jobs: list[TileJob]) -> None:
     """It says nothing of the model: all others are asked for."""
     endpoint = Endpoint({"a": DAMAGED})
@@ -219,7 +216,6 @@ def test_damage_of_the_first_answer_costs_its_tile(many_jobs: list[TileJob]) -> 
     assert sorted(endpoint.asked) == sorted(MANY)
 
 
-@pytest.mark.usefixtures("prefect_api")
 def test_after_another_failure_no_more_are_paid_for_than_are_in_flight(many_jobs: list[TileJob]) -> None:
     """While nothing has been accepted, a wrong format still ends the stage, with those in flight as the only price."""
     endpoint = Endpoint({"a": DAMAGED, **dict.fromkeys(MANY[1:], WRONG)})
@@ -228,7 +224,6 @@ def test_after_another_failure_no_more_are_paid_for_than_are_in_flight(many_jobs
     assert set(found) == set(MANY)
 
 
-@pytest.mark.usefixtures("prefect_api")
 def test_an_answer_that_was_in_flight_speaks_for_the_model(many_jobs: list[TileJob]) -> None:
     """A wrong format beside an accepted answer to a tile that was asked for at the same time costs its tile only."""
     together = threading.Barrier(2)
@@ -242,7 +237,6 @@ def test_an_answer_that_was_in_flight_speaks_for_the_model(many_jobs: list[TileJ
 
 
 @BOTH_RUNNERS
-@pytest.mark.usefixtures("prefect_api")
 def test_a_first_tile_that_is_tried_again_does_not_hold_the_others_up(many_jobs: list[TileJob], at_once: int) -> None:
     """A transient failure of the first is no reason to ask for one tile after the other."""
     others = threading.Event()
@@ -258,7 +252,6 @@ def test_a_first_tile_that_is_tried_again_does_not_hold_the_others_up(many_jobs:
     assert endpoint.asked.index("b") < len(endpoint.asked) - 1 - endpoint.asked[::-1].index("a")
 
 
-@pytest.mark.usefixtures("prefect_api")
 def test_tiles_with_a_mask_need_no_endpoint(many_jobs: list[TileJob]) -> None:
     """What is cached is no answer of this endpoint, nor is it lost with a wrong format."""
     endpoint = Endpoint(dict.fromkeys(MANY, WRONG))
