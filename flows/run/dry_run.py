@@ -14,6 +14,7 @@ from flows.parameters import RunParameters
 from flows.preflight import check, product_uri
 from flows.run import run_identity
 from flows.run.completion import EarlierRun, completed_parameters
+from flows.run.known_calibration import by_tile, known_calibration
 from flows.run.run import estimate, plan_tiles
 from tasks.core.errors import UnusableArgument
 from tasks.core.reports import plan_report
@@ -69,7 +70,10 @@ def _tiles(parameters: RunParameters, earlier: EarlierRun | None) -> list[Tile]:
 
 
 def _plan(parameters: RunParameters, tiles: Sequence[Tile], earlier: EarlierRun | None, identity: str) -> Plan:
-    jobs = plan_tiles(parameters, tiles, identity)
+    jobs = plan_tiles(parameters, tiles, identity, {})
+    calibration = known_calibration(parameters, jobs)
+    if calibration is not None:
+        jobs = plan_tiles(parameters, tiles, identity, by_tile(calibration))
     cached = CachedTiles.look_up(jobs)
     lacking = {stage: frozenset(job.tile.id for job in jobs if not cached.has(stage, job)) for stage in STAGES}
     places = {

@@ -10,6 +10,7 @@ from uuid import UUID
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
 from tasks.core.errors import UnusableArgument
+from tasks.core.models.nir_threshold import Threshold
 from tasks.core.tiles.ledger import Account, Ledger
 from tasks.services import storage
 from tasks.services.work_directory import run_records
@@ -34,6 +35,7 @@ class _Kept(BaseModel):
     started: AwareDatetime
     endpoint: _Endpoint
     model_identity: str
+    calibration: list[Threshold] | None = None
     question: str
 
 
@@ -46,6 +48,7 @@ class SuspendedRun:
         started: When the run began, UTC.
         endpoint: The endpoint's life, as ``run.json`` has it.
         model_identity: What the answers depend on besides frames and settings.
+        calibration: The thresholds that the model was told; None where it needs none.
         question: Key of the question that a person was asked last.
     """
 
@@ -53,12 +56,18 @@ class SuspendedRun:
     started: datetime
     endpoint: dict[str, Any]
     model_identity: str
+    calibration: tuple[Threshold, ...] | None
     question: str
 
     def keep(self, work_directory: str, run: UUID) -> None:
         """Write them for a run."""
-        values = {"ledger": self.ledger.to_list(), "started": self.started.isoformat(), "endpoint": self.endpoint}
-        values |= {"model_identity": self.model_identity, "question": self.question}
+        values: dict[str, Any] = {
+            "ledger": self.ledger.to_list(),
+            "started": self.started.isoformat(),
+            "endpoint": self.endpoint,
+        }
+        thresholds = None if self.calibration is None else [one.to_dict() for one in self.calibration]
+        values |= {"model_identity": self.model_identity, "calibration": thresholds, "question": self.question}
         run_records.write(run_records.findings_uri(work_directory, run), values)
 
     @classmethod
@@ -83,7 +92,8 @@ class SuspendedRun:
                 f"{uri}: not what a run keeps for its review ({_first(error)}). Remove it, and the run begins anew, "
                 "with what is in its cache"
             ) from error
-        return cls(ledger, kept.started, values["endpoint"], kept.model_identity, kept.question)
+        calibration = None if kept.calibration is None else tuple(kept.calibration)
+        return cls(ledger, kept.started, values["endpoint"], kept.model_identity, calibration, kept.question)
 
 
 def _ledger_in(accounts: Sequence[Account], work_directory: str) -> Ledger:
