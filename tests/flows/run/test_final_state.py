@@ -14,6 +14,7 @@ from flows.run.review_form import Decision
 from flows.run.suspension import SuspendedRun, forget
 from tasks.core.errors import UnusableArgument
 from tasks.core.geo.grid import Grid
+from tasks.core.models.nir_threshold import Threshold
 from tasks.core.tiles.jobs import plan_jobs
 from tasks.core.tiles.ledger import Ledger
 from tasks.core.tiles.tile import Tile
@@ -73,14 +74,15 @@ def test_a_share_that_is_reached_is_tolerated(failed: int) -> None:
 def test_findings_come_back_as_they_were(tmp_path: Path) -> None:
     """The process that goes on after a review knows all that the first one found; once it has ended, nothing stays."""
     run, work = uuid4(), str(tmp_path)
-    kept = SuspendedRun(
-        ledger(2, 1, work=work), datetime(2026, 1, 1, tzinfo=UTC), {"kind": "local", "name": None}, "m", "review-1"
-    )
+    began, endpoint = datetime(2026, 1, 1, tzinfo=UTC), {"kind": "local", "name": None}
+    calibration = (Threshold(64, ("a.jp2",), 24, 183, (41, 100)), Threshold(80, problem="no water"))
+    kept = SuspendedRun(ledger(2, 1, work=work), began, endpoint, "m", calibration, "review-1")
     kept.keep(work, run)
     found = SuspendedRun.of(work, run)
     assert found is not None
     assert found.ledger.to_list() == kept.ledger.to_list()
     assert (found.started, found.endpoint, found.question) == (kept.started, kept.endpoint, kept.question)
+    assert found.calibration == calibration
     forget(work, run)
     assert SuspendedRun.of(work, run) is None
 
@@ -88,7 +90,7 @@ def test_findings_come_back_as_they_were(tmp_path: Path) -> None:
 def keep_edited(work: Path, run: UUID, **job: str) -> None:
     """SuspendedRun of a tile, whose record somebody has changed."""
     endpoint, began = {"kind": "local", "name": None}, datetime(2026, 1, 1, tzinfo=UTC)
-    findings = SuspendedRun(ledger(total=1, work=str(work)), began, endpoint, "m", "r-1")
+    findings = SuspendedRun(ledger(total=1, work=str(work)), began, endpoint, "m", None, "r-1")
     findings.keep(str(work), run)
     uri = Path(run_records.findings_uri(str(work), run))
     values = json.loads(uri.read_bytes())
