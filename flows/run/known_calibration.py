@@ -31,7 +31,8 @@ def description(threshold: Threshold) -> str:
     """For log, report and page: what the threshold is, of what, and what is wrong with it."""
     known = [(name, value) for name, value in (("water", threshold.water), ("land", threshold.land))]
     medians = ", ".join(f"{name} {value}" for name, value in known if value is not None)
-    what = f"near infrared below {threshold.nir} is water in {len(threshold.tiles):,} tiles"
-    found = f"{what} (medians: {medians})" if medians else f"{what} (given)"
+    tiles = "1 tile" if len(threshold.tiles) == 1 else f"{len(threshold.tiles):,} tiles"
+    what = f"calibration of {tiles}: water has near infrared below {threshold.nir}"
+    found = f"{what} (medians: {medians})" if medians else what
     problem = threshold.problem
     return found if problem is None else f"{found}: {problem}. Look at the map, or give `calibration`"

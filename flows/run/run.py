@@ -184,6 +184,8 @@ class Run:
         again = None if self.earlier is None else self._complete(self.earlier)
         title = run_name(self.dataset_name, (tile.id for tile in tiles), of_them=again)
         run_identity.name(title, {self.dataset_name, self.parameters.endpoint})
+        for threshold in self.calibration or ():
+            say(description(threshold))
         say(f"tiles: {len(tiles):,}, of which {len(unusable):,} unusable; to be predicted: {len(self.unpredicted):,}")
         if self.parameters.endpoint == SAGEMAKER:
             estimate(self.parameters, self.unpredicted).check(self.parameters.max_endpoint_minutes)
@@ -218,7 +220,7 @@ class Run:
             self.settled -= {tile}
         self._warn_of_the_cache()
         for threshold in self.calibration:
-            say(f"calibrated: {description(threshold)}")
+            say(description(threshold))
         say(f"to be predicted: {len(self.unpredicted):,}")
 
     @property
@@ -380,7 +382,7 @@ class Run:
 
     def ended_without_product(self) -> RunRecord:
         """Keep the record of a run that has nothing to show, or whose product was rejected: it can be completed."""
-        record = run_record(accounts=self.ledger.accounts, layers=(), **self.facts())
+        record = run_record(accounts=self.ledger.accounts, layers=(), warnings=self.doubts, **self.facts())
         self._keep(record)
         return record
 

@@ -29,6 +29,7 @@ def markdown(record: RunRecord) -> str:
         ["## Tiles", "", *_tiles(record["tiles"])],
         ["## Seconds by stage", "", *_seconds(record["tiles"])],
         ["## Settings", "", *table(("setting", "value"), record["parameters"].items())],
+        *([["## Calibration", "", *_calibration(record["calibration"])]] if record["calibration"] else []),
         ["## Endpoint", "", *_endpoint(record["endpoint"])],
         ["## Versions", "", *table(("software", "version"), record["versions"].items())],
         ["## Files", "", *table(("file", "SHA-256"), record["files"].items())],
@@ -93,6 +94,12 @@ def _warnings(record: RunRecord) -> list[str]:
     lines = [f"- {plain(warning)}" for warning in record["warnings"]]
     lines += [f"- {plain(tile['tile'])}: {plain(text)}" for tile in record["tiles"] for text in tile["warnings"]]
     return lines or ["None."]
+
+
+def _calibration(thresholds: Iterable[dict[str, Any]]) -> list[str]:
+    keys = ("tiles", "nir", "water", "land", "problem")
+    rows = [[NO_FIGURE if one[key] is None else one[key] for key in keys] for one in thresholds]
+    return table(("tiles", "water has near infrared below", "median of water", "of land", "problem"), rows)
 
 
 def _tiles(tiles: Sequence[TileRow]) -> list[str]:
