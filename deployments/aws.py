@@ -47,9 +47,6 @@ CHOICES = {"FLOOD_EXTENT_PUBLIC_IP": ("ENABLED", "DISABLED"), UPLOADS: ("true", 
 def settings(environment: Mapping[str, str]) -> dict[str, str]:
     """The variables of ``prefect.yaml``, complete.
 
-    Args:
-        environment: Of the process.
-
     Raises:
         UnusableArgument: Some are missing, or are none of their choices; all of them by name.
     """

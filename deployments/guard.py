@@ -6,21 +6,16 @@ is not its own pages, for WebSockets as well, before Prefect sees them. Credenti
 is below ``/api``; what it leaves open beside its pages, the API's description, is asked for them here.
 """
 
-from collections.abc import Awaitable, Callable, MutableMapping
 from http import HTTPStatus
-from typing import Any
 from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
+from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.websockets import WebSocketClose
 
 from deployments.server_access import is_authorized
-
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 OURS, API = "/flood-extent/", "/api/"
 DESCRIPTIONS = ("/docs", "/redoc", "/openapi.json")
@@ -41,7 +36,7 @@ class Guard:
         auth_string: That the API asks for.
     """
 
-    def __init__(self, prefect: Asgi, ours: Starlette, address: str, auth_string: str) -> None:
+    def __init__(self, prefect: ASGIApp, ours: Starlette, address: str, auth_string: str) -> None:
         self._prefect, self._ours, self._auth_string = prefect, ours, auth_string
         port = urlsplit(address).port or HTTP_PORT
         self._host, self._hosts = f"127.0.0.1:{port}", {f"{name}:{port}" for name in LOOPBACK_NAMES}
@@ -55,14 +50,15 @@ class Guard:
         if scope["type"] == "lifespan":
             await self._prefect(scope, receive, send)
         elif (refusal := self._refusal(scope)) is not None:
-            await _refuse(refusal, scope, receive, send)
+            answer = WebSocketClose(POLICY_VIOLATION) if scope["type"] == "websocket" else refusal
+            await answer(scope, receive, send)
         elif scope["type"] == "http" and scope["path"].startswith(OURS):
             await self._ours(scope, receive, send)
         else:
             await self._prefect(scope, receive, send if scope["path"].startswith(API) else _frameless(send))
 
     def _refusal(self, scope: Scope) -> Response | None:
-        hosts, origins = _headers(scope, b"host"), _headers(scope, b"origin")
+        hosts, origins = (Headers(scope=scope).getlist(name) for name in ("host", "origin"))
         if len(hosts) != 1 or hosts[0].lower() not in self._hosts:
             return PlainTextResponse(f"this server is {self._host}", HTTPStatus.MISDIRECTED_REQUEST)
         if any(origin not in self._origins for origin in origins):
@@ -76,12 +72,8 @@ class Guard:
         return None
 
     def _is_authorized(self, scope: Scope) -> bool:
-        given = _headers(scope, b"authorization")
+        given = Headers(scope=scope).getlist("authorization")
         return len(given) == 1 and is_authorized(given[0], self._auth_string)
-
-
-def _headers(scope: Scope, name: bytes) -> list[str]:
-    return [value.decode("latin-1") for key, value in scope["headers"] if key == name]
 
 
 def _is_page(scope: Scope) -> bool:
@@ -93,13 +85,6 @@ def _target(scope: Scope) -> str:
     path = (scope.get("raw_path") or scope["path"].encode()).decode("latin-1")
     query = scope.get("query_string", b"").decode("latin-1")
     return f"/{path.lstrip('/')}{'?' if query else ''}{query}"
-
-
-async def _refuse(refusal: Response, scope: Scope, receive: Receive, send: Send) -> None:
-    if scope["type"] == "websocket":
-        await send({"type": "websocket.close", "code": POLICY_VIOLATION})
-    else:
-        await refusal(scope, receive, send)
 
 
 def _frameless(send: Send) -> Send:

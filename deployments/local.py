@@ -7,11 +7,12 @@ start; a team does it once, and after an upgrade. Repeating it doubles nothing a
 import argparse
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import WorkPoolCreate
-from prefect.exceptions import ObjectNotFound
+from prefect.exceptions import ObjectAlreadyExists
 
 from deployments import automations
 from deployments.automations import FLOW, SWEEP_FLOW
@@ -32,19 +33,11 @@ def deploy_local(places: Path, notify: str | None) -> None:
     Raises:
         NotDeployed: With what ``prefect deploy`` said.
     """
-    make_pool()
+    with get_client(sync_client=True) as client, suppress(ObjectAlreadyExists):  # one that is there stays as it is
+        client.create_work_pool(WorkPoolCreate(name=POOL, type="process"))
     decided = {automations.UPLOADED} if automations.UPLOADS_VARIABLE in os.environ else set()
     deploy([DEPLOYMENT, SWEEP], {"PWD": str(places)}, decided)
     automations.apply_all(notify, uploads=automations.uploads_start_local_runs(os.environ))
-
-
-def make_pool() -> None:
-    """See that there is the work pool; one that is there stays as it was set up."""
-    with get_client(sync_client=True) as client:
-        try:
-            client.read_work_pool(POOL)
-        except ObjectNotFound:
-            client.create_work_pool(WorkPoolCreate(name=POOL, type="process"))
 
 
 def main() -> None:

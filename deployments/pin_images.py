@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 FOLDER = Path(__file__).parent
@@ -46,14 +47,8 @@ def pinned(text: str, resolve: Callable[[str], str]) -> str:
         text: Of a Dockerfile or a compose file.
         resolve: Gives the digest of a name with a tag.
     """
-    digests: dict[str, str] = {}
-
-    def with_digest(found: re.Match[str]) -> str:
-        name = found["name"]
-        digests[name] = digests.get(name) or resolve(name)
-        return f"{found['lead']}{name}@{digests[name]}"
-
-    return IMAGE.sub(with_digest, text)
+    once = cache(resolve)
+    return IMAGE.sub(lambda found: f"{found['lead']}{found['name']}@{once(found['name'])}", text)
 
 
 def main() -> None:

@@ -7,13 +7,12 @@ another server could hand the question on to the right one. The key itself is ne
 
 import base64
 import hmac
-import os
 import secrets
 from dataclasses import dataclass, field
 from hashlib import sha256
 
 # A nonce, a proof, a token: none is longer.
-PROOF_PATH, NONCE_BYTES, LONGEST_BYTES = "/flood-extent/proof", 32, 128
+PROOF_PATH, LONGEST_BYTES = "/flood-extent/proof", 128
 USER = "flood-extent"
 # What a server of ours reads; Prefect's own name for the one that its API and its pages ask for.
 AUTH_VARIABLE, KEY_VARIABLE = "PREFECT_SERVER_API_AUTH_STRING", "FLOOD_EXTENT_SERVER_KEY"
@@ -60,11 +59,6 @@ def authorization(auth_string: str) -> dict[str, str]:
 def is_authorized(header: str, auth_string: str) -> bool:
     """Whether an Authorization header carries these credentials, in constant time."""
     return hmac.compare_digest(header.encode(), authorization(auth_string)["Authorization"].encode())
-
-
-def new_nonce() -> str:
-    """What to ask a server with: never the same twice."""
-    return os.urandom(NONCE_BYTES).hex()
 
 
 def proof(key: str, address: str, nonce: str) -> str:

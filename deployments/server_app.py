@@ -10,7 +10,9 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import IO
 
-from deployments.guard import Asgi, Guard, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from deployments.guard import Guard
 from deployments.log_in import application
 from deployments.server_access import ADDRESS_VARIABLE, AUTH_VARIABLE, KEY_VARIABLE, Access
 
@@ -18,7 +20,7 @@ OTHERS = 0o007
 POLL_SECONDS = 0.05
 
 
-def create_app() -> Asgi:
+def create_app() -> ASGIApp:
     """Prefect's server behind its guard."""
     # The database holds the blocks' secrets together with their key.
     os.umask(0o077)
@@ -30,16 +32,12 @@ def create_app() -> Asgi:
     address = os.environ[ADDRESS_VARIABLE]
     access = Access(os.environ[AUTH_VARIABLE], os.environ.pop(KEY_VARIABLE))
     home = get_current_settings().home
+    # One that is there may be of a time when everybody might read it.
     for name in ("prefect.db", "prefect.db-wal", "prefect.db-shm"):
-        _close_to_others(home / name)
+        with suppress(OSError):  # it is not there yet, or not ours
+            (home / name).chmod((home / name).stat().st_mode & ~OTHERS)
     alone = StartAlone(create_prefect_app(), home / "flood-extent-start.lock")
     return Guard(alone, application(access, address), address, access.auth_string)
-
-
-def _close_to_others(database: Path) -> None:
-    """Take other users' access away from a database that was made when everybody might read it."""
-    with suppress(OSError):  # it is not there yet, or not ours
-        database.chmod(database.stat().st_mode & ~OTHERS)
 
 
 class StartAlone:
@@ -48,7 +46,7 @@ class StartAlone:
     Two servers that bring a new database up to date at once fail: each makes the tables that the other has just made.
     """
 
-    def __init__(self, app: Asgi, lock: Path) -> None:
+    def __init__(self, app: ASGIApp, lock: Path) -> None:
         self._app, self._lock = app, lock
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

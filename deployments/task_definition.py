@@ -12,12 +12,8 @@ from typing import Any
 from deployments.deploying import NotDeployed
 from tasks.services.endpoints.teardown.sagemaker_resources import AWS_ERRORS, code_of, words_of
 
-IMAGE, CLUSTER, FAMILY, SECRET = (
-    "FLOOD_EXTENT_IMAGE",
-    "FLOOD_EXTENT_CLUSTER",
-    "FLOOD_EXTENT_TASK_DEFINITION",
-    "FLOOD_EXTENT_AUTH_SECRET",
-)
+IMAGE, CLUSTER = "FLOOD_EXTENT_IMAGE", "FLOOD_EXTENT_CLUSTER"
+FAMILY, SECRET = "FLOOD_EXTENT_TASK_DEFINITION", "FLOOD_EXTENT_AUTH_SECRET"
 CONTAINER, VARIABLE = "prefect", "PREFECT_API_AUTH_STRING"
 SECONDS = 10
 REGION = re.compile(r"arn:[^:]+:ecs:(?P<region>[^:]+):")
@@ -45,10 +41,7 @@ def make_client(given: Mapping[str, str]) -> Any:
 
 
 def compare(given: Mapping[str, str]) -> str:
-    """See that a run would get what the deployment says it gets.
-
-    Args:
-        given: Variables of ``prefect.yaml``.
+    """See that a run would get what the deployment says it gets, by the variables of ``prefect.yaml``.
 
     Returns:
         Why it could not be compared, where AWS could not be asked; else empty.

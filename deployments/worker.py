@@ -16,7 +16,6 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 
 from tasks.services import child_process
 
@@ -30,11 +29,7 @@ POLL_SECONDS = 0.1
 
 @dataclass(frozen=True)
 class Worker:
-    """A running worker.
-
-    Attributes:
-        child: Its process.
-    """
+    """A running worker, by its process."""
 
     child: child_process.Child
 
@@ -106,12 +101,8 @@ def main() -> int:
     parser.add_argument("--name", default=None, help="of the worker (default: the machine's)")
     options = parser.parse_args()
     stopping = threading.Event()
-
-    def stop(_number: int, _frame: FrameType | None) -> None:
-        stopping.set()
-
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, stop)
+        signal.signal(number, lambda *_: stopping.set())
     worker = Worker.start(options.pool, options.name or os.uname().nodename, None)
     while worker.alive and not stopping.wait(POLL_SECONDS):
         pass

@@ -1,8 +1,14 @@
-"""What can be refused before anything is started, and so within a second."""
+"""What is found out before anything is started: what can be refused within a second, and what is to be done."""
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from flows.parameters import RunParameters
 from tasks.core.errors import DatasetNotFound, EndpointRefused, FloodExtentError, UnusableArgument
 from tasks.core.geo.crs import given_crs
+from tasks.core.tiles.estimates import PIXELS_A_MEGAPIXEL
+from tasks.core.tiles.jobs import TileJob, plan_jobs
+from tasks.core.tiles.tile import Tile
 from tasks.services import storage
 from tasks.services.endpoints.endpoint_kinds import LOCAL, endpoint_service
 from tasks.services.publishing import publishing
@@ -30,16 +36,43 @@ def check(parameters: RunParameters, model_identity: str | None = None, *, writi
         raise UnusableArgument("`calibration` is for the model water-index: other models take none. Leave it out")
     if not (storage.exists(parameters.dataset) or storage.is_folder(parameters.dataset)):
         raise DatasetNotFound(f"dataset {parameters.dataset!r} does not exist. Check the name")
-    try:
-        identity = model_identity or endpoint_service(parameters.endpoint_spec()).model_identity()
-    except EndpointRefused as error:
-        asked = f"`model` {parameters.model}: " if parameters.endpoint == LOCAL else ""
-        raise UnusableArgument(f"{asked}{error}") from error
+    identity = model_identity or identity_of_model(parameters)
     publishing.check_owner(product_uri(parameters), storage.resolve(parameters.dataset))
     if writing:
         for name in WRITTEN:
             _check_writable(name, getattr(parameters, name))
     return identity
+
+
+def identity_of_model(parameters: RunParameters) -> str:
+    """What the endpoint's service says of the model.
+
+    Raises:
+        UnusableArgument: There is no such model.
+    """
+    try:
+        return endpoint_service(parameters.endpoint_spec()).model_identity()
+    except EndpointRefused as error:
+        asked = f"`model` {parameters.model}: " if parameters.endpoint == LOCAL else ""
+        raise UnusableArgument(f"{asked}{error}") from error
+
+
+def plan_tiles(
+    parameters: RunParameters,
+    tiles: Sequence[Tile],
+    model_identity: str,
+    nir_thresholds: Mapping[str, int] = MappingProxyType({}),
+) -> list[TileJob]:
+    """What is to be done for each tile; ``nir_thresholds`` are those that are known, by tile id."""
+    return plan_jobs(
+        tiles,
+        width_px=parameters.width,
+        model_identity=model_identity,
+        flood_labels=parameters.flood_labels,
+        max_pixels=parameters.max_tile_megapixels * PIXELS_A_MEGAPIXEL,
+        work_directory=storage.resolve(parameters.work_directory),
+        nir_thresholds=nir_thresholds,
+    )
 
 
 def _check_writable(name: str, directory: str) -> None:

@@ -2,8 +2,6 @@
 
 import argparse
 
-from rich.markup import escape
-
 from flows.command_line.console import make_console
 from tasks.core.errors import UnusableArgument
 from tasks.services.work_directory import pruning
@@ -31,6 +29,6 @@ def run(options: argparse.Namespace) -> int:
     for part, files in removed.items():
         if files:
             console.print(f"{part}/: {files:,} files removed ({pruning.CONTENTS[part]})")
-    place, total = escape(options.work_directory), sum(removed.values())
-    console.print(f"{total:,} files older than {options.days:g} days removed from {place}", soft_wrap=True)
+    total, place = sum(removed.values()), options.work_directory
+    console.out(f"{total:,} files older than {options.days:g} days removed from {place}")
     return 0

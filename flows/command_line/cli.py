@@ -1,7 +1,6 @@
 """The command line, ``flood-extent`` or ``python -m flows``: which commands there are, and how each ends.
 
-Exit status: 0 all tiles done; 1 no product, or a plan that is not possible; 2 the product is written but some tiles
-failed; 64 unusable arguments; 130 interrupted by Ctrl-C, 143 and 129 by SIGTERM and SIGHUP. A command's module,
+Exit statuses are those that ``EPILOG`` names, and 143 and 129 where SIGTERM or SIGHUP interrupts. A command's module,
 ``flows.command_line.NAME_command`` with ``add_arguments`` and ``run``, is imported when the command is given.
 """
 
@@ -15,8 +14,8 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from flows.command_line.console import print_error, replace_missing_letters
-from flows.run.memory import OutOfMemory, ran_out_of_memory
 from flows.server.interrupts import Interrupted, interruptible
+from flows.server.server_faults import NO_MEMORY, ran_out_of_memory
 from tasks.core.errors import FloodExtentError, UnusableArgument
 from tasks.core.redaction import redact
 
@@ -52,38 +51,25 @@ class Parser(argparse.ArgumentParser):
         self.exit(UNUSABLE)
 
 
-class CommandParser(Parser):
-    """A command's parser, filled when it is given; it complains itself about what it does not know."""
-
-    def parse_known_args(self, *given: Any, **named: Any) -> tuple[Any, list[str]]:
-        """Parse; nothing unknown is left to the caller."""
-        module: Any = importlib.import_module(f"flows.command_line.{self.prog.split()[-1]}_command")
-        module.add_arguments(self)
-        self.set_defaults(do=module.run)
-        found, unknown = super().parse_known_args(*given, **named)
-        if unknown:
-            self.error(f"unrecognized arguments: {' '.join(unknown)}")
-        return found, unknown
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; what goes wrong is said in one line, never in a traceback."""
     replace_missing_letters()
+    reason: object
     try:
         with interruptible():
-            options = build_parser().parse_args(arguments)
+            options = parse(arguments)
             return int(options.do(options))
-    except UnusableArgument as error:
-        return _complain(error, UNUSABLE)
     except FloodExtentError as error:
-        return _complain(error, NO_PRODUCT)
+        reason, status = error, UNUSABLE if isinstance(error, UnusableArgument) else NO_PRODUCT
     except KeyboardInterrupt as error:
+        reason = "interrupted: what was computed is kept, the same command goes on from there"
         status = error.status if isinstance(error, Interrupted) else INTERRUPTED
-        return _complain("interrupted: what was computed is kept, the same command goes on from there", status)
     except Exception as error:  # noqa: BLE001 - a traceback is for whoever mends the program, not for who runs it
-        if ran_out_of_memory(error):
-            return _complain(OutOfMemory(), NO_PRODUCT)
-        return _complain(f"a fault of the program: {error!r}. Report it, with the file {_trace_file()}", NO_PRODUCT)
+        status, reason = NO_PRODUCT, f"no product: {NO_MEMORY}"
+        if not ran_out_of_memory(error):
+            reason = f"a fault of the program: {error!r}. Report it, with the file {_trace_file()}"
+    print_error(f"flood-extent: {reason}")
+    return status
 
 
 def _trace_file() -> str:
@@ -93,38 +79,27 @@ def _trace_file() -> str:
     return file.name
 
 
-def _complain(reason: object, status: int) -> int:
-    print_error(f"flood-extent: {reason}")
-    return status
-
-
-def build_parser() -> Parser:
-    """All commands; each adds its options when it is given."""
+def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """The options of the command that is given, and as ``do`` what runs it."""
     groups = {"commands for analysts": ANALYSTS, "commands for operators": OPERATORS}
     listed = [
         "\n".join([f"{title}:", *(f"  {name:8}{about}" for name, (_, about) in commands.items())])
         for title, commands in groups.items()
     ]
-    parser = Parser(
+    overview = Parser(
         prog="flood-extent",
         usage="flood-extent COMMAND [OPTIONS]",
         description="\n\n".join(["Flood extent from aerial NRG frames.", *listed]),
         epilog=textwrap.fill(EPILOG, 80),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    commands = parser.add_subparsers(
-        dest="command",
-        required=True,
-        metavar="COMMAND",
-        parser_class=CommandParser,
-        prog=parser.prog,
-        help=argparse.SUPPRESS,
-    )
-    for name, (arguments, about) in (ANALYSTS | OPERATORS).items():
-        usage = " ".join(["flood-extent", name, *arguments.split(), "[OPTIONS]"])
-        commands.add_parser(name, usage=usage, description=f"{about[0].upper()}{about[1:]}.")
-    return parser
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    known = ANALYSTS | OPERATORS
+    overview.add_argument("command", nargs=argparse.PARSER, choices=known, metavar="COMMAND", help=argparse.SUPPRESS)
+    name, *rest = overview.parse_args(arguments).command
+    operands, about = known[name]
+    prog = f"flood-extent {name}"
+    usage = " ".join([prog, *operands.split(), "[OPTIONS]"])
+    parser = Parser(prog=prog, usage=usage, description=f"{about[0].upper()}{about[1:]}.")
+    command: Any = importlib.import_module(f"flows.command_line.{name}_command")
+    command.add_arguments(parser)
+    return parser.parse_args(rest, argparse.Namespace(do=command.run))

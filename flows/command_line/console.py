@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from typing import IO, Any, TextIO, cast
 
@@ -21,28 +22,23 @@ class Unfailing:
     def write(self, text: str) -> int:
         """Write what can be written."""
         encoding = self._stream.encoding or "utf-8"
-        with suppress(ValueError):  # a stream that is closed
-            try:
-                self._stream.write(text.encode(encoding, errors="replace").decode(encoding))
-            except OSError:
-                self._give_up()
+        self._attempt(lambda: self._stream.write(text.encode(encoding, errors="replace").decode(encoding)))
         return len(text)
 
     def flush(self) -> None:
         """Send what is written on its way."""
-        with suppress(ValueError):
-            try:
-                self._stream.flush()
-            except OSError:
-                self._give_up()
+        self._attempt(self._stream.flush)
 
-    def _give_up(self) -> None:
-        """Let all that follows go nowhere; else what is left in the buffer would end the process badly."""
-        with suppress(OSError, ValueError):
-            nowhere = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nowhere, self._stream.fileno())
-            os.close(nowhere)
-            self._stream.flush()
+    def _attempt(self, act: Callable[[], object]) -> None:
+        """Do it; where the stream breaks, all that follows goes nowhere: its buffer would end the process badly."""
+        with suppress(OSError, ValueError):  # ValueError: a stream that is closed
+            try:
+                act()
+            except OSError:
+                nowhere = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(nowhere, self._stream.fileno())
+                os.close(nowhere)
+                self._stream.flush()
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
@@ -56,10 +52,9 @@ class SafeConsole(Console):
         return super().render_str(as_options(safe_text(text)), **options)
 
 
-def make_console(*, soft_wrap: bool = False) -> Console:
+def make_console() -> Console:
     """A console on standard output."""
-    stream = None if sys.stdout is None else cast("IO[str]", Unfailing(sys.stdout))
-    return SafeConsole(soft_wrap=soft_wrap, file=stream)
+    return SafeConsole(file=None if sys.stdout is None else cast("IO[str]", Unfailing(sys.stdout)))
 
 
 def replace_missing_letters() -> None:

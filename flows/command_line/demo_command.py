@@ -28,7 +28,7 @@ LEFT_OUT = frozenset({"dataset", "training_job", "dry_run", "review", "review_ho
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The scene, and the options of its run."""
-    parser.add_argument("--seed", type=int, help="another seed, another scene")
+    parser.add_argument("--seed", type=int, default=SEED, help="another seed, another scene")
     add_options(parser, leave_out=LEFT_OUT)
 
 
@@ -45,8 +45,8 @@ def run(options: argparse.Namespace) -> int:
     if on_sagemaker and is_s3(output):
         raise UnusableArgument(f"--output {output}: this demo has an S3 of its own; name a folder for a copy")
     folder = Path(default if is_s3(output) else output)
-    console.print(f"making a flood scene in {folder / 'scene'}")
-    truth = make_scene(folder / "scene", seed=SEED if options.seed is None else options.seed)
+    console.out(f"making a flood scene in {folder / 'scene'}")
+    truth = make_scene(folder / "scene", seed=options.seed)
     for name, place in (("work_directory", "work"), ("log_storage_directory", "logs")):
         setattr(options, name, getattr(options, name, str(folder / place)))
     scene = folder / "scene" / DATASET
@@ -61,7 +61,7 @@ def _mapped_and_scored(
     """The run's exit status, and the product's URI."""
     options.dataset, options.output_directory = dataset, output
     parameters = parameters_of(options)
-    status = run_flow(parameters, console)[0]
+    status = run_flow(parameters, console)
     with at_hand(product_uri(parameters)) as product:
         show_score(console, score_product(product, truth))
     return status, product_uri(parameters)
@@ -74,5 +74,5 @@ def _on_a_local_aws(options: argparse.Namespace, scene: Path, copy: Path, truth:
         status, product = _mapped_and_scored(options, dataset, f"s3://{local_aws.BUCKET}/maps", truth, console)
         console.print(local_aws.check_nothing_left(sandbox))
         local_aws.download(product, copy)
-    console.print(f"a copy of the product: {copy}", soft_wrap=True)
+    console.out(f"a copy of the product: {copy}")
     return status

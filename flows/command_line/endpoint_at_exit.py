@@ -4,7 +4,7 @@ AWS refuses to delete an endpoint that is still being created, and a run that is
 command can: it goes on asking until the deletion is accepted, unless it is interrupted, too.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from uuid import UUID
 
@@ -12,7 +12,7 @@ from flows.command_line.terminal import TerminalWatcher
 from flows.parameters import RunParameters
 from tasks.services.endpoints.endpoint_kinds import SAGEMAKER
 
-FIRST_SECONDS = 5.0
+FIRST_MINUTES = 1 / 12
 # AWS gives an endpoint up that does not come up within the hour; then it can be deleted.
 PATIENT_MINUTES = 75
 
@@ -23,35 +23,33 @@ def endpoint_gone_at_the_end(parameters: RunParameters, watcher: TerminalWatcher
     try:
         yield
     finally:
-        run = watcher.flow_run_id
-        if parameters.endpoint == SAGEMAKER and run is not None and not _known_to_be_gone(watcher):
-            delete_patiently(run, PATIENT_MINUTES * 60, watcher)
+        run, record = watcher.flow_run_id, watcher.record or {}
+        endpoint = record.get("endpoint") or {}
+        is_gone = record and (endpoint.get("name") is None or "gone" in endpoint)
+        if parameters.endpoint == SAGEMAKER and run is not None and not is_gone:
+            delete_patiently(run, watcher.console.out)
 
 
-def _known_to_be_gone(watcher: TerminalWatcher) -> bool:
-    endpoint = (watcher.record or {}).get("endpoint") or {}
-    return bool(watcher.record) and (endpoint.get("name") is None or "gone" in endpoint)
-
-
-def delete_patiently(run: UUID, seconds: float, watcher: TerminalWatcher) -> None:
+def delete_patiently(run: UUID, say: Callable[[str], None]) -> None:
     """Delete what the run has left, for as long as AWS may refuse to, saying so.
 
     What AWS cannot delete yet is worth waiting for; what it denies or does not answer is left to the sweep.
     """
     from tasks.services.endpoints.teardown import teardown  # noqa: PLC0415 - in the extra "aws"
 
-    say, client = watcher.console.print, teardown.make_client()
+    client = teardown.make_client()
 
-    def left_after(seconds: float) -> list[teardown.Step]:
-        steps = teardown.delete_run(client, run, seconds=seconds)
+    def left_after(minutes: float) -> list[teardown.Step]:
+        steps = teardown.delete_run(client, run, seconds=minutes * 60)
         return [step for step in steps if step.outcome not in teardown.ACCEPTED]
 
-    left = left_after(FIRST_SECONDS)
+    left = left_after(FIRST_MINUTES)
     if any(step.outcome is teardown.Outcome.WAITING for step in left):
-        say("\n".join(map(str, left)), soft_wrap=True)
-        say(f"trying again for {seconds / 60:.0f} minutes at most; Ctrl-C leaves it to flood-extent sweep")
-        left = left_after(seconds)
-        say("deletion accepted" if not left else "", end="" if left else "\n")
+        say("\n".join(map(str, left)))
+        say(f"trying again for {PATIENT_MINUTES} minutes at most; Ctrl-C leaves it to flood-extent sweep")
+        left = left_after(PATIENT_MINUTES)
+        if not left:
+            say("deletion accepted")
     if left:
-        say("\n".join(map(str, left)), soft_wrap=True)
-        say("this is left in SageMaker: remove what stands against it, then: flood-extent sweep", soft_wrap=True)
+        say("\n".join(map(str, left)))
+        say("this is left in SageMaker: remove what stands against it, then: flood-extent sweep")

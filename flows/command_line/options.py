@@ -2,7 +2,6 @@
 
 import argparse
 import ast
-import inspect
 import os
 import re
 from pathlib import Path
@@ -34,27 +33,33 @@ def descriptions() -> dict[str, str]:
     """What each parameter means, as the flow's docstring says; read as text, for importing Prefect takes seconds."""
     module = ast.parse(FLOW_FILE.read_text(encoding="utf-8"))
     functions = (node for node in module.body if isinstance(node, ast.FunctionDef) and node.name == "flood_extent")
-    docstring = inspect.cleandoc(ast.get_docstring(next(functions)) or "")
-    lines = docstring.partition("Args:\n")[2].splitlines()
+    lines = (ast.get_docstring(next(functions)) or "").partition("Args:\n")[2].splitlines()
     pairs = (line.strip().partition(": ") for line in lines if line.startswith("    "))
     return {name: text for name, _, text in pairs}
 
 
-def add_dataset(parser: argparse.ArgumentParser) -> None:
-    """Add the frames of a run."""
-    what = "s3://bucket/prefix, a folder, or a .txt file with one image URI a line"
-    parser.add_argument("dataset", metavar="DATASET", help=what)
-
-
 def add_options(parser: argparse.ArgumentParser, *, leave_out: frozenset[str] = frozenset()) -> None:
-    """Add an option for every parameter of a run."""
+    """Add the dataset, and an option for every other parameter; values stay text, for pydantic converts them."""
     about = descriptions()
     for name, field in RunParameters.model_fields.items():
         if name in leave_out:
             continue
-        flags = [f"--{name.replace('_', '-')}", *ALIASES.get(name, [])]
-        default = "" if field.default is None else f" (default: {_shown(field.default)})"
-        parser.add_argument(*flags, **_kind(name, field.annotation), help=about[name].replace("%", "%%") + default)
+        how: dict[str, Any] = {"help": about[name].replace("%", "%%"), "default": argparse.SUPPRESS}
+        if field.is_required():
+            parser.add_argument(name, metavar=name.upper(), **how)
+            continue
+        if field.default is not None:
+            default = field.default if isinstance(field.default, list) else [field.default]
+            how["help"] += f" (default: {' '.join(map(str, default))})"
+        if field.annotation is bool:
+            how["action"] = argparse.BooleanOptionalAction
+        elif get_origin(field.annotation) is list:
+            how["nargs"] = "+"
+        parser.add_argument(*_flags(name), **how)
+
+
+def _flags(name: str) -> list[str]:
+    return [f"--{name.replace('_', '-')}", *ALIASES.get(name, [])]
 
 
 def as_options(text: str) -> str:
@@ -64,19 +69,7 @@ def as_options(text: str) -> str:
 
 def option(name: str) -> str:
     """How a parameter is given on the command line, in short where there is a short form."""
-    return [f"--{name.replace('_', '-')}", *ALIASES.get(name, [])][-1]
-
-
-def _shown(default: Any) -> str:
-    return " ".join(map(str, default)) if isinstance(default, list) else str(default)
-
-
-def _kind(name: str, annotation: Any) -> dict[str, Any]:
-    """How argparse takes it; values stay text, for pydantic checks and converts them."""
-    if annotation is bool:
-        return {"action": argparse.BooleanOptionalAction, "default": argparse.SUPPRESS, "dest": name}
-    many = {"nargs": "+"} if get_origin(annotation) is list else {}
-    return {"default": argparse.SUPPRESS, "dest": name, "metavar": name.upper(), **many}
+    return _flags(name)[-1]
 
 
 def parameters_of(arguments: argparse.Namespace) -> RunParameters:
@@ -86,10 +79,7 @@ def parameters_of(arguments: argparse.Namespace) -> RunParameters:
         UnusableArgument: A value is out of bounds; the message names the option.
     """
     given = {name: value for name, value in vars(arguments).items() if name in RunParameters.model_fields}
-    if "flood_labels" in given:
-        given["flood_labels"] = _parts(given["flood_labels"])
-    if "fallback_instance_types" in given:
-        given["fallback_instance_types"] = _parts(given["fallback_instance_types"])
+    given = {name: _parts(value) if isinstance(value, list) else value for name, value in given.items()}
     try:
         return RunParameters(**given)
     except ValidationError as error:

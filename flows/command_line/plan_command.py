@@ -4,24 +4,19 @@ import argparse
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from rich.markup import escape
-
 from flows.command_line.console import make_console
-from flows.command_line.options import add_dataset, add_options, parameters_of
+from flows.command_line.options import add_options, parameters_of
 from flows.command_line.terminal import show_plan
 from flows.parameters import RunParameters
-from flows.server.local_server import using
 from flows.server.prefect_import import import_prefect
-from flows.server.proxies import no_proxy_for_loopback
-from flows.server.running_server import configured_url, serve_of_this_home
+from flows.server.running_server import api_at_hand
 from tasks.core.errors import UnusableArgument
 
-LEFT_OUT = frozenset({"dataset", "dry_run", "review", "review_hours"})
+LEFT_OUT = frozenset({"dry_run", "review", "review_hours"})
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The dataset, and the options of a run that a plan goes by."""
-    add_dataset(parser)
     add_options(parser, leave_out=LEFT_OUT)
 
 
@@ -33,7 +28,7 @@ def run(options: argparse.Namespace) -> int:
 def show_planned(parameters: RunParameters) -> int:
     """Make the plan of a run, and show it."""
     console = make_console()
-    console.print(f"looking at {escape(parameters.dataset)}, without changing anything", soft_wrap=True)
+    console.out(f"looking at {parameters.dataset}, without changing anything")
     import_prefect()
     with _server_of_block(parameters):
         from flows.run.dry_run import plan_run  # noqa: PLC0415 - Prefect takes seconds
@@ -50,19 +45,13 @@ def _server_of_block(parameters: RunParameters) -> Iterator[None]:
     Raises:
         UnusableArgument: No API is set, and none answers here.
     """
-    url = configured_url() if parameters.aws_block is not None else None
-    if url is None:
+    if parameters.aws_block is None:
         yield
-    elif url:
-        with no_proxy_for_loopback(url):
-            yield
-    else:
-        with no_proxy_for_loopback():
-            serve = serve_of_this_home()
-            if serve is None:
-                raise UnusableArgument(
-                    f"`aws_block` {parameters.aws_block}: only a Prefect server knows it, and a plan starts none. "
-                    "Start `flood-extent serve`, set PREFECT_API_URL, or leave it out and use AWS's own settings"
-                )
-            with using(f"{serve[0]}/api", serve[1]):
-                yield
+        return
+    with api_at_hand() as is_there:
+        if not is_there:
+            raise UnusableArgument(
+                f"`aws_block` {parameters.aws_block}: only a Prefect server knows it, and a plan starts none. Start "
+                "`flood-extent serve`, set PREFECT_API_URL, or leave it out and use AWS's own settings"
+            )
+        yield

@@ -4,8 +4,6 @@ import argparse
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
-from rich.markup import escape
-
 from flows.command_line.console import make_console
 from flows.server.prefect_import import import_prefect
 from flows.server.running_server import SERVE_PORT
@@ -38,8 +36,8 @@ def run(options: argparse.Namespace) -> int:
         NotDeployed: ``prefect deploy`` refused.
         ServingEnded: Server or worker ended by themselves.
     """
-    console = make_console(soft_wrap=True)
-    console.print("starting a Prefect server, its dashboard and a worker")
+    console = make_console()
+    console.out("starting a Prefect server, its dashboard and a worker")
     import_prefect()
     from deployments.automations import FLOW, SWEEP_FLOW  # noqa: PLC0415 - Prefect takes seconds
     from deployments.local import DEPLOYMENT, POOL, deploy_local  # noqa: PLC0415
@@ -49,11 +47,7 @@ def run(options: argparse.Namespace) -> int:
     from flows.sweep_endpoints import may_sweep  # noqa: PLC0415
 
     temp_folders.sweep()
-    notify, aws_block = options.notify, options.aws_block
-
-    def say(line: str) -> None:
-        console.print(escape(line))
-
+    notify, aws_block, say = options.notify, options.aws_block, console.out
     with ExitStack() as stack:
         with console.status("starting the Prefect server"):
             server = stack.enter_context(serving.dashboard(options.port, options.database))

@@ -1,15 +1,12 @@
 """``flood-extent sweep``: SageMaker endpoints whose run is over are deleted."""
 
 import argparse
-import os
 from contextlib import ExitStack
-from functools import partial
-
-from rich.markup import escape
 
 from flows.command_line.console import make_console
-from flows.server.local_server import ApiUnreachable, ServerNotStarted, prefect_api
+from flows.server.local_server import ServerNotStarted
 from flows.server.prefect_import import import_prefect
+from flows.server.running_server import ApiUnreachable, prefect_api
 from tasks.core.errors import UnusableArgument
 from tasks.services import temp_folders
 
@@ -24,25 +21,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Sweep once; exit status 2 where something could not be deleted."""
-    console, limit = make_console(soft_wrap=True), options.max_endpoint_minutes
+    console, limit = make_console(), options.max_endpoint_minutes
     if not limit >= 0:  # nan too
         raise UnusableArgument(f"--max-endpoint-minutes: give a number of minutes from 0 on, not {limit:g}")
-    console.print("looking for SageMaker endpoints whose run is over")
+    console.out("looking for SageMaker endpoints whose run is over")
     import_prefect()
     from flows.sweep_endpoints import summary, sweep_once  # noqa: PLC0415 - Prefect takes seconds
 
     temp_folders.sweep()
     with ExitStack() as stack:
-        folder = stack.enter_context(temp_folders.temp_folder("server"))
         try:
-            api = prefect_api(os.environ, folder / "server.log", partial(console.print, markup=False))
-            server = stack.enter_context(api)
+            server = stack.enter_context(prefect_api(console.out))
             if server is not None:
                 server.wait_until_up()
         except (ApiUnreachable, ServerNotStarted) as error:
-            console.print(escape(f"leases and age alone decide, for {error}"))
+            console.out(f"leases and age alone decide, for {error}")
         results = sweep_once(dry_run=options.dry_run, max_minutes=limit, aws_block=options.aws_block)
     for result in results:
-        console.print(escape(str(result)))
-    console.print(summary(results, dry_run=options.dry_run))
+        console.out(result)
+    console.out(summary(results, dry_run=options.dry_run))
     return 2 if any(result.left for result in results) else 0

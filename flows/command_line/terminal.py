@@ -58,7 +58,7 @@ class TerminalWatcher:
 
     def said(self, line: str) -> None:
         """Show it as it is."""
-        self.console.print(line, soft_wrap=True, markup=False, highlight=False)
+        self.console.out(line, highlight=False)
 
     def stage(self, stage: str, ended: int, failed: int, total: int) -> None:
         """Show how far a stage is."""
@@ -99,7 +99,7 @@ def show_product(console: Console, record: Mapping[str, Any], product: str) -> N
     unplaced = f", and tiles whose place is unknown: {counts['unplaced']}" if counts["unplaced"] else ""
     table.add_row("not assessed", f"{totals['not_assessed_ha']:,.2f} ha{unplaced}")
     table.add_row("seconds", ", ".join(f"{stage} {seconds:.1f}" for stage, seconds in sums.items()))
-    if message := _endpoint_words(record["endpoint"] or {}):
+    if message := _endpoint_text(record["endpoint"] or {}):
         table.add_row("endpoint", escape(message))
     table.add_row("product", escape(product))
     to_open = ", ".join(one.to_open for one in FORMATS if one.to_open)
@@ -107,7 +107,7 @@ def show_product(console: Console, record: Mapping[str, Any], product: str) -> N
     console.print(table)
     show_failures(console, [(tile["tile"], tile["error"]) for tile in record["tiles"] if tile["error"]])
     if counts["failed"]:
-        console.print(f"when they are mended: {escape(_again(record, product))}", soft_wrap=True, highlight=False)
+        console.out(f"when they are mended: {_again(record, product)}", highlight=False)
 
 
 def _again(record: Mapping[str, Any], product: str) -> str:
@@ -118,16 +118,14 @@ def _again(record: Mapping[str, Any], product: str) -> str:
     return shlex.join(command)
 
 
-def _endpoint_words(endpoint: Mapping[str, Any]) -> str:
+def _endpoint_text(endpoint: Mapping[str, Any]) -> str:
     """What a SageMaker endpoint was, took and cost, and that it is gone; empty where there was none."""
     if "instance_type" not in endpoint and "left" not in endpoint:
         return ""
     parts = []
     if "instance_type" in endpoint:
-        parts += [
-            f"{endpoint['instance_count']} x {endpoint['instance_type']}",
-            f"{endpoint['minutes_billed']:.1f} minutes",
-        ]
+        hosting, minutes = f"{endpoint['instance_count']} x {endpoint['instance_type']}", endpoint["minutes_billed"]
+        parts += [hosting, f"{minutes:.1f} minutes"]
     if "cost" in endpoint:
         parts.append(f"cost {endpoint['cost']:.2f}")
     parts.append("gone" if "gone" in endpoint else "NOT GONE: " + "; ".join(endpoint.get("left", ())))
@@ -145,7 +143,7 @@ def show_failures(
 
 
 def show_plan(console: Console, plan: "Plan") -> None:
-    """What a run would do: tiles, sizes, what is remembered, minutes and cost; then what is wrong."""
+    """What a run would do: tiles, sizes, what is cached, minutes and cost; then what is wrong."""
     from tasks.core.reports import plan_report  # noqa: PLC0415 - OpenCV and GEOS behind it, which a wrong argument need not load
 
     table = Table(show_header=False)

@@ -15,10 +15,11 @@ from rich.markup import escape
 from flows.command_line.console import make_console
 from flows.command_line.options import add_options, parameters_of
 from flows.parameters import RunParameters
+from flows.preflight import identity_of_model, plan_tiles
 from flows.run.known_calibration import description
 from infra.model_server import jpeg
 from tasks.core.arrays import BoolMask, LabelArray, UInt8Array
-from tasks.core.errors import EndpointRefused, UnusableArgument
+from tasks.core.errors import UnusableArgument
 from tasks.core.formats.geopackage import write_geopackage
 from tasks.core.geo.crs import given_crs
 from tasks.core.geo.grid import Grid
@@ -30,7 +31,8 @@ from tasks.core.models.nir_threshold import Threshold, calibrate
 from tasks.core.polygons.tile_extent import TileExtent, extract
 from tasks.core.product.layer import AnsweredTile, Layer
 from tasks.core.product.layer_assembly import assemble
-from tasks.core.tiles.jobs import TileJob, plan_jobs
+from tasks.core.tiles.estimates import PIXELS_A_MEGAPIXEL
+from tasks.core.tiles.jobs import TileJob
 from tasks.runtime.timing import timed
 from tasks.services import storage
 from tasks.services.frames import dataset_listing, decoder_process
@@ -41,17 +43,8 @@ from tasks.services.temp_folders import temp_folder
 JPEG, VALID_MASK, LABEL_MASK, POLYGONS = "prepared.jpg", "valid_mask.png", "label_mask.png", "polygons.gpkg"
 # Red, green, blue of the labels 0, 1, 2; as indices they are the labels themselves.
 PALETTE = (232, 230, 220, 30, 90, 200, 170, 120, 200)
-MEGA = 1_000_000
-OPTIONS = {
-    "output_directory",
-    "width",
-    "model",
-    "calibration",
-    "flood_labels",
-    "min_contour_size",
-    "crs",
-    "max_tile_megapixels",
-}
+OPTIONS = {"output_directory", "width", "model", "calibration", "flood_labels", "min_contour_size", "crs"}
+OPTIONS |= {"max_tile_megapixels"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -120,24 +113,12 @@ def _threshold(parameters: RunParameters, nrg: UInt8Array, valid: BoolMask, tile
 
 
 def _job(parameters: RunParameters) -> TileJob:
-    max_pixels = parameters.max_tile_megapixels * MEGA
     crs = None if parameters.crs is None else given_crs(parameters.crs)
+    max_pixels = parameters.max_tile_megapixels * PIXELS_A_MEGAPIXEL
     tiles = dataset_listing.list_tiles(parameters.dataset, crs=crs, max_pixels=max_pixels)
     if len(tiles) != 1:
         raise UnusableArgument(f"{parameters.dataset}: holds {len(tiles)} frames. Give one of them, or use `run`")
-    try:
-        model_identity = known_models.identity(parameters.model)
-    except EndpointRefused as error:
-        raise UnusableArgument(f"`model` {parameters.model}: {error}") from error
-    (job,) = plan_jobs(
-        tiles,
-        width_px=parameters.width,
-        model_identity=model_identity,
-        flood_labels=parameters.flood_labels,
-        max_pixels=max_pixels,
-        work_directory="",
-    )
-    return job
+    return plan_tiles(parameters, tiles, identity_of_model(parameters))[0]
 
 
 def keep(mapped: MappedTile, folder: str, min_contour_size: float) -> Layer:
@@ -200,5 +181,4 @@ def run_tile(parameters: RunParameters, console: Console) -> None:
     ]
     for warning in mapped.prepared.warnings:
         console.print(f"[yellow]warning[/yellow]: {escape(warning)}", soft_wrap=True)
-    for line in lines:
-        console.print(escape(line), soft_wrap=True)
+    console.out("\n".join(lines))

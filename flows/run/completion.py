@@ -40,26 +40,21 @@ class EarlierRun:
         Raises:
             UnusableArgument: No record of it can be found, or it is of another dataset.
         """
-        named = str(parameters.only_failed_of)
-        for uri in _places(named, parameters):
+        run, places = _id_and_places(parameters)
+        for uri in places:
             record = run_records.read(uri)
-            if record is not None and _is_it(record, named):
+            if record is not None and (run is None or str(record.get("flow_run_id")) == str(run)):
                 check_record(record, uri)
-                earlier = cls(uri, record)
-                earlier.check_dataset(parameters)
-                return earlier
+                dataset = storage.resolve(parameters.dataset)
+                if dataset != record["dataset"]:
+                    raise UnusableArgument(
+                        f"dataset {dataset}: {uri} is the record of a run on {record['dataset']}. Give that one"
+                    )
+                return cls(uri, record)
         raise UnusableArgument(
-            f"`only_failed_of` {named}: there is no run.json of it in {' or '.join(_places(named, parameters))}. Give "
+            f"`only_failed_of` {parameters.only_failed_of}: there is no run.json of it in {' or '.join(places)}. Give "
             "the folder of its product, or the `work_directory` that it used"
         )
-
-    def check_dataset(self, parameters: RunParameters) -> None:
-        """Refuse another dataset than the earlier run's."""
-        dataset = storage.resolve(parameters.dataset)
-        if dataset != self.record["dataset"]:
-            raise UnusableArgument(
-                f"dataset {dataset}: {self.uri} is the record of a run on {self.record['dataset']}. Give that one"
-            )
 
     def taken_over(self, given: RunParameters, explicit: Collection[str]) -> RunParameters:
         """The parameters to complete the product with: the earlier run's settings, the product's place, else the given.
@@ -164,24 +159,16 @@ class EarlierRun:
         return {row["tile"]: row["error"] for row in self.rows(DROPPED)}
 
 
-def _places(named: str, parameters: RunParameters) -> list[str]:
-    """Where the record of a run may be: of an id in the work directory or with the product, else in that folder."""
+def _id_and_places(parameters: RunParameters) -> tuple[UUID | None, list[str]]:
+    """The id of the run to complete, and where its record may be; None where a folder is named, whatever lies there."""
+    named = str(parameters.only_failed_of)
     try:
         run = UUID(named)
     except ValueError:
         folder = named.rstrip("/").removesuffix(f"/{run_records.RECORD}")
-        return [storage.join(storage.resolve(folder), run_records.RECORD)]
+        return None, [storage.join(storage.resolve(folder), run_records.RECORD)]
     work = run_records.record_uri(storage.resolve(parameters.work_directory), run)
-    return [work, storage.join(product_uri(parameters), run_records.RECORD)]
-
-
-def _is_it(record: Mapping[str, Any], named: str) -> bool:
-    """Whether it is the record of the run that is named; a place names whatever lies there."""
-    try:
-        run = UUID(named)
-    except ValueError:
-        return True
-    return str(record.get("flow_run_id")) == str(run)
+    return run, [work, storage.join(product_uri(parameters), run_records.RECORD)]
 
 
 def completed_parameters(

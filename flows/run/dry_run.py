@@ -11,11 +11,11 @@ from prefect.logging import get_run_logger
 from prefect.states import Completed, Failed
 
 from flows.parameters import RunParameters
-from flows.preflight import check, product_uri
+from flows.preflight import check, plan_tiles, product_uri
 from flows.run import run_identity
 from flows.run.completion import EarlierRun, completed_parameters
 from flows.run.known_calibration import by_tile, known_calibration
-from flows.run.run import estimate, plan_tiles
+from flows.run.run import estimate
 from tasks.core.errors import UnusableArgument
 from tasks.core.reports import plan_report
 from tasks.core.reports.run_page import slug
@@ -55,22 +55,17 @@ def plan_run(asked: RunParameters, explicit: Collection[str] = ()) -> Plan:
         on_sagemaker = parameters.endpoint == SAGEMAKER
         known = None if earlier is None or on_sagemaker else earlier.model_identity
         identity = check(parameters.model_copy(update=aside if on_sagemaker else {}), known, writing=False)
-        tiles = _tiles(parameters, earlier)
+        tiles = probe_dataset(parameters.dataset, parameters.crs, parameters.max_tile_megapixels)
+        if earlier is not None:
+            earlier.check_tiles(tiles)
         if on_sagemaker:
             return _on_sagemaker(parameters, tiles, earlier)
         plan = _plan(parameters, tiles, earlier, identity)
         return replace(plan, findings=_tile_findings(plan), local_minutes=_local_minutes(parameters, plan))
 
 
-def _tiles(parameters: RunParameters, earlier: EarlierRun | None) -> list[Tile]:
-    tiles = probe_dataset(parameters.dataset, parameters.crs, parameters.max_tile_megapixels)
-    if earlier is not None:
-        earlier.check_tiles(tiles)
-    return tiles
-
-
 def _plan(parameters: RunParameters, tiles: Sequence[Tile], earlier: EarlierRun | None, identity: str) -> Plan:
-    jobs = plan_tiles(parameters, tiles, identity, {})
+    jobs = plan_tiles(parameters, tiles, identity)
     calibration = known_calibration(parameters, jobs)
     if calibration is not None:
         jobs = plan_tiles(parameters, tiles, identity, by_tile(calibration))

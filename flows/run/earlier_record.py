@@ -64,11 +64,15 @@ def check_record(record: Mapping[str, Any], uri: str) -> None:
         _Record.model_validate(record)
         settings_of(record)
     except ValidationError as error:
-        problem = error.errors()[0]
-        where = ".".join(map(str, problem["loc"])) or "settings"
         raise UnusableArgument(
-            f"{uri}: not the record of a run ({where}: {problem['msg']}). Give another, or run without `only_failed_of`"
+            f"{uri}: not the record of a run ({first_problem(error)}). Give another, or run without `only_failed_of`"
         ) from error
+
+
+def first_problem(error: ValidationError) -> str:
+    """Which field of a file that people can change is wrong, and how."""
+    problem = error.errors()[0]
+    return f"{'.'.join(map(str, problem['loc'])) or 'settings'}: {problem['msg']}"
 
 
 def settings_of(record: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,16 +6,9 @@ its heartbeat.
 """
 
 from collections.abc import Iterator, Mapping
-from uuid import UUID
 
 from prefect.client.orchestration import SyncPrefectClient, get_client
-from prefect.client.schemas.filters import (
-    FlowFilter,
-    FlowFilterName,
-    FlowRunFilter,
-    FlowRunFilterState,
-    FlowRunFilterStateType,
-)
+from prefect.client.schemas.filters import FlowFilter, FlowRunFilter
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.states import Crashed
 
@@ -47,11 +40,6 @@ def executed_here() -> frozenset[str]:
     return frozenset(run for place in process_identity.PROC.glob("[0-9]*") if (run := run_of(place)))
 
 
-def record_process(client: SyncPrefectClient, run: UUID) -> None:
-    """Say on the server which process executes a run: this one."""
-    client.update_flow_run_labels(run, dict(this_process()))
-
-
 def crash_dead_runs(flow_names: list[str], pool: str) -> list[str]:
     """Call the runs Crashed whose process was on this machine and is gone; their names.
 
@@ -79,8 +67,8 @@ def _is_dead(run: FlowRun, pool: str, alive: frozenset[str]) -> bool:
 
 
 def _active(client: SyncPrefectClient, flow_names: list[str]) -> Iterator[FlowRun]:
-    flows = FlowFilter(name=FlowFilterName(any_=flow_names))
-    runs = FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(any_=ACTIVE)))
+    flows = FlowFilter.model_validate({"name": {"any_": flow_names}})
+    runs = FlowRunFilter.model_validate({"state": {"type": {"any_": ACTIVE}}})
     offset = 0
     while page := client.read_flow_runs(flow_filter=flows, flow_run_filter=runs, limit=PAGE, offset=offset):
         yield from page

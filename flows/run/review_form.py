@@ -6,7 +6,7 @@ as decided.
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Literal, cast
 
 from prefect.flow_runs import suspend_flow_run
@@ -76,12 +76,8 @@ class Decision:
 
     def to_dict(self) -> dict[str, Any]:
         """For the run's record."""
-        return {
-            "decision": ACCEPT if self.accepted else REJECT,
-            "reason": self.reason,
-            "dropped": list(self.dropped),
-            "min_contour_size": self.min_contour_size,
-        }
+        values = asdict(self)
+        return {"decision": ACCEPT if values.pop("accepted") else REJECT, **values}
 
 
 def check_reviewable(parameters: RunParameters) -> None:

@@ -16,13 +16,12 @@ from prefect.runtime import flow_run
 from prefect.task_runners import TaskRunner
 
 from flows.parameters import RunParameters
-from flows.preflight import check, product_uri
+from flows.preflight import check, plan_tiles, product_uri
 from flows.run import run_identity
 from flows.run.completion import EarlierRun, completed_parameters
-from flows.run.final_state import final_state
+from flows.run.final_state import check_mended, final_state
 from flows.run.known_calibration import by_tile, description, known_calibration
 from flows.run.ownership import server_identity
-from flows.run.retried_run import check_mended
 from flows.run.review_form import Decision, check_reviewable
 from flows.run.suspension import SuspendedRun, forget
 from tasks.calibration import calibrate_tiles, histograms_of
@@ -30,11 +29,10 @@ from tasks.core.models.nir_threshold import Threshold
 from tasks.core.reports.run_json import RunRecord, run_record, to_json
 from tasks.core.text import enumerated
 from tasks.core.tiles.estimates import Estimate
-from tasks.core.tiles.jobs import TileJob, plan_jobs
+from tasks.core.tiles.jobs import TileJob
 from tasks.core.tiles.ledger import Ledger
 from tasks.core.tiles.run_names import run_name
 from tasks.core.tiles.tile import Tile
-from tasks.dataset import MEGA
 from tasks.endpoint import EndpointLife, endpoint_name
 from tasks.runtime.aws_credentials import aws_access
 from tasks.runtime.log_file import log_file
@@ -54,21 +52,6 @@ from tasks.services.work_directory.cached_tiles import CachedTiles, recorded
 PRODUCT_TASKS = 6
 STAGES = ("prepare", "predict", "extract")
 PLACES = ("output_directory", "work_directory", "log_storage_directory")
-
-
-def plan_tiles(
-    parameters: RunParameters, tiles: Sequence[Tile], model_identity: str, nir_thresholds: Mapping[str, int]
-) -> list[TileJob]:
-    """What is to be done for each tile; of which thresholds are known, by tile id."""
-    return plan_jobs(
-        tiles,
-        width_px=parameters.width,
-        model_identity=model_identity,
-        flood_labels=parameters.flood_labels,
-        max_pixels=parameters.max_tile_megapixels * MEGA,
-        work_directory=storage.resolve(parameters.work_directory),
-        nir_thresholds=nir_thresholds,
-    )
 
 
 def estimate(parameters: RunParameters, jobs: Sequence[TileJob]) -> Estimate:
@@ -171,7 +154,7 @@ class Run:
                 other tiles, or this is a retry for which nothing was mended.
         """
         check_mended(run_records.read(run_records.record_uri(self._work, self.id)), tiles)
-        self.jobs = plan_tiles(self.parameters, tiles, self.model_identity, {})
+        self.jobs = plan_tiles(self.parameters, tiles, self.model_identity)
         self.calibration = known_calibration(self.parameters, self.jobs)
         earlier = {} if self.earlier is None else self.earlier.nir_thresholds
         self._plan_again(earlier if self.calibration is None else by_tile(self.calibration))
@@ -312,17 +295,23 @@ class Run:
         if not self.parameters.review:
             return
         found = SuspendedRun.of(self._work, self.id)
-        if found is not None and _is_all_there(found.ledger):
-            self.ledger, self.jobs = found.ledger, [account.job for account in found.ledger.accounts]
+        ledger = Ledger.from_list([account.to_dict() for account in found.ledger] if found else [])
+        if found is not None and _is_all_there(ledger):
+            self.ledger, self.jobs = ledger, [account.job for account in found.ledger]
             self.started, self.model_identity, self.question = found.started, found.model_identity, found.question
             self.calibration = found.calibration
-            self.endpoint.take_up(found.endpoint)
+            self.endpoint.take_up(found.endpoint.model_dump(exclude_unset=True))
 
     def put_aside(self, question: str) -> None:
         """Before a suspension: keep what was found."""
         self.question = question
-        facts = self.started, self.endpoint.to_dict(), self.model_identity, self.calibration
-        found = SuspendedRun(self.ledger, *facts, question)
+        values: dict[str, Any] = {
+            "ledger": self.ledger.accounts,
+            "endpoint": self.endpoint.to_dict(),
+            "question": question,
+        }
+        values |= {"model_identity": self.model_identity, "calibration": self.calibration}
+        found = SuspendedRun.model_validate({**values, "started": self.started})
         found.keep(self._work, self.id)
 
     def decided(self, decision: Decision) -> None:

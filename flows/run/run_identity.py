@@ -14,7 +14,7 @@ from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.objects import FlowRun
 from prefect.context import FlowRunContext
 
-from flows.run.liveness import record_process
+from flows.run.liveness import this_process
 from tasks.runtime.dashboard import offer
 
 OURS = re.compile(r".+ · [\d,]+( of [\d,]+)? tiles?")
@@ -24,7 +24,7 @@ def begin(title: str) -> None:
     """Say on the server which process this run is, and call it by a name, unless a person has named it."""
 
     def report(client: SyncPrefectClient, run: FlowRun) -> None:
-        record_process(client, run.id)
+        client.update_flow_run_labels(run.id, dict(this_process()))
         if is_made_up(run.name):
             client.update_flow_run(run.id, name=title)
 

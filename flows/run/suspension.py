@@ -1,17 +1,16 @@
 """What a run has found when it is suspended for a review, kept in the work directory until it has ended."""
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
-from typing import Any, Self
+from dataclasses import replace
+from typing import Self
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError, field_validator
 
+from flows.run.earlier_record import first_problem
 from tasks.core.errors import UnusableArgument
 from tasks.core.models.nir_threshold import Threshold
-from tasks.core.tiles.ledger import Account, Ledger
+from tasks.core.tiles.ledger import Account
 from tasks.services import storage
 from tasks.services.work_directory import run_records
 
@@ -30,17 +29,7 @@ class _Endpoint(BaseModel):
     cost: float = 0.0
 
 
-class _Kept(BaseModel):
-    ledger: list[Account]
-    started: AwareDatetime
-    endpoint: _Endpoint
-    model_identity: str
-    calibration: list[Threshold] | None = None
-    question: str
-
-
-@dataclass(frozen=True)
-class SuspendedRun:
+class SuspendedRun(BaseModel):
     """All that the run needs to go on with in another process.
 
     Attributes:
@@ -52,22 +41,25 @@ class SuspendedRun:
         question: Key of the question that a person was asked last.
     """
 
-    ledger: Ledger
-    started: datetime
-    endpoint: dict[str, Any]
+    ledger: list[Account]
+    started: AwareDatetime
+    endpoint: _Endpoint
     model_identity: str
-    calibration: tuple[Threshold, ...] | None
+    calibration: tuple[Threshold, ...] | None = None
     question: str
+
+    @field_validator("ledger")
+    @classmethod
+    def _has_keys(cls, accounts: list[Account]) -> list[Account]:
+        for job in (account.job for account in accounts):
+            for key in (job.prepare_key, job.predict_key, job.extract_key):
+                if not KEY.fullmatch(key):
+                    raise ValueError(f"{key!r} is no key of a tile's files")
+        return accounts
 
     def keep(self, work_directory: str, run: UUID) -> None:
         """Write them for a run."""
-        values: dict[str, Any] = {
-            "ledger": self.ledger.to_list(),
-            "started": self.started.isoformat(),
-            "endpoint": self.endpoint,
-        }
-        thresholds = None if self.calibration is None else [one.to_dict() for one in self.calibration]
-        values |= {"model_identity": self.model_identity, "calibration": thresholds, "question": self.question}
+        values = self.model_dump(mode="json", exclude_unset=True)
         run_records.write(run_records.findings_uri(work_directory, run), values)
 
     @classmethod
@@ -85,31 +77,15 @@ class SuspendedRun:
         if values is None:
             return None
         try:
-            kept = _Kept.model_validate(values)
-            ledger = _ledger_in(kept.ledger, storage.resolve(work_directory))
-        except (ValidationError, ValueError) as error:
+            found = cls.model_validate(values)
+        except ValidationError as error:
             raise UnusableArgument(
-                f"{uri}: not what a run keeps for its review ({_first(error)}). Remove it, and the run begins anew, "
-                "with what is in its cache"
+                f"{uri}: not what a run keeps for its review ({first_problem(error)}). Remove it, and the run begins "
+                "anew, with what is in its cache"
             ) from error
-        calibration = None if kept.calibration is None else tuple(kept.calibration)
-        return cls(ledger, kept.started, values["endpoint"], kept.model_identity, calibration, kept.question)
-
-
-def _ledger_in(accounts: Sequence[Account], work_directory: str) -> Ledger:
-    for job in (account.job for account in accounts):
-        for key in (job.prepare_key, job.predict_key, job.extract_key):
-            if not KEY.fullmatch(key):
-                raise ValueError(f"{key!r} is no key of a tile's files")
-    here = [replace(account, job=replace(account.job, work_directory=work_directory)) for account in accounts]
-    return Ledger.from_list([account.to_dict() for account in here])
-
-
-def _first(error: Exception) -> str:
-    if not isinstance(error, ValidationError):
-        return str(error)
-    problem: Mapping[str, Any] = error.errors()[0]
-    return f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}"
+        here = storage.resolve(work_directory)
+        accounts = [replace(one, job=replace(one.job, work_directory=here)) for one in found.ledger]
+        return found.model_copy(update={"ledger": accounts})
 
 
 def forget(work_directory: str, run: UUID) -> None:

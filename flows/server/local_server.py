@@ -1,9 +1,4 @@
-"""The Prefect API that a run on this machine reports to: the one that is set, the one of ``serve``, or one of its own.
-
-Prefect's ephemeral server forgets most task runs and ends in a stack trace, so a run without a server starts a real one
-as a child process, waits until every task run is recorded, and stops it. Its database is the user's own and stays: a
-server started later shows the run.
-"""
+"""A Prefect server on this machine, as a child process with settings of our own: of ``serve``, or of a single run."""
 
 import socket
 import time
@@ -12,15 +7,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from uuid import UUID
 
-import httpx
-
-from deployments.server_access import Access, authorization
+from deployments.server_access import Access
 from flows.server import server_faults
 from flows.server.prefect_import import read_settings
-from flows.server.proxies import no_proxy_for_loopback
-from flows.server.running_server import configured_url, serve_of_this_home
-from flows.server.server_proof import is_ours
-from flows.server.waiting import wait_for_all
+from flows.server.server_proof import ask, is_ours
 from tasks.core.errors import FloodExtentError
 from tasks.services import child_process
 from tasks.services.process_environment import changed_environment
@@ -66,65 +56,6 @@ ONE_RUN_SETTINGS = {
 
 class ServerNotStarted(FloodExtentError):
     """The Prefect server of this run did not come up."""
-
-
-class ApiUnreachable(FloodExtentError):
-    """The Prefect API that this machine's settings name does not answer."""
-
-
-@contextmanager
-def prefect_api(
-    environment: Mapping[str, str], log: Path, say: Callable[[str], None] = lambda _: None
-) -> Iterator["Server | None"]:
-    """Make sure that there is a Prefect API while the block runs.
-
-    Yields:
-        The run's own server, already starting: ``wait_until_up`` before the first request. None where an API is set or
-        the ``serve`` of this Prefect home answers; ``PREFECT_API_URL`` is set in this process in either case.
-
-    Args:
-        environment: Of the process.
-        log: Where the server's output goes.
-        say: Takes a line for who started the run.
-
-    Raises:
-        ApiUnreachable: The API that is set does not answer.
-    """
-    if environment.get("PREFECT_API_URL") or configured_url():
-        with no_proxy_for_loopback(configured_url()):
-            _check_configured()
-            yield None
-        return
-    with no_proxy_for_loopback() as left_out:
-        for name in left_out:
-            say(f"{name}: no client here can use such a proxy (http:// or https://): AWS is asked without one")
-        serve = serve_of_this_home(say)
-        if serve is not None:
-            with using(f"{serve[0]}/api", serve[1]):
-                yield None
-            return
-        server = Server.start(log)
-        try:
-            with using(server.url, server.access.auth_string):
-                yield server
-        finally:
-            server.stop()
-
-
-def _check_configured() -> None:
-    """Ask as the flow will, with the same address, credentials and certificates."""
-    from prefect.client.orchestration import get_client  # noqa: PLC0415 - takes a second
-
-    try:
-        with get_client(sync_client=True) as client:
-            url, error = client.api_url, client.api_healthcheck()
-    except (ImportError, ValueError) as unusable:  # what httpx says of a proxy that it cannot use
-        raise ApiUnreachable(f"the Prefect API cannot be asked through the proxy that is set: {unusable}") from unusable
-    if error is not None:
-        raise ApiUnreachable(
-            f"the Prefect API at {url} does not answer ({error}). Start it, correct PREFECT_API_URL, or "
-            "unset it (also: prefect config unset PREFECT_API_URL) to let the run start a server of its own"
-        )
 
 
 @contextmanager
@@ -235,27 +166,34 @@ class Server:
         Returns:
             How many are not.
         """
-        return wait_for_all(
-            lambda: task_runs - self._final_task_runs(flow_run_id),
-            seconds=RECORD_SECONDS,
-            stalled_seconds=STALLED_SECONDS,
-            poll_seconds=POLL_SECONDS,
-        )
+        return wait_for_all(lambda: task_runs - self._final_task_runs(flow_run_id))
 
     def _final_task_runs(self, flow_run_id: UUID) -> int:
         final = {"state": {"type": {"any_": ["COMPLETED", "FAILED", "CRASHED", "CANCELLED"]}}}
         body = {"flow_runs": {"id": {"any_": [str(flow_run_id)]}}, "task_runs": final}
-        try:
-            headers = authorization(self.access.auth_string)
-            url = f"{self.url}/task_runs/count"
-            answer = httpx.post(url, json=body, headers=headers, timeout=10.0, trust_env=False)
-            return int(answer.raise_for_status().json())
-        except httpx.HTTPError:
-            return 0
+        answer = ask("POST", f"{self.url}/task_runs/count", self.access.auth_string, body)
+        return 0 if answer is None else int(answer.json())
 
     def stop(self) -> None:
         """End it: SIGTERM, then kill."""
         self._child.stop()
+
+
+def wait_for_all(
+    missing: Callable[[], int],
+    *,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> int:
+    """Wait until nothing is missing: a minute at most, and no longer once nothing more comes; how many are then."""
+    start = progress = clock()
+    left = missing()
+    while left > 0 and clock() - start < RECORD_SECONDS and clock() - progress < STALLED_SECONDS:
+        sleep(POLL_SECONDS)
+        now_left = missing()
+        if now_left < left:
+            left, progress = now_left, clock()
+    return max(0, left)
 
 
 def _free_port() -> int:

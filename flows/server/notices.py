@@ -16,10 +16,7 @@ TIMEOUT_SECONDS = 10
 
 @contextmanager
 def receiver(say: Callable[[str], None]) -> Iterator[str]:
-    """Take notices on a loopback port while the block runs, and say each.
-
-    Args:
-        say: Takes the text of a notice.
+    """Take notices on a loopback port while the block runs, and say the text of each.
 
     Yields:
         The URL that takes a POST of ``{"text": …}``; others on this machine cannot guess it.

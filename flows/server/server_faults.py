@@ -1,15 +1,20 @@
-"""Why a Prefect server that was started here did not come up, or is gone, as its own output and its end tell."""
+"""Why a run or its Prefect server ended: memory that ran out, and what the server's own output and end tell."""
 
+import errno
 import signal
 from pathlib import Path
-
-from flows.run.memory import NO_MEMORY
 
 HOME_REMEDY = "set PREFECT_HOME to another folder that you may write (export PREFECT_HOME=/path/to/folder)"
 OUT_OF_MEMORY = (
     "it was killed (signal 9), as Linux does where memory runs out. Give the machine or container more memory, or "
     "end what else needs it, and run again: what was computed is kept"
 )
+NO_MEMORY = (
+    "memory ran out. Give the machine or container more of it, or end what else needs it, and run again: what was "
+    "computed is kept"
+)
+# OpenCV, GDAL and Python's own threads have no type of error for it.
+SIGNS = ("insufficient memory", "out of memory", "cannot allocate memory", "can't start new thread")
 # What its output has, in small letters, and what that means; the first that is found counts. `{home}` is PREFECT_HOME.
 MEANINGS = (
     ("file is not a database", "the database in {home} is damaged, or no SQLite database. Move prefect.db away, or "),
@@ -25,6 +30,17 @@ MEANINGS = (
     ("locking protocol", "the file system of {home} has no locks that SQLite can use. To run without them, "),
     ("permission denied", "not all in {home} may be read and written. Let it be, or "),
 )
+
+
+def ran_out_of_memory(error: BaseException | None) -> bool:
+    """Whether the error, or one that led to it, says so."""
+    while error is not None:
+        if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM):
+            return True
+        if any(sign in str(error).lower() for sign in SIGNS):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def reason(status: int | None, output: str, home: Path) -> str:
@@ -44,12 +60,8 @@ def reason(status: int | None, output: str, home: Path) -> str:
         return f"its port is taken. Run again, or give serve another --port\n{output}"
     for sign, meaning in MEANINGS:
         if sign in found:
-            return f"{meaning.format(home=home)}{HOME_REMEDY}. It said: {_line_with(sign, output)}"
+            # Of the lines that have the sign the last: a traceback ends with what went wrong.
+            line = next(one.strip() for one in reversed(output.splitlines()) if sign in one.lower())
+            return f"{meaning.format(home=home)}{HOME_REMEDY}. It said: {line}"
     ended = "it does not answer" if status is None else f"it ended with status {status}"
     return f"{ended}; it said:\n{output or 'nothing'}"
-
-
-def _line_with(sign: str, output: str) -> str:
-    """The last line of the output that has the sign: a traceback ends with what went wrong."""
-    lines = [line.strip() for line in output.splitlines() if sign in line.lower()]
-    return lines[-1] if lines else ""

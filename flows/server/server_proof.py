@@ -5,19 +5,21 @@ loopback that nobody named is sent nothing but a nonce until it has proved to be
 """
 
 import hmac
+import secrets
 from http import HTTPStatus
+from typing import Any
 
 import httpx
 
-from deployments.server_access import LONGEST_BYTES, PROOF_PATH, authorization, new_nonce, proof
+from deployments.server_access import LONGEST_BYTES, PROOF_PATH, authorization, proof
 
 ANSWER_SECONDS = 1.0
-LOG_IN_SECONDS = 10.0
+ANSWER_SECONDS_OF_OURS = 10.0
 
 
 def is_ours(address: str, key: str) -> bool:
     """Whether the server at this address proves within a second a part that it has the key."""
-    nonce = new_nonce()
+    nonce = secrets.token_hex(32)
     try:
         with (
             httpx.Client(timeout=ANSWER_SECONDS, trust_env=False) as client,
@@ -29,31 +31,30 @@ def is_ours(address: str, key: str) -> bool:
     return hmac.compare_digest(given, proof(key, address, nonce).encode())
 
 
+def ask(method: str, url: str, auth_string: str = "", body: Any = None) -> httpx.Response | None:
+    """The answer of a server, if it is OK; credentials are for one that is ours, and ``body`` is sent as JSON."""
+    headers = authorization(auth_string) if auth_string else {}
+    seconds = ANSWER_SECONDS_OF_OURS if auth_string else ANSWER_SECONDS
+    try:
+        answer = httpx.request(method, url, headers=headers, json=body, timeout=seconds, trust_env=False)
+    except httpx.HTTPError:
+        return None
+    return answer if answer.status_code == HTTPStatus.OK else None
+
+
 def is_healthy(url: str) -> bool:
     """Whether a Prefect API, ours or not, answers there within a second."""
-    try:
-        return httpx.get(f"{url}/health", timeout=ANSWER_SECONDS, trust_env=False).status_code == HTTPStatus.OK
-    except httpx.HTTPError:
-        return False
+    return ask("GET", f"{url}/health") is not None
 
 
 def accepts(address: str, auth_string: str) -> bool:
     """Whether a server that is ours takes these credentials."""
-    try:
-        url = f"{address}/api/admin/version"
-        answer = httpx.get(url, headers=authorization(auth_string), timeout=LOG_IN_SECONDS, trust_env=False)
-    except httpx.HTTPError:
-        return False
-    return answer.status_code == HTTPStatus.OK
+    return ask("GET", f"{address}/api/admin/version", auth_string) is not None
 
 
 def log_in_link(address: str, auth_string: str) -> str:
     """A link that logs one browser in, made by a server that is ours; empty where it makes none."""
     from deployments.log_in import LINKS_PATH  # noqa: PLC0415 - imports a web framework
 
-    try:
-        url = f"{address}{LINKS_PATH}"
-        answer = httpx.post(url, headers=authorization(auth_string), timeout=LOG_IN_SECONDS, trust_env=False)
-    except httpx.HTTPError:
-        return ""
-    return answer.text if answer.status_code == HTTPStatus.OK else ""
+    answer = ask("POST", f"{address}{LINKS_PATH}", auth_string)
+    return "" if answer is None else answer.text

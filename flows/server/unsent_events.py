@@ -5,24 +5,13 @@ gone by then, it tries each for ten seconds and more: a run of some hundred tile
 """
 
 import time
-from collections.abc import Iterator
 from concurrent.futures import wait
-from contextlib import contextmanager
 from typing import Any
 
 SEND_SECONDS = 60.0
 # An API that takes so few in so long is taken to be gone: one that answers takes hundreds, and what nobody takes goes
 # from the queue, too, when its attempts are used up.
 STALLED_SECONDS, STALLED_ITEMS = 5.0, 10
-
-
-@contextmanager
-def sent_at_the_end() -> Iterator[None]:
-    """When the block ends, however it does: send what is left, and drop what nobody takes."""
-    try:
-        yield
-    finally:
-        send_or_drop()
 
 
 def send_or_drop(stalled_seconds: float = STALLED_SECONDS) -> None:

@@ -30,11 +30,7 @@ READABLE = 0o100644 << 16
 
 
 def package(target: Path, root: Path = ROOT) -> str:
-    """Write the zip and return its SHA-256 in hexadecimal digits.
-
-    Args:
-        target: Where to; its folder is made.
-        root: The project's folder.
+    """Write the zip, whose folder is made, and return its SHA-256 in hexadecimal digits.
 
     Raises:
         FileNotFoundError: A file of the sweeper is missing.

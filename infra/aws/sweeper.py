@@ -20,11 +20,7 @@ class NotSwept(RuntimeError):
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, list[str]]:  # noqa: ARG001 - AWS calls with both
-    """Sweep once.
-
-    Args:
-        event: Of the schedule; ``{"dry_run": true}`` judges only.
-        context: Of the invocation.
+    """Sweep once; on the event ``{"dry_run": true}``, judge only.
 
     Returns:
         ``kept``, ``deleted`` and ``left`` (to the next sweep), in words.

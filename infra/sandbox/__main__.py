@@ -41,12 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     # Whatever account a client's credentials belong to, there is only one.
     os.environ["MOTO_ACCOUNT_ID"] = ACCOUNT
-    settings = Settings(
-        creating_seconds=options.creating_seconds,
-        deleting_seconds=options.deleting_seconds,
-        stale_seconds=options.stale_seconds,
-        masks=options.masks,
-    )
+    seconds = (options.creating_seconds, options.deleting_seconds, options.stale_seconds)
+    settings = Settings(*seconds, masks=options.masks)
     try:
         container = Container(options.model)
     except EndpointRefused as error:

@@ -1,5 +1,6 @@
 """The sandbox from the outside: start it, order faults, see what exists. Imports neither moto nor boto3 by itself."""
 
+import gzip
 import importlib.util
 import json
 import os
@@ -18,6 +19,7 @@ REGION = "us-east-1"
 # The built-in semantic segmentation algorithm in us-east-1.
 IMAGE = f"811284229777.dkr.ecr.{REGION}.amazonaws.com/semantic-segmentation:1"
 TRAINING_BUCKET = "sandbox-training"
+EMPTY_ARCHIVE = gzip.compress(bytes(1024))  # a tar ends with two blocks of zeros
 ROLE = "sandbox-sagemaker-execution"
 START_SECONDS = 60.0
 POLL_SECONDS = 0.05
@@ -55,25 +57,12 @@ class Sandbox:
     child: child_process.Child | None = None
 
     @classmethod
-    def start(
-        cls,
-        log: Path,
-        *,
-        model: str = "water-index",
-        creating_seconds: float = 0.2,
-        deleting_seconds: float = 0.2,
-        stale_seconds: float = 0.0,
-        masks: str = "indexed",
-    ) -> "Sandbox":
+    def start(cls, log: Path, **options: float | str) -> "Sandbox":
         """Start one that ends with this process, and wait until it is up.
 
         Args:
             log: File that it writes to; the file beside it, ending in ``.port``, tells its port.
-            model: What its endpoints predict with: ``water-index``, or the path of an ONNX model.
-            creating_seconds: From CreateEndpoint to InService.
-            deleting_seconds: From DeleteEndpoint until the endpoint is gone.
-            stale_seconds: For which nothing that was created is to be seen.
-            masks: Form of the label masks: ``indexed`` or ``grey``.
+            options: Of ``python -m infra.sandbox``; endpoints change state quickly unless they say otherwise.
 
         Raises:
             SandboxFailed: The extra is not installed; it ended, or is not up in time, and its last words follow.
@@ -82,10 +71,9 @@ class Sandbox:
             raise SandboxFailed("the sandbox needs moto: install flood-extent[sandbox]")
         announce = log.with_name(f"{log.name}.port")
         announce.unlink(missing_ok=True)
-        options = ["--announce", str(announce), "--model", model]
-        options += ["--creating-seconds", str(creating_seconds), "--deleting-seconds", str(deleting_seconds)]
-        options += ["--stale-seconds", str(stale_seconds), "--masks", masks]
-        child = child_process.start([sys.executable, "-m", "infra.sandbox", *options], log=log)
+        given = {"announce": announce, "creating_seconds": 0.2, "deleting_seconds": 0.2} | options
+        flags = [f"--{name.replace('_', '-')}={value}" for name, value in given.items()]
+        child = child_process.start([sys.executable, "-m", "infra.sandbox", *flags], log=log)
         try:
             return cls(f"http://127.0.0.1:{_port(child, announce)}", child)
         except BaseException:
@@ -110,34 +98,13 @@ class Sandbox:
         """Set any of ``infra.sandbox.sagemaker.sandbox_resources.Settings``."""
         self._ask("POST", "settings", changes)
 
-    def fault(
-        self,
-        operation: str,
-        error: str,
-        *,
-        times: int | None = 1,
-        after: int = 0,
-        seconds: float = 0.0,
-        calls: int = 0,
-        name_contains: str = "",
-    ) -> None:
-        """Order a fault; ``infra.sandbox.faults`` lists the errors.
-
-        Args:
-            operation: As in AWS's API reference, such as ``InvokeEndpoint``; ``*`` for all of SageMaker.
-            error: What happens.
-            times: To how many calls; None for all that come.
-            after: How many matching calls pass before.
-            seconds: How long a hang lasts; after which ``stays-creating`` ends in Failed (0: never); how long what a
-                ``stale`` creation made is not to be seen.
-            calls: How many reads miss what a ``stale`` creation made.
-            name_contains: Only to calls about a name, an ARN or a ``bucket/key`` that contains this.
+    def fault(self, operation: str, error: str, **limits: float | str | None) -> None:
+        """Order a fault: an ``infra.sandbox.faults.Rule``, whose errors are listed there.
 
         Raises:
             SandboxFailed: There is no such fault.
         """
-        order = {"operation": operation, "error": error, "times": times, "after": after}
-        self._ask("POST", "faults", {**order, "seconds": seconds, "calls": calls, "name_contains": name_contains})
+        self._ask("POST", "faults", {"operation": operation, "error": error, **limits})
 
     def clear_faults(self) -> None:
         """Let everything work again."""
@@ -207,7 +174,7 @@ class Sandbox:
         s3 = _client(self.url, "s3")
         s3.create_bucket(Bucket=TRAINING_BUCKET)
         # The sandbox's model is the project's own, whatever the artifact holds: an empty archive will do.
-        s3.put_object(Bucket=TRAINING_BUCKET, Key=f"{name}/output/model.tar.gz", Body=_empty_archive())
+        s3.put_object(Bucket=TRAINING_BUCKET, Key=f"{name}/output/model.tar.gz", Body=EMPTY_ARCHIVE)
         return f"s3://{TRAINING_BUCKET}"
 
     def _ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
@@ -255,13 +222,3 @@ def _port(child: child_process.Child, announce: Path) -> int:
             raise SandboxFailed(f"the sandbox ended with status {child.stop()}; its last words: {child.log_tail()}")
         time.sleep(POLL_SECONDS)
     raise SandboxFailed(f"the sandbox is not up after {START_SECONDS:g} s; its last words: {child.log_tail()}")
-
-
-def _empty_archive() -> bytes:
-    import io  # noqa: PLC0415
-    import tarfile  # noqa: PLC0415
-
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:gz"):
-        pass
-    return buffer.getvalue()

@@ -5,7 +5,7 @@
 | ``GET health`` | answers |
 | ``POST faults`` | orders one fault: the fields of ``faults.Rule`` |
 | ``DELETE faults`` | clears them |
-| ``POST settings`` | sets any of ``estate.Settings`` |
+| ``POST settings`` | sets any of ``sagemaker.sandbox_resources.Settings`` |
 | ``GET requests``, ``DELETE requests`` | calls by operation since the last DELETE; starts counting anew |
 | ``GET resources`` | models, endpoint configurations and endpoints of all regions, with their tags |
 | ``POST training-jobs`` | gives a training job (``name``, ``region``) a ``status`` |
@@ -47,7 +47,7 @@ class Control:
         self._initial = replace(estate.settings)
         self._actions: Mapping[tuple[str, str], Action] = {
             ("GET", "health"): lambda _: {"status": "ok"},
-            ("POST", "faults"): lambda body: ordered.order(faults.rule(body)),
+            ("POST", "faults"): lambda body: ordered.order(faults.Rule(**body)),
             ("DELETE", "faults"): lambda _: ordered.clear(),
             ("POST", "settings"): self._set,
             ("GET", "requests"): lambda _: ordered.counts(),
@@ -66,7 +66,7 @@ class Control:
             return _json({"error": f"there is no {request.method} {request.path}"}, 404)(environ, start_response)
         try:
             answer = _json(action(json.loads(body or b"{}")), 200)
-        except (ValueError, KeyError) as error:
+        except (ValueError, KeyError, TypeError) as error:
             answer = _json({"error": str(error)}, 400)
         return answer(environ, start_response)
 

@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
 
 import numpy as np
 from werkzeug.wrappers import Response
@@ -34,22 +33,6 @@ LIMIT = (
     "quota. If AWS Service Quotas is not available, contact AWS support to request an increase for this quota."
 )
 GARBAGE = b"neither a PNG nor anything else"
-# On InvokeEndpoint, CreateEndpoint and CreateEndpointConfig alone; the others but ``stale`` are for every operation.
-OF_INVOCATIONS = frozenset(
-    {
-        "model-error-400",
-        "model-error-500",
-        "model-timeout",
-        "wrong-size",
-        "garbage",
-        "body-too-large",
-        "mask-rgb",
-        "mask-16-bit",
-        "mask-scaled",
-    }
-)
-OF_CREATION = frozenset({"capacity", "goes-failed", "stays-creating", "resource-limit"})
-OF_CONFIGURATIONS = frozenset({"key-refused"})
 # A creation that is stale is not to be seen for a while; any other of these calls sees nothing itself.
 STALE = frozenset(f"{verb}{kind}" for verb in ("Create", "Describe", "Delete") for kind in KINDS) | {
     "AddTags",
@@ -84,15 +67,10 @@ class Rule:
     def __post_init__(self) -> None:
         if self.error not in ERRORS:
             raise ValueError(f"no error is called {self.error!r}; there are: {', '.join(sorted(ERRORS))}")
-        for errors, operation in (
-            (OF_INVOCATIONS, "InvokeEndpoint"),
-            (OF_CREATION, "CreateEndpoint"),
-            (OF_CONFIGURATIONS, "CreateEndpointConfig"),
-        ):
-            if self.error in errors and self.operation != operation:
-                raise ValueError(f"{self.error} can only happen to {operation}, not to {self.operation}")
-        if self.error == "stale" and self.operation not in STALE:
-            raise ValueError(f"stale can only happen to {', '.join(sorted(STALE))}, not to {self.operation}")
+        only = next((frozenset({operation}) for operation, errors in ERRORS_OF.items() if self.error in errors), None)
+        only = STALE if self.error == "stale" else only
+        if only is not None and self.operation not in only:
+            raise ValueError(f"{self.error} can only happen to {', '.join(sorted(only))}, not to {self.operation}")
 
     def hits(self, call: Call, operation: str) -> bool:
         """Whether the rule strikes this call, which is then counted; ``operation`` is what the call does."""
@@ -168,10 +146,6 @@ def _throttled(call: Call) -> Refused:
     return invocations.THROTTLED
 
 
-def _unavailable(_: Call) -> Refused:
-    return Refused("Service is unable to handle request.", code="ServiceUnavailable", status=503)
-
-
 def _internal(call: Call) -> Refused:
     code = {S3: "InternalError", IAM: "ServiceFailure", QUOTAS: "ServiceException"}.get(call.service, "InternalFailure")
     return Refused("We encountered an internal error. Please try again.", code=code, status=500)
@@ -225,10 +199,6 @@ def _fated(fate: Callable[[Rule], Fate]) -> Effect:
     return effect
 
 
-def _stays(rule: Rule) -> Fate:
-    return Fate(UNHEALTHY, rule.seconds) if rule.seconds else NEVER
-
-
 def _a_pixel_larger(mask: bytes) -> bytes:
     return masks.FORMS[masks.INDEXED](np.pad(png_masks.decode(mask, "the answer"), ((0, 1), (0, 1)), mode="edge"))
 
@@ -268,37 +238,35 @@ def _model_error(status: int, message: str) -> Effect:
     return lambda call, _rule, _inner: invocations.model_error(call, status, message)
 
 
+# What can happen to one operation alone.
+ERRORS_OF: Mapping[str, Mapping[str, Effect]] = {
+    "InvokeEndpoint": {
+        "body-too-large": lambda _call, _rule, _inner: invocations.too_large(Settings.max_body_bytes),
+        "model-error-400": _model_error(400, "unable to evaluate payload provided"),
+        "model-error-500": _model_error(500, "Internal Server Error"),
+        "model-timeout": _model_error(0, invocations.TIMED_OUT),
+        "wrong-size": _answering(_a_pixel_larger),
+        **{f"mask-{form}": _answering(partial(masks.converted, form=form)) for form in ("rgb", "16-bit", "scaled")},
+        "garbage": lambda _call, _rule, _inner: Response(GARBAGE, 200, content_type="image/png"),
+    },
+    "CreateEndpoint": {
+        "resource-limit": _refusing(lambda _: Refused(LIMIT, code="ResourceLimitExceeded")),
+        "capacity": _fated(lambda _: Fate(NO_CAPACITY)),
+        "goes-failed": _fated(lambda _: Fate(UNHEALTHY)),
+        "stays-creating": _fated(lambda rule: Fate(UNHEALTHY, rule.seconds) if rule.seconds else NEVER),
+    },
+    "CreateEndpointConfig": {"key-refused": _key_refused},
+}
 ERRORS: Mapping[str, Effect] = {
     "throttling": _refusing(_throttled),
-    "unavailable": _refusing(_unavailable),
+    "unavailable": _refusing(
+        lambda _: Refused("Service is unable to handle request.", code="ServiceUnavailable", status=503)
+    ),
     "internal": _refusing(_internal),
     "access-denied": _denied,
     "bad-signature": _badly_signed,
-    "resource-limit": _refusing(lambda _: Refused(LIMIT, code="ResourceLimitExceeded")),
-    "body-too-large": lambda _call, _rule, _inner: invocations.too_large(Settings.max_body_bytes),
     "hang": _hang,
     "after-effect-500": _after_effect,
     "stale": _stale,
-    "key-refused": _key_refused,
-    "capacity": _fated(lambda _: Fate(NO_CAPACITY)),
-    "goes-failed": _fated(lambda _: Fate(UNHEALTHY)),
-    "stays-creating": _fated(_stays),
-    "model-error-400": _model_error(400, "unable to evaluate payload provided"),
-    "model-error-500": _model_error(500, "Internal Server Error"),
-    "model-timeout": _model_error(0, invocations.TIMED_OUT),
-    "wrong-size": _answering(_a_pixel_larger),
-    **{f"mask-{form}": _answering(partial(masks.converted, form=form)) for form in ("rgb", "16-bit", "scaled")},
-    "garbage": lambda _call, _rule, _inner: Response(GARBAGE, 200, content_type="image/png"),
+    **{error: effect for errors in ERRORS_OF.values() for error, effect in errors.items()},
 }
-
-
-def rule(order: Mapping[str, Any]) -> Rule:
-    """A rule from an order as it came over the wire.
-
-    Raises:
-        ValueError: It cannot be carried out.
-    """
-    try:
-        return Rule(**order)
-    except TypeError as error:
-        raise ValueError(str(error)) from error

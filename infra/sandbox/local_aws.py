@@ -15,10 +15,8 @@ from tasks.services.temp_folders import temp_folder
 
 BUCKET = "flood-extent-demo"
 TRAINING_JOB = "flood-extent-demo-training"
-# Short enough for a demo, long enough to be seen in the log.
-CREATING_SECONDS, DELETING_SECONDS = 3.0, 1.0
-# As AWS, which does not always see at once what it has just created.
-STALE_SECONDS = 1.0
+# Short enough for a demo, long enough to be seen in the log. AWS does not always see at once what it has just created.
+DELAYS = {"creating_seconds": 3.0, "deleting_seconds": 1.0, "stale_seconds": 1.0}
 
 
 class EndpointLeft(FloodExtentError):
@@ -27,10 +25,7 @@ class EndpointLeft(FloodExtentError):
 
 @contextmanager
 def sandbox_only(model: str = "water-index") -> Iterator[Sandbox]:
-    """A local AWS, and nothing else that an AWS client of this process could reach, for the block.
-
-    Args:
-        model: What its endpoints predict with.
+    """A local AWS, whose endpoints predict with a model, and nothing else in the reach of this process's AWS clients.
 
     Raises:
         UnusableArgument: The extra ``sandbox`` is not installed.
@@ -42,13 +37,7 @@ def sandbox_only(model: str = "water-index") -> Iterator[Sandbox]:
         folder = stack.enter_context(temp_folder("sandbox"))
         # What AWS's clients read, the sandbox itself must not have either.
         stack.enter_context(changed_environment(dict.fromkeys(settings)))
-        sandbox = Sandbox.start(
-            folder / "log",
-            model=model,
-            creating_seconds=CREATING_SECONDS,
-            deleting_seconds=DELETING_SECONDS,
-            stale_seconds=STALE_SECONDS,
-        )
+        sandbox = Sandbox.start(folder / "log", model=model, **DELAYS)
         stack.callback(sandbox.stop)
         stack.enter_context(changed_environment(sandbox.environment))
         yield sandbox

@@ -128,13 +128,7 @@ def success(parameters: Mapping[str, Any] | None = None) -> Response:
 
 
 def refusal(call: Call, refused: Refused, members: Mapping[str, Any] | None = None) -> Response:
-    """An error in the form of the call's protocol.
-
-    Args:
-        call: What is refused.
-        refused: With which code, words and HTTP status.
-        members: Further members of the error, for JSON.
-    """
+    """An error in the form of the call's protocol; that of the SageMaker Runtime has room for further members."""
     text = f"<Code>{escape(refused.code)}</Code><Message>{escape(refused.message)}</Message>"
     if call.service == S3:
         document = f'<?xml version="1.0" encoding="UTF-8"?>\n<Error>{text}</Error>'

@@ -5,7 +5,7 @@ They go through the environment, for that is what boto3, the SageMaker SDK and c
 
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from threading import Lock
 from typing import Any
 
@@ -15,11 +15,6 @@ from tasks.services.process_environment import changed_environment
 from tasks.services.storage.s3_refusals import REQUEST_PAYER, REQUESTER
 from tasks.services.storage.s3_store import KMS_KEY
 
-KEYS = {
-    "AWS_ACCESS_KEY_ID": "aws_access_key_id",
-    "AWS_SECRET_ACCESS_KEY": "aws_secret_access_key",
-    "AWS_SESSION_TOKEN": "aws_session_token",
-}
 # Of two variables with one meaning, botocore prefers the first; other clients know only the second.
 PROFILES = ("AWS_DEFAULT_PROFILE", "AWS_PROFILE")
 REGIONS = ("AWS_DEFAULT_REGION", "AWS_REGION")
@@ -38,8 +33,7 @@ HARMLESS = {"use_ssl": True, "verify": True}
 Variables = Mapping[str, str | None]
 
 
-@contextmanager
-def aws_access(block: str | None, kms_key: str | None, *, requester_pays: bool = False) -> Iterator[None]:
+def aws_access(block: str | None, kms_key: str | None, *, requester_pays: bool = False) -> AbstractContextManager[None]:
     """Use a Prefect block's AWS credentials in this process, and encrypt what goes to S3 with a key, for a while.
 
     Everything is put back at the end, whatever happens. Clients that were made before keep what they have. Several may
@@ -55,13 +49,8 @@ def aws_access(block: str | None, kms_key: str | None, *, requester_pays: bool =
             this process is using other credentials.
     """
     if block is None and kms_key is None and not requester_pays:
-        yield
-        return
-    _SHARED.take(block, kms_key, requester_pays=requester_pays)
-    try:
-        yield
-    finally:
-        _SHARED.give_back()
+        return nullcontext()
+    return _SHARED.used(block, kms_key, requester_pays=requester_pays)
 
 
 class _Shared:
@@ -73,7 +62,9 @@ class _Shared:
         self._held: tuple[str | None, str | None] = (None, None)
         self._undo = ExitStack()
 
-    def take(self, block: str | None, kms_key: str | None, *, requester_pays: bool) -> None:
+    @contextmanager
+    def used(self, block: str | None, kms_key: str | None, *, requester_pays: bool) -> Iterator[None]:
+        """Set up by its first user, and put back by the last."""
         with self._lock:
             if not self._users:
                 self._undo = _set_up(block, kms_key, requester_pays=requester_pays)
@@ -84,12 +75,13 @@ class _Shared:
                     f"{self._held[0]!r} with {self._held[1]!r}. Start each run in a process of its own"
                 )
             self._users += 1
-
-    def give_back(self) -> None:
-        with self._lock:
-            self._users -= 1
-            if not self._users:
-                self._undo.close()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._users -= 1
+                if not self._users:
+                    self._undo.close()
 
 
 _SHARED = _Shared()
@@ -133,8 +125,11 @@ def _variables(name: str, block: Any) -> Variables:
     """What to set in the environment, and what to remove (None), for the default chain to end in the block."""
     _check(name, block)
     secret = block.aws_secret_access_key
-    held = {variable: getattr(block, field) or None for variable, field in KEYS.items()}
-    held["AWS_SECRET_ACCESS_KEY"] = secret.get_secret_value() or None if secret else None
+    held = {
+        "AWS_ACCESS_KEY_ID": block.aws_access_key_id or None,
+        "AWS_SECRET_ACCESS_KEY": (secret.get_secret_value() if secret else None) or None,
+        "AWS_SESSION_TOKEN": block.aws_session_token or None,
+    }
     held |= dict.fromkeys(PROFILES, block.profile_name or None)
     # A block that holds neither keys nor profile leaves who somebody is to the default chain.
     variables = held | dict.fromkeys(OTHERS) if any(held.values()) else {}

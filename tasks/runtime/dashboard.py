@@ -9,8 +9,7 @@ from concurrent.futures import Future
 from contextvars import ContextVar, copy_context
 from pathlib import Path
 from threading import Event, Thread
-from types import TracebackType
-from typing import Protocol, Self, cast
+from typing import Self, cast
 from uuid import UUID
 
 import httpx
@@ -45,58 +44,29 @@ def page_of(task_run: str | None) -> str:
 
 
 def show_overview(dataset_name: str, png: bytes, caption: str) -> None:
-    """The map as a picture.
-
-    Args:
-        dataset_name: What the product is called.
-        png: ``overview.png``.
-        caption: What it shows, in a sentence.
-    """
-    _show_markdown(
-        "overview",
-        dataset_name,
-        lambda: run_page.overview_page(dataset_name, png),
-        f"{plain(caption)} Map of {plain(dataset_name)}.",
-    )
+    """``overview.png`` as a picture; the caption says in a sentence what it shows."""
+    about = f"{plain(caption)} Map of {plain(dataset_name)}."
+    _show_markdown("overview", dataset_name, lambda: run_page.overview_page(dataset_name, png), about)
 
 
 def show_tiles(dataset_name: str, rows: Sequence[TileRow], dropped_hint: str = "") -> None:
-    """A table with a row a tile.
+    """A table with a row a tile; the hint says in a sentence what to know of dropping tiles."""
 
-    Args:
-        dataset_name: What the product is called.
-        rows: Of all tiles.
-        dropped_hint: What to know of dropping tiles, in a sentence.
-    """
-    offer(
-        "tiles",
-        lambda: create_table_artifact(
-            run_page.tile_table(rows, page_of),
-            key=f"{run_page.slug(dataset_name)}-tiles",
-            description=run_page.tiles_text(dataset_name, rows, dropped_hint, page_of),
-        ),
-    )
+    def create() -> object:
+        about = run_page.tiles_text(dataset_name, rows, dropped_hint, page_of)
+        return create_table_artifact(run_page.tile_table(rows, page_of), f"{run_page.slug(dataset_name)}-tiles", about)
+
+    offer("tiles", create)
 
 
 def show_report(dataset_name: str, report_markdown: str) -> None:
-    """The run's report.
-
-    Args:
-        dataset_name: What the product is called.
-        report_markdown: ``report.md``.
-    """
+    """``report.md``, the run's report."""
     about = f"What was found in {plain(dataset_name)}, what was not looked at, and how it was made."
     _show_markdown("report", dataset_name, lambda: run_page.report_page(report_markdown), about)
 
 
 def show_product(dataset_name: str, product_uri: str, files: Sequence[str]) -> None:
-    """Where the product is, and what is in it.
-
-    Args:
-        dataset_name: What the product is called.
-        product_uri: Of its folder.
-        files: Paths below it.
-    """
+    """Where the product's folder is, and the files in it."""
     about = f"{plain(product_uri)} has layers, map and report of {plain(dataset_name)}."
     _show_markdown("product", dataset_name, lambda: run_page.product_page(product_uri, files), about)
 
@@ -141,44 +111,26 @@ def _in_background(work: Callable[[], object]) -> Future[object]:
     return outcome
 
 
-class Gauge(Protocol):
-    """A progress artifact."""
-
-    def create(self, progress: float, text: str) -> UUID:
-        """Make it; its id."""
-
-    def update(self, artifact: UUID, progress: float, text: str) -> None:
-        """Set it."""
-
-
-class PrefectGauge:
-    """A progress artifact of this flow run: without a key, as its history would say nothing."""
-
-    def create(self, progress: float, text: str) -> UUID:
-        """Make it; its id."""
+def show_progress(artifact: UUID | None, progress: float, text: str) -> UUID:
+    """Set a progress artifact of this flow run, or make it (None): without a key, as its history would say nothing."""
+    if artifact is None:
         return cast("UUID", create_progress_artifact(progress, description=text))
-
-    def update(self, artifact: UUID, progress: float, text: str) -> None:
-        """Set it."""
-        update_progress_artifact(artifact, progress, description=text)
+    update_progress_artifact(artifact, progress, description=text)
+    return artifact
 
 
 class StageProgress:
-    """Shows how far a stage is while the block runs; the block itself never waits for the API."""
+    """Shows how far a stage of so many tiles is while the block runs; the block itself never waits for the API."""
 
     def __init__(
-        self, stage: str, total: int, *, gauge: Gauge | None = None, pause_seconds: float = PAUSE_SECONDS
+        self,
+        stage: str,
+        total: int,
+        *,
+        show: Callable[[UUID | None, float, str], UUID] = show_progress,
+        pause_seconds: float = PAUSE_SECONDS,
     ) -> None:
-        """Prepare it.
-
-        Args:
-            stage: Its name.
-            total: Its number of tiles.
-            gauge: What shows it.
-            pause_seconds: Between two updates.
-        """
-        self._stage, self._total, self._pause_seconds = stage, total, pause_seconds
-        self._gauge = PrefectGauge() if gauge is None else gauge
+        self._stage, self._total, self._show, self._pause_seconds = stage, total, show, pause_seconds
         self._reached = (0, 0)
         self._over, self._refused = Event(), False
         self._thread = Thread(target=copy_context().run, args=(self._follow,), name=f"progress-{stage}", daemon=True)
@@ -187,9 +139,7 @@ class StageProgress:
         self._thread.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._over.set()
         if kind is None and not self._refused:  # a run that breaks off has no time to lose
             self._thread.join(LAST_UPDATE_SECONDS)
@@ -207,7 +157,9 @@ class StageProgress:
             over, reached = self._over.is_set(), self._reached  # in this order: the last word is never lost
             try:
                 if reached != shown:
-                    artifact, shown = self._show(artifact, *reached), reached
+                    text = run_page.progress_text(self._stage, *reached, self._total)
+                    artifact = self._show(artifact, run_page.percent(reached[0], self._total), text)
+                    shown = reached
                 self._refused = False
             except Exception as error:  # noqa: BLE001 - as above; the next update may be taken
                 self._refused = True
@@ -217,25 +169,12 @@ class StageProgress:
             if not over:
                 self._over.wait(self._pause_seconds)
 
-    def _show(self, artifact: UUID | None, ended: int, failed: int) -> UUID:
-        progress = run_page.percent(ended, self._total)
-        text = run_page.progress_text(self._stage, ended, failed, self._total)
-        if artifact is None:
-            return self._gauge.create(progress, text)
-        self._gauge.update(artifact, progress, text)
-        return artifact
-
 
 def show_result(name: str, folder: Path, record: RunRecord, product: str) -> None:
-    """The map, a row a tile, the report, and where the product is.
-
-    Args:
-        name: Of the dataset.
-        folder: The product's files, before they are cleaned up.
-        record: The run's record.
-        product: The product's URI.
-    """
-    show_overview(name, (folder / "overview.png").read_bytes(), _caption(record))
+    """The map, a row a tile, the report, and where the product is; its files are still in a local folder, too."""
+    area = record["totals"]
+    caption = f"{area['flooded_ha']:,.2f} ha flooded of {area['observed_ha']:,.2f} ha observed."
+    show_overview(name, (folder / "overview.png").read_bytes(), caption)
     show_tiles(name, record["tiles"])
     show_report(name, markdown(record))
     files = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
@@ -252,8 +191,3 @@ def show_for_review(name: str, folder: Path, ledger: Ledger, layers: Sequence[La
     """Map and table as they would be, for the person who decides."""
     show_overview(name, (folder / "overview.png").read_bytes(), "As it would be: your review decides.")
     show_tiles(name, tile_rows(ledger.accounts, layers))
-
-
-def _caption(record: RunRecord) -> str:
-    area = record["totals"]
-    return f"{area['flooded_ha']:,.2f} ha flooded of {area['observed_ha']:,.2f} ha observed."

@@ -121,16 +121,9 @@ def _submitting(
 
 @dataclass
 class _Outcomes:
-    """Enters what becomes of a stage's tiles into the ledger, and tells whoever watches.
+    """Enters what becomes of a stage's tiles into the ledger, and reports to whoever watches.
 
-    Attributes:
-        stage: Its name.
-        ledger: Of the run.
-        total: Tiles of the stage.
-        progress: On the run's page.
-        started: Task runs that have ended.
-        refused: Tiles that no task was started for.
-        failed: Tiles that failed, these among them.
+    ``started`` counts task runs that have ended, ``refused`` tiles that no task was started for, ``failed`` these too.
     """
 
     stage: str

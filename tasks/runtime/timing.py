@@ -8,11 +8,7 @@ from dataclasses import dataclass
 
 @dataclass
 class Timing:
-    """Elapsed wall-clock time of a block.
-
-    Attributes:
-        seconds: 0 until the block has ended.
-    """
+    """Elapsed wall-clock time of a block, 0 until it has ended."""
 
     seconds: float = 0.0
 

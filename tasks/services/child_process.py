@@ -78,7 +78,10 @@ class Child:
         except subprocess.TimeoutExpired:
             self._signal(signal.SIGKILL)
         status = self.process.wait()
-        self._release()
+        with self._lock:
+            if self._parent_end in _held:
+                _held.discard(self._parent_end)
+                os.close(self._parent_end)
         return status
 
     def log_tail(self, lines: int = 20) -> str:
@@ -91,12 +94,6 @@ class Child:
         with self._lock:
             if self.process.poll() is None:
                 os.killpg(self.pid, number)
-
-    def _release(self) -> None:
-        with self._lock:
-            if self._parent_end in _held:
-                _held.discard(self._parent_end)
-                os.close(self._parent_end)
 
 
 def module_command(module: str, *arguments: str) -> list[str]:
@@ -135,7 +132,19 @@ def start(
         merged = {**(os.environ if inherit_env else {}), **(env or {}), FD_VARIABLE: str(child_end)}
         merged |= {"PYTHONSAFEPATH": "1", "PYTHONPATH": search_path(merged.get("PYTHONPATH") or "")}
         variables = {name: value for name, value in merged.items() if value is not None}
-        process = _spawn(command, variables, log, (child_end, *pass_fds), folder)
+        if log is not None:
+            log.parent.mkdir(parents=True, exist_ok=True)
+        with Path(log or os.devnull).open("ab") as output:
+            process = subprocess.Popen(
+                command,
+                cwd=folder,
+                env=variables,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                pass_fds=(child_end, *pass_fds),
+                start_new_session=True,
+            )
     except BaseException:
         _held.discard(parent_end)
         os.close(parent_end)
@@ -157,26 +166,8 @@ def search_path(former: str) -> str:
     )
 
 
-def _spawn(
-    command: Sequence[str], env: Mapping[str, str], log: Path | None, pass_fds: Sequence[int], folder: Path | None
-) -> subprocess.Popen[bytes]:
-    if log is not None:
-        log.parent.mkdir(parents=True, exist_ok=True)
-    with Path(log or os.devnull).open("ab") as output:
-        return subprocess.Popen(
-            command,
-            cwd=folder,
-            env=env,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            pass_fds=pass_fds,
-            start_new_session=True,
-        )
-
-
 def watch_inherited(grace_seconds: float = GRACE_SECONDS) -> bool:
-    """In the child: watch the pipe that ``start`` handed over.
+    """In the child: end this process, and its group where it leads one, when the pipe from ``start`` closes.
 
     Returns:
         False where there is none, as in a process started by hand or a container.
@@ -184,16 +175,9 @@ def watch_inherited(grace_seconds: float = GRACE_SECONDS) -> bool:
     number = os.environ.pop(FD_VARIABLE, None)
     if number is None:
         return False
-    watch(int(number), grace_seconds)
+    os.set_inheritable(int(number), False)  # noqa: FBT003 - positional only
+    threading.Thread(target=_end_with_parent, args=(int(number), grace_seconds), name="lifeline", daemon=True).start()
     return True
-
-
-def watch(fd: int, grace_seconds: float = GRACE_SECONDS) -> threading.Thread:
-    """In the child: end this process, and its group where it leads one, when the pipe's other end closes."""
-    os.set_inheritable(fd, False)  # noqa: FBT003 - positional only
-    thread = threading.Thread(target=_end_with_parent, args=(fd, grace_seconds), name="lifeline", daemon=True)
-    thread.start()
-    return thread
 
 
 def _end_with_parent(fd: int, grace_seconds: float) -> None:

@@ -51,26 +51,17 @@ def make(use: str, parent: Path | None = None) -> Path:
     """A folder of this process, which whoever makes it removes.
 
     Raises:
-        OutputRefused: It cannot be made.
+        OutputRefused: It cannot be made, or there is no place for temporary files.
         StorageFull: No space is left there.
     """
-    place = _place() if parent is None else parent
+    try:
+        place = Path(tempfile.gettempdir()) if parent is None else parent
+    except OSError as error:
+        raise OutputRefused(f"no folder for temporary files can be written ({error}). Set TMPDIR to one") from error
     name = f"{PREFIX}-{use}-{_owner()}-"
     with translated(str(place / name), "write"):
         place.mkdir(parents=True, exist_ok=True)
         return Path(tempfile.mkdtemp(prefix=name, dir=place))
-
-
-def _place() -> Path:
-    """The system's place for temporary files.
-
-    Raises:
-        OutputRefused: There is none that can be written.
-    """
-    try:
-        return Path(tempfile.gettempdir())
-    except OSError as error:
-        raise OutputRefused(f"no folder for temporary files can be written ({error}). Set TMPDIR to one") from error
 
 
 def keep_failed(folder: Path) -> Path:

@@ -15,7 +15,8 @@ from prefect.logging import disable_run_logger
 
 from flows.flood_extent import TILES_AT_ONCE
 from flows.parameters import RunParameters
-from flows.run.run import Run, plan_tiles
+from flows.preflight import plan_tiles
+from flows.run.run import Run
 from tasks.core.tiles.ledger import Ledger
 from tasks.dataset import list_tiles
 from tasks.endpoint import EndpointLife

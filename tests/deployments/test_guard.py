@@ -8,8 +8,9 @@ import httpx
 import pytest
 from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
+from starlette.types import Message, Receive, Scope, Send
 
-from deployments.guard import Guard, Message, Receive, Scope, Send
+from deployments.guard import Guard
 from deployments.log_in import LINKS_PATH, LOG_IN_PATH, application
 from deployments.server_access import PROOF_PATH, Access, authorization, proof, token
 

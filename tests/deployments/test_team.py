@@ -1,15 +1,14 @@
 """A team's Prefect as deployments/compose.yaml describes it: real PostgreSQL, Redis, server, services and worker."""
 
 import json
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from dashboard import free_port
+from listening import Quiet, listening
 from team import MARK, Team, running_team, what_is_missing
 from worker import kill_with
 
@@ -23,7 +22,7 @@ ROWS = COLUMNS = 5
 TOLD: list[str] = []
 
 
-class Webhook(BaseHTTPRequestHandler):
+class Webhook(Quiet, BaseHTTPRequestHandler):
     """Takes what a chat's incoming webhook takes."""
 
     def do_POST(self) -> None:
@@ -33,18 +32,12 @@ class Webhook(BaseHTTPRequestHandler):
         self.send_response(200)
         self.end_headers()
 
-    def log_message(self, *_: Any) -> None:
-        """Say nothing."""
-
 
 @pytest.fixture(scope="module")
 def webhook() -> Iterator[str]:
     """The URL of a webhook on loopback."""
-    server = ThreadingHTTPServer(("127.0.0.1", free_port()), Webhook)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}/hook"
-    server.shutdown()
-    server.server_close()
+    with listening(Webhook) as address:
+        yield f"{address}/hook"
 
 
 @pytest.fixture(scope="module")

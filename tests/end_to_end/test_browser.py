@@ -3,34 +3,23 @@
 Screenshots are kept in ``dist/screenshots``.
 """
 
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from browser import CHROMIUM, log_in, new_page
-from command_line import QUIET, ROOT, CommandLine
-from dashboard import Dashboard, served
+from browser import CHROMIUM
+from command_line import ROOT
+from dashboard import Dashboard
 from many_tiles import break_seven, make_tiles
 
 from tasks.core.demo.scene import DATASET, make_scene
 
 playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright")
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(CHROMIUM is None, reason="no chromium: apt-get install chromium")]
 
 SCREENSHOTS = ROOT / "dist" / "screenshots"
 FIVE_FIRST = ["dataset", "output_directory", "endpoint", "training_job", "min_contour_size"]
-
-
-@pytest.fixture(scope="module")
-def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
-    """A serve on its own."""
-    if CHROMIUM is None:
-        pytest.skip("no chromium on this machine: apt-get install chromium")
-    folder = tmp_path_factory.mktemp("served")
-    with served(CommandLine(folder, {"PREFECT_HOME": str(folder / "home"), **QUIET})) as running:
-        yield running
 
 
 @pytest.fixture(scope="module")
@@ -41,15 +30,6 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Path:
     frames = sorted((folder / DATASET).iterdir())
     frames[4].write_bytes(frames[4].read_bytes()[:-2000])
     return folder / DATASET
-
-
-@pytest.fixture
-def page(dashboard: Dashboard) -> Iterator["playwright.Page"]:
-    """A page in a new browser."""
-    with new_page() as page:
-        log_in(page, dashboard.log_in_link())
-        yield page
-    assert dashboard.process.poll() is None
 
 
 def shoot(page: "playwright.Page", name: str) -> None:

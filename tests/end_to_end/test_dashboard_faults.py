@@ -1,47 +1,26 @@
 """What a person sees in the dashboard, and can do there, when a run fails, is cancelled, or loses what it runs on."""
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from browser import CHROMIUM, log_in, new_page
 from cloud_runs import CloudRuns, on_sagemaker
-from command_line import QUIET, CommandLine, Scene
+from command_line import CommandLine, Scene
 from dashboard import Dashboard, places, served
 from worker import kill_flow, kill_marked, kill_worker_of
 
 from flows.run.liveness import executed_here
-from infra.sandbox.client import Sandbox
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(CHROMIUM is None, reason="no chromium: apt-get install chromium")]
 
 BROKEN = "Demo_Flood_2026_01_75cm_NRG_3.jp2"
 # Within which the dashboard tells the truth.
 TRUTH_MS = 120_000
-
-
-@pytest.fixture(scope="module")
-def dashboard(tmp_path_factory: pytest.TempPathFactory, sandbox_process: Sandbox) -> Iterator[Dashboard]:
-    """A serve whose runs reach the sandbox."""
-    if CHROMIUM is None:
-        pytest.skip("no chromium on this machine: apt-get install chromium")
-    folder = tmp_path_factory.mktemp("served")
-    command = CommandLine(folder, {"PREFECT_HOME": str(folder / "home"), **QUIET})
-    with served(command, **sandbox_process.environment) as running:
-        yield running
-
-
-@pytest.fixture
-def page(dashboard: Dashboard) -> Iterator["Page"]:
-    """A page in a new browser."""
-    with new_page() as page:
-        log_in(page, dashboard.log_in_link())
-        yield page
 
 
 def show(page: "Page", dashboard: Dashboard, run: str) -> None:

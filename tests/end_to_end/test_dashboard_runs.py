@@ -3,14 +3,13 @@
 import json
 import shutil
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from cloud_runs import JOB, CloudRuns, client_of
-from command_line import QUIET, CommandLine, Scene
-from dashboard import Dashboard, places, served
+from cloud_runs import CloudRuns, client_of, on_sagemaker
+from command_line import Scene
+from dashboard import Dashboard, places
 from many_tiles import break_seven, make_tiles
 from worker import kill_flow
 
@@ -22,15 +21,6 @@ from tasks.core.demo.scene import DATASET
 pytestmark = pytest.mark.slow
 
 FIRST = "Demo_Flood_2026_01_75cm_NRG_1.jp2"
-
-
-@pytest.fixture(scope="module")
-def dashboard(tmp_path_factory: pytest.TempPathFactory, sandbox_process: Sandbox) -> Iterator[Dashboard]:
-    """A serve whose runs reach the sandbox."""
-    folder = tmp_path_factory.mktemp("served")
-    command = CommandLine(folder, {"PREFECT_HOME": str(folder / "home"), **QUIET})
-    with served(command, **sandbox_process.environment) as running:
-        yield running
 
 
 def reviewed(dashboard: Dashboard, scene: Scene, folder: Path) -> str:
@@ -211,8 +201,7 @@ def test_a_crashed_run_starts_the_sweep(dashboard: Dashboard, cloud: CloudRuns, 
     """A run that dies is noticed, and what it may have left in SageMaker is swept at once."""
     cloud.sandbox.fault("InvokeEndpoint", "hang", seconds=20, times=None)
     sweeps = {sweep["id"] for sweep in dashboard.runs_of("sweep-endpoints")}
-    parameters = {"dataset": str(cloud.scene.dataset), "endpoint": "sagemaker", "training_job": JOB, **places(tmp_path)}
-    run = dashboard.create_run(parameters)
+    run = dashboard.create_run({**on_sagemaker(cloud), **places(tmp_path)})
     cloud.wait_for(cloud.is_predicting)
     assert kill_flow(run)
     assert dashboard.state_of(run) == "Crashed"

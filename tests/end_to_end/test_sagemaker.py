@@ -185,15 +185,6 @@ def test_what_cannot_end_well_costs_nothing(cloud: CloudRuns, options: list[str]
 
 
 @pytest.mark.slow
-def test_a_plan_tells_the_endpoints_minutes(cloud: CloudRuns) -> None:
-    """What a run would need is known beforehand, and planning creates nothing."""
-    status, said = cloud.command("plan", *cloud.arguments()[1:])
-    assert status == 0, said
-    assert "for about 7 minutes" in said
-    assert cloud.everything() == cloud.others
-
-
-@pytest.mark.slow
 def test_no_credential_is_written_anywhere(cloud: CloudRuns, prefect_server: str) -> None:
     """With everything in S3, and AWS quoting a signed request, no secret is in any file, object, line or record."""
     client_of(cloud.sandbox, "s3").create_bucket(Bucket="flood")

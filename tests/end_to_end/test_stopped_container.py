@@ -4,14 +4,14 @@ from contextlib import AbstractContextManager
 from uuid import UUID
 
 import pytest
-from cloud_runs import JOB, CloudRuns
+from cloud_runs import PHASES, CloudRuns, on_sagemaker
 from containers import Container, container
+from dashboard import places
 from worker import Worker, deployed_without_worker
 
 from tasks.services.endpoints.teardown.sagemaker_resources import resource_name
 
 pytestmark = pytest.mark.slow
-PHASES = {"deploying": CloudRuns.is_deploying, "predicting": CloudRuns.is_predicting}
 
 
 @pytest.fixture(scope="module")
@@ -21,10 +21,7 @@ def pool(prefect_server: str, tmp_path_factory: pytest.TempPathFactory) -> Worke
 
 
 def create_run(cloud: CloudRuns, pool: Worker) -> str:
-    places = {"output_directory": "out", "work_directory": "work", "log_storage_directory": "logs"}
-    where = {name: str(cloud.command.folder / place) for name, place in places.items()}
-    what = {"dataset": str(cloud.scene.dataset), "endpoint": "sagemaker", "training_job": JOB}
-    return pool.create_run({**what, **where})
+    return pool.create_run({**on_sagemaker(cloud), **places(cloud.command.folder)})
 
 
 def started(cloud: CloudRuns, run: str) -> AbstractContextManager[Container]:

@@ -8,8 +8,9 @@ from uuid import UUID
 
 import pytest
 import yaml
-from cloud_runs import JOB, CloudRuns
+from cloud_runs import PHASES, CloudRuns, on_sagemaker
 from command_line import QUIET, ROOT
+from dashboard import places
 from prefect.automations import AutomationCore
 from prefect.client.orchestration import get_client
 from prefect.events.schemas.deployment_triggers import DeploymentEventTrigger
@@ -22,8 +23,6 @@ from infra.sandbox.client import Sandbox
 from tasks.services.endpoints.teardown.sagemaker_resources import resource_name
 
 pytestmark = pytest.mark.slow
-
-PHASES = {"deploying": CloudRuns.is_deploying, "predicting": CloudRuns.is_predicting}
 
 
 @pytest.fixture(scope="session")
@@ -43,11 +42,8 @@ def swept_after_bad_ends(worker: Worker) -> AutomationCore:
     return trigger.as_automation()
 
 
-def parameters(cloud: CloudRuns, **more: Any) -> dict[str, Any]:
-    folder = cloud.command.folder
-    places = {"output_directory": "out", "work_directory": "work", "log_storage_directory": "logs"}
-    where = {name: str(folder / place) for name, place in places.items()}
-    return {"dataset": str(cloud.scene.dataset), "endpoint": "sagemaker", "training_job": JOB, **where, **more}
+def parameters(cloud: CloudRuns) -> dict[str, Any]:
+    return {**on_sagemaker(cloud), **places(cloud.command.folder)}
 
 
 @pytest.mark.parametrize("phase", PHASES)

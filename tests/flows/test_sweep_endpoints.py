@@ -1,14 +1,9 @@
 """The sweep as a flow, as a command and as a Lambda: the same rules, the same deletions."""
 
-import os
-import subprocess
-import sys
-from collections.abc import Mapping
 from uuid import uuid4
 
 import pytest
 from cloud_runs import CloudRuns
-from command_line import ROOT
 
 from tasks.services.endpoints.teardown.sagemaker_resources import resource_name
 
@@ -34,14 +29,6 @@ def orphan(cloud: CloudRuns, lease: str) -> str:
     return resource_name(run, 1)
 
 
-def script(cloud: CloudRuns, code: str, settings: Mapping[str, str] | None = None) -> str:
-    environment = {**os.environ, **cloud.command.environment, **(settings or {}), "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(
-        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=120, check=False
-    )
-    return done.stdout + done.stderr
-
-
 def test_the_command_deletes_what_lapsed(cloud: CloudRuns) -> None:
     """What a dry run names is deleted by the next sweep, and a living lease is kept."""
     old, young = orphan(cloud, LAPSED), orphan(cloud, LIVING)
@@ -59,7 +46,7 @@ def test_the_command_deletes_what_lapsed(cloud: CloudRuns) -> None:
 def test_the_flow_deletes_what_lapsed(cloud: CloudRuns) -> None:
     """The scheduled flow says in its state what it did."""
     old = orphan(cloud, LAPSED)
-    assert "COMPLETED Completed" in script(cloud, FLOW)
+    assert "COMPLETED Completed" in cloud.python(FLOW)
     cloud.wait_for(lambda: old not in cloud.everything())
     assert cloud.everything() == cloud.others
 
@@ -69,7 +56,7 @@ def test_a_refused_deletion_fails_the_flow(cloud: CloudRuns) -> None:
     """What should go and cannot is red in the dashboard."""
     orphan(cloud, LAPSED)
     cloud.sandbox.fault("DeleteEndpoint", "access-denied", times=None)
-    said = script(cloud, FLOW)
+    said = cloud.python(FLOW)
     assert "FAILED NotSwept" in said
     assert "sagemaker:DeleteEndpoint" in said
 
@@ -77,10 +64,10 @@ def test_a_refused_deletion_fails_the_flow(cloud: CloudRuns) -> None:
 def test_the_lambda_deletes_what_lapsed_or_is_too_old(cloud: CloudRuns) -> None:
     """The handler runs against AWS alone: leases and age decide."""
     old, young = orphan(cloud, LAPSED), orphan(cloud, LIVING)
-    assert old in script(cloud, LAMBDA)
+    assert old in cloud.python(LAMBDA)
     cloud.wait_for(lambda: old not in cloud.everything())
     assert young in cloud.everything()
-    script(cloud, LAMBDA, {"MAX_ENDPOINT_MINUTES": "0.0001"})
+    cloud.python(LAMBDA, MAX_ENDPOINT_MINUTES="0.0001")
     cloud.wait_until_clean()
 
 
@@ -89,7 +76,7 @@ def test_the_lambda_fails_where_aws_refuses(cloud: CloudRuns) -> None:
     """A sweeper that may not delete rings its alarm instead of looking well."""
     orphan(cloud, LAPSED)
     cloud.sandbox.fault("DeleteEndpoint", "access-denied", times=None)
-    assert "NotSwept" in script(cloud, LAMBDA)
+    assert "NotSwept" in cloud.python(LAMBDA)
 
 
 @pytest.mark.slow

@@ -7,6 +7,7 @@ import pytest
 from cloud import TRAINING_JOB, Cloud
 
 from infra.sandbox.client import Sandbox
+from tasks.services.endpoints.teardown import new_resources
 from tasks.services.endpoints.teardown.teardown import make_client
 
 
@@ -33,7 +34,8 @@ def s3_bucket(s3_server: str, aws_settings: pytest.MonkeyPatch) -> str:
 
 @pytest.fixture
 def cloud(sandbox: Sandbox, aws_settings: pytest.MonkeyPatch) -> Cloud:
-    """The local AWS, emptied, which the environment points at, with a finished training job."""
+    """The local AWS, emptied, which the environment points at, with a finished training job; nothing of ours in it."""
+    new_resources.forget()
     for name, value in sandbox.environment.items():
         aws_settings.setenv(name, value)
     sandbox.settings(tags_by_role=True)

@@ -50,18 +50,10 @@ def _indexed(labels: npt.NDArray[np.uint8]) -> bytes:
     return _file(image)
 
 
-def _rgb(labels: npt.NDArray[np.uint8]) -> bytes:
-    return _file(Image.fromarray(np.stack([labels] * CHANNELS, axis=-1)))
-
-
-def _scaled(labels: npt.NDArray[np.uint8]) -> bytes:
-    return _file(Image.fromarray(np.array([0, HALF, WHITE], np.uint8)[labels]))
-
-
 FORMS: Mapping[str, Callable[[npt.NDArray[Any]], bytes]] = {
     INDEXED: _indexed,
     GREY: png_masks.encode,
-    "rgb": _rgb,
+    "rgb": lambda labels: _file(Image.fromarray(np.stack([labels] * CHANNELS, axis=-1))),
     "16-bit": lambda labels: _file(Image.fromarray(labels.astype(np.uint16))),
-    "scaled": _scaled,
+    "scaled": lambda labels: _file(Image.fromarray(np.array([0, HALF, WHITE], np.uint8)[labels])),
 }

@@ -34,7 +34,6 @@ class Rules:
     def __init__(self, inner: Handler, estate: Estate) -> None:
         self._inner, self._estate = inner, estate
         self._own: Mapping[str, Callable[[Call], Response]] = {
-            "CreateEndpoint": self._create_endpoint,
             "UpdateEndpoint": self._update_endpoint,
             "DeleteEndpoint": self._delete_endpoint,
             "CreateModel": self._create_model,
@@ -92,9 +91,9 @@ class Rules:
             raise could_not_find(kind, name, region)
 
     def _note_creation(self, call: Call, answer: Response) -> None:
-        kind = KINDS.get(call.operation.removeprefix("Create")) if call.operation.startswith("Create") else None
+        kind = KINDS.get(call.operation.removeprefix("Create"))
         if kind is not None and answer.status_code == 200:  # noqa: PLR2004 - HTTP's own
-            self._estate.created(kind, call.region, call.name, call.stale)
+            self._estate.created(kind, call)
 
     def _check_absent(self, kind: str, call: Call) -> None:
         if call.name in self._estate.records(kind, call.region):
@@ -130,12 +129,6 @@ class Rules:
         if self._estate.life(call.region, call.name).busy(self._estate.clock()):
             raise Refused(f'Cannot update in-progress endpoint "{arn(ENDPOINT, call.name, call.region)}".')
 
-    def _create_endpoint(self, call: Call) -> Response:
-        answer = self._inner(call)
-        if answer.status_code == 200:  # noqa: PLR2004 - HTTP's own
-            self._estate.begin(call.region, call.name, call.fate)
-        return answer
-
     def _update_endpoint(self, call: Call) -> Response:
         self._check_idle(call)
         self._find(ENDPOINT, call.name, call.region).endpoint_config_name = call.parameters["EndpointConfigName"]
@@ -166,28 +159,18 @@ class Rules:
 
     def _list(self, call: Call) -> Response:
         name = call.operation.removeprefix("List").removesuffix("s")
-        found, token = listing.page(self._entries(KINDS[name], call.region), call.parameters)
-        answer = {f"{name}s": [_summary(name, one) for one in found]}
-        return success(answer | ({"NextToken": token} if token else {}))
-
-    def _entries(self, kind: str, region: str) -> list[listing.Entry]:
-        return [
-            listing.Entry(
-                name=name,
-                arn=arn(kind, name, region),
-                created=epoch(record.creation_time),
-                modified=epoch(getattr(record, "last_modified_time", record.creation_time)),
-                status=getattr(record, "endpoint_status", ""),
-            )
-            for name, record in self._estate.records(kind, region).items()
-            if not self._estate.unseen(kind, region, name)
-        ]
+        kind, region = KINDS[name], call.region
+        records = self._estate.records(kind, region).items()
+        seen = [_summary(name, *one, region) for one in records if not self._estate.unseen(kind, region, one[0])]
+        found, token = listing.page(seen, name, call.parameters)
+        return success({f"{name}s": found} | ({"NextToken": token} if token else {}))
 
 
-def _summary(name: str, entry: listing.Entry) -> dict[str, Any]:
-    summary: dict[str, Any] = {f"{name}Name": entry.name, f"{name}Arn": entry.arn, "CreationTime": entry.created}
-    if name == "Endpoint":
-        summary |= {"LastModifiedTime": entry.modified, "EndpointStatus": entry.status}
+def _summary(kind: str, name: str, record: Any, region: str) -> listing.Summary:
+    created = {"CreationTime": epoch(record.creation_time)}
+    summary = {f"{kind}Name": name, f"{kind}Arn": arn(KINDS[kind], name, region), **created}
+    if kind == "Endpoint":
+        summary |= {"LastModifiedTime": epoch(record.last_modified_time), "EndpointStatus": record.endpoint_status}
     return summary
 
 

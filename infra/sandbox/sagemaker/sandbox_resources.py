@@ -10,10 +10,10 @@ from typing import Any
 from moto.core.utils import utcnow
 from moto.sagemaker.models import SageMakerModelBackend, sagemaker_backends
 
-from infra.sandbox.sagemaker.lifecycle import Fate, Life, Status
+from infra.sandbox.sagemaker.lifecycle import Life, Status
 from infra.sandbox.sagemaker.masks import INDEXED
 from infra.sandbox.sagemaker.staleness import Stale, Unseen
-from infra.sandbox.wire import ACCOUNT, Refused
+from infra.sandbox.wire import ACCOUNT, Call, Refused
 
 MODEL, CONFIG, ENDPOINT = "model", "endpoint-config", "endpoint"
 # How SageMaker's messages call them.
@@ -108,13 +108,12 @@ class Estate:
         """An endpoint's times. One that CloudFormation made has been in service from the start."""
         return self._lives.setdefault((region, name), Life(-1.0, -1.0))
 
-    def begin(self, region: str, name: str, fate: Fate | None) -> None:
-        """An endpoint has been created."""
-        self._lives[region, name] = Life.born(self.clock(), self.settings.creating_seconds, fate)
-
-    def created(self, kind: str, region: str, name: str, stale: Stale | None) -> None:
-        """Something has been created, and is not to be seen as ordered, else as is set for all."""
-        self._unseen.hide((kind, region, name), stale or Stale(self.settings.stale_seconds))
+    def created(self, kind: str, call: Call) -> None:
+        """A call has created something, which is not to be seen as ordered, else as is set for all."""
+        self._unseen.hide((kind, call.region, call.name), call.stale or Stale(self.settings.stale_seconds))
+        if kind == ENDPOINT:
+            life = Life.born(self.clock(), self.settings.creating_seconds, call.fate)
+            self._lives[call.region, call.name] = life
 
     def unseen(self, kind: str, region: str, name: str) -> bool:
         """Whether a read of what exists misses it."""

@@ -27,11 +27,7 @@ class Stale:
 
 @dataclass
 class Unseen:
-    """What exists and is not to be seen yet.
-
-    Attributes:
-        clock: Monotonic seconds.
-    """
+    """What exists and is not to be seen yet, by a clock of monotonic seconds."""
 
     clock: Callable[[], float]
     _until: dict[Resource, float] = field(default_factory=dict)

@@ -6,7 +6,7 @@ smooth terrain, so that shore lines, islands and backwaters are those of the ter
 Positions are (x, y) in metres, x to the east and y to the *south* of the scene's upper left corner.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -93,17 +93,20 @@ def make_landscape(width_m: float, height_m: float, seed: int) -> Landscape:
     fields = tuple(_field(corners, rng) for corners in rectangles)
     cloud = _cloud(cells, rng)
     streaks = fractal(cells, 150, rng, octaves=6)
+    mud = 0.3 + 0.55 * np.exp(-((distance_m / 40) ** 2)) + 0.5 * streaks  # backwaters have settled
+    move = np.array([[1, 0, 45 / CELL_M], [0, 1, 60 / CELL_M]], np.float32)  # of the cloud to its shadow
+    farm_lane = np.array([[-width_m, 0.02 * height_m], [2 * width_m, 0.02 * height_m]], np.float32)
     return Landscape(
         width_m=width_m,
         height_m=height_m,
         elevation=elevation,
-        turbidity=_turbidity(distance_m, streaks),
+        turbidity=np.asarray(np.clip(mud, 0, 1), np.float32),
         variation=fractal(cells, 90, rng),
         grain=rng.standard_normal(cells, np.float32),
         cloud=cloud,
-        shadow=_shifted(cloud, 45, 60),
+        shadow=np.asarray(cv2.warpAffine(cloud, move, cells[::-1], borderMode=cv2.BORDER_REFLECT), np.float32),
         fields=fields,
-        roads=(causeway, _lane(width_m, height_m)),
+        roads=(causeway, _turned(farm_lane)),
         crowns=_crowns(river, rectangles, elevation, rng),
         roofs=_roofs(elevation, width_m, height_m, rng),
     )
@@ -162,11 +165,6 @@ def _smoothstep(value: NDArray[np.floating]) -> Float32Array:
     return np.asarray(clipped * clipped * (3 - 2 * clipped), np.float32)
 
 
-def _turbidity(river_m: Float32Array, streaks: Float32Array) -> Float32Array:
-    """The river carries mud; backwaters have settled."""
-    return np.asarray(np.clip(0.3 + 0.55 * np.exp(-((river_m / 40) ** 2)) + 0.5 * streaks, 0, 1), np.float32)
-
-
 def _cloud(cells: tuple[int, int], rng: Generator) -> Float32Array:
     """Opacity of a thin cloud over the upper right of the scene."""
     rows, columns = np.mgrid[0 : 1 : cells[0] * 1j, 0 : 1 : cells[1] * 1j]
@@ -175,50 +173,28 @@ def _cloud(cells: tuple[int, int], rng: Generator) -> Float32Array:
     return np.asarray(0.22 * _smoothstep(1.25 * reach * (0.85 + puffs)), np.float32)
 
 
-def _shifted(raster: Float32Array, east_m: float, south_m: float) -> Float32Array:
-    move = np.array([[1, 0, east_m / CELL_M], [0, 1, south_m / CELL_M]], np.float32)
-    return np.asarray(cv2.warpAffine(raster, move, raster.shape[::-1], borderMode=cv2.BORDER_REFLECT), np.float32)
-
-
 def _patchwork(width_m: float, height_m: float, rng: Generator) -> tuple[list[Float32Array], Float32Array]:
     """Fields' corners, and the line of the first cut: the road that crosses the plain."""
-    reach = width_m + height_m
-    cut = 0.37 * width_m + 0.09 * height_m
-    halves = ((-reach, -reach, cut, 2 * reach), (cut, -reach, 2 * reach, 2 * reach))
-    seen = (-0.1 * width_m, -0.2 * height_m, 1.15 * width_m, 1.1 * height_m)
-    rectangles = [part for half in halves for part in _split(_common(half, seen), rng)]
+    reach, cut = width_m + height_m, 0.37 * width_m + 0.09 * height_m
+    left, top, right, bottom = -0.1 * width_m, -0.2 * height_m, 1.15 * width_m, 1.1 * height_m
+    halves = (left, top, min(cut, right), bottom), (cut, top, right, bottom)
+    rectangles = [part for half in halves for part in _split(half, rng)]
     causeway = _turned(np.array([[cut, -reach], [cut, reach]], np.float32))
-    return [_turned(_inset(rectangle)) for rectangle in rectangles], causeway
+    return [_turned(_corners(rectangle, VERGE_M)) for rectangle in rectangles], causeway
 
 
-Rectangle = tuple[float, float, float, float]
-
-
-def _common(one: Rectangle, other: Rectangle) -> Rectangle:
-    return max(one[0], other[0]), max(one[1], other[1]), min(one[2], other[2]), min(one[3], other[3])
-
-
-def _split(rectangle: Rectangle, rng: Generator) -> Iterator[Rectangle]:
-    """Cut a rectangle across its longer side until the fields have their size."""
+def _split(rectangle: Sequence[float], rng: Generator) -> Iterator[Sequence[float]]:
+    """Cut a rectangle (left, top, right, bottom) across its longer side until the fields have their size."""
     left, top, right, bottom = rectangle
     longer = max(right - left, bottom - top)
     if longer < 2 * SMALLEST_FIELD_M or (longer < 3 * SMALLEST_FIELD_M and rng.random() < 0.4):  # noqa: PLR2004
         yield rectangle
         return
-    share = rng.uniform(0.36, 0.64)
-    if right - left >= bottom - top:
-        middle = left + share * (right - left)
-        parts = (left, top, middle, bottom), (middle, top, right, bottom)
-    else:
-        middle = top + share * (bottom - top)
-        parts = (left, top, right, middle), (left, middle, right, bottom)
-    for part in parts:
-        yield from _split(part, rng)
-
-
-def _inset(rectangle: Rectangle) -> Float32Array:
-    left, top, right, bottom = rectangle
-    return _corners(left + VERGE_M, top + VERGE_M, right - VERGE_M, bottom - VERGE_M)
+    axis = 0 if right - left >= bottom - top else 1
+    first, second = list(rectangle), list(rectangle)
+    first[axis + 2] = second[axis] = rectangle[axis] + rng.uniform(0.36, 0.64) * (right - left, bottom - top)[axis]
+    yield from _split(first, rng)
+    yield from _split(second, rng)
 
 
 def _turned(points: Float32Array) -> Float32Array:
@@ -231,11 +207,6 @@ def _field(corners: Float32Array, rng: Generator) -> Field:
     cover = int(rng.choice(7, p=(0.26, 0.2, 0.12, 0.14, 0.12, 0.06, 0.1)))
     heading = ROTATION + (np.pi / 2 if rng.random() < 0.5 else 0) + rng.normal(0, 0.02)  # noqa: PLR2004
     return Field(corners, cover, rng.uniform(0.9, 1.1), heading, rng.uniform(1.4, 2.6))
-
-
-def _lane(width_m: float, height_m: float) -> Float32Array:
-    """A farm lane along the northern rim."""
-    return _turned(np.array([[-width_m, 0.02 * height_m], [2 * width_m, 0.02 * height_m]], np.float32))
 
 
 def _crowns(
@@ -276,9 +247,10 @@ def _roofs(elevation: Float32Array, width_m: float, height_m: float, rng: Genera
     places = rng.uniform((0.05 * width_m, 0.05 * height_m), (0.9 * width_m, 0.95 * height_m), (60, 2))
     high = sorted(places.tolist(), key=lambda place: sample(elevation, *place))[-2:]
     boxes = ((0, 0, 17, 9), (24, -3, 33, 4), (3, 18, 14, 37), (22, 15, 29, 22))
-    roofs = [_turned(_corners(*box)) + np.array(place) for place in high for box in boxes]
+    roofs = [_turned(_corners(box)) + np.array(place) for place in high for box in boxes]
     return np.asarray(roofs, np.float32)
 
 
-def _corners(left: float, top: float, right: float, bottom: float) -> Float32Array:
+def _corners(rectangle: Sequence[float], inset: float = 0.0) -> Float32Array:
+    left, top, right, bottom = rectangle[0] + inset, rectangle[1] + inset, rectangle[2] - inset, rectangle[3] - inset
     return np.array([[left, top], [right, top], [right, bottom], [left, bottom]], np.float32)

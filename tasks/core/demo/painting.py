@@ -65,26 +65,13 @@ class View:
         pixels = (places - np.array([self.x_m, self.y_m], np.float32)) / self.pixel_m - 0.5
         return np.asarray(np.round(pixels * 2**SUBPIXEL_BITS), np.int32)
 
-    def length(self, metres: float) -> int:
-        """A length in fixed-point pixels."""
-        return round(metres / self.pixel_m * (1 << SUBPIXEL_BITS))
 
+def paint(landscape: Landscape, view: View, seed: int) -> tuple[UInt8Array, BoolMask]:
+    """One tile: land, water over it, trees and roofs over both, cloud over all, and the sensor's noise.
 
-@dataclass(frozen=True)
-class Painted:
-    """A tile as painted.
-
-    Attributes:
-        nrg: uint8 (size, size, 3).
-        water: bool (size, size): water that the camera can see, under thin cloud too.
+    Returns:
+        NRG (size, size, 3), and the water (size, size) that the camera can see, under thin cloud too.
     """
-
-    nrg: UInt8Array
-    water: BoolMask
-
-
-def paint(landscape: Landscape, view: View, seed: int) -> Painted:
-    """One tile: land, water over it, trees and roofs over both, cloud over all, and the sensor's noise."""
     grain = view.raster(landscape.grain)
     image = _land(landscape, view, grain)
     depth_m = -view.raster(landscape.elevation)
@@ -94,7 +81,7 @@ def paint(landscape: Landscape, view: View, seed: int) -> Painted:
     water = wet & ~canopy & ~_buildings(image, landscape, view)
     _clouds(image, landscape, view)
     image += np.random.default_rng(seed).standard_normal(image.shape, np.float32) * 2.2
-    return Painted(image.clip(0, 255).astype(np.uint8), water)
+    return image.clip(0, 255).astype(np.uint8), np.asarray(water, np.bool_)
 
 
 def _land(landscape: Landscape, view: View, grain: Float32Array) -> Float32Array:
@@ -144,13 +131,8 @@ def _trees(image: Float32Array, landscape: Landscape, view: View) -> BoolMask:
         _disc(shade, wide, place + sun * radius_m * 1.1, radius_m, 255)
         _disc(crowns, wide, place, radius_m, 255)
         for step in range(4):
-            _disc(
-                light,
-                wide,
-                place - sun * radius_m * 0.13 * step,
-                radius_m * (1 - 0.22 * step),
-                round(88 + 45 * tone + 17 * step),
-            )
+            lit_m = radius_m * (1 - 0.22 * step)
+            _disc(light, wide, place - sun * radius_m * 0.13 * step, lit_m, round(88 + 45 * tone + 17 * step))
     shade, crowns, light = (_ruffled(layer, landscape, wide) for layer in (shade, crowns, light))
     tile = slice(MARGIN_PX, -MARGIN_PX), slice(MARGIN_PX, -MARGIN_PX)
     image *= (1 - 0.42 * cv2.GaussianBlur(shade, (0, 0), 2)[tile].astype(np.float32) / 255)[..., np.newaxis]
@@ -170,17 +152,16 @@ def _ruffled(layer: UInt8Array, landscape: Landscape, view: View) -> UInt8Array:
 
 
 def _disc(canvas: UInt8Array, view: View, place: Float32Array, radius_m: float, value: int) -> None:
-    x, y = view.points(place).tolist()
-    cv2.circle(canvas, (x, y), view.length(radius_m), value, thickness=-1, shift=SUBPIXEL_BITS)
+    radius = round(radius_m / view.pixel_m * (1 << SUBPIXEL_BITS))
+    cv2.circle(canvas, view.points(place).tolist(), radius, value, thickness=-1, shift=SUBPIXEL_BITS)
 
 
 def _buildings(image: Float32Array, landscape: Landscape, view: View) -> BoolMask:
     """Draw roofs with their shadows; returns the roofs' pixels."""
     covered, shade = (np.zeros((view.size_px, view.size_px), np.uint8) for _ in range(2))
+    away = np.array([3 * SUN_EAST, 3 * SUN_SOUTH], np.float32)
     for roof in landscape.roofs:
-        cv2.fillConvexPoly(
-            shade, view.points(roof + np.array([3 * SUN_EAST, 3 * SUN_SOUTH], np.float32)), 255, shift=SUBPIXEL_BITS
-        )
+        cv2.fillConvexPoly(shade, view.points(roof + away), 255, shift=SUBPIXEL_BITS)
         cv2.fillConvexPoly(covered, view.points(roof), 255, shift=SUBPIXEL_BITS)
     image[shade > 0] *= 0.5
     image[covered > 0] = ROOF

@@ -8,9 +8,9 @@ GDA2020 / MGA zone 55. A slanted flight edge leaves padding (all bands 0) in the
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -62,10 +62,6 @@ class _Scene:
         """Pixel size."""
         return TILE_M / self.tile_px
 
-    def tiles(self) -> Iterator[tuple[int, int]]:
-        """Row and column of every tile."""
-        return ((row, column) for row in range(self.rows) for column in range(self.columns))
-
     def name(self, row: int, column: int) -> str:
         """A survey's file name."""
         number = row * self.columns + column + 1
@@ -112,16 +108,16 @@ def make_scene(folder: Path, *, seed: int = SEED, rows: int = 2, columns: int = 
         water[part] = _write_tile(tiles / scene.name(row, column), scene, row, column)
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        list(pool.map(make, scene.tiles()))
+        list(pool.map(make, product(range(rows), range(columns))))
     return _write_truth(folder / "truth.gpkg", water, scene.grid(rows=rows, columns=columns))
 
 
 def _write_tile(path: Path, scene: _Scene, row: int, column: int) -> BoolMask:
     """Paint and encode one tile; returns its visible water."""
     view = View(column * TILE_M, row * TILE_M, scene.pixel_m, scene.tile_px)
-    painted = paint(scene.landscape, view, seed=scene.seed + row * scene.columns + column)
+    nrg, water = paint(scene.landscape, view, seed=scene.seed + row * scene.columns + column)
     seen = scene.seen(view)
-    bands = np.dstack([painted.nrg, np.full_like(painted.nrg[..., 0], 255)])
+    bands = np.dstack([nrg, np.full_like(nrg[..., 0], 255)])
     bands[~seen] = 0
     grid = scene.grid(row, column)
     size = {"width": grid.width_px, "height": grid.height_px, "count": 4, "dtype": "uint8"}
@@ -129,7 +125,7 @@ def _write_tile(path: Path, scene: _Scene, row: int, column: int) -> BoolMask:
     with rasterio.open(path, "w", driver="JP2OpenJPEG", **size, **place, **JPEG2000_OPTIONS) as target:
         target.colorinterp = (ColorInterp.undefined,) * 3 + (ColorInterp.alpha,)
         target.write(np.moveaxis(bands, 2, 0))
-    return np.asarray(painted.water & seen, np.bool_)
+    return np.asarray(water & seen, np.bool_)
 
 
 def _write_truth(path: Path, water: BoolMask, grid: Grid) -> Path:

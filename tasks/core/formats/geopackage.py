@@ -17,14 +17,11 @@ IN_SCRATCH = {"OGR_SQLITE_SYNCHRONOUS": "OFF"}  # what is written here is copied
 
 
 def _write(layers: Sequence[Layer], folder: Path, made: datetime) -> tuple[str, ...]:
-    with gdal_options(IN_SCRATCH | {"OGR_CURRENT_DATE": _geopackage_time(made)}):
+    # As GeoPackage 1.4 wants it (requirement 15): ISO 8601, UTC, with milliseconds.
+    time = f"{made.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"
+    with gdal_options(IN_SCRATCH | {"OGR_CURRENT_DATE": time}):
         write_geopackage(layers, folder / GEOPACKAGE, title="Flood extent")
     return ()
-
-
-def _geopackage_time(time: datetime) -> str:
-    """As GeoPackage 1.4 wants it (requirement 15): ISO 8601, UTC, with milliseconds."""
-    return f"{time.astimezone(UTC):%Y-%m-%dT%H:%M:%S}.{time.microsecond // 1000:03}Z"
 
 
 def write_geopackage(layers: Sequence[Layer], path: Path, *, title: str) -> None:

@@ -26,10 +26,6 @@ Lock = Callable[[int, int, int, int], object]
 def lockable(path: Path, lockf: Lock = fcntl.lockf) -> Iterator[Path]:
     """The file itself for the block; of a GeoPackage that cannot be locked where it is, a copy of the same name.
 
-    Args:
-        path: Any file.
-        lockf: Locks a part of an open file, as the system does.
-
     Raises:
         OSError: It cannot be copied.
     """

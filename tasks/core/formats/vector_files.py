@@ -17,14 +17,7 @@ from tasks.core.errors import FinalError, StorageFull
 from tasks.core.formats.sqlite_copies import SQLITE_SUFFIXES, may_be_locked
 from tasks.core.product.layer import Layer
 
-GDAL_ERRORS = (
-    errors.DataSourceError,
-    errors.DataLayerError,
-    errors.GeometryError,
-    errors.FeatureError,
-    errors.FieldError,
-    errors.CRSError,
-)
+GDAL_ERRORS = (errors.DataSourceError, errors.DataLayerError)  # the others derive from the second
 # What GDAL, SQLite and the system say when the disk is full or a limit on file sizes is hit.
 FULL_WORDS = ("no space", "disk is full", "disk i/o", "file too large", "quota", "failed to write", "error in writing")
 

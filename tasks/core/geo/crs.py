@@ -81,14 +81,10 @@ def is_geographic(name: str) -> bool:
 
 def _unknown_datum(crs: CRS) -> str | None:
     name = "" if crs.datum is None else crs.datum.name
-    if NO_DATUM.search(re.sub(r"[^a-z0-9]", "", name.lower())) or _is_only_ellipsoid(name):
+    is_only_ellipsoid = not _is_known(Datum, name) and _is_known(Ellipsoid, name)  # WGS 84 names both
+    if NO_DATUM.search(re.sub(r"[^a-z0-9]", "", name.lower())) or is_only_ellipsoid:
         return name or "without a name"
     return None
-
-
-def _is_only_ellipsoid(name: str) -> bool:
-    """Whether a datum is called as an ellipsoid is, and no datum is (WGS 84 names both)."""
-    return not _is_known(Datum, name) and _is_known(Ellipsoid, name)
 
 
 def _is_known(kind: type[Datum | Ellipsoid], name: str) -> bool:

@@ -24,12 +24,7 @@ def unite(polygons: ObjectArray, tile_of: IntArray) -> ObjectArray:
     members = np.split(order, np.flatnonzero(np.diff(group_of[order])) + 1)
     alone = np.array([group[0] for group in members if len(group) == 1], np.int64)
     united = [shapely.union_all(polygons[group]) for group in members if len(group) > 1]
-    return np.concatenate([polygons[alone], polygon_parts(np.array(united, np.object_))])
-
-
-def polygon_parts(geometries: ObjectArray) -> ObjectArray:
-    """The polygons in geometries of any kind; lines and points are left out."""
-    return _polygon_parts(geometries)[0]
+    return np.concatenate([polygons[alone], _polygon_parts(np.array(united, np.object_))[0]])
 
 
 def as_multipolygons(geometries: ObjectArray, sliver: float = 0.0) -> ObjectArray:
@@ -48,7 +43,7 @@ def as_multipolygons(geometries: ObjectArray, sliver: float = 0.0) -> ObjectArra
 
 
 def _polygon_parts(geometries: ObjectArray) -> tuple[ObjectArray, IntArray]:
-    """Polygons, and the number of the geometry that each is part of."""
+    """Polygons in geometries of any kind, without lines and points, and the number of the geometry of each."""
     parts, owner = shapely.get_parts(geometries, return_index=True)
     parts, part = shapely.get_parts(parts, return_index=True)  # a collection may hold multipolygons
     is_area = (shapely.get_type_id(parts) == shapely.GeometryType.POLYGON) & ~shapely.is_empty(parts)
@@ -61,7 +56,7 @@ def valid_polygons(polygons: ObjectArray) -> ObjectArray:
     if not broken.any():
         return polygons
     repaired = shapely.make_valid(polygons[broken], method="structure", keep_collapsed=False)
-    return np.concatenate([polygons[~broken], polygon_parts(repaired)])
+    return np.concatenate([polygons[~broken], _polygon_parts(repaired)[0]])
 
 
 def _meetings(polygons: ObjectArray, tile_of: IntArray) -> IntArray:

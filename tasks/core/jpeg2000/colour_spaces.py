@@ -48,11 +48,7 @@ class Samples(Enum):
 
 
 def read_samples(specifications: Sequence[bytes], name: str) -> Samples:
-    """What the samples are, by all colour specifications that can be understood; bands where there is none.
-
-    Args:
-        specifications: Contents of the colr boxes.
-        name: The file's name, for messages.
+    """What the samples are, by all colr boxes (their contents) that can be understood; bands where there is none.
 
     Raises:
         NotNrg: They contradict each other, none can be understood, or it is a space that is not converted.

@@ -1,8 +1,9 @@
 """GDAL at work on JPEG2000, kept quiet, in one thread and away from files that are none of its business."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from itertools import chain
 from pathlib import Path
 from uuid import uuid4
 
@@ -15,7 +16,7 @@ from rasterio.windows import Window
 from tasks.core.arrays import UInt8Array
 from tasks.core.errors import TooLarge, UnreadableImage
 from tasks.core.jpeg2000.sidecars import AUX_SUFFIX, WORLD_SUFFIXES, is_world_file, read_world_file, to_bytes
-from tasks.core.jpeg2000.structure import Structure, with_wider_tile
+from tasks.core.jpeg2000.structure import ImageSize, Structure, with_wider_tile
 from tasks.core.jpeg2000.tile_parts import CODESTREAM_END
 
 DRIVER = "JP2OpenJPEG"
@@ -43,16 +44,13 @@ def opened_header(header_file: bytes, sidecars: Mapping[str, bytes]) -> Iterator
 
     All get plain names, because names of real files may hold anything.
     """
-    folder, files = uuid4().hex, []
-    try:
-        for suffix, content in _seen_by_gdal(sidecars):
-            files.append(MemoryFile(content, dirname=folder, filename=f"tile{suffix}"))
-        files.append(MemoryFile(header_file, dirname=folder, filename="tile.jp2"))
-        with quiet_gdal(beside=True), files[-1].open(driver=DRIVER) as dataset:
+    folder = uuid4().hex
+    with ExitStack() as files:
+        for suffix, content in (*_seen_by_gdal(sidecars), (".jp2", header_file)):
+            file = MemoryFile(content, dirname=folder, filename=f"tile{suffix}")
+            files.callback(file.close)
+        with quiet_gdal(beside=True), file.open(driver=DRIVER) as dataset:
             yield dataset
-    finally:
-        for file in files:
-            file.close()
 
 
 def _seen_by_gdal(sidecars: Mapping[str, bytes]) -> Iterator[tuple[str, bytes]]:
@@ -77,14 +75,8 @@ def read_coarse(
 ) -> tuple[UInt8Array, int]:
     """Pixels (height, width, bands) at the coarsest resolution of at least the size wanted, and its step 2^r.
 
-    GDAL gets the bare codestream: damaged metadata cannot disturb it, nor files that lie beside the image.
-
-    Args:
-        path: A local JP2 file.
-        structure: Of that file.
-        width_px: Columns wanted at least.
-        height_px: Rows wanted at least.
-        components: Which to read (from 0), in this order; None for all as they are.
+    GDAL gets the bare codestream: damaged metadata cannot disturb it, nor files that lie beside the image. Components,
+    counted from 0, are read in the order given; None for all as they are.
 
     Raises:
         UnreadableImage: Samples stay unwritten, a part decodes to one value that it does not have, or a codestream tile
@@ -93,23 +85,31 @@ def read_coarse(
     with quiet_gdal():
         with _opened(path, structure) as dataset:
             steps = resolution_steps(dataset)
-        size = structure.size
-        usable = [
-            step
-            for step in steps
-            if math.ceil(size.width_px / step) >= width_px
-            and math.ceil(size.height_px / step) >= height_px
-            # A coarse level's samples are at multiples of 2^r from the reference grid's origin, not the image's.
-            and not any(at % step for at in size.origin)
-        ]
-        bands = [component + 1 for component in components or range(len(size.depths))]
-        level = len(usable) - 2
-        with _opened(path, structure, level) if level >= 0 else _opened_full(path, structure) as dataset:
+        step = coarsest_step(steps, structure.size, width_px, height_px, [structure.size.origin])
+        bands = [component + 1 for component in components or range(len(structure.size.depths))]
+        with _opened(path, structure, step) if step > 1 else _opened_full(path, structure) as dataset:
             pixels, flat = read_strips(dataset, bands, path.name)
-        if flat and steps[-1] > usable[-1]:
-            with _opened(path, structure, len(steps) - 2) as dataset:
-                _check_flat_strips(flat, pixels, usable[-1], dataset.read(bands), steps[-1], path.name)
-        return pixels, usable[-1]
+        if flat and steps[-1] > step:
+            with _opened(path, structure, steps[-1]) as dataset:
+                _check_flat_strips(flat, pixels, step, dataset.read(bands), steps[-1], path.name)
+        return pixels, step
+
+
+def coarsest_step(
+    steps: Iterable[int], size: ImageSize, width_px: int, height_px: int, origins: Iterable[tuple[int, int]]
+) -> int:
+    """The coarsest step at which an image has at least so many pixels, with a sample at each of some positions.
+
+    A coarse level's samples are at multiples of the step from the reference grid's origin, not the image's.
+    """
+    places = set(chain.from_iterable(origins))
+    return max(
+        step
+        for step in steps
+        if math.ceil(size.width_px / step) >= width_px
+        and math.ceil(size.height_px / step) >= height_px
+        and not any(at % step for at in places)
+    )
 
 
 def read_window(path: Path, structure: Structure, window: Window, components: Sequence[int]) -> UInt8Array:
@@ -124,19 +124,18 @@ def read_window(path: Path, structure: Structure, window: Window, components: Se
 
 
 @contextmanager
-def _opened(path: Path, structure: Structure, level: int | None = None) -> Iterator[DatasetReader]:
-    """The bare codestream open in GDAL, at a reduced resolution (level 0 is half) or at full resolution.
+def _opened(path: Path, structure: Structure, step: int = 1) -> Iterator[DatasetReader]:
+    """The bare codestream open in GDAL, at a resolution that it has.
 
     OpenJPEG takes a codestream without end marker for one that is too short: such a one is completed, in memory.
     """
-    overview = {} if level is None else {"overview_level": level}
     if not structure.has_end_marker:
-        with opened_in_memory(_codestream(path, structure), **overview) as dataset:
+        with opened_in_memory(_codestream(path, structure), step) as dataset:
             yield dataset
         return
     length = structure.codestream_end - structure.codestream_start
     codestream = f"/vsisubfile/{structure.codestream_start}_{length},{path}"
-    with rasterio.open(codestream, driver=DRIVER, **overview) as dataset:
+    with rasterio.open(codestream, driver=DRIVER, **_overview(step)) as dataset:
         yield dataset
 
 
@@ -149,10 +148,15 @@ def _codestream(path: Path, structure: Structure) -> bytes:
 
 
 @contextmanager
-def opened_in_memory(codestream: bytes, **options: int) -> Iterator[DatasetReader]:
-    """A codestream open in GDAL."""
-    with MemoryFile(codestream, ext=".j2k") as file, file.open(driver=DRIVER, **options) as dataset:
+def opened_in_memory(codestream: bytes, step: int = 1) -> Iterator[DatasetReader]:
+    """A codestream open in GDAL, at a resolution that it has."""
+    with MemoryFile(codestream, ext=".j2k") as file, file.open(driver=DRIVER, **_overview(step)) as dataset:
         yield dataset
+
+
+def _overview(step: int) -> dict[str, int]:
+    """GDAL's option: its overview 0 is of half the resolution."""
+    return {} if step == 1 else {"overview_level": step.bit_length() - 2}
 
 
 @contextmanager

@@ -5,7 +5,6 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from itertools import chain
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -16,6 +15,7 @@ from rasterio.windows import Window
 from tasks.core.arrays import UInt8Array
 from tasks.core.jpeg2000.gdal_reading import (
     check_whole_tile,
+    coarsest_step,
     opened_in_memory,
     quiet_gdal,
     read_strips,
@@ -31,7 +31,7 @@ def read_coarse_by_groups(
 ) -> tuple[UInt8Array, int]:
     """Pixels (height, width, bands) at the coarsest resolution of at least the size wanted, and its step 2^r.
 
-    Arguments and errors are those of `jp2_gdal.read_coarse`.
+    Arguments and errors are those of `gdal_reading.read_coarse`.
     """
     size = structure.size
     with _grouped(path, structure) as image:
@@ -46,7 +46,7 @@ def read_coarse_by_groups(
 
 
 def read_window_by_groups(path: Path, structure: Structure, window: Window, components: Sequence[int]) -> UInt8Array:
-    """Pixels (height, width, bands) of a window at full resolution; as `jp2_gdal.read_window`."""
+    """Pixels (height, width, bands) of a window at full resolution; as `gdal_reading.read_window`."""
     top, left = window.row_off, window.col_off
     pixels = np.empty((window.height, window.width, len(components)), np.uint8)
     with _grouped(path, structure) as image:
@@ -64,15 +64,7 @@ def read_window_by_groups(path: Path, structure: Structure, window: Window, comp
 
 
 class _Grouped(NamedTuple):
-    """An image whose groups of codestream tiles can be opened.
-
-    Attributes:
-        file: The image's file.
-        structure: Of that file.
-        main_header: That all groups share.
-        parts: Tile parts by tile.
-        groups: Row by row.
-    """
+    """An image whose groups of codestream tiles, row by row, can be opened: they share a main header."""
 
     file: BinaryIO
     structure: Structure
@@ -84,29 +76,18 @@ class _Grouped(NamedTuple):
     def opened(self, group: TileGroup, step: int = 1) -> Iterator[DatasetReader]:
         """A group open in GDAL, at a resolution that it has."""
         codestream = self._codestream(group)
-        if self.structure.high_throughput and step == 1:  # as in `jp2_gdal`
+        if self.structure.high_throughput and step == 1:  # as in `gdal_reading`
             check_whole_tile(self.structure, Path(self.file.name).name)
             if len(group.tiles) == 1:
                 codestream = with_wider_tile(codestream, group.size_px, group.origin)
-        overview = {} if step == 1 else {"overview_level": step.bit_length() - 2}
-        with opened_in_memory(codestream, **overview) as dataset:
+        with opened_in_memory(codestream, step) as dataset:
             yield dataset
 
     def coarsest_step(self, width_px: int, height_px: int) -> int:
-        """The coarsest of at least this size that every group has, with a sample at its first pixel.
-
-        Coarse samples lie at multiples of the step from the reference grid's origin.
-        """
-        size, origins = self.structure.size, set(chain.from_iterable(group.origin for group in self.groups))
+        """The coarsest of at least this size that every group has, with a sample at its first pixel."""
         kinds = {(group.size_px, group.tile_px): group for group in self.groups}
         common = set.intersection(*map(self._steps, kinds.values()))
-        return max(
-            step
-            for step in common
-            if math.ceil(size.width_px / step) >= width_px
-            and math.ceil(size.height_px / step) >= height_px
-            and not any(at % step for at in origins)
-        )
+        return coarsest_step(common, self.structure.size, width_px, height_px, (group.origin for group in self.groups))
 
     def _steps(self, group: TileGroup) -> set[int]:
         with opened_in_memory(self._codestream(group)) as dataset:

@@ -1,13 +1,14 @@
 """JPEG2000 images: judge the header, then decode at a reduced resolution.
 
-Three facts shape this. Bands may lie in any component, or be stored as luma and chroma (`jp2_channels`). A
+Three facts shape this. Bands may lie in any component, or be stored as luma and chroma (`channels`). A
 reduced-resolution decode is shifted (`resampling`). And a damaged file can decode without an error and leave the output
-unwritten: so its structure is checked first (`jp2_structure`) and its pixels are read into a buffer filled with a value
-that no sample has (`jp2_gdal`).
+unwritten: so its structure is checked first (`structure`) and its pixels are read into a buffer filled with a value
+that no sample has (`gdal_reading`).
 """
 
 import math
-from collections.abc import Callable, Mapping
+import sys
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -33,7 +34,7 @@ from tasks.core.jpeg2000.resampling import align, area_average
 from tasks.core.jpeg2000.sidecars import is_world_file
 from tasks.core.jpeg2000.structure import Structure, check_tile_parts, read_structure
 from tasks.core.jpeg2000.tile_groups import is_read_in_groups
-from tasks.core.jpeg2000.tile_parts import ReadRange
+from tasks.core.jpeg2000.tile_parts import AGAIN, ReadRange
 
 Transform = tuple[float, float, float, float, float, float]
 
@@ -42,7 +43,6 @@ BITS = 8
 NODATA_ITEM = "NODATA_VALUES"  # of GDAL's default metadata domain
 ALPHA_FACTORS = {1: 255, BITS: 1}  # by depth: alpha may have one bit
 MAX_TILES = 65_535  # that Isot can number
-AGAIN = "Copy it again; if the original is the same, export it again"
 NEAR = 8  # lossy compression moves 0 and 255 by a little
 ALPHA_SHARE = 0.99  # of samples near 0 or 255: this is alpha though nobody says so
 FLAGGED_ALPHA_SHARE = 0.5  # a flag alone proves nothing: near infrared can carry it too
@@ -215,7 +215,7 @@ def read_detail(path: Path, column: int, row: int, side_px: int) -> UInt8Array |
     Raises:
         UnreadableImage: It cannot be decoded.
     """
-    structure = _whole_structure(path)
+    structure = judge_file(path)
     channels, size = _channels(structure, path.name), structure.size
     half = side_px // 2
     left, top = max(0, column - half), max(0, row - half)
@@ -230,18 +230,12 @@ def read_detail(path: Path, column: int, row: int, side_px: int) -> UInt8Array |
     return np.ascontiguousarray(to_nrg(samples, channels)[..., :COLOURS])
 
 
-def judge_file(path: Path, max_pixels: int) -> Structure:
-    """The structure of a local file, judged and every tile part checked; raises as `decode`."""
-    return _whole_structure(path, lambda structure: _judge(structure, path.name, max_pixels))
-
-
-def _whole_structure(path: Path, judge: Callable[[Structure], object] | None = None) -> Structure:
-    """The structure, judged before every tile part is checked."""
+def judge_file(path: Path, max_pixels: int = sys.maxsize) -> Structure:
+    """The structure of a local file, judged before every tile part is checked; raises as `decode`."""
     with path.open("rb") as file:
         read_range = partial(read_at, file)
         structure = read_structure(read_range, path.stat().st_size, path.name)
-        if judge is not None:
-            judge(structure)
+        _judge(structure, path.name, max_pixels)
         parts = check_tile_parts(read_range, structure, path.name)
     return replace(structure, codestream_end=parts.end, has_end_marker=parts.has_end_marker)
 

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tasks.core.arrays import UInt8Array
 from tasks.core.jpeg2000.channels import Channels
 from tasks.core.jpeg2000.colour_conversion import to_nrg
 
@@ -30,7 +29,9 @@ def declared_colour(sources: Sequence[Sequence[float | None]], channels: Channel
     for values in sources:
         stored = [values[component] if component < len(values) else None for component in channels.colours]
         if all(value is not None and value in range(BRIGHTEST + 1) for value in stored):
-            return _colour(np.array([[stored]], np.uint8), channels)
+            samples = np.array([[stored]], np.uint8)
+            near_infrared, red, green = (to_nrg(samples, channels) if channels.luma_chroma else samples)[0, 0].tolist()
+            return near_infrared, red, green
     return None
 
 
@@ -41,10 +42,3 @@ def listed_values(text: str | None, components: int) -> list[float | None]:
     except ValueError:
         return []
     return values * components if len(values) == 1 else values
-
-
-def _colour(stored: UInt8Array, channels: Channels) -> Colour:
-    if channels.luma_chroma:
-        stored = to_nrg(stored, channels)
-    near_infrared, red, green = (int(value) for value in stored[0, 0])
-    return near_infrared, red, green

@@ -102,13 +102,6 @@ class _Box:
     declared_end: int
 
 
-@dataclass(frozen=True, slots=True)
-class _MainHeader:
-    end: int
-    high_throughput: bool
-    packed_packet_headers: bool
-
-
 class _Reader:
     """Bounded reads that remember the file's first bytes, so that a header costs one request."""
 
@@ -149,23 +142,23 @@ def read_structure(read_range: ReadRange, size_bytes: int, name: str, *, whole: 
     codestream = next((box for box in boxes if box.kind == b"jp2c"), None)
     if codestream is None:
         raise UnreadableImage(f"{name}: holds no JPEG2000 codestream, only metadata. Export the image again")
-    size, high_throughput = _image_size(reader, codestream.content)
-    main_header = _main_header(reader, codestream)
+    size, needs_part_15 = _image_size(reader, codestream.content)
+    tile_parts_start, has_part_15, packed = _main_header(reader, codestream)
     end, has_end_marker = codestream.end, True
     if whole and not _ends_with_marker(reader, codestream):
-        start, declared = main_header.end, codestream.declared_end
-        parts = read_tile_parts(read_range, start, size_bytes, size.tiles, name, declared_end=declared)
+        declared = codestream.declared_end
+        parts = read_tile_parts(read_range, tile_parts_start, size_bytes, size.tiles, name, declared_end=declared)
         end, has_end_marker = parts.end, parts.has_end_marker
     return Structure(
         size,
         _header_boxes(reader, boxes),
-        high_throughput or main_header.high_throughput,
-        main_header.packed_packet_headers,
+        needs_part_15 or has_part_15,
+        packed,
         codestream.content,
         end,
         has_end_marker,
-        main_header.end,
-        _header_file(reader, boxes, codestream, main_header.end),
+        tile_parts_start,
+        _header_file(reader, boxes, codestream, tile_parts_start),
     )
 
 
@@ -292,13 +285,13 @@ def _header_boxes(reader: _Reader, boxes: list[_Box]) -> tuple[tuple[bytes, byte
     return tuple(found)
 
 
-def _main_header(reader: _Reader, codestream: _Box) -> _MainHeader:
-    """Marker segments that follow each other up to the first tile part."""
+def _main_header(reader: _Reader, codestream: _Box) -> tuple[int, bool, bool]:
+    """Where the first tile part begins, and by the marker segments before it: whether CAP lists part 15, and of PPM."""
     position, high_throughput, packed = codestream.content + 2, False, False
     while position < min(codestream.end, codestream.content + MAX_MAIN_HEADER_BYTES):
         marker, length = struct.unpack(">HH", reader.read(position, 4))
         if marker == START_OF_TILE_PART:
-            return _MainHeader(position, high_throughput, packed)
+            return position, high_throughput, packed
         if marker == CAPABILITIES:
             (capabilities,) = struct.unpack(">I", reader.read(position + 4, 4))
             high_throughput = bool(capabilities & PART_15_CAPABILITY)

@@ -88,14 +88,7 @@ def main_header_of_groups(read_range: ReadRange, structure: Structure) -> bytes:
 def group_codestream(
     read_range: ReadRange, main_header: bytes, parts: Mapping[int, Sequence[TilePart]], group: TileGroup
 ) -> bytes:
-    """The codestream of a group, whose image and tile grid begin at its first tile.
-
-    Args:
-        read_range: Reads a range of the file.
-        main_header: Of `main_header_of_groups`.
-        parts: Tile parts by tile.
-        group: Which tiles.
-    """
+    """The codestream of a group, with the `main_header_of_groups`; its image and tile grid begin at its first tile."""
     placed = struct.pack(">8I", group.columns[-1], group.rows[-1], *group.origin, *group.tile_px, *group.origin)
     header = main_header[:SIZE_START] + placed + main_header[SIZE_START + len(placed) :]
     return b"".join([header, *_tile_parts(read_range, parts, group.tiles), CODESTREAM_END])

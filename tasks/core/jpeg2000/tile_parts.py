@@ -28,6 +28,7 @@ MAX_TILE_PARTS = 1 << 20
 MAX_TILE_PART_SEGMENTS = 1000
 # Packets without data are zeros of a byte each, but so many in a row are the end of a file that was never written.
 MAX_ZEROS_AT_END = 64
+AGAIN = "Copy it again; if the original is the same, export it again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,12 +107,9 @@ def read_tile_parts(
     ended = has_end_marker or ahead.read(position - 2, 2) == CODESTREAM_END  # counted as the last tile part's own
     lacking = _lacking(parts, tiles, ended=ended)
     if lacking and (ended or len(behind) < TILE_PART_HEADER.size):
-        raise CutShort(f"{cut}: {lacking}. Copy it again; if the original is the same, export it again")
+        raise CutShort(f"{cut}: {lacking}. {AGAIN}")
     if lacking:
-        raise UnreadableImage(
-            f"{name}: damaged: no tile part begins at byte {position}, and {lacking}. Copy it again; if the original "
-            "is the same, export it again"
-        )
+        raise UnreadableImage(f"{name}: damaged: no tile part begins at byte {position}, and {lacking}. {AGAIN}")
     # Half a marker is one that was cut; anything else there shows that the marker came before its time.
     ends_here = any(
         ahead.read(position, end - position) == CODESTREAM_END[: end - position]
@@ -120,8 +118,7 @@ def read_tile_parts(
     )
     if not ended and not ends_here and any(behind):
         raise UnreadableImage(
-            f"{name}: damaged: neither a tile part nor the end-of-codestream marker is at byte {position}. Copy it "
-            "again; if the original is the same, export it again"
+            f"{name}: damaged: neither a tile part nor the end-of-codestream marker is at byte {position}. {AGAIN}"
         )
     if not ended and _ends_in_zeros(ahead, parts[-1]):
         raise CutShort(f"{cut}: it ends in zeros, without the end-of-codestream marker. Copy it again")
@@ -158,7 +155,7 @@ def _open_end(ahead: _Ahead, start: int, declared_end: int, name: str) -> int:
         position += max(1, len(data) - 1) if len(data) == SCAN_BYTES else len(data)
     raise CutShort(
         f"{name}: cut short, or written without an end: its last tile part has no length, and no end-of-codestream "
-        "marker follows. Copy it again; if the original is the same, export it again"
+        f"marker follows. {AGAIN}"
     )
 
 

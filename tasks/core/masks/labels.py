@@ -40,19 +40,13 @@ def encode_mask(labels: LabelArray) -> bytes:
 
 
 def decode_mask(png: bytes, width_px: int, height_px: int, name: str) -> LabelArray:
-    """Decode an endpoint's answer into labels (height, width) uint8.
+    """Decode an endpoint's answer to an image of this size into labels (height, width) uint8.
 
     Grey samples are labels, and so are the indices of an indexed PNG, whatever colours its palette gives them: AWS's
     built-in algorithm answers as it was trained, with indexed PNG
     (https://docs.aws.amazon.com/sagemaker/latest/dg/semantic-segmentation.html).
 
     The header is judged before anything is decoded: a PNG of a few bytes can declare gigabytes of pixels.
-
-    Args:
-        png: The answer's body.
-        width_px: Columns of the image that was sent.
-        height_px: Rows of the image that was sent.
-        name: The tile, for messages.
 
     Raises:
         WrongMaskFormat: Not a grey or indexed PNG of at most 8 bit, of that size, with values 0, 1 and 2 only: what

@@ -115,10 +115,7 @@ def _scale_block(frame: MapFrame, width: int) -> UInt8Array:
     cv2.rectangle(block, (ends[0], top), (middle, top + BAR_PX), INK, cv2.FILLED)
     cv2.rectangle(block, (ends[0], top), (ends[1], top + BAR_PX), INK, 1)
     put_text(block, label, ends[1] + PAD_PX // 2, top + BAR_PX + 2)
-    _north_arrow(block, ends[1] + 2 * PAD_PX + _text_width(label, TEXT_SIZE), top + BAR_PX)
+    arrow, foot = ends[1] + 2 * PAD_PX + _text_width(label, TEXT_SIZE), top + BAR_PX
+    cv2.arrowedLine(block, (arrow, foot + 4), (arrow, foot - 14), INK, 1, cv2.LINE_AA, tipLength=0.4)
+    put_text(block, "grid north", arrow + PAD_PX // 2, foot + 2)
     return block
-
-
-def _north_arrow(block: UInt8Array, column: int, foot: int) -> None:
-    cv2.arrowedLine(block, (column, foot + 4), (column, foot - 14), INK, 1, cv2.LINE_AA, tipLength=0.4)
-    put_text(block, "grid north", column + PAD_PX // 2, foot + 2)

@@ -77,25 +77,22 @@ def _crs_name(crs: str) -> str:
 
 
 def _notes(groups: dict[str, dict[str, Layer]], suffix: str) -> list[str]:
+    tables = [group["tiles"] for group in groups.values()]
     notes = [
         "Blank ground outside the tiles was not looked at. What was observed may include ground under cloud.",
         WATER,
     ]
-    pixel = pixel_text(mapped_pixel_m([group["tiles"] for group in groups.values()]))
+    pixel = pixel_text(mapped_pixel_m(tables))
     notes += [f"Mapped with pixels of {pixel}."] if pixel else []
     others = [_crs_name(str(group["tiles"].crs)) for one, group in groups.items() if one != suffix]
     if others:
         notes.append(f"This map shows one CRS of {len(groups)}; tiles in {', '.join(others)} are not on it.")
-    unknown = [tile for group in groups.values() for tile in _unplaced(group["tiles"])]
+    unplaced = [tile for one in tables for tile in one.columns["tile"][shapely.is_missing(one.geometries)]]
+    unknown = [ascii_text(str(tile)) for tile in unplaced]
     if unknown:
         named = ", ".join(unknown[:TILES_NAMED]) + (" ..." if len(unknown) > TILES_NAMED else "")
         notes.append(f"{len(unknown)} failed tile(s) without a known place are not on it: {named}")
     return notes
-
-
-def _unplaced(tiles: Layer) -> list[str]:
-    missing = shapely.is_missing(tiles.geometries)
-    return [ascii_text(str(tile)) for tile in tiles.columns["tile"][missing]]
 
 
 def _mosaic(frame: MapFrame, images: Iterable[tuple[Grid, bytes]], crs: str) -> UInt8Array:
@@ -110,36 +107,26 @@ def _mosaic(frame: MapFrame, images: Iterable[tuple[Grid, bytes]], crs: str) -> 
 
 
 def _paste(picture: UInt8Array, drawn: BoolMask, frame: MapFrame, grid: Grid, image: UInt8Array) -> None:
+    corners = frame.pixels(np.array(grid.corners))
+    low, high = np.floor(corners.min(axis=0)).astype(int) - 1, np.ceil(corners.max(axis=0)).astype(int) + 1
+    (left, top), (right, bottom) = np.maximum(low, 0), np.minimum(high, (frame.width_px, frame.height_px))
+    if right <= left or bottom <= top:
+        return
     affine = frame.from_grid(grid.resized(image.shape[1], image.shape[0]))
     shrink = min(1.0, float(np.sqrt(abs(np.linalg.det(affine[:, :2])))))
     # warpAffine samples single pixels: average down to the map's resolution first.
     size = [max(1, round(side * shrink)) for side in (image.shape[1], image.shape[0])]
     small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
     affine = frame.from_grid(grid.resized(*size))
-    rows, columns = _window(frame, grid)
-    affine[:, 2] -= (columns.start, rows.start)
-    extent = (columns.stop - columns.start, rows.stop - rows.start)
-    if min(extent) < 1:
-        return
+    affine[:, 2] -= (left, top)
+    extent = (int(right - left), int(bottom - top))
     warped = cv2.warpAffine(small, affine, extent, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    inside = _filled(extent[::-1], [frame_ring(frame, grid, columns.start, rows.start)])
-    target, there = picture[rows, columns], drawn[rows, columns]
+    ring = np.rint((corners - (left + 0.5, top + 0.5)) * (1 << SUBPIXEL_BITS)).astype(np.int32)
+    inside = _filled(extent[::-1], [ring])
+    target, there = picture[top:bottom, left:right], drawn[top:bottom, left:right]
     fresh = inside & (~there | (warped.max(axis=2) >= DARK))
     target[fresh] = warped[fresh]
     there |= inside
-
-
-def frame_ring(frame: MapFrame, grid: Grid, column: int = 0, row: int = 0) -> Int32Array:
-    """The grid's outline as cv2 takes it, from a window's first column and row."""
-    corners = frame.pixels(np.array(grid.corners)) - (column + 0.5, row + 0.5)
-    return np.rint(corners * (1 << SUBPIXEL_BITS)).astype(np.int32)
-
-
-def _window(frame: MapFrame, grid: Grid) -> tuple[slice, slice]:
-    corners = frame.pixels(np.array(grid.corners))
-    low, high = np.floor(corners.min(axis=0)).astype(int) - 1, np.ceil(corners.max(axis=0)).astype(int) + 1
-    (left, top), (right, bottom) = np.maximum(low, 0), np.minimum(high, (frame.width_px, frame.height_px))
-    return slice(int(top), max(int(top), int(bottom))), slice(int(left), max(int(left), int(right)))
 
 
 def _filled(shape: tuple[int, ...], rings: Sequence[Int32Array]) -> BoolMask:
@@ -160,10 +147,10 @@ def _draw_extent(picture: UInt8Array, frame: MapFrame, group: dict[str, Layer]) 
         lost |= _filled(shape, frame.rings(np.array([geometry], dtype=object)))
     picture[~observed & ~lost] = PAPER
     _hatch(picture, lost & ~observed)
-    _lines(picture, rings["tiles"], TILE_LINE, TILE_LINE_SHARE, 1)
+    _lines(picture, rings["tiles"], TILE_LINE, TILE_LINE_SHARE)
     flood = rings.get("flood_extent", [])
     _tint(picture, _filled(shape, flood))
-    _lines(picture, flood, FLOOD_LINE, 1.0, 1)
+    _lines(picture, flood, FLOOD_LINE, 1.0)
 
 
 def _tint(picture: UInt8Array, mask: BoolMask) -> None:
@@ -178,13 +165,9 @@ def _hatch(picture: UInt8Array, mask: BoolMask) -> None:
     picture[rows, columns] = np.where(stripe[:, None], HATCH, ground).astype(np.uint8)
 
 
-def _lines(picture: UInt8Array, rings: Sequence[Int32Array], colour: Colour, share: float, thickness: int) -> None:
-    if not rings:
-        return
-    canvas = picture if share == 1.0 else picture.copy()
-    cv2.polylines(canvas, rings, True, colour, thickness, cv2.LINE_AA, SUBPIXEL_BITS)  # noqa: FBT003 - cv2's isClosed
-    if canvas is not picture:
-        cv2.addWeighted(canvas, share, picture, 1 - share, 0, dst=picture)
+def _lines(picture: UInt8Array, rings: Sequence[Int32Array], colour: Colour, share: float) -> None:
+    lined = cv2.polylines(picture.copy(), rings, True, colour, 1, cv2.LINE_AA, SUBPIXEL_BITS)  # noqa: FBT003 - isClosed
+    cv2.addWeighted(lined, share, picture, 1 - share, 0, dst=picture)
 
 
 def _legend() -> list[Sign]:

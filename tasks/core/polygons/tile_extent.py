@@ -71,14 +71,7 @@ class TileExtent:
 
 
 def extract(labels: LabelArray, valid: BoolMask, grid: Grid, flood_labels: Collection[int]) -> TileExtent:
-    """Turn a label mask into polygons.
-
-    Args:
-        labels: (height, width) uint8, on ``grid``.
-        valid: (height, width) bool, True where the tile holds imagery.
-        grid: The resized grid that both lie on.
-        flood_labels: Labels that count as flood.
-    """
+    """Turn a label mask and a valid mask, both on the resized grid, into polygons by the labels that count as flood."""
     masks = label_masks.split(labels, valid, flood_labels)
     flood, observed, unassessed = (
         to_crs(mask_polygons(mask), grid) for mask in (masks.flood, masks.observed, masks.unassessed)

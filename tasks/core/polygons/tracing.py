@@ -39,13 +39,10 @@ class _Rings:
 
 
 def mask_polygons(mask: BoolMask) -> list[Polygon]:
-    """Trace a mask.
+    """Trace a mask (height, width).
 
     Pixels belong together over edges, not over corners (4-connected). Polygons have their holes, and islands in holes
     are polygons of their own. Rings touch themselves and each other only at points, so every polygon is valid.
-
-    Args:
-        mask: (height, width) bool.
 
     Returns:
         Polygons in pixel-corner coordinates (column, row) of integer value, (0, 0) the outer corner of the first pixel,

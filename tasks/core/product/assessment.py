@@ -67,13 +67,7 @@ def tiles_layer(
     """A row for every tile, sorted by id; without geometry where its place is not known.
 
     No answer is not "nothing": areas of failed tiles are NaN and their ``pad_px`` masked, which files hold as NULL.
-
-    Args:
-        answered: Tiles with an answer.
-        failed: Tiles without one.
-        flood_m2: Of the joined and filtered extent, in each answered tile.
-        crs: Of all of them.
-        suffix: Of the layer's name.
+    ``flood_m2`` is of the joined and filtered extent, in each answered tile.
     """
     everyone: list[AnsweredTile | FailedTile] = [*answered, *failed]
     ids = objects([tile.id for tile in everyone])
@@ -105,11 +99,7 @@ def tiles_layer(
 def seen_by_others_m2(areas: ObjectArray, tiles: ObjectArray, answered: Sequence[AnsweredTile], crs: str) -> FloatArray:
     """How much of each area other tiles than its own observed, in square metres on the ellipsoid.
 
-    Args:
-        areas: (n,) multipolygons or None.
-        tiles: (n,) id of the tile that each belongs to.
-        answered: Tiles with an answer.
-        crs: Of all of them.
+    ``areas`` are (n,) multipolygons or None, ``tiles`` (n,) the id of the tile that each belongs to.
     """
     if not answered:
         return np.zeros(len(areas))

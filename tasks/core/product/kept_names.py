@@ -5,6 +5,7 @@ new one, is kept beside as ``<name>.edited``. The parts of a shapefile stay toge
 on, or no program could open it; so do a GeoPackage and the journal of whoever has it open.
 """
 
+import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import count
@@ -67,15 +68,11 @@ def whole_of(name: str) -> str:
 def is_kept_name(name: str, of: str) -> bool:
     """Whether a file may be what was kept of another."""
     plain, _, number = name.rpartition(EDITED)
-    if plain == of and _is_number(number):
+    if plain == of and re.fullmatch(r"(-\d+)?", number):
         return True
     suffix = PurePosixPath(of).suffix
     stem, end = of.removesuffix(suffix), name.removesuffix(suffix)
     return suffix.lower() in SHAPEFILE_PARTS | INDEXES and end != name and is_kept_name(end, stem)
-
-
-def _is_number(text: str) -> bool:
-    return not text or (text[0] == "-" and text[1:].isdecimal())
 
 
 def _renamed(name: str, base: str, number: int) -> str:
@@ -91,11 +88,12 @@ def _sets(present: Present, new: frozenset[str], replaced: frozenset[str]) -> It
     claimed, folders = present.listed | new, folders_of(new)
     for (kind, _), members in groups.items():
         changed = members.keys() - present.unchanged
+        stale = {name: members[name] for name in changed if PurePosixPath(name).suffix.lower() in INDEXES}
         opened = kind == "database" and any(name.endswith(JOURNALS) for name in members)
         if kind == "in the way" or changed & (claimed | folders) or (opened and members.keys() & claimed):
             yield members
-        elif stale := {name for name in changed if _is_index(name) and replaced & members.keys()}:
-            yield {name: members[name] for name in stale}
+        elif stale and replaced & members.keys():
+            yield stale
 
 
 def _group(name: str, new: frozenset[str]) -> tuple[str, str]:
@@ -114,7 +112,3 @@ def _group(name: str, new: frozenset[str]) -> tuple[str, str]:
 def folders_of(names: Collection[str]) -> frozenset[str]:
     """The folders, at any depth, in which these files lie."""
     return frozenset(str(folder) for name in names for folder in PurePosixPath(name).parents)
-
-
-def _is_index(name: str) -> bool:
-    return PurePosixPath(name).suffix.lower() in INDEXES

@@ -9,6 +9,7 @@ from tasks.core.tiles.jobs import TileJob
 from tasks.core.tiles.plan import PREDICT, STAGES, Hosting, Plan, Verdict
 
 SIZES_SHOWN, PROBLEMS_SHOWN = 3, 20
+REVIEW = "after extraction the run waits for a person, for {:g} hours at most; this needs a deployment"
 UNUSABLE, LEFT_OUT, CACHED = "fails", "left out", "nothing: all is remembered"
 
 
@@ -26,7 +27,7 @@ def facts(plan: Plan) -> list[tuple[str, str]]:
         *(() if plan.local_minutes is None else [("estimate", _local(plan.local_minutes))]),
         *(() if plan.completes is None else [("completes", plan.completes)]),
         *(() if plan.taken_over is None else [("settings", plan.taken_over)]),
-        *(() if plan.review_hours is None else [("review", _review(plan.review_hours))]),
+        *(() if plan.review_hours is None else [("review", REVIEW.format(plan.review_hours))]),
         *plan.places.items(),
     ]
 
@@ -60,21 +61,14 @@ def _endpoint(plan: Plan) -> str:
 
 
 def _hosting(hosting: Hosting) -> list[tuple[str, str]]:
-    deploying, predicting = hosting.deploying_minutes, hosting.predicting_minutes
+    times = f"{hosting.deploying_minutes:,.1f} deploying, {hosting.predicting_minutes:,.1f} predicting"
     cost = "price not given" if hosting.cost is None else f"about {hosting.cost:,.2f}"
-    return [
-        ("minutes", f"{deploying:,.1f} deploying, {predicting:,.1f} predicting; at most {hosting.cap_minutes:g}"),
-        ("cost", cost),
-    ]
+    return [("minutes", f"{times}; at most {hosting.cap_minutes:g}"), ("cost", cost)]
 
 
 def _local(minutes: float) -> str:
-    words = "less than a minute" if minutes < 1 else f"about {minutes:,.0f} minutes"
-    return f"the tiles take {words}, by what they took in the run before"
-
-
-def _review(hours: float) -> str:
-    return f"after extraction the run waits for a person, for {hours:g} hours at most; this needs a deployment"
+    time = "less than a minute" if minutes < 1 else f"about {minutes:,.0f} minutes"
+    return f"the tiles take {time}, by what they took in the run before"
 
 
 def essentials(plan: Plan) -> str:
@@ -102,19 +96,15 @@ def lines(plan: Plan) -> list[str]:
 
 def markdown(plan: Plan) -> str:
     """The plan as a page: whether it is possible, the facts, the findings, and what is wrong with headers."""
+    found = [(finding.name, finding.verdict, finding.words) for finding in plan.findings]
     verdict = "A run is possible" if plan.possible else "**A run is not possible**"
     sections = [
         [f"# Plan for {plain(plan.dataset)}", "", f"{verdict}: {plain(essentials(plan))}. Nothing was created."],
         table(("", ""), facts(plan)),
-        *([_findings(plan)] if plan.findings else []),
+        *([["## What the run depends on", "", *table(("what", "verdict", "found"), found)]] if found else []),
         *([_headers(plan)] if plan.unusable else []),
     ]
     return "\n\n".join("\n".join(section) for section in sections) + "\n"
-
-
-def _findings(plan: Plan) -> list[str]:
-    rows = ((finding.name, finding.verdict, finding.words) for finding in plan.findings)
-    return ["## What the run depends on", "", *table(("what", "verdict", "found"), rows)]
 
 
 def _headers(plan: Plan) -> list[str]:
@@ -124,18 +114,18 @@ def _headers(plan: Plan) -> list[str]:
     return ["## Tiles that would fail", "", *table(("tile", "why"), rows), *rest]
 
 
-def tile_table(plan: Plan, limit: int = TABLE_ROWS) -> list[dict[str, Any]]:
-    """A row a tile, up to ``limit``, those with a problem first; keys are the heads of the columns."""
+def tile_table(plan: Plan) -> list[dict[str, Any]]:
+    """A row a tile, up to ``TABLE_ROWS``, those with a problem first; keys are the heads of the columns."""
     ranks = {UNUSABLE: 0, LEFT_OUT: 1}
     ordered = sorted(plan.jobs, key=lambda job: ranks.get(_done(plan, job), len(ranks)))
-    return [_cells(plan, job) for job in ordered[:limit]]
+    return [_cells(plan, job) for job in ordered[:TABLE_ROWS]]
 
 
-def table_text(plan: Plan, limit: int = TABLE_ROWS) -> str:
+def table_text(plan: Plan) -> str:
     """What the table of tiles is about, and how many are not in it."""
-    words = f"What would be done for each tile of {plain(plan.dataset)}, those that would fail first."
-    hidden = len(plan.jobs) - limit
-    return f"{words} {hidden:,} of {len(plan.jobs):,} tiles are not shown." if hidden > 0 else words
+    text = f"What would be done for each tile of {plain(plan.dataset)}, those that would fail first."
+    hidden = len(plan.jobs) - TABLE_ROWS
+    return f"{text} {hidden:,} of {len(plan.jobs):,} tiles are not shown." if hidden > 0 else text
 
 
 def _cells(plan: Plan, job: TileJob) -> dict[str, Any]:

@@ -1,15 +1,16 @@
 """``report.md``: the run's record for people."""
 
 import re
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
 
 from tasks.core.formats.layer_titles import CLOUD, WATER
 from tasks.core.product.mapped_pixel import pixel_text
 from tasks.core.reports.run_json import M2_PER_HECTARE, RunRecord, TileRow, seconds_by_stage
 
 TEXT_CHARACTERS = 500
+TILE_HEADS = ("tile", "state", "stage", "seconds", "flooded ha", "observed ha", "padding px", "error")
 NO_FIGURE = "\N{EN DASH}"  # of a tile without an answer: 0 would say that it was looked at
+NO_ENDPOINT = "None was needed: every prediction was remembered, or no tile could be prepared."
 AGAIN = (
     "When the frames are mended, `flood-extent run DATASET --only-failed PRODUCT`, with this product's folder, does "
     "just these tiles again and completes the product; in the dashboard, a run with `only_failed_of` does."
@@ -20,17 +21,19 @@ ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 
 def markdown(record: RunRecord) -> str:
     """The report: first what was found and what was not looked at, then every tile, then how it was made."""
+    seconds = ((stage, f"{sum_:,.1f}") for stage, sum_ in seconds_by_stage(record["tiles"]).items())
+    endpoint = record["endpoint"]
     sections = [
         [f"# Flood extent of {plain(record['dataset'])}", "", _headline(record)],
         ["## Summary", "", *_summary(record)],
         *([["## Review", "", *table(("", ""), record["review"].items())]] if record["review"] else []),
         ["## Not assessed", "", *_not_assessed(record)],
         ["## Warnings", "", *_warnings(record)],
-        ["## Tiles", "", *_tiles(record["tiles"])],
-        ["## Seconds by stage", "", *_seconds(record["tiles"])],
+        ["## Tiles", "", *table(TILE_HEADS, (_tile_cells(tile) for tile in record["tiles"]))],
+        ["## Seconds by stage", "", *table(("stage", "seconds over all tiles"), seconds)],
         ["## Settings", "", *table(("setting", "value"), record["parameters"].items())],
         *([["## Calibration", "", *_calibration(record["calibration"])]] if record["calibration"] else []),
-        ["## Endpoint", "", *_endpoint(record["endpoint"])],
+        ["## Endpoint", "", *(table(("", ""), endpoint.items()) if endpoint else [NO_ENDPOINT])],
         ["## Versions", "", *table(("software", "version"), record["versions"].items())],
         ["## Files", "", *table(("file", "SHA-256"), record["files"].items())],
         [f"Content hash of the extent: `{record['content_hash']}`"],
@@ -40,20 +43,21 @@ def markdown(record: RunRecord) -> str:
 
 def plain(value: object) -> str:
     """Text that markdown shows as it is, on one line: it comes from file names and other programs' errors."""
-    text = "".join(character if character.isprintable() else " " for character in str(value))
-    text = " ".join(text.split())
-    if len(text) > TEXT_CHARACTERS:
-        text = text[: TEXT_CHARACTERS - 1] + "…"
-    return SPECIAL.sub(r"\\\1", text).translate(ENTITIES)
+    return SPECIAL.sub(r"\\\1", one_line(str(value), TEXT_CHARACTERS)).translate(ENTITIES)
+
+
+def one_line(text: str, characters: int) -> str:
+    """Text of at most so many characters, with blanks for what cannot be printed."""
+    line = " ".join("".join(character if character.isprintable() else " " for character in text).split())
+    return line if len(line) <= characters else line[: characters - 1] + "…"
 
 
 def _headline(record: RunRecord) -> str:
     counts, area = record["counts"], record["totals"]
     dropped = f", {counts['dropped']:,} dropped in review" if counts["dropped"] else ""
     return (
-        f"**{_ha(area['flooded_ha'])} flooded** of {_ha(area['observed_ha'])} observed. "
-        f"{counts['done']:,} of {counts['tiles']:,} tiles were answered, {counts['failed']:,} failed"
-        f"{dropped}. "
+        f"**{_ha(area['flooded_ha'])} flooded** of {_ha(area['observed_ha'])} observed. {counts['done']:,} of "
+        f"{counts['tiles']:,} tiles were answered, {counts['failed']:,} failed{dropped}. "
         f"State: {plain(record['state'])}."
     )
 
@@ -96,26 +100,21 @@ def _warnings(record: RunRecord) -> list[str]:
     return lines or ["None."]
 
 
-def _calibration(thresholds: Iterable[dict[str, Any]]) -> list[str]:
+def _calibration(thresholds: Iterable[Mapping[str, object]]) -> list[str]:
     keys = ("tiles", "nir", "water", "land", "problem")
     rows = [[NO_FIGURE if one[key] is None else one[key] for key in keys] for one in thresholds]
     return table(("tiles", "water has near infrared below", "median of water", "of land", "problem"), rows)
 
 
-def _tiles(tiles: Sequence[TileRow]) -> list[str]:
-    heads = ("tile", "state", "stage", "seconds", "flooded ha", "observed ha", "padding px", "error")
-    return table(heads, (_tile_cells(tile) for tile in tiles))
-
-
 def _tile_cells(tile: TileRow) -> tuple[object, ...]:
     cached = f" (remembered: {', '.join(tile['cached'])})" if tile["cached"] else ""
-    areas = (_hectares(tile["flood_m2"]), _hectares(tile["observed_m2"]))
     return (
         tile["tile"],
         tile["state"],
         tile["stage"] + cached,
         f"{tile['seconds']:.2f}",
-        *areas,
+        _hectares(tile["flood_m2"]),
+        _hectares(tile["observed_m2"]),
         NO_FIGURE if tile["pad_px"] is None else f"{tile['pad_px']:,}",
         tile["error"] or "",
     )
@@ -123,17 +122,6 @@ def _tile_cells(tile: TileRow) -> tuple[object, ...]:
 
 def _hectares(area_m2: float | None) -> str:
     return NO_FIGURE if area_m2 is None else f"{area_m2 / M2_PER_HECTARE:,.2f}"
-
-
-def _seconds(tiles: Sequence[TileRow]) -> list[str]:
-    sums = seconds_by_stage(tiles).items()
-    return table(("stage", "seconds over all tiles"), ((stage, f"{seconds:,.1f}") for stage, seconds in sums))
-
-
-def _endpoint(endpoint: dict[str, Any] | None) -> list[str]:
-    if not endpoint:
-        return ["None was needed: every prediction was remembered, or no tile could be prepared."]
-    return table(("", ""), endpoint.items())
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:

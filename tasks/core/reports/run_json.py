@@ -81,14 +81,15 @@ class Totals(TypedDict):
 class RunRecord(TypedDict):
     """The whole of ``run.json``.
 
-    ``content_hash`` is ``layers.content_hash``; ``files`` are SHA-256 by relative path of the product's other files but
-    its zip; ``endpoint`` holds kind, name, model, created, in_service, deleted and what else is known of its life, or
-    None where no endpoint was needed; ``model_identity`` is what the answers depend on besides the frames and settings;
-    ``calibration`` holds the thresholds that the model was told (``Threshold``, with the number of tiles for each), or
-    is None where it needs none; ``review`` is what a person decided, or None where nobody was asked;
-    ``mapped_pixel_m`` the side of the smallest and
-    of the largest mapped pixel, metres on the ground. A run without a product has neither pixel nor content hash.
-    ``record_hash`` is the SHA-256 of the file itself with 64 zeros in this place (``core.seals``).
+    ``dataset`` is the resolved URI; ``state`` is called as the final state; ``parameters`` are the flow's, as JSON
+    holds them; ``content_hash`` is ``layers.content_hash``; ``files`` are SHA-256 by relative path of the product's
+    other files but its zip; ``endpoint`` holds kind, name, model, created, in_service, deleted and what else is known
+    of its life, or None where no endpoint was needed; ``model_identity`` is what the answers depend on besides the
+    frames and settings; ``calibration`` holds the thresholds that the model was told (``Threshold``, with the number of
+    tiles for each), or is None where it needs none; ``review`` is what a person decided, or None where nobody was
+    asked; ``mapped_pixel_m`` the side of the smallest and of the largest mapped pixel, metres on the ground. A run
+    without a product has neither pixel nor content hash. ``record_hash`` is the SHA-256 of the file itself with 64
+    zeros in this place (``reports.seals``).
     """
 
     dataset: str
@@ -129,23 +130,9 @@ def run_record(
     files: Mapping[str, str] | None = None,
     warnings: Sequence[str] = (),
 ) -> RunRecord:
-    """Gather the record, without credentials.
+    """Gather the record, without credentials, from its parts, what became of each tile (``accounts``) and the layers.
 
-    Args:
-        dataset: Resolved URI: whose product this is.
-        flow_run_id: Of the flow run.
-        state: Name of its final state.
-        parameters: The flow's parameters as JSON holds them.
-        accounts: What became of each tile.
-        layers: The product's layers.
-        started: When the run began, with time zone.
-        finished: When the product was written, with time zone.
-        model_identity: What the answers depend on, as the endpoint's service knows the model.
-        calibration: The thresholds that the model was told; None where it needs none.
-        review: What a person decided; None where nobody was asked.
-        endpoint: The endpoint's life; None where none was needed.
-        files: SHA-256 by relative path.
-        warnings: About the product as a whole.
+    Times have a time zone.
     """
     tiles = tile_rows(accounts, layers)
     record: RunRecord = {
@@ -199,7 +186,7 @@ def _finite(value: Any) -> Any:
 
 def tile_rows(accounts: Iterable[Account], layers: Sequence[Layer]) -> list[TileRow]:
     """A row a tile, with its areas from the ``tiles`` layers."""
-    measured = {tile: row for layer in _of(layers, "tiles") for tile, row in _rows(layer)}
+    measured = {str(row["tile"]): row for layer in _of(layers, "tiles") for row in _rows(layer)}
     return [_tile_row(account, measured.get(account.job.tile.id, {})) for account in accounts]
 
 
@@ -241,11 +228,9 @@ def _known(area_m2: float | None) -> float | None:
     return None if area_m2 is None or math.isnan(area_m2) else round(area_m2, 2)
 
 
-def _rows(layer: Layer) -> list[tuple[str, dict[str, Any]]]:
-    names = list(layer.columns)
+def _rows(layer: Layer) -> list[dict[str, Any]]:
     values = zip(*(column.tolist() for column in layer.columns.values()), strict=True)
-    rows = [dict(zip(names, row, strict=True)) for row in values]
-    return [(str(row["tile"]), row) for row in rows]
+    return [dict(zip(layer.columns, row, strict=True)) for row in values]
 
 
 def _counts(tiles: Sequence[TileRow], layers: Sequence[Layer]) -> Counts:

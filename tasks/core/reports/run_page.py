@@ -19,7 +19,7 @@ import cv2
 import numpy as np
 
 from tasks.core.formats.product_files import FORMATS, tile_files
-from tasks.core.reports.report_markdown import plain
+from tasks.core.reports.report_markdown import one_line, plain
 from tasks.core.reports.run_json import M2_PER_HECTARE, TileRow
 from tasks.core.tiles.ledger import DROPPED
 
@@ -100,25 +100,15 @@ def _data_uri(kind: str, encoded: bytes) -> str:
     return f"data:image/{kind};base64,{base64.b64encode(encoded).decode()}"
 
 
-def _no_page(task_run: str | None) -> str:  # noqa: ARG001 - as a page's address is asked for
-    return ""
+def tile_table(rows: Sequence[TileRow], page_of: Callable[[str | None], str] = lambda _: "") -> list[dict[str, Any]]:
+    """A row a tile, failed ones first, then dropped ones; keys are the heads of the columns.
 
-
-def tile_table(
-    rows: Sequence[TileRow], page_of: Callable[[str | None], str] = _no_page, limit: int = TABLE_ROWS
-) -> list[dict[str, Any]]:
-    """A row a tile, up to ``limit``, failed ones first, then dropped ones; keys are the heads of the columns.
-
-    What a person looks for stands on the left, as the right of a table with long errors is out of sight.
-
-    Args:
-        rows: Of all tiles.
-        page_of: Address of a task run's page.
-        limit: Of rows.
+    What a person looks for stands on the left, as the right of a table with long errors is out of sight. ``page_of``
+    gives the address of a task run's page.
     """
     ranks = {state: rank for rank, state in enumerate(FIRST_STATES)}
     ordered = sorted(rows, key=lambda row: ranks.get(row["state"], len(ranks)))
-    return [_cells(row, page_of(row["task_run"])) for row in ordered[:limit]]
+    return [_cells(row, page_of(row["task_run"])) for row in ordered[:TABLE_ROWS]]
 
 
 def _cells(row: TileRow, page: str) -> dict[str, Any]:
@@ -153,25 +143,18 @@ def _rounded(value: float, digits: int) -> float | None:
 
 def cell(text: str) -> str:
     """Text of one line that is neither HTML nor a link where a cell is markdown, and looks the same where it is not."""
-    line = " ".join("".join(one if one.isprintable() else " " for one in text).split())
-    if len(line) > CELL_CHARACTERS:
-        line = line[: CELL_CHARACTERS - 1] + "…"
-    return line.translate(ANGLES).replace("](", "] (")
+    return one_line(text, CELL_CHARACTERS).translate(ANGLES).replace("](", "] (")
 
 
 def tiles_text(
-    dataset_name: str,
-    rows: Sequence[TileRow],
-    hint: str = "",
-    page_of: Callable[[str | None], str] = _no_page,
-    limit: int = TABLE_ROWS,
+    dataset_name: str, rows: Sequence[TileRow], hint: str = "", page_of: Callable[[str | None], str] = lambda _: ""
 ) -> str:
     """What the table of tiles is about: how many are in which state, which failed, and how many are not in it."""
     counts = Counter(row["state"] for row in rows)
     states = [f"{counts[state]:,} {state}" for state in ("done", *FIRST_STATES) if counts[state] or state != DROPPED]
     parts = [f"{', '.join(states)}. A row a tile of {plain(dataset_name)}, failed ones first."]
-    if len(rows) > limit:
-        parts.append(f"{len(rows) - limit:,} of {len(rows):,} tiles are not shown: run.json has all.")
+    if len(rows) > TABLE_ROWS:
+        parts.append(f"{len(rows) - TABLE_ROWS:,} of {len(rows):,} tiles are not shown: run.json has all.")
     return " ".join([*parts, *([plain(hint)] if hint else []), *_failed_links(rows, page_of)])
 
 
@@ -186,13 +169,7 @@ def _failed_links(rows: Sequence[TileRow], page_of: Callable[[str | None], str])
 
 
 def report_page(markdown: str, rows: int = REPORT_ROWS, characters: int = REPORT_CHARACTERS) -> str:
-    """The report with long tables and lists cut short, and all of it where it is still too long.
-
-    Args:
-        markdown: ``report.md``.
-        rows: Of a table or list.
-        characters: Of the whole.
-    """
+    """``report.md`` with long tables and lists cut to some rows, and all of it where it is still too long."""
     groups = groupby(markdown.splitlines(), key=lambda line: line[:1] if line[:1] in {"|", "-"} else "")
     lines = [line for kind, group in groups for line in _shortened(kind, list(group), rows)]
     page = "\n".join(lines) + "\n"

@@ -77,7 +77,8 @@ class Deployment(Record):
     facts: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        check_name(self.name)
+        if not NAME_PATTERN.fullmatch(self.name):
+            raise ValueError(f"an endpoint name is 1 to 63 letters, digits and inner dashes, not {self.name!r}")
 
 
 class EndpointService(Protocol):
@@ -140,9 +141,3 @@ class EndpointService(Protocol):
             What still exists, in words; empty where nothing does.
         """
         ...
-
-
-def check_name(name: str) -> None:
-    """Raise ``ValueError`` unless ``name`` can be an endpoint's name."""
-    if not NAME_PATTERN.fullmatch(name):
-        raise ValueError(f"an endpoint name is 1 to 63 letters, digits and inner dashes, not {name!r}")

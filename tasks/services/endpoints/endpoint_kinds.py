@@ -20,12 +20,8 @@ def endpoint_service(spec: EndpointSpec) -> EndpointService:
     """
     if spec.kind == LOCAL:
         return LocalEndpoint(spec.model)
-    if spec.kind == SAGEMAKER:
-        return _sagemaker(spec)
-    raise UnusableArgument(f"endpoint {spec.kind!r}: there are only {LOCAL!r} and {SAGEMAKER!r}")
-
-
-def _sagemaker(spec: EndpointSpec) -> EndpointService:
+    if spec.kind != SAGEMAKER:
+        raise UnusableArgument(f"endpoint {spec.kind!r}: there are only {LOCAL!r} and {SAGEMAKER!r}")
     try:
         # Imported here: it needs the extra, and a local run should not wait for it.
         module = importlib.import_module("tasks.services.endpoints.sagemaker.sagemaker_endpoint")

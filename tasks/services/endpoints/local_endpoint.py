@@ -94,7 +94,9 @@ class LocalEndpoint:
                 already deployed ``name``, or ``name`` was deleted meanwhile.
             EndpointUnavailable: The server ended, or did not answer in time; its last words are in the message.
         """
-        self._check_model()
+        self.model_identity()  # so that what the server could only refuse after it has started is refused at once
+        if self.model != known_models.WATER_INDEX and importlib.util.find_spec("onnxruntime") is None:
+            raise EndpointRefused(f"model {self.model} needs onnxruntime: install flood-extent[onnx]")
         server = self._start(name)
         try:
             url = self._wait(name, server)
@@ -134,12 +136,6 @@ class LocalEndpoint:
     def wait_until_gone(self, name: str, seconds: float) -> tuple[str, ...]:  # noqa: ARG002 - stopped is gone
         """Nothing to wait for: ``delete`` returns when the server has ended."""
         return ()
-
-    def _check_model(self) -> None:
-        """Refuse at once what the server could only refuse after it has started."""
-        self.model_identity()
-        if self.model != known_models.WATER_INDEX and importlib.util.find_spec("onnxruntime") is None:
-            raise EndpointRefused(f"model {self.model} needs onnxruntime: install flood-extent[onnx]")
 
     def _start(self, name: str) -> _Server:
         model = self.model if self.model == known_models.WATER_INDEX else str(Path(self.model).expanduser().resolve())

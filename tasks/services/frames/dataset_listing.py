@@ -194,17 +194,13 @@ def _of_lines(lines: Sequence[Line], pool: Executor) -> list[Entry]:
     ids, folders = dict(zip(allowed, listed_ids(allowed), strict=True)), dict[str, Future[_Files]]()
     for uri in allowed:
         if _split(uri)[0] not in folders:
-            folders[_split(uri)[0]] = pool.submit(_with_patience, partial(_files_beside, uri))
+            folders[_split(uri)[0]] = pool.submit(_with_patience, lambda uri=uri: _Files(storage.siblings(uri)))
     return [
         Entry(ids[line.uri], line.uri, partial(_look_up, line.uri, folders[_split(line.uri)[0]]))
         if line.refusal is None
         else Entry(safe_id(line.uri.removeprefix(S3_SCHEME)), line.uri, partial(_refuse, line.refusal))
         for line in lines
     ]
-
-
-def _files_beside(uri: str) -> _Files:
-    return _Files(storage.siblings(uri))
 
 
 def _look_up(uri: str, beside: Future[_Files]) -> FrameFiles:

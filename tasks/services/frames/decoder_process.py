@@ -122,7 +122,7 @@ def _error(kind: str, text: str) -> Exception:
 
 def serve(stream: BinaryIO, work: Decode) -> None:
     """Answer requests until the other side closes."""
-    at_start = _address_space()
+    at_start = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     for line in stream:
         request = Request.from_dict(json.loads(line))
         pixels = min(request.max_pixels, request.grid.width_px * request.grid.height_px)
@@ -132,11 +132,6 @@ def serve(stream: BinaryIO, work: Decode) -> None:
         except Exception as error:  # noqa: BLE001 - it is the other process's
             write_error(stream, error)
         stream.flush()
-
-
-def _address_space() -> int:
-    pages = int(Path("/proc/self/statm").read_text().split()[0])
-    return pages * resource.getpagesize()
 
 
 def _limit_memory(most_bytes: int) -> None:

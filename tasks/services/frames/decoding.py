@@ -11,7 +11,8 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Literal, cast
@@ -28,7 +29,6 @@ DECODE = "tasks.services.frames.decoder_process:decode"
 FRAME_SECONDS = 600.0
 # Whatever else this process's environment holds, secrets above all, is none of the child's business.
 VARIABLES = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TMPDIR", "LD_LIBRARY_PATH")
-ROOT = Path(__file__).resolve().parents[3]
 
 
 class _Child:
@@ -39,9 +39,10 @@ class _Child:
         with theirs:
             number = theirs.fileno()
             command = child_process.module_command("tasks.services.frames.decoder_process", str(number), function)
-            environment = _environment(os.environ, search)
+            env = {name: os.environ[name] for name in VARIABLES if name in os.environ}
+            env["PYTHONPATH"] = os.pathsep.join(search)
             try:
-                self.process = child_process.start(command, env=environment, inherit_env=False, pass_fds=[number])
+                self.process = child_process.start(command, env=env, inherit_env=False, pass_fds=[number])
             except BaseException:
                 ours.close()
                 raise
@@ -58,16 +59,9 @@ class _Child:
     def stop(self, timeout: float = child_process.STOP_SECONDS) -> int:
         """End it; its exit status."""
         for end in (self._stream, self._channel):
-            try:
+            with suppress(OSError):  # what was not sent, to a child that is no more
                 end.close()
-            except OSError:  # what was not sent, to a child that is no more
-                continue
         return self.process.stop(timeout)
-
-
-def _environment(variables: Mapping[str, str], search: Sequence[str]) -> dict[str, str]:
-    kept = {name: variables[name] for name in VARIABLES if name in variables}
-    return {**kept, "PYTHONPATH": os.pathsep.join([str(ROOT), *search])}
 
 
 @dataclass(eq=False)
@@ -98,7 +92,9 @@ class ChildDecoders:
             prepared = child.decode(request, self.seconds)
         except TimeoutError as error:
             child.stop(timeout=0)
-            raise DecodingEnded(_too_slow(request, time.monotonic() - started)) from error
+            name, seconds = Path(request.path).name, time.monotonic() - started
+            message = f"decoding was given up after {seconds:,.0f} s. Export it again, in fewer codestream tiles"
+            raise DecodingEnded(f"{name}: {message}") from error
         except (EOFError, BrokenPipeError, ConnectionResetError) as error:
             raise DecodingEnded(_ended(request, child)) from error
         except FloodExtentError:
@@ -143,14 +139,10 @@ def _ended(request: Request, child: _Child) -> str:
     return f"{name}: its decoder crashed ({how}): the frame is damaged, or made to do so. Copy or export it again"
 
 
-def _too_slow(request: Request, seconds: float) -> str:
-    message = f"decoding was given up after {seconds:,.0f} s. Export it again, in fewer codestream tiles"
-    return f"{Path(request.path).name}: {message}"
-
-
 # They belong to the process: tiles of all its runs take them in turn.
 _CHILDREN = ChildDecoders()
 os.register_at_fork(after_in_child=_CHILDREN.forget)
+stop_idle = _CHILDREN.stop_idle
 
 
 def decoder_of(uri: str, in_child: InChild) -> Decode:
@@ -161,8 +153,3 @@ def decoder_of(uri: str, in_child: InChild) -> Decode:
         in_child: ``auto``: frames from S3 in a child process, for strangers may have put them there.
     """
     return _CHILDREN if in_child == "always" or (in_child == "auto" and storage.is_s3(uri)) else decode
-
-
-def stop_idle() -> None:
-    """End this process's idle decoders."""
-    _CHILDREN.stop_idle()

@@ -31,14 +31,10 @@ class FrameFiles(NamedTuple):
     image: ObjectInfo
     sidecars: tuple[ObjectInfo, ...]
 
-    @property
-    def stamps(self) -> tuple[str, ...]:
-        """Another one after every writing."""
-        return tuple(info.stamp for info in (self.image, *self.sidecars))
-
     def unread_hash(self) -> str:
         """Changes when a file is written anew; for frames that are refused before they are read whole."""
-        return hashlib.sha256("\n".join(("unread", self.image.uri, *self.stamps)).encode()).hexdigest()
+        stamps = (info.stamp for info in (self.image, *self.sidecars))
+        return hashlib.sha256("\n".join(("unread", self.image.uri, *stamps)).encode()).hexdigest()
 
     def check_unchanged(self) -> None:
         """Refuse local files that were written since they were listed; requests to S3 name the ETag.
@@ -60,7 +56,11 @@ class Sidecars(Mapping[str, bytes]):
 
     def __getitem__(self, name: str) -> bytes:
         if name not in self._read:
-            self._read[name] = _whole(self._infos[name])
+            info = self._infos[name]
+            if info.size_bytes > MAX_SIDECAR_BYTES:
+                what = f"{info.size_bytes:,} bytes are too many for a sidecar"
+                raise UnreadableImage(f"{info.uri}: {what}. Remove or mend it")
+            self._read[name] = storage.read_range(info.uri, 0, info.size_bytes, etag=info.etag)
         return self._read[name]
 
     def __iter__(self) -> Iterator[str]:
@@ -68,12 +68,6 @@ class Sidecars(Mapping[str, bytes]):
 
     def __len__(self) -> int:
         return len(self._infos)
-
-
-def _whole(info: ObjectInfo) -> bytes:
-    if info.size_bytes > MAX_SIDECAR_BYTES:
-        raise UnreadableImage(f"{info.uri}: {info.size_bytes:,} bytes are too many for a sidecar. Remove or mend it")
-    return storage.read_range(info.uri, 0, info.size_bytes, etag=info.etag)
 
 
 def content_hash(image: ObjectInfo) -> str:
@@ -92,8 +86,13 @@ def at_hand(tile: Tile) -> Iterator[Path]:
         ObjectMissing: It is gone.
     """
     if storage.is_s3(tile.uri):
+        image = storage.info(tile.uri)
+        if content_hash(image) != tile.content_hash:
+            raise changed_since_listed(tile.uri)
         with temp_folder("frame") as folder:
-            yield _fetched(tile, folder)
+            path = folder / storage.name(tile.uri)
+            storage.fetch(image.uri, path, etag=image.etag)
+            yield path
         return
     before = storage.info(tile.uri).stamp
     try:
@@ -104,15 +103,6 @@ def at_hand(tile: Tile) -> Iterator[Path]:
         raise
     if not _is_as_listed(tile, before):
         raise changed_since_listed(tile.uri)
-
-
-def _fetched(tile: Tile, folder: Path) -> Path:
-    image = storage.info(tile.uri)
-    if content_hash(image) != tile.content_hash:
-        raise changed_since_listed(tile.uri)
-    path = folder / storage.name(tile.uri)
-    storage.fetch(image.uri, path, etag=image.etag)
-    return path
 
 
 def _is_as_listed(tile: Tile, stamp: str) -> bool:

@@ -13,9 +13,8 @@ from urllib.parse import urlsplit
 from tasks.core.errors import DatasetNotFound, EmptyDataset, ObjectMissing, UnusableArgument
 from tasks.core.jpeg2000.sidecars import IMAGE_SUFFIX, is_image
 from tasks.services import storage
-from tasks.services.storage.uris import S3_SCHEME
+from tasks.services.storage.uris import LIST_SUFFIX, S3_SCHEME
 
-LIST_SUFFIX = ".txt"
 LIST_BUCKETS = "FLOOD_EXTENT_LIST_BUCKETS"  # names, with commas between them
 MAX_LIST_BYTES = 64 << 20
 
@@ -59,7 +58,7 @@ def read_list(dataset: str, other_buckets: Collection[str] = ()) -> list[Line]:
 
 def _text(dataset: str) -> str:
     try:
-        if storage.size(dataset) > MAX_LIST_BYTES:
+        if storage.info(dataset).size_bytes > MAX_LIST_BYTES:
             raise DatasetNotFound(f"the list {dataset!r} has more than {MAX_LIST_BYTES:,} bytes: that is no list")
         return storage.read_bytes(dataset).decode("utf-8-sig")
     except ObjectMissing as error:

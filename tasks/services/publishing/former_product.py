@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Self
@@ -39,9 +39,10 @@ class FormerProduct:
         records = [_read(storage.join(destination, record)) for record in (RECORD, MARKER)]
         datasets = [record["dataset"] for record in records if isinstance(record.get("dataset"), str)]
         files: dict[str, frozenset[str]] = {}
-        for record in records:
-            for file, hashes in _listed(record).items():
-                files[file] = files.get(file, frozenset()) | hashes
+        for listed in (record.get("files") for record in records):
+            for file, hashes in listed.items() if isinstance(listed, dict) else ():
+                possible = hashes if isinstance(hashes, list) else [hashes]
+                files[file] = files.get(file, frozenset()) | {one for one in possible if isinstance(one, str)}
         return cls(datasets[0] if datasets else None, files, f"{name}.zip")
 
     @property
@@ -58,6 +59,11 @@ class FormerProduct:
         """
         same = {name for name in present.unchanged if new.get(name) in self.files.get(name, ())}
         return kept_names(present, new.keys(), new.keys() - same)
+
+    def or_new(self, new: Mapping[str, str]) -> Self:
+        """What its files may be while they and a new product's are there in parts."""
+        both = {name: self.files.get(name, frozenset()) | {content} for name, content in new.items()}
+        return replace(self, files={**self.files, **both})
 
     def wrote(self, name: str, content: Iterable[bytes]) -> bool:
         """Whether a file has the content that a run gave it."""
@@ -83,11 +89,3 @@ def _read(uri: str) -> dict[str, Any]:
     except (ObjectMissing, OSError, ValueError, RecursionError):
         return {}
     return record if isinstance(record, dict) else {}
-
-
-def _listed(record: Mapping[str, Any]) -> dict[str, frozenset[str]]:
-    files = record.get("files")
-    if not isinstance(files, dict):
-        return {}
-    lists = {name: hashes if isinstance(hashes, list) else [hashes] for name, hashes in files.items()}
-    return {name: frozenset(one for one in hashes if isinstance(one, str)) for name, hashes in lists.items()}

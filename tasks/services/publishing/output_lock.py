@@ -60,7 +60,8 @@ def locked(destination: str, *, flock: Flock = fcntl.flock, temp_flock: Flock = 
     destination = storage.resolve(destination)
     warning = None
     with translated(destination, "write"):
-        path = _lock_path(destination)
+        beside = Path(destination).with_name(f".{storage.name(destination)}.lock")
+        path = _machine_lock(destination) if storage.is_s3(destination) else beside
     try:
         descriptor = _lock(path, flock)
     except _NoLocks as error:
@@ -81,13 +82,6 @@ def locked(destination: str, *, flock: Flock = fcntl.flock, temp_flock: Flock = 
     finally:
         path.unlink(missing_ok=True)
         os.close(descriptor)
-
-
-def _lock_path(destination: str) -> Path:
-    if storage.is_s3(destination):
-        return _machine_lock(destination)
-    target = Path(destination)
-    return target.with_name(f".{target.name}.lock")
 
 
 def _machine_lock(destination: str) -> Path:

@@ -8,7 +8,7 @@ from pathlib import Path
 from tasks.core.reports.seals import seal_zip
 from tasks.core.tiles.file_names import safe_path
 from tasks.services.publishing.former_product import digest
-from tasks.services.publishing.swapping import partial_name
+from tasks.services.storage.local_store import write_atomically
 from tasks.services.storage.local_tree import entries, pieces
 from tasks.services.storage.storage_errors import translated
 
@@ -58,22 +58,16 @@ def zip_folder(folder: Path, zip_path: Path, made: datetime = NO_DATE) -> None:
     Raises:
         StorageFull: No space left; no half zip stays behind.
     """
-    partial = zip_path.with_name(partial_name(zip_path.name))
-    try:
-        with translated(str(zip_path), "write"):
-            _pack(folder, partial, made, leave_out={zip_path, partial})
-            seal_zip(partial)
-            partial.replace(zip_path)
-    finally:
-        partial.unlink(missing_ok=True)
 
+    def pack(partial: Path) -> None:
+        with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED) as archive:
+            for name, path in sorted(files_of(folder)):
+                if path in (zip_path, partial):
+                    continue
+                member = zipfile.ZipInfo(safe_path(name, MEMBER_BYTES), made.timetuple()[:6])
+                member.compress_type, member.external_attr = zipfile.ZIP_DEFLATED, ZIP_MODE
+                with archive.open(member, "w", force_zip64=True) as packed:
+                    packed.writelines(pieces(path))
+        seal_zip(partial)
 
-def _pack(folder: Path, target: Path, made: datetime, leave_out: set[Path]) -> None:
-    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, path in sorted(files_of(folder)):
-            if path in leave_out:
-                continue
-            member = zipfile.ZipInfo(safe_path(name, MEMBER_BYTES), made.timetuple()[:6])
-            member.compress_type, member.external_attr = zipfile.ZIP_DEFLATED, ZIP_MODE
-            with archive.open(member, "w", force_zip64=True) as packed:
-                packed.writelines(pieces(path))
+    write_atomically(zip_path, pack)

@@ -134,7 +134,8 @@ def to_be_kept(folder: Path, destination: str) -> list[Kept]:
     own = {REPORT, RECORD, f"{storage.name(destination)}.zip"}
     new = dict.fromkeys(own, "") | hashes_of(folder)
     if storage.is_s3(destination):
-        return _listed(s3_publishing.S3Belongings.of(destination).kept(new))
+        seen = s3_publishing.S3Belongings.of(destination)
+        return _listed(seen.former.kept(seen.present, new))
     if Path(destination).is_symlink() or not Path(destination).is_dir():
         return []
     with translated(destination, "read"):

@@ -5,7 +5,7 @@ was looked at when it is written over, S3 sees to by its ETag.
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import count
@@ -52,10 +52,6 @@ class S3Belongings:
         unchanged = frozenset(name for name, is_ours in zip(claimed, ours, strict=True) if is_ours)
         return cls(former, objects, Present(frozenset(objects), unchanged, former.names))
 
-    def kept(self, new: Mapping[str, str]) -> Mapping[str, str]:
-        """As ``FormerProduct.kept``."""
-        return self.former.kept(self.present, new)
-
 
 def _objects(destination: str) -> list[storage.ObjectInfo]:
     try:
@@ -66,7 +62,7 @@ def _objects(destination: str) -> list[storage.ObjectInfo]:
 
 def _wrote(former: FormerProduct, info: storage.ObjectInfo) -> bool:
     try:
-        return former.wrote(info.relative_path, S3Store().pieces(info))
+        return former.wrote(info.relative_path, S3Store(info.uri).pieces(info.size_bytes))
     except ObjectMissing:  # gone since it was listed
         return False
 
@@ -79,12 +75,14 @@ def publish(folder: Path, destination: str, dataset: str) -> dict[str, str]:
     """
     files, new = dict(files_of(folder)), hashes_of(folder)
     seen = S3Belongings.of(destination)
-    kept = dict(seen.kept(new))
+    kept = dict(seen.former.kept(seen.present, new))
     marker = storage.join(destination, MARKER)
-    storage.write_bytes(marker, json.dumps({"dataset": dataset, "files": _either(seen.former.files, new)}).encode())
+    either = seen.former.or_new(new)
+    listed = {name: sorted(hashes) for name, hashes in sorted(either.files.items())}
+    storage.write_bytes(marker, json.dumps({"dataset": dataset, "files": listed}).encode())
     for name, kept_as in kept.items():
-        S3Store().copy(storage.join(destination, name), storage.join(destination, kept_as))
-    upload = _Upload(destination, seen, new, kept)
+        S3Store(storage.join(destination, name)).copy(storage.join(destination, kept_as))
+    upload = _Upload(destination, seen, either, kept)
     upload.remove(RECORD)
     with ThreadPoolExecutor(AT_ONCE) as pool:
         list(pool.map(lambda name: upload.put(name, files[name]), sorted(files.keys() - {RECORD})))
@@ -95,30 +93,22 @@ def publish(folder: Path, destination: str, dataset: str) -> dict[str, str]:
     return upload.kept
 
 
-def _either(former: Mapping[str, Iterable[str]], new: Mapping[str, str]) -> dict[str, list[str]]:
-    """What a file at the prefix may be while both products are there in parts."""
-    names = former.keys() | new.keys()
-    return {name: sorted({*former.get(name, ()), *([new[name]] if name in new else [])}) for name in sorted(names)}
-
-
 class _Upload:
     """Writes and removes objects, as long as they are what was looked at; what is not, is kept under another name."""
 
-    def __init__(self, destination: str, seen: S3Belongings, new: Mapping[str, str], kept: dict[str, str]) -> None:
-        self.kept = kept
-        self._destination = destination
-        self._former = replace(seen.former, files=_sets(_either(seen.former.files, new)))
+    def __init__(self, destination: str, seen: S3Belongings, either: FormerProduct, kept: dict[str, str]) -> None:
+        self.kept, self._destination, self._either = kept, destination, either
         self._etags = {name: info.etag for name, info in seen.objects.items()}
-        self._taken = {*seen.objects, *new, *kept.values()}
+        self._taken = {*seen.objects, *either.files, *kept.values()}
 
     def put(self, name: str, path: Path) -> None:
         with translated(str(path), "read"):
             data = b"".join(pieces(path))
-        self._attempt(name, lambda uri: S3Store().write_if(uri, data, self._etags.get(name)))
+        self._attempt(name, lambda uri: S3Store(uri).write_if(data, self._etags.get(name)))
 
     def remove(self, name: str) -> None:
         def remove(uri: str) -> bool:
-            info = S3Store().stat(uri)
+            info = S3Store(uri).stat()
             if info is not None and info.etag == self._etags.get(name):
                 storage.delete(uri)
             return info is None or info.etag == self._etags.get(name)
@@ -136,14 +126,10 @@ class _Upload:
 
     def _look_again(self, name: str, uri: str) -> None:
         """Somebody has written the object meanwhile, perhaps this upload itself, whose answer was lost."""
-        info = S3Store().stat(uri)
+        info = S3Store(uri).stat()
         self._etags[name] = None if info is None else info.etag
-        if info is not None and not _wrote(self._former, replace(info, relative_path=name)):
+        if info is not None and not _wrote(self._either, replace(info, relative_path=name)):
             number = next(one for one in count(1) if kept_name(name, one) not in self._taken)
             self.kept[name] = kept_name(name, number)
             self._taken.add(self.kept[name])
-            S3Store().copy(uri, storage.join(self._destination, self.kept[name]))
-
-
-def _sets(lists: Mapping[str, Iterable[str]]) -> dict[str, frozenset[str]]:
-    return {name: frozenset(hashes) for name, hashes in lists.items()}
+            S3Store(uri).copy(storage.join(self._destination, self.kept[name]))

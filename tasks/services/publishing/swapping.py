@@ -28,7 +28,7 @@ def swap_in(new: Path, target: Path) -> Path | None:
     if not os.path.lexists(target):
         new.rename(target)
         return None
-    return new if exchange(new, target) else swap_by_two_renames(new, target)
+    return new if _renameat2(new, target, RENAME_EXCHANGE) else swap_by_two_renames(new, target)
 
 
 def swap_by_two_renames(new: Path, target: Path) -> Path:
@@ -37,11 +37,6 @@ def swap_by_two_renames(new: Path, target: Path) -> Path:
     target.rename(old)
     new.rename(target)
     return old
-
-
-def exchange(one: Path, other: Path) -> bool:
-    """Exchange two names at once (Linux ``renameat2``); False where the system or file system cannot."""
-    return _renameat2(one, other, RENAME_EXCHANGE)
 
 
 def move_to_free_name(source: Path, target: Path) -> bool:
@@ -59,6 +54,7 @@ def move_to_free_name(source: Path, target: Path) -> bool:
 
 
 def _renameat2(one: Path, other: Path, flag: int) -> bool:
+    """Rename or exchange at once (Linux); False where the system or file system cannot, or not these two."""
     try:
         renameat2 = ctypes.CDLL(None, use_errno=True).renameat2
     except (AttributeError, OSError):

@@ -7,9 +7,8 @@ many threads. All raise the storage errors of ``tasks.core.errors`` with the URI
 
 import hashlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
 
 from tasks.core.errors import ObjectMissing
 from tasks.services.storage.local_store import LocalStore, opened
@@ -36,29 +35,15 @@ __all__ = [
     "read_range",
     "resolve",
     "siblings",
-    "size",
     "write_bytes",
 ]
 
 SECONDS_A_DAY = 86_400
 
 
-class Store(Protocol):
-    """What local files and S3 both do."""
-
-    def list(self, uri: str) -> list[ObjectInfo]: ...
-    def stat(self, uri: str) -> ObjectInfo | None: ...
-    def is_folder(self, uri: str) -> bool: ...
-    def read(self, uri: str) -> bytes: ...
-    def siblings(self, uri: str) -> Sequence[ObjectInfo]: ...
-    def read_range(self, uri: str, start: int, length: int, etag: str | None = None) -> bytes: ...
-    def write(self, uri: str, data: bytes) -> None: ...
-    def fetch(self, uri: str, path: Path, etag: str | None = None) -> None: ...
-    def delete(self, uri: str) -> None: ...
-
-
-def _store(uri: str) -> Store:
-    return S3Store() if is_s3(uri) else LocalStore()
+def _store(uri: str) -> LocalStore | S3Store:
+    uri = resolve(uri)
+    return S3Store(uri) if is_s3(uri) else LocalStore(uri)
 
 
 def list_objects(uri: str) -> list[ObjectInfo]:
@@ -67,8 +52,7 @@ def list_objects(uri: str) -> list[ObjectInfo]:
     Raises:
         ObjectMissing: Folder, prefix or bucket does not exist.
     """
-    uri = resolve(uri)
-    return sorted(_store(uri).list(uri), key=lambda info: info.relative_path)
+    return sorted(_store(uri).list(), key=lambda info: info.relative_path)
 
 
 def info(uri: str) -> ObjectInfo:
@@ -77,10 +61,9 @@ def info(uri: str) -> ObjectInfo:
     Raises:
         ObjectMissing: It does not exist, or is a folder.
     """
-    uri = resolve(uri)
-    found = _store(uri).stat(uri)
+    found = _store(uri).stat()
     if found is None:
-        raise ObjectMissing(f"{uri}: does not exist, or is no regular file. Check the name")
+        raise ObjectMissing(f"{resolve(uri)}: does not exist, or is no regular file. Check the name")
     return found
 
 
@@ -90,31 +73,22 @@ def siblings(uri: str) -> list[ObjectInfo]:
     Raises:
         ObjectMissing: There is no such folder.
     """
-    uri = resolve(uri)
-    return sorted(_store(uri).siblings(uri), key=lambda info: info.relative_path)
+    return sorted(_store(uri).siblings(), key=lambda info: info.relative_path)
 
 
 def exists(uri: str) -> bool:
     """Whether an object is there; a folder or prefix is none (``is_folder``)."""
-    uri = resolve(uri)
-    return _store(uri).stat(uri) is not None
+    return _store(uri).stat() is not None
 
 
 def is_folder(uri: str) -> bool:
     """Whether a local folder, a bucket, or a prefix with objects below it is there."""
-    uri = resolve(uri)
-    return _store(uri).is_folder(uri)
-
-
-def size(uri: str) -> int:
-    """Bytes of an object."""
-    return info(uri).size_bytes
+    return _store(uri).is_folder()
 
 
 def read_bytes(uri: str) -> bytes:
     """The whole object."""
-    uri = resolve(uri)
-    return _store(uri).read(uri)
+    return _store(uri).read()
 
 
 def read_range(uri: str, start: int, length: int, etag: str | None = None) -> bytes:
@@ -129,14 +103,12 @@ def read_range(uri: str, start: int, length: int, etag: str | None = None) -> by
     Raises:
         ChangedSinceListed: It has another.
     """
-    uri = resolve(uri)
-    return _store(uri).read_range(uri, start, length, etag) if length > 0 else b""
+    return _store(uri).read_range(start, length, etag) if length > 0 else b""
 
 
 def write_bytes(uri: str, data: bytes) -> None:
     """Write an object whole or not at all; local folders are made."""
-    uri = resolve(uri)
-    _store(uri).write(uri, data)
+    _store(uri).write(data)
 
 
 def fetch(uri: str, path: Path, etag: str | None = None) -> None:
@@ -150,14 +122,12 @@ def fetch(uri: str, path: Path, etag: str | None = None) -> None:
     Raises:
         ChangedSinceListed: It has another.
     """
-    uri = resolve(uri)
-    _store(uri).fetch(uri, path, etag)
+    _store(uri).fetch(path, etag)
 
 
 def delete(uri: str) -> None:
     """Remove an object; nothing there is no error."""
-    uri = resolve(uri)
-    _store(uri).delete(uri)
+    _store(uri).delete()
 
 
 def content_hash(info: ObjectInfo) -> str:
@@ -168,9 +138,7 @@ def content_hash(info: ObjectInfo) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def prune(
-    uri: str, older_than_days: float, *, ours: Callable[[str], bool] = lambda _: True, now: float | None = None
-) -> int:
+def prune(uri: str, older_than_days: float, *, ours: Callable[[str], object] = lambda _: True) -> int:
     """Remove the objects below a folder or prefix that have not changed for so many days.
 
     Links are left alone, and what they lead to: a folder that is a link itself has nothing to prune.
@@ -179,13 +147,12 @@ def prune(
         uri: Folder or prefix; one that does not exist has nothing to prune.
         older_than_days: Age from which an object goes.
         ours: Whether an object may go, by its relative path.
-        now: Seconds since the epoch to count from; the clock where None.
 
     Returns:
         How many were removed.
     """
     uri = resolve(uri)
-    limit = (time.time() if now is None else now) - older_than_days * SECONDS_A_DAY
+    limit = time.time() - older_than_days * SECONDS_A_DAY
     if not is_s3(uri):
         with translated(uri, "write"):
             return prune_folder(Path(uri), limit, ours)

@@ -5,7 +5,8 @@ import shutil
 import stat
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
+from dataclasses import dataclass
 from io import BufferedReader
 from pathlib import Path
 
@@ -13,67 +14,68 @@ from tasks.core.errors import ObjectMissing
 from tasks.services.storage.storage_errors import translated
 from tasks.services.storage.uris import ObjectInfo
 
-PARTIAL_SUFFIX = ".partial"
 
-
+@dataclass(frozen=True)
 class LocalStore:
-    """Local files. URIs are absolute paths."""
+    """What lies at an absolute path."""
 
-    def list(self, uri: str) -> list[ObjectInfo]:
+    uri: str
+
+    def list(self) -> list[ObjectInfo]:
         """Every file below the folder, or the file itself.
 
         It follows links to files and folders (each folder once), and a folder that cannot be read is an error: left out
         in silence, its tiles would be lost.
         """
-        with translated(uri, "read"):
-            root = Path(uri)
+        with translated(self.uri, "read"):
+            root = Path(self.uri)
             if not stat.S_ISDIR(root.stat().st_mode):
                 return [_info(root, root.parent)]
             return [info for path in _files(root) if (info := _info_if_there(path, root)) is not None]
 
-    def siblings(self, uri: str) -> Sequence[ObjectInfo]:
+    def siblings(self) -> Sequence[ObjectInfo]:
         """The files in the same folder."""
-        folder = Path(uri).parent
+        folder = Path(self.uri).parent
         with translated(str(folder), "read"):
             return [_info(path, folder) for path in folder.iterdir() if path.is_file()]
 
-    def stat(self, uri: str) -> ObjectInfo | None:
+    def stat(self) -> ObjectInfo | None:
         """What is at the path; None where nothing is or where it is a folder, device or pipe."""
-        with translated(uri, "read"):
-            path = Path(uri)
+        with translated(self.uri, "read"):
+            path = Path(self.uri)
             return _info(path, path.parent) if path.is_file() else None
 
-    def is_folder(self, uri: str) -> bool:
+    def is_folder(self) -> bool:
         """Whether the path is a folder."""
-        return Path(uri).is_dir()
+        return Path(self.uri).is_dir()
 
-    def read(self, uri: str) -> bytes:
+    def read(self) -> bytes:
         """The whole file."""
-        with translated(uri, "read"), opened(uri) as file:
+        with translated(self.uri, "read"), opened(self.uri) as file:
             return file.read()
 
-    def read_range(self, uri: str, start: int, length: int, etag: str | None = None) -> bytes:  # noqa: ARG002 - of S3
+    def read_range(self, start: int, length: int, etag: str | None = None) -> bytes:  # noqa: ARG002 - of S3
         """Bytes from ``start``; fewer than ``length`` where the file ends."""
-        with translated(uri, "read"), opened(uri) as file:
+        with translated(self.uri, "read"), opened(self.uri) as file:
             file.seek(start)
             return file.read(length)
 
-    def write(self, uri: str, data: bytes) -> None:
+    def write(self, data: bytes) -> None:
         """Write whole or not at all."""
-        write_atomically(Path(uri), lambda partial: partial.write_bytes(data))
+        write_atomically(Path(self.uri), lambda partial: partial.write_bytes(data))
 
-    def fetch(self, uri: str, path: Path, etag: str | None = None) -> None:  # noqa: ARG002 - of S3
+    def fetch(self, path: Path, etag: str | None = None) -> None:  # noqa: ARG002 - of S3
         """Copy to ``path``, whole or not at all."""
-        if self.stat(uri) is None:
-            raise ObjectMissing(f"{uri}: does not exist. Check the name")
-        with translated(uri, "read"), Path(uri).open("rb"):
+        if self.stat() is None:
+            raise ObjectMissing(f"{self.uri}: does not exist. Check the name")
+        with translated(self.uri, "read"), Path(self.uri).open("rb"):
             pass  # so that what fails from here on is the writing
-        write_atomically(path, lambda partial: shutil.copyfile(uri, partial))
+        write_atomically(path, lambda partial: shutil.copyfile(self.uri, partial))
 
-    def delete(self, uri: str) -> None:
+    def delete(self) -> None:
         """Remove the file; nothing there is no error."""
-        with translated(uri, "write"):
-            Path(uri).unlink(missing_ok=True)
+        with translated(self.uri, "write"):
+            Path(self.uri).unlink(missing_ok=True)
 
 
 def opened(uri: str) -> BufferedReader:
@@ -104,20 +106,14 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     """
     with translated(str(path), "write"):
         path.parent.mkdir(parents=True, exist_ok=True)
-        with _partial(path.parent) as partial:
+        # A short name: one made of the file's own could pass the limit of 255 bytes.
+        partial = path.parent / f".{uuid.uuid4().hex}.partial"
+        try:
             write(partial)
             partial.replace(path)
-
-
-@contextmanager
-def _partial(folder: Path) -> Iterator[Path]:
-    # A short name: one made of the file's own could pass the limit of 255 bytes.
-    partial = folder / f".{uuid.uuid4().hex}{PARTIAL_SUFFIX}"
-    try:
-        yield partial
-    finally:
-        with suppress(OSError):
-            partial.unlink(missing_ok=True)
+        finally:
+            with suppress(OSError):
+                partial.unlink(missing_ok=True)
 
 
 def _files(root: Path) -> Iterator[Path]:

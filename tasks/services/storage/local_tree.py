@@ -44,7 +44,7 @@ def pieces(path: Path) -> Iterator[bytes]:
             yield piece
 
 
-def prune_folder(root: Path, limit: float, ours: Callable[[str], bool]) -> int:
+def prune_folder(root: Path, limit: float, ours: Callable[[str], object]) -> int:
     """Remove the regular files below a folder that were changed before a moment, then folders that are empty of that.
 
     Args:

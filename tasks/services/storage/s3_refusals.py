@@ -9,9 +9,9 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from tasks.core.errors import FloodExtentError, ObjectMissing, StorageUnavailable, UnusableArgument
+from tasks.core.errors import FloodExtentError, ObjectMissing, OutputRefused, StorageUnavailable, UnusableArgument
 from tasks.core.redaction import redact
-from tasks.services.storage.storage_errors import Purpose, changed_since_listed, missing, no_bucket, refused
+from tasks.services.storage.storage_errors import Purpose, changed_since_listed, missing, refused
 
 REQUEST_PAYER = "AWS_REQUEST_PAYER"  # GDAL's name for it
 REQUESTER = "requester"
@@ -35,6 +35,10 @@ ARCHIVES = {
 }
 OTHER_ARCHIVE = "archived (Glacier, Deep Archive, or an archive tier of Intelligent-Tiering)"
 
+PAYER_HINT = f"; if its bucket is 'requester pays', set `requester_pays`, or {REQUEST_PAYER}={REQUESTER}"
+# A bucket is never made, which needs a region and a policy.
+NO_BUCKET = "{}: cannot be written: the bucket does not exist. Create it or choose another"
+
 
 def requester_pays() -> bool:
     """Whether this process has agreed to pay for what it reads in other people's buckets."""
@@ -52,13 +56,6 @@ def archive_refusal(uri: str, response: Mapping[str, Any]) -> str | None:
     return f"{uri}: is {where}: restore it first (aws s3api restore-object), and run again when it is restored"
 
 
-def payer_hint(response: Mapping[str, Any]) -> str:
-    """What else may be the cause of a refusal, besides permissions; empty where it is not."""
-    if response.get("Error", {}).get("Code") not in FORBIDDEN or requester_pays():
-        return ""
-    return f"; if its bucket is 'requester pays', set `requester_pays`, or {REQUEST_PAYER}={REQUESTER}"
-
-
 def s3_error(error: Exception, uri: str, purpose: Purpose) -> FloodExtentError | None:
     """The error of the tree that stands for one of boto3's; None where it is none of S3 or of the connection."""
     botocore = importlib.import_module("botocore.exceptions")
@@ -70,10 +67,11 @@ def s3_error(error: Exception, uri: str, purpose: Purpose) -> FloodExtentError |
     if passes or isinstance(error, (*silent, ConnectionError, TimeoutError)):
         return StorageUnavailable(f"{uri}: S3 does not answer just now ({_text(error)})")
     if status == MISSING:
-        return missing(uri, "read") if purpose == "read" else no_bucket(uri)
+        return missing(uri, "read") if purpose == "read" else OutputRefused(NO_BUCKET.format(uri))
     if status == DENIED or code in ARCHIVED or code in EXPIRED:
         archived = archive_refusal(uri, _response(error))
-        hint = payer_hint(_response(error)) if purpose == "read" else ""
+        may_have_to_pay = purpose == "read" and code in FORBIDDEN and not requester_pays()
+        hint = PAYER_HINT if may_have_to_pay else ""
         return ObjectMissing(archived) if archived else refused(uri, purpose, _text(error), hint)
     if isinstance(error, OSError | ValueError | botocore.BotoCoreError | botocore.ClientError):
         return UnusableArgument(f"{uri}: S3 refuses this ({_text(error)}). Check bucket, key, region and credentials")

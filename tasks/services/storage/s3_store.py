@@ -30,90 +30,96 @@ PIECE_BYTES = 8 * 2**20
 CONNECT_SECONDS, READ_SECONDS = 5, 15
 KMS_KEY = "FLOOD_EXTENT_KMS_KEY"
 
-Settings = tuple[tuple[str, str], ...]
-
 
 @dataclass(frozen=True)
 class S3Store:
-    """Objects in S3. URIs are ``s3://bucket/key``.
+    """What lies at ``s3://bucket/key``.
 
     Attributes:
+        uri: As ``uris.resolve`` gives it.
         one_request_bytes: What is larger is uploaded in parts of half that.
     """
 
+    uri: str
     one_request_bytes: int = ONE_REQUEST_BYTES
 
-    def list(self, uri: str) -> list[ObjectInfo]:
+    @property
+    def address(self) -> dict[str, str]:
+        """Bucket and key, as requests name them."""
+        bucket, _, key = self.uri.removeprefix(S3_SCHEME).partition("/")
+        return {"Bucket": bucket, "Key": key}
+
+    def list(self) -> list[ObjectInfo]:
         """Every object below the prefix, or the object itself; placeholders of folders are left out."""
-        bucket, key = _split(uri)
-        with translated(uri, "read"):
+        bucket, key = self.address.values()
+        with translated(self.uri, "read"):
             found = _listed(bucket, f"{key}/" if key else "")
         if found or not key:
             return [info for info in found if not info.uri.endswith("/")]
-        itself = self.stat(uri)
+        itself = self.stat()
         if itself is None:
-            raise ObjectMissing(f"{uri}: no object has this prefix. Check bucket and prefix")
+            raise ObjectMissing(f"{self.uri}: no object has this prefix. Check bucket and prefix")
         return [itself]
 
-    def siblings(self, uri: str) -> Sequence[ObjectInfo]:
+    def siblings(self) -> Sequence[ObjectInfo]:
         """The objects whose keys differ from this one's in their last component alone."""
-        bucket, key = _split(uri)
-        with translated(uri, "read"):
+        bucket, key = self.address.values()
+        with translated(self.uri, "read"):
             found = _listed(bucket, _folder(key), "/")
         if not found:
-            raise missing(uri, "read")
+            raise missing(self.uri, "read")
         return [info for info in found if not info.uri.endswith("/")]
 
-    def stat(self, uri: str) -> ObjectInfo | None:
+    def stat(self) -> ObjectInfo | None:
         """What is at the key; None where nothing is or where it is a prefix."""
-        bucket, key = _split(uri)
-        with translated(uri, "read"), _nothing_there_is_no_error():
+        bucket, key = self.address.values()
+        with translated(self.uri, "read"), _nothing_there_is_no_error():
             if key:
                 found = _client().head_object(Bucket=bucket, Key=key)
                 return _info(bucket, found | {"Key": key, "Size": found["ContentLength"]}, _folder(key))
         return None
 
-    def is_folder(self, uri: str) -> bool:
+    def is_folder(self) -> bool:
         """Whether objects lie below the prefix, or the bucket exists."""
-        bucket, key = _split(uri)
-        with translated(uri, "read"), _nothing_there_is_no_error():
+        bucket, key = self.address.values()
+        with translated(self.uri, "read"), _nothing_there_is_no_error():
             page = _client().list_objects_v2(Bucket=bucket, Prefix=f"{key}/" if key else "", MaxKeys=1)
             return not key or bool(page.get("Contents"))
         return False
 
-    def read(self, uri: str) -> bytes:
+    def read(self) -> bytes:
         """The whole object."""
-        with translated(uri, "read"):
-            return b"".join(_content(uri))
+        with translated(self.uri, "read"):
+            return b"".join(self._content())
 
-    def read_range(self, uri: str, start: int, length: int, etag: str | None = None) -> bytes:
+    def read_range(self, start: int, length: int, etag: str | None = None) -> bytes:
         """Bytes from ``start``; fewer than ``length`` where the object ends."""
-        with translated(uri, "read"):
+        with translated(self.uri, "read"):
             try:
-                return b"".join(_content(uri, etag, Range=f"bytes={start}-{start + length - 1}"))
+                return b"".join(self._content(etag, Range=f"bytes={start}-{start + length - 1}"))
             except Exception as error:
                 if status_of(error) == BEYOND_THE_END:
                     return b""
                 raise
 
-    def write(self, uri: str, data: bytes) -> None:
+    def write(self, data: bytes) -> None:
         """Write whole or not at all: S3 shows an object only when it is complete."""
-        with translated(uri, "write"):
-            self._put(uri, data)
+        with translated(self.uri, "write"):
+            self._put(data)
 
-    def write_if(self, uri: str, data: bytes, etag: str | None) -> bool:
+    def write_if(self, data: bytes, etag: str | None) -> bool:
         """Write an object in place of the one with this ETag, or where none is; False where something else is there."""
-        with translated(uri, "write"):
+        with translated(self.uri, "write"):
             try:
-                self._put(uri, data, **({"IfMatch": etag} if etag else {"IfNoneMatch": "*"}))
+                self._put(data, **({"IfMatch": etag} if etag else {"IfNoneMatch": "*"}))
             except Exception as error:
                 if code_of(error) in CONDITION_FAILED:
                     return False
                 raise
         return True
 
-    def _put(self, uri: str, data: bytes, **condition: str) -> None:
-        client, target = _client(), _target(uri)
+    def _put(self, data: bytes, **condition: str) -> None:
+        client, target = _client(), self.address
         if len(data) < self.one_request_bytes:
             client.put_object(**target, Body=data, **condition)
             return
@@ -129,59 +135,42 @@ class S3Store:
             client.abort_multipart_upload(**upload)
             raise
 
-    def copy(self, uri: str, target: str) -> None:
+    def copy(self, target: str) -> None:
         """Copy an object within S3; nothing there is no error."""
         transfer = importlib.import_module("boto3.s3.transfer")
         # In one request, if that can be: in parts an object would lose what its writer has noted with it.
         config = transfer.TransferConfig(multipart_threshold=ONE_REQUEST_BYTES)
         with translated(target, "write"), _nothing_there_is_no_error():
-            _client().copy(_target(uri), *_split(target), Config=config)
+            _client().copy(self.address, **S3Store(target).address, Config=config)
 
-    def pieces(self, info: ObjectInfo) -> Iterator[bytes]:
-        """The content of an object that was listed, piece by piece."""
-        for start in range(0, info.size_bytes, PIECE_BYTES):
-            yield self.read_range(info.uri, start, PIECE_BYTES)
+    def pieces(self, size_bytes: int) -> Iterator[bytes]:
+        """So much of the object, piece by piece."""
+        for start in range(0, size_bytes, PIECE_BYTES):
+            yield self.read_range(start, PIECE_BYTES)
 
-    def fetch(self, uri: str, path: Path, etag: str | None = None) -> None:
+    def fetch(self, path: Path, etag: str | None = None) -> None:
         """Download to ``path``, whole or not at all."""
 
         def download(partial: Path) -> None:
-            with translated(uri, "read", str(path)), partial.open("wb") as file:
-                file.writelines(_content(uri, etag))
+            with translated(self.uri, "read", str(path)), partial.open("wb") as file:
+                file.writelines(self._content(etag))
 
         write_atomically(path, download)
 
-    def delete(self, uri: str) -> None:
+    def _content(self, etag: str | None = None, **request: str) -> Iterator[bytes]:
+        """What one request answers, in pieces: boto3's own download asks several times."""
+        condition = {"IfMatch": f'"{etag}"'} if etag else {}
+        with closing(_client().get_object(**self.address, **condition, **request)["Body"]) as body:
+            yield from body.iter_chunks(PIECE_BYTES)
+
+    def delete(self) -> None:
         """Remove the object; nothing there is no error."""
-        with translated(uri, "write"):
-            _client().delete_object(**_target(uri))
-
-
-def _split(uri: str) -> tuple[str, str]:
-    """Bucket and key."""
-    bucket, _, key = uri.removeprefix(S3_SCHEME).partition("/")
-    return bucket, key
-
-
-def _target(uri: str) -> dict[str, str]:
-    return dict(zip(("Bucket", "Key"), _split(uri), strict=True))
+        with translated(self.uri, "write"):
+            _client().delete_object(**self.address)
 
 
 def _folder(key: str) -> str:
     return key[: key.rfind("/") + 1]
-
-
-def _content(uri: str, etag: str | None = None, **request: str) -> Iterator[bytes]:
-    """What one request answers, in pieces: boto3's own download asks several times.
-
-    Args:
-        uri: The object.
-        etag: That it must have; None: any.
-        request: More of the request.
-    """
-    condition = {"IfMatch": f'"{etag}"'} if etag else {}
-    with closing(_client().get_object(**_target(uri), **condition, **request)["Body"]) as body:
-        yield from body.iter_chunks(PIECE_BYTES)
 
 
 def _listed(bucket: str, prefix: str, delimiter: str = "") -> list[ObjectInfo]:
@@ -198,40 +187,32 @@ def _info(bucket: str, found: Mapping[str, Any], prefix: str) -> ObjectInfo:
     return ObjectInfo(f"{S3_SCHEME}{bucket}/{key}", key.removeprefix(prefix), int(found["Size"]), etag, changed, etag)
 
 
-def settings() -> Settings:
-    """The part of the environment that decides how S3 is reached: what a client of S3 is kept under.
+def _client() -> Any:
+    """A client of this process, for one from before a fork must not be used after it, and of what its environment says.
 
     A cache like that of prefect-aws would hand out a client of another endpoint or other credentials.
     """
-    return tuple(sorted(item for item in os.environ.items() if item[0].startswith("AWS_") or item[0] == KMS_KEY))
-
-
-def encryption() -> dict[str, str]:
-    """What a request that makes an object says of its encryption; nothing without a KMS key."""
-    key = os.environ.get(KMS_KEY)
-    return {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": key} if key else {}
-
-
-def connecting() -> dict[str, Any]:
-    """How clients of S3 connect, as botocore's ``Config`` takes it; a new one each time, for botocore changes it."""
-    # Threads of a run that talk to S3 at once: botocore's default of 10 connections would make them queue. botocore
-    # repeats requests; the tasks' own policy does the patient waiting.
-    return {"max_pool_connections": 32, "retries": {"mode": "standard", "max_attempts": 3}}
-
-
-def _client() -> Any:
-    return _connected(os.getpid(), settings())  # the process: a client made before a fork must not be used after it
+    settings = sorted(item for item in os.environ.items() if item[0].startswith("AWS_") or item[0] == KMS_KEY)
+    return _connected(os.getpid(), tuple(settings))
 
 
 @lru_cache(maxsize=4)
-def _connected(_process: int, _settings: Settings) -> Any:
+def _connected(_process: int, _settings: tuple[tuple[str, str], ...]) -> Any:
     try:
         boto3, config = importlib.import_module("boto3"), importlib.import_module("botocore.config")
     except ImportError as error:
         raise UnusableArgument('s3:// needs the extra "aws": pip install "flood-extent[aws]"') from error
-    limits = config.Config(connect_timeout=CONNECT_SECONDS, read_timeout=READ_SECONDS, **connecting())
+    limits = config.Config(
+        connect_timeout=CONNECT_SECONDS,
+        read_timeout=READ_SECONDS,
+        # Threads of a run that talk to S3 at once: botocore's default of 10 connections would make them queue.
+        max_pool_connections=32,
+        retries={"mode": "standard", "max_attempts": 3},  # the tasks' own policy does the patient waiting
+    )
     client = boto3.Session().client("s3", config=limits)
-    more = encryption() | ({"RequestPayer": REQUESTER} if requester_pays() else {})
+    more = {"RequestPayer": REQUESTER} if requester_pays() else {}
+    if key := os.environ.get(KMS_KEY):
+        more |= {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": key}
 
     def with_more(params: Mapping[str, Any], model: Any, **_: object) -> dict[str, Any]:
         return {**{key: value for key, value in more.items() if key in model.input_shape.members}, **params}

@@ -65,11 +65,6 @@ def missing(uri: str, purpose: Purpose) -> FinalError:
     return ObjectMissing(f"{uri}: does not exist, or is a folder. Check the name")
 
 
-def no_bucket(uri: str) -> FinalError:
-    """Written to a bucket that is not there: it is never made, which needs a region and a policy."""
-    return OutputRefused(f"{uri}: cannot be written: the bucket does not exist. Create it or choose another")
-
-
 def refused(uri: str, purpose: Purpose, detail: str, hint: str = "") -> FinalError:
     """Permission was denied; the hint says what else than permissions may be the cause of not reading."""
     if purpose == "write":

@@ -62,13 +62,10 @@ def _files(place: str) -> Iterator[str]:
 
 def prune(work_directory: str, older_than_days: float) -> dict[str, int]:
     """Remove what runs have left in a work directory and not changed for so many days; how many files of each part."""
-    places = {part: storage.join(work_directory, part) for part in PARTS}
-    return {part: _prune_part(places[part], names, older_than_days) for part, names in PARTS.items()}
-
-
-def _prune_part(place: str, names: str, older_than_days: float) -> int:
-    ours = _ours(names)
-    return storage.prune(place, older_than_days, ours=lambda name: ours.fullmatch(name) is not None)
+    return {
+        part: storage.prune(storage.join(work_directory, part), older_than_days, ours=_ours(names).fullmatch)
+        for part, names in PARTS.items()
+    }
 
 
 def _ours(names: str) -> re.Pattern[str]:

@@ -23,8 +23,7 @@ PREVIEW_PX = 512  # long side of the JPEG for the overview map, at most
 
 def jpeg(job: TileJob) -> bytes:
     """The JPEG for the endpoint."""
-    (content,) = read(job, "prepare", job.jpeg_uri)
-    return _jpeg(job, content)
+    return _jpeg(job, *read(job, "prepare", job.jpeg_uri))
 
 
 def preview(job: TileJob, expected: FileHash | None = None) -> bytes:
@@ -34,8 +33,7 @@ def preview(job: TileJob, expected: FileHash | None = None) -> bytes:
 
 def valid_mask(job: TileJob) -> BoolMask:
     """The valid mask, (height, width) bool, True where the tile holds imagery."""
-    (content,) = read(job, "prepare", job.valid_uri)
-    return _valid(job, content)
+    return _valid(job, *read(job, "prepare", job.valid_uri))
 
 
 def check_prepared(job: TileJob, *, with_jpeg: bool) -> None:

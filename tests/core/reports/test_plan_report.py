@@ -131,7 +131,7 @@ def test_the_table_has_bad_tiles_first() -> None:
 
 def test_a_long_table_is_cut_and_says_so() -> None:
     """The dashboard would not show ten thousand rows; what is wrong is among those that it shows."""
-    made = plan(*(replace(TILE, id=f"{number}.jp2") for number in range(5)), BAD)
-    assert [row["tile"] for row in plan_report.tile_table(made, limit=2)] == ["b.jp2", "0.jp2"]
-    assert "4 of 6 tiles are not shown" in plan_report.table_text(made, limit=2)
-    assert "not shown" not in plan_report.table_text(made)
+    made = plan(*(replace(TILE, id=f"{number}.jp2") for number in range(2_003)), BAD)
+    assert [row["tile"] for row in plan_report.tile_table(made)][:2] == ["b.jp2", "0.jp2"]
+    assert "4 of 2,004 tiles are not shown" in plan_report.table_text(made)
+    assert "not shown" not in plan_report.table_text(plan(BAD))

@@ -127,7 +127,7 @@ def test_help_is_shown_on_any_terminal() -> None:
 def test_parameters_are_options_on_the_command_line(capsys: pytest.CaptureFixture[str]) -> None:
     """What the dashboard calls `training_job` a person at the terminal types as --training-job; paths stay."""
     print_error("`only_failed_of` x: give `training_job`, not /data/training_job/`dataset`, and `serve`")
-    make_console(soft_wrap=True).print("raise `max_tile_megapixels`")
+    make_console().out("raise `max_tile_megapixels`")
     shown = capsys.readouterr()
     assert shown.err == "--only-failed x: give --training-job, not /data/training_job/`dataset`, and `serve`\n"
     assert shown.out == "raise --max-tile-megapixels\n"

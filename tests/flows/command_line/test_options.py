@@ -6,7 +6,7 @@ from typing import Any, get_type_hints
 import pytest
 from prefect.utilities.callables import parameter_schema
 
-from flows.command_line.cli import UNUSABLE, build_parser, main
+from flows.command_line.cli import UNUSABLE, main, parse
 from flows.command_line.options import descriptions, parameters_of
 from flows.flood_extent import flood_extent
 from flows.parameters import RunParameters
@@ -16,7 +16,7 @@ FIELDS = RunParameters.model_fields
 
 
 def parsed(*arguments: str) -> RunParameters:
-    return parameters_of(build_parser().parse_args(["run", "tiles", *arguments]))
+    return parameters_of(parse(["run", "tiles", *arguments]))
 
 
 def test_the_flow_takes_what_the_parameters_say() -> None:
@@ -49,7 +49,7 @@ def test_every_parameter_is_an_option() -> None:
 def test_a_dataset_whose_name_is_not_utf_8_is_to_be_renamed() -> None:
     """The name is spelled in letters that every terminal can show."""
     with pytest.raises(UnusableArgument, match=r"the name M\\xfcnchen is not UTF-8. Rename it"):
-        parameters_of(build_parser().parse_args(["run", "M\udcfcnchen"]))
+        parameters_of(parse(["run", "M\udcfcnchen"]))
 
 
 @pytest.mark.parametrize("spelling", [["1", "2"], ["1,2"], ["[1, 2]"]])

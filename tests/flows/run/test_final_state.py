@@ -3,6 +3,7 @@
 import json
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -74,24 +75,26 @@ def test_a_share_that_is_reached_is_tolerated(failed: int) -> None:
 def test_findings_come_back_as_they_were(tmp_path: Path) -> None:
     """The process that goes on after a review knows all that the first one found; once it has ended, nothing stays."""
     run, work = uuid4(), str(tmp_path)
-    began, endpoint = datetime(2026, 1, 1, tzinfo=UTC), {"kind": "local", "name": None}
-    calibration = (Threshold(64, ("a.jp2",), 24, 183, (41, 100)), Threshold(80, problem="no water"))
-    kept = SuspendedRun(ledger(2, 1, work=work), began, endpoint, "m", calibration, "review-1")
+    kept = suspended(ledger(2, 1, work=work))
     kept.keep(work, run)
-    found = SuspendedRun.of(work, run)
-    assert found is not None
-    assert found.ledger.to_list() == kept.ledger.to_list()
-    assert (found.started, found.endpoint, found.question) == (kept.started, kept.endpoint, kept.question)
-    assert found.calibration == calibration
+    assert SuspendedRun.of(work, run) == kept
     forget(work, run)
     assert SuspendedRun.of(work, run) is None
 
 
+def suspended(found: Ledger) -> SuspendedRun:
+    values: dict[str, Any] = {
+        "ledger": found.accounts,
+        "started": datetime(2026, 1, 1, tzinfo=UTC),
+        "question": "review-1",
+    }
+    values |= {"calibration": (Threshold(64, ("a.jp2",), 24, 183, (41, 100)), Threshold(80, problem="no water"))}
+    return SuspendedRun.model_validate({**values, "endpoint": {"kind": "local", "name": None}, "model_identity": "m"})
+
+
 def keep_edited(work: Path, run: UUID, **job: str) -> None:
     """SuspendedRun of a tile, whose record somebody has changed."""
-    endpoint, began = {"kind": "local", "name": None}, datetime(2026, 1, 1, tzinfo=UTC)
-    findings = SuspendedRun(ledger(total=1, work=str(work)), began, endpoint, "m", None, "r-1")
-    findings.keep(str(work), run)
+    suspended(ledger(total=1, work=str(work))).keep(str(work), run)
     uri = Path(run_records.findings_uri(str(work), run))
     values = json.loads(uri.read_bytes())
     values["ledger"][0]["job"] |= job
@@ -104,12 +107,12 @@ def test_a_record_of_a_review_leads_nowhere_else(tmp_path: Path) -> None:
     keep_edited(tmp_path / "work", run, work_directory=str(elsewhere))
     found = SuspendedRun.of(str(tmp_path / "work"), run)
     assert found is not None
-    victims = [elsewhere / "scratch" / f"{job.prepare_key}.jpg" for job in found.ledger.standing]
+    victims = [elsewhere / "scratch" / f"{job.prepare_key}.jpg" for job in (account.job for account in found.ledger)]
     for victim in victims:
         victim.parent.mkdir(parents=True, exist_ok=True)
         victim.write_text("mine")
     with disable_run_logger():
-        assert clean_up.fn(found.ledger.standing) == 0
+        assert clean_up.fn([account.job for account in found.ledger]) == 0
     assert all(victim.exists() for victim in victims)
 
 
@@ -134,8 +137,8 @@ def test_no_edit_of_a_reviews_record_is_a_fault_of_the_program(tmp_path: Path) -
         except UnusableArgument:
             continue
         assert found is not None
-        assert all(job.jpeg_uri.startswith(f"{work}/scratch/") for job in found.ledger.standing)
-        assert all("/" not in job.prepare_key for job in found.ledger.standing)
+        assert all(job.jpeg_uri.startswith(f"{work}/scratch/") for job in (account.job for account in found.ledger))
+        assert all("/" not in job.prepare_key for job in (account.job for account in found.ledger))
 
 
 def test_the_state_names_what_failed() -> None:

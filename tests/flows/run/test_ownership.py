@@ -4,10 +4,10 @@ import contextvars
 import json
 import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from uuid import UUID, uuid4
 
 import pytest
+from listening import Quiet, listening
 from prefect import flow
 from prefect.client.orchestration import get_client
 from prefect.settings import PREFECT_API_URL, temporary_settings
@@ -104,7 +104,7 @@ def test_without_a_server_none_is_started() -> None:
 def stranger() -> Iterator[str]:
     """Something on loopback that answers whatever it is asked, and is no Prefect server."""
 
-    class Answer(BaseHTTPRequestHandler):
+    class Answer(Quiet):
         def _answer(self) -> None:
             body = json.dumps({"hello": "world"}).encode() if "json" in self.path else b"<html>Welcome</html>"
             self.send_response(200)
@@ -114,14 +114,8 @@ def stranger() -> Iterator[str]:
 
         do_GET = do_POST = _answer  # noqa: N815 - as http.server names them
 
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Answer)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
+    with listening(Answer) as address:
+        yield address
 
 
 @pytest.mark.parametrize("path", ["api", "json/api"])

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from flows.run.retried_run import check_mended
+from flows.run.final_state import check_mended
 from tasks.core.errors import UnusableArgument
 from tasks.core.reports.run_json import frame_hash, software_versions
 from tasks.core.tiles.tile import Tile

@@ -6,6 +6,7 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import chain, repeat
 from pathlib import Path
 from uuid import uuid4
 
@@ -22,10 +23,10 @@ from prefect.settings import (
 )
 
 from deployments.server_access import authorization, token
-from flows.run.memory import ran_out_of_memory
 from flows.server import server_faults
-from flows.server.local_server import KEPT_SETTINGS, ONE_RUN, ONE_RUN_SETTINGS, Server, ServerNotStarted
+from flows.server.local_server import KEPT_SETTINGS, ONE_RUN, ONE_RUN_SETTINGS, Server, ServerNotStarted, wait_for_all
 from flows.server.server_environment import prefect_settings
+from flows.server.server_faults import ran_out_of_memory
 from flows.server.server_proof import is_ours
 
 VACUUM_SECONDS = 60
@@ -266,3 +267,20 @@ def test_the_database_keeps_thirty_days(tmp_path: Path) -> None:
         second.stop()
     assert set(recorded(database)) == {runs[10], runs[29]}
     assert old_events(database) == 2
+
+
+@pytest.mark.parametrize(
+    ("counts", "left", "waited"),
+    [
+        ([0], 0, 0.0),
+        ([3, 2, 1, 0], 0, 0.3),
+        (chain([3, 2], repeat(2)), 2, 10.1),
+        (range(2000, 0, -1), 1400, 60.0),
+        ([5, -1], 0, 0.1),
+    ],
+)
+def test_waiting_ends_with_the_last_or_when_nothing_more_comes(counts: list[int], left: int, waited: float) -> None:
+    """What will never come costs the time in which something would have; what comes slowly is waited for."""
+    waits, missing = [0.0], iter(counts)
+    found = wait_for_all(lambda: next(missing), clock=lambda: sum(waits), sleep=waits.append)
+    assert (found, sum(waits)) == pytest.approx((left, waited), abs=1)

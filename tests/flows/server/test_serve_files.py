@@ -1,14 +1,14 @@
 """The private files of ``serve``, and what a run makes of them."""
 
 import os
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import httpx
 import pytest
+from listening import Quiet, listening
 from prefect.settings import PREFECT_HOME, PREFECT_SERVER_API_AUTH_STRING, temporary_settings
 
 from deployments.server_access import PROOF_PATH, proof
@@ -101,11 +101,11 @@ def test_redaction_knows_the_password() -> None:
 
 
 @contextmanager
-def listening(key: str, real: str = "") -> Iterator[tuple[str, list[str]]]:
+def stand_in(key: str, real: str = "") -> Iterator[tuple[str, list[str]]]:
     """Something that takes the proof's question, as ``real`` would answer it, and the paths that it was asked."""
     asked: list[str] = []
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(Quiet, BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             nonce = self.rfile.read(int(self.headers["Content-Length"])).decode()
             self._answer(proof(key, real or address, nonce))
@@ -120,23 +120,15 @@ def listening(key: str, real: str = "") -> Iterator[tuple[str, list[str]]]:
             self.end_headers()
             self.wfile.write(text.encode())
 
-        def log_message(self, *_: object) -> None: ...
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    address = f"http://127.0.0.1:{server.server_port}"
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
+    with listening(Handler) as address:
         yield address, asked
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 @pytest.mark.usefixtures("home")
 def test_a_run_finds_serve_on_any_port() -> None:
     """The address comes from the private folder, and what answers there has the key."""
     made = serve_files.own_auth_string()
-    with listening(made) as (address, asked):
+    with stand_in(made) as (address, asked):
         serve_files.write_address(address)
         assert serve_of_this_home() == (address, made)
     assert asked[0] == f"POST {PROOF_PATH}"
@@ -146,7 +138,7 @@ def test_a_run_finds_serve_on_any_port() -> None:
 def test_a_password_of_the_users_own_is_tried_first() -> None:
     """It is what serve asks for where it is set."""
     made = serve_files.own_auth_string()
-    with listening(made) as (address, _), temporary_settings({PREFECT_SERVER_API_AUTH_STRING: "mine:own"}):
+    with stand_in(made) as (address, _), temporary_settings({PREFECT_SERVER_API_AUTH_STRING: "mine:own"}):
         serve_files.write_address(address)
         assert serve_of_this_home() == (address, "mine:own")
 
@@ -155,7 +147,7 @@ def test_a_password_of_the_users_own_is_tried_first() -> None:
 def test_a_stranger_on_the_port_is_sent_nothing() -> None:
     """Where serve was killed and somebody else listens now, no request with credentials goes there."""
     serve_files.own_auth_string()
-    with listening("another key") as (address, asked):
+    with stand_in("another key") as (address, asked):
         serve_files.write_address(address)
         assert serve_of_this_home() is None
     assert [one.split()[1] for one in asked] == [PROOF_PATH]
@@ -164,7 +156,7 @@ def test_a_stranger_on_the_port_is_sent_nothing() -> None:
 
 def test_a_proof_of_another_server_is_none() -> None:
     """Who hands the question on to the right server gets an answer that is not about himself."""
-    with listening("key") as (real, _), listening("key", real) as (between, _):
+    with stand_in("key") as (real, _), stand_in("key", real) as (between, _):
         assert is_ours(real, "key")
         assert not is_ours(between, "key")
 

@@ -1,11 +1,10 @@
 """What a web page, and another user of the machine, get of a running ``serve``: nothing."""
 
 import json
-import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from http.server import SimpleHTTPRequestHandler
 from pathlib import Path
 
 import httpx
@@ -13,6 +12,7 @@ import pytest
 from browser import log_in, new_page
 from command_line import QUIET, CommandLine, Scene, processes_marked
 from dashboard import Dashboard, served
+from listening import listening
 from websockets.exceptions import WebSocketException
 from websockets.sync.client import connect
 
@@ -65,17 +65,9 @@ def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
         yield running
 
 
-@contextmanager
-def site(folder: Path) -> Iterator[str]:
+def site(folder: Path) -> AbstractContextManager[str]:
     """A web site of somebody else's, on another port; its address."""
-    handler = partial(SimpleHTTPRequestHandler, directory=str(folder))
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
+    return listening(partial(SimpleHTTPRequestHandler, directory=str(folder)))
 
 
 def test_a_page_of_another_origin_gets_nothing(dashboard: Dashboard, tmp_path: Path) -> None:

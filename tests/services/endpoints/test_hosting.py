@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -296,18 +297,19 @@ def test_after_the_end_nothing_is_deployed(cloud: Cloud) -> None:
     assert "CreateModel" not in cloud.sandbox.requests()
 
 
-def in_background(work: Callable[[], Any]) -> Future[Any]:
+def deploying_until(reached: Callable[[], object]) -> Future[Deployment]:
+    """A deployment in another thread, once it has got so far."""
     pool = ThreadPoolExecutor(1)
-    future = pool.submit(work)
+    future = pool.submit(deploy)
     pool.shutdown(wait=False)
+    while not reached():
+        time.sleep(0.005)
     return future
 
 
 def deleted_while_deploying(cloud: Cloud, reached: str) -> tuple[str, ...]:
     """What is left by a deletion that begins as soon as deploying has reached a call, and ends it."""
-    deploying = in_background(deploy)
-    while not cloud.sandbox.requests().get(reached):
-        time.sleep(0.005)
+    deploying = deploying_until(lambda: cloud.sandbox.requests().get(reached))
     left = delete()
     refused = deploying.exception(60)
     # None where deploying had ended before this thread got its turn.
@@ -331,9 +333,7 @@ def test_delete_while_deploying_leaves_nothing(cloud: Cloud, reached: str, slow:
 def test_delete_while_waiting_for_service_ends_the_wait_at_once(cloud: Cloud) -> None:
     """The deploying thread does not sleep on, and does not look any more."""
     cloud.sandbox.settings(creating_seconds=2)
-    deploying = in_background(deploy)
-    while NAME not in cloud.sandbox.resources().endpoints:
-        time.sleep(0.01)
+    deploying = deploying_until(lambda: NAME in cloud.sandbox.resources().endpoints)
     assert delete() == ()
     with pytest.raises(EndpointRefused, match="torn down"):
         deploying.result(60)
@@ -343,9 +343,7 @@ def test_delete_while_waiting_for_service_ends_the_wait_at_once(cloud: Cloud) ->
 def test_a_creation_that_aws_answers_after_the_deletion_is_deleted_too(cloud: Cloud) -> None:
     """The deletion found nothing, for nothing was there yet: the thread that created it clears up itself."""
     cloud.sandbox.fault("CreateModel", "hang", seconds=2)
-    deploying = in_background(deploy)
-    while not cloud.sandbox.requests().get("CreateModel"):
-        time.sleep(0.005)
+    deploying = deploying_until(lambda: cloud.sandbox.requests().get("CreateModel"))
     assert delete(notice_seconds=0.1) == ()
     with pytest.raises(EndpointRefused, match="torn down"):
         deploying.result(60)
@@ -357,9 +355,7 @@ def test_a_creation_that_aws_answers_after_the_deletion_is_deleted_too(cloud: Cl
 def test_no_further_attempt_of_a_creation_begins_once_the_run_is_over(cloud: Cloud) -> None:
     """The SDK would try ten times: an error in the middle of the teardown must not become an endpoint after it."""
     cloud.sandbox.fault("CreateEndpoint", "internal", times=None)
-    deploying = in_background(deploy)
-    while not cloud.sandbox.requests().get("CreateEndpoint"):
-        time.sleep(0.005)
+    deploying = deploying_until(lambda: cloud.sandbox.requests().get("CreateEndpoint"))
     delete()
     cloud.sandbox.clear_faults()
     with pytest.raises(EndpointRefused, match="torn down"):
@@ -370,9 +366,7 @@ def test_no_further_attempt_of_a_creation_begins_once_the_run_is_over(cloud: Clo
 def test_delete_returns_when_the_deployment_has_ended(cloud: Cloud) -> None:
     """A creation that is under way is waited for: else it would be reported gone before it is there."""
     cloud.sandbox.fault("CreateEndpoint", "hang", seconds=0.7)
-    deploying = in_background(deploy)
-    while not cloud.sandbox.requests().get("CreateEndpoint"):
-        time.sleep(0.005)
+    deploying = deploying_until(lambda: cloud.sandbox.requests().get("CreateEndpoint"))
     assert delete() == ()
     assert sagemaker_endpoint._held[RUN].idle.is_set()
     assert isinstance(deploying.exception(60), EndpointRefused)
@@ -426,9 +420,6 @@ def test_a_teardown_that_hangs_lets_its_caller_go(cloud: Cloud) -> None:
     cloud.three(NAME, tags_for(RUN))
     cloud.sandbox.fault("ListEndpoints", "hang", seconds=1)
     assert delete(all_seconds=0.2) == ("AWS did not answer within 0.2 s",)
-    for thread in threading.enumerate():
-        if thread.name.startswith("teardown"):  # it goes on, and must not delete what the next test deploys
-            thread.join()
 
 
 def test_a_forked_process_holds_nothing(cloud: Cloud) -> None:
@@ -505,22 +496,16 @@ def test_an_endpoint_that_somebody_deletes_ends_the_wait(cloud: Cloud) -> None:
 @pytest.mark.parametrize(("looks", "ends"), [([True, False, False], True), ([True, False, True, False], False)])
 def test_an_endpoint_out_of_sight_for_long_is_gone(cloud: Cloud, looks: list[bool], ends: bool) -> None:
     """Since it was seen last, not since the wait began."""
-    waiting = Waiting(waited_by(cloud), NAME, 3600, absent_seconds=60)
+    waiting = Waiting(waited_by(cloud), NAME, 3600)
     cloud.sandbox.settings(creating_seconds=3600)
     cloud.three(NAME, tags_for(RUN), wait=False)
 
-    def look(number: int, there: bool) -> None:
+    gone = pytest.raises(EndpointRefused, match="was deleted while it was being created")
+    for number, there in enumerate(looks, 1):
         if not there:
             cloud.sandbox.fault("DescribeEndpoint", "stale")
-        assert not waiting._is_in_service(40.0 * number)
-
-    for number, there in enumerate(looks[:-1]):
-        look(number, there)
-    if ends:
-        with pytest.raises(EndpointRefused, match="was deleted while it was being created"):
-            look(len(looks) - 1, looks[-1])
-    else:
-        look(len(looks) - 1, looks[-1])
+        with gone if ends and number == len(looks) else nullcontext():
+            assert not waiting._is_in_service(40.0 * number)
 
 
 def waited_by(cloud: Cloud) -> Host:

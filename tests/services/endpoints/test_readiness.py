@@ -11,8 +11,7 @@ from infra.sandbox.client import IMAGE, TRAINING_BUCKET
 from infra.sandbox.client import ROLE as ROLE_NAME
 from tasks.core.tiles.plan import Finding, Verdict
 from tasks.services.endpoints.sagemaker import endpoint_quotas
-from tasks.services.endpoints.sagemaker.bounded_calls import CallLimits, within
-from tasks.services.endpoints.sagemaker.readiness import ARTIFACT, QUOTA, ROLE, Readiness
+from tasks.services.endpoints.sagemaker.readiness import ARTIFACT, QUOTA, ROLE, CallLimits, Readiness, within
 from tasks.services.endpoints.sagemaker.readiness import TRAINING_JOB as JOB
 
 OK, PROBLEM, UNKNOWN = Verdict

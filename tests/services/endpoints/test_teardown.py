@@ -3,7 +3,6 @@
 import ast
 import sys
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -312,15 +311,6 @@ def test_an_answer_that_cannot_be_read_is_no_crash(cloud: Cloud, aws_settings: p
     assert {step.outcome for step in steps} <= {Outcome.FAILED, Outcome.WAITING}
 
 
-@pytest.fixture
-def new_process() -> Iterator[None]:
-    """What this process has created before and after the test is forgotten."""
-    new_resources.forget()
-    yield
-    new_resources.forget()
-
-
-@pytest.mark.usefixtures("new_process")
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.noun)
 def test_what_was_just_created_is_not_gone_because_aws_does_not_see_it(cloud: Cloud, kind: Kind) -> None:
     """Asked without knowing its name from elsewhere: it is left until it is seen, and then it goes."""
@@ -336,7 +326,6 @@ def test_what_was_just_created_is_not_gone_because_aws_does_not_see_it(cloud: Cl
     assert cloud.left() == NOTHING
 
 
-@pytest.mark.usefixtures("new_process")
 def test_what_is_not_listed_is_deleted_by_whoever_created_it(cloud: Cloud) -> None:
     """Until AWS lists and describes it, the run has something left."""
     cloud.sandbox.settings(stale_seconds=2)
@@ -355,7 +344,6 @@ def test_what_a_listing_shows_is_not_gone_because_another_copy_misses_it(cloud: 
     assert cloud.left() == NOTHING
 
 
-@pytest.mark.usefixtures("new_process")
 def test_tags_that_are_not_shown_yet_do_not_make_it_somebody_elses(cloud: Cloud) -> None:
     """What this process has created is its own; after a while tags decide again."""
     cloud.three(NAME)

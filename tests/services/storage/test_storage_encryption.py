@@ -41,7 +41,7 @@ def write_log(destination: str) -> None:
 
 WRITERS: list[Callable[[str, Path], Any]] = [
     lambda place, _: storage.write_bytes(f"{place}/small", b"x"),
-    lambda place, _: s3_store.S3Store(10 * MIB).write(f"{place}/in parts", bytes(11 * MIB)),
+    lambda place, _: s3_store.S3Store(f"{place}/in parts", 10 * MIB).write(bytes(11 * MIB)),
     lambda place, folder: publish(folder / "product", f"{place}/maps/d"),
     lambda place, _: write_log(f"{place}/logs"),
 ]

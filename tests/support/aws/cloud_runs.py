@@ -1,5 +1,8 @@
 """Runs on SageMaker as tests use them: the command line on the sandbox, and what is left there."""
 
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -7,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import cloud
-from command_line import CommandLine, Scene
+from command_line import ROOT, CommandLine, Scene
 
 from infra.sandbox.client import REGION, Sandbox
 from tasks.services.endpoints.teardown.sagemaker_resources import run_of
@@ -43,6 +46,15 @@ class CloudRuns:
     def run(self, *more: str) -> tuple[int, str]:
         """A run to its end: exit status, and what it printed."""
         return self.command(*self.arguments(*more))
+
+    def python(self, code: str, **environment: str) -> str:
+        """Run Python code in the command line's folder, as a notebook or a Lambda might; what it printed."""
+        variables = {**os.environ, **self.command.environment, **environment, "PYTHONPATH": str(ROOT)}
+        command = [sys.executable, "-c", code]
+        done = subprocess.run(
+            command, cwd=self.command.folder, env=variables, capture_output=True, text=True, timeout=240, check=False
+        )
+        return f"{done.stdout}{done.stderr}"
 
     def sweep(self, *more: str, **environment: str) -> tuple[int, str]:
         """One sweep: exit status, and what it printed."""
@@ -114,6 +126,9 @@ class CloudRuns:
     def log(self) -> str:
         """The log files of all runs."""
         return "".join(path.read_text() for path in sorted((self.command.folder / "logs").glob("*.log")))
+
+
+PHASES = {"deploying": CloudRuns.is_deploying, "predicting": CloudRuns.is_predicting}
 
 
 def make_cloud(command: CommandLine, sandbox: Sandbox, scene: Scene) -> CloudRuns:

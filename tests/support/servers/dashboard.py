@@ -182,8 +182,9 @@ class Dashboard:
 
 
 def places(folder: Path) -> dict[str, str]:
-    """Parameters of a run whose product and work directory lie below a folder."""
-    return {"output_directory": str(folder / "out"), "work_directory": str(folder / "work")}
+    """Parameters of a run that writes below a folder."""
+    below = {"output_directory": "out", "work_directory": "work", "log_storage_directory": "logs"}
+    return {name: str(folder / place) for name, place in below.items()}
 
 
 @contextmanager

@@ -176,15 +176,11 @@ class Recorder:
         self.told: list[tuple[float, str]] = []
         self.news: Queue[str] = Queue()
 
-    def create(self, progress: float, words: str) -> UUID:
-        """Note it."""
-        self.update(UUID(int=0), progress, words)
-        return UUID(int=0)
-
-    def update(self, artifact: UUID, progress: float, words: str) -> None:  # noqa: ARG002 - there is one
+    def show(self, artifact: UUID | None, progress: float, words: str) -> UUID:
         """Note it."""
         self.told.append((progress, words))
         self.news.put(words)
+        return artifact or UUID(int=0)
 
     def wait_for(self, words: str) -> None:
         """Return when it has been told this."""
@@ -195,7 +191,7 @@ class Recorder:
 def test_a_short_stage_of_few_tiles_is_not_shown() -> None:
     """A run that is over in a second has nothing to report meanwhile."""
     gauge = Recorder()
-    with StageProgress("predict", 5, gauge=gauge, pause_seconds=LONG_SECONDS) as progress:
+    with StageProgress("predict", 5, show=gauge.show, pause_seconds=LONG_SECONDS) as progress:
         for ended in range(1, 6):
             progress.report(ended, 0)
     assert gauge.told == []
@@ -204,7 +200,7 @@ def test_a_short_stage_of_few_tiles_is_not_shown() -> None:
 def test_a_long_stage_of_few_tiles_is_shown() -> None:
     """Few large tiles may take long, too."""
     gauge = Recorder()
-    with StageProgress("predict", 5, gauge=gauge, pause_seconds=0.01) as progress:
+    with StageProgress("predict", 5, show=gauge.show, pause_seconds=0.01) as progress:
         gauge.wait_for("predict: 0 of 5 tiles")
         progress.report(2, 1)
         gauge.wait_for("predict: 2 of 5 tiles, 1 failed")
@@ -216,7 +212,7 @@ def test_a_long_stage_of_few_tiles_is_shown() -> None:
 def test_progress_is_not_told_tile_by_tile() -> None:
     """First word and last, and between them one a pause: 300,000 tiles are not 300,000 requests."""
     gauge = Recorder()
-    with StageProgress("extract", 300_000, gauge=gauge, pause_seconds=LONG_SECONDS) as progress:
+    with StageProgress("extract", 300_000, show=gauge.show, pause_seconds=LONG_SECONDS) as progress:
         gauge.wait_for("extract: 0 of 300,000 tiles")
         for ended in range(1, 300_001):
             progress.report(ended, 3)
@@ -232,7 +228,7 @@ def test_a_stage_that_breaks_off_is_not_shown_as_whole() -> None:
     gauge = Recorder()
 
     def broken_off() -> None:
-        with StageProgress("predict", 100, gauge=gauge, pause_seconds=LONG_SECONDS) as progress:
+        with StageProgress("predict", 100, show=gauge.show, pause_seconds=LONG_SECONDS) as progress:
             gauge.wait_for("predict: 0 of 100 tiles")
             progress.report(40, 0)
             raise KeyboardInterrupt
@@ -250,12 +246,12 @@ class Failing(Recorder):
         super().__init__()
         self.times = times
 
-    def update(self, artifact: UUID, progress: float, words: str) -> None:
+    def show(self, artifact: UUID | None, progress: float, words: str) -> UUID:
         """Fail, or note it."""
         self.times -= 1
         if self.times >= 0:
             raise httpx.ConnectError("refused")
-        super().update(artifact, progress, words)
+        return super().show(artifact, progress, words)
 
 
 def test_progress_comes_back_with_the_api(
@@ -266,7 +262,7 @@ def test_progress_comes_back_with_the_api(
     gauge = Failing(3)
 
     def work() -> None:
-        with StageProgress("predict", 100, gauge=gauge, pause_seconds=0.01) as progress:
+        with StageProgress("predict", 100, show=gauge.show, pause_seconds=0.01) as progress:
             progress.report(7, 0)
             gauge.wait_for("predict: 7 of 100 tiles")
 

@@ -4,6 +4,10 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
+import boto3
+from botocore.config import Config
+from botocore.session import get_session
+
 from tasks.core.errors import EndpointRefused
 
 # The SDK makes its own clients, with ten attempts: without these, a call that hangs would take ten minutes.
@@ -19,10 +23,6 @@ def session(go_on: Callable[[], object] = lambda: None) -> Any:
     Raises:
         EndpointRefused: No region is set.
     """
-    import boto3  # noqa: PLC0415 - half a second, and only who deploys needs it
-    from botocore.config import Config  # noqa: PLC0415
-    from botocore.session import get_session  # noqa: PLC0415
-
     core = get_session()
     core.set_default_client_config(Config(connect_timeout=CONNECT_SECONDS, read_timeout=READ_SECONDS))
     core.register("before-send", lambda **_: go_on())
@@ -35,6 +35,4 @@ def session(go_on: Callable[[], object] = lambda: None) -> Any:
 
 def patient_client(session: Any) -> Any:
     """A SageMaker client of a session that outlasts short troubles: an endpoint that is paid for waits for it."""
-    from botocore.config import Config  # noqa: PLC0415
-
     return session.client("sagemaker", config=Config(retries={"mode": "standard", "total_max_attempts": ATTEMPTS}))

@@ -4,6 +4,7 @@ import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -55,7 +56,7 @@ class Host:
     client: Any
     lease: Lease
     go_on: Callable[[], None]
-    pause: Callable[[float], None]
+    pause: Callable[[float], object]
     sent: Callable[[], int]
     seconds: float
     say: Say
@@ -66,19 +67,14 @@ class Host:
         from sagemaker.core.shapes import ContainerDefinition, VpcConfig  # noqa: PLC0415
 
         vpc = VpcConfig(subnets=list(trained.subnets), security_group_ids=list(trained.security_groups))
-        self._create(
-            MODEL,
-            name,
-            trained,
-            lambda: Model.create(
-                model_name=name,
-                primary_container=ContainerDefinition(image=trained.image, model_data_url=trained.artifact),
-                execution_role_arn=trained.role,
-                enable_network_isolation=trained.network_isolation,
-                **({"vpc_config": vpc} if trained.subnets else {}),
-                **self._common(),
-            ),
-        )
+        members = {
+            "model_name": name,
+            "primary_container": ContainerDefinition(image=trained.image, model_data_url=trained.artifact),
+            "execution_role_arn": trained.role,
+            "enable_network_isolation": trained.network_isolation,
+            **({"vpc_config": vpc} if trained.subnets else {}),
+        }
+        self._create(MODEL, name, trained, partial(Model.create, **members))
 
     def create_config(self, name: str, instance_type: str, instance_count: int, trained: TrainedModel) -> None:
         """The endpoint configuration: one variant that takes all traffic, its disk encrypted with the job's key.
@@ -96,22 +92,18 @@ class Host:
             initial_instance_count=instance_count,
             initial_variant_weight=1.0,
         )
+        create = partial(EndpointConfig.create, endpoint_config_name=name, production_variants=[variant])
         encrypted = {"kms_key_id": trained.kms_key} if trained.kms_key else {}
 
-        def create() -> None:
-            EndpointConfig.create(
-                endpoint_config_name=name, production_variants=[variant], **encrypted, **self._common()
-            )
-
-        def with_key_or_without() -> None:
+        def with_key_or_without(**common: Any) -> None:
             try:
-                create()
+                create(**encrypted, **common)
             except ClientError as error:
                 if not encrypted or not takes_no_key(error):
                     raise
                 self.say(f"{instance_type} takes no key for its disk, which AWS encrypts itself: {words_of(error)}")
                 encrypted.clear()
-                create()
+                create(**common)
 
         self._create(CONFIG, name, trained, with_key_or_without)
 
@@ -119,21 +111,16 @@ class Host:
         """The endpoint: from now on it costs money."""
         from sagemaker.core.resources import Endpoint  # noqa: PLC0415
 
-        self._create(
-            ENDPOINT,
-            name,
-            trained,
-            lambda: Endpoint.create(endpoint_name=name, endpoint_config_name=name, **self._common()),
-        )
+        self._create(ENDPOINT, name, trained, partial(Endpoint.create, endpoint_name=name, endpoint_config_name=name))
 
-    def _create(self, kind: Kind, name: str, trained: TrainedModel, create: Callable[[], object]) -> None:
+    def _create(self, kind: Kind, name: str, trained: TrainedModel, create: Callable[..., object]) -> None:
         """Create, again and again while AWS does not see what it has only just created."""
         creation = Creation(kind, name, arn_of(kind, name, trained), self.client, self.lease.clock.set_by, self.sent)
         start, said = time.monotonic(), -SAY_EVERY
         with translated(f"{kind.noun} {name}"):
             while True:
                 self.go_on()
-                error, waited = creation.attempt(create), time.monotonic() - start
+                error, waited = creation.attempt(lambda: create(**self._common())), time.monotonic() - start
                 if error is None:
                     break
                 if waited > self.seconds:
@@ -177,7 +164,6 @@ class Waiting:
         seconds: After which it is given up.
         seen: When AWS showed it last, in seconds of this wait; None before it has.
         absent: Whether AWS said last that it is not there.
-        absent_seconds: After so long without a sight of one that was seen, it is gone.
     """
 
     host: Host
@@ -185,7 +171,6 @@ class Waiting:
     seconds: float
     seen: float | None = None
     absent: bool = False
-    absent_seconds: float = ABSENT_SECONDS
 
     def until_in_service(self) -> None:
         """Return when the endpoint answers.
@@ -223,7 +208,9 @@ class Waiting:
             return False
         self.absent = described is None
         if described is None:
-            self._check_absent_for(waited)
+            # One look that finds nothing is no proof: AWS may answer from a copy that lags behind.
+            if self.seen is not None and waited - self.seen > ABSENT_SECONDS:
+                raise self._deleted()
             return False
         self.seen = waited
         if described["EndpointStatus"] == DELETING:
@@ -233,11 +220,6 @@ class Waiting:
             kind = NoCapacity if is_capacity(reason) else EndpointRefused
             raise kind(f"endpoint {self.name} failed: {reason} Its log is {log_group(self.name)}")
         return bool(described["EndpointStatus"] == IN_SERVICE)
-
-    def _check_absent_for(self, waited: float) -> None:
-        """One look that finds nothing is no proof: AWS may answer from a copy that lags behind."""
-        if self.seen is not None and waited - self.seen > self.absent_seconds:
-            raise self._deleted()
 
     def _deleted(self) -> EndpointRefused:
         return EndpointRefused(f"endpoint {self.name} was deleted while it was being created. Run again")

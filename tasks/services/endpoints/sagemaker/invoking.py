@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+import boto3
+from botocore.config import Config
 from botocore.exceptions import ClientError, ReadTimeoutError
 
 from tasks.core.errors import EndpointRefused, EndpointUnavailable, FloodExtentError
@@ -129,9 +131,6 @@ def _line(name: str, in_flight: int, limits: Limits) -> _Line:
 
 @lru_cache(maxsize=4)
 def _made(_name: str, in_flight: int, limits: Limits, _process: int, _settings: tuple[tuple[str, str], ...]) -> _Line:
-    import boto3  # noqa: PLC0415 - half a second, and only who asks needs it
-    from botocore.config import Config  # noqa: PLC0415
-
     config = Config(
         connect_timeout=limits.connect_seconds,
         read_timeout=limits.read_seconds,

@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 from tasks.core.errors import EndpointRefused
 from tasks.services.endpoints.sagemaker.aws_errors import is_denied
 from tasks.services.endpoints.sagemaker.hosting import Host
-from tasks.services.endpoints.teardown.sagemaker_resources import AWS_ERRORS, ENDPOINT, is_missing, words_of
+from tasks.services.endpoints.teardown.sagemaker_resources import AWS_ERRORS, is_missing, words_of
 
 PERMISSION = "sagemaker:AddTags"
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 5.0
@@ -35,7 +35,7 @@ class LeaseProbe:
     def read_clock(self, name: str) -> None:
         """Take AWS's time from a look at the endpoint to come: no first lease rests on this machine's clock."""
         try:
-            answer = self.host.client.describe_endpoint(**{f"{ENDPOINT.key}Name": name})
+            answer = self.host.client.describe_endpoint(EndpointName=name)
         except ClientError as error:  # there is none yet
             answer = error.response
         self.host.lease.clock.set_by(answer)
@@ -86,8 +86,6 @@ class LeaseProbe:
         """What AWS says against it, where that may change or end the run; else None."""
         try:
             self.host.lease.renew(arn)
-        except ClientError as error:
-            return error if is_denied(error) or is_missing(error) else None
-        except AWS_ERRORS:
-            return None
+        except AWS_ERRORS as error:
+            return error if isinstance(error, ClientError) and (is_denied(error) or is_missing(error)) else None
         return None

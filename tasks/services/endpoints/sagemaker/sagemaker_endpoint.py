@@ -20,7 +20,7 @@ from tasks.services.endpoints.sagemaker.hosting import Host, Waiting, arn_of
 from tasks.services.endpoints.sagemaker.lease_probe import LeaseProbe
 from tasks.services.endpoints.sagemaker.leases import Lease
 from tasks.services.endpoints.sagemaker.training_jobs import TrainedModel
-from tasks.services.endpoints.teardown import new_resources
+from tasks.services.endpoints.teardown import teardown
 from tasks.services.endpoints.teardown.sagemaker_resources import (
     AWS_ERRORS,
     CONFIG,
@@ -29,15 +29,6 @@ from tasks.services.endpoints.teardown.sagemaker_resources import (
     resource_name,
     run_of,
     words_of,
-)
-from tasks.services.endpoints.teardown.teardown import (
-    ACCEPTED,
-    DONE,
-    Outcome,
-    delete_named,
-    delete_run,
-    make_client,
-    names_of,
 )
 
 
@@ -89,17 +80,9 @@ class _Held:
         self.go_on()
         self.sent += 1
 
-    def pause(self, seconds: float) -> None:
-        self.ended.wait(seconds)
-
     def begin(self) -> None:
         self.idle.clear()  # first: whoever ends the run from here on waits for this thread
         self.go_on()
-
-    @property
-    def newest(self) -> int | None:
-        """The last attempt that this process has begun; None where it has begun none."""
-        return max(map(attempt_of, self.names), default=None)
 
     def end_lease(self) -> None:
         if self.lease is not None:
@@ -121,7 +104,6 @@ def _forget() -> None:
     global _lock  # noqa: PLW0603 - the one that a fork may have locked for ever
     _lock = threading.Lock()
     _held.clear()
-    new_resources.forget()
 
 
 os.register_at_fork(after_in_child=_forget)
@@ -187,7 +169,7 @@ class SageMakerEndpoint:
     def wait_until_gone(self, name: str, seconds: float) -> tuple[str, ...]:
         """Delete on until nothing of the run exists, or the time is over."""
         run = _run(name)
-        return _left(run, seconds=seconds, until=DONE, known=_holding(run).names)
+        return _left(run, _holding(run).names, seconds=seconds, until=teardown.DONE)
 
     def _delete_when_idle(self, run: UUID, held: _Held) -> tuple[str, ...]:
         held.idle.wait(self.patience.notice_seconds)
@@ -195,8 +177,8 @@ class SageMakerEndpoint:
 
     def _delete(self, run: UUID, held: _Held) -> tuple[str, ...]:
         """What this process has begun, and whatever was before it; a run that is started again is not its own."""
-        seconds, known = self.patience.delete_seconds, held.names
-        return _left(run, seconds=seconds, until=ACCEPTED, known=known, newest=held.newest)
+        seconds, newest = self.patience.delete_seconds, max(map(attempt_of, held.names), default=None)
+        return _left(run, held.names, seconds=seconds, until=teardown.ACCEPTED, newest=newest)
 
     def _deploy(self, run: UUID, held: _Held, say: Say) -> Deployment:
         session = aws_sessions.session(held.sending)
@@ -204,9 +186,9 @@ class SageMakerEndpoint:
         trained = TrainedModel.of_job(self.spec.training_job, session)
         lease = held.lease = Lease(client, run, self.spec, say, lambda: self.delete(resource_name(run, 1)))
         seconds = self.spec.deploy_minutes * 60
-        host = Host(session, client, lease, held.go_on, held.pause, lambda: held.sent, seconds, say)
+        host = Host(session, client, lease, held.go_on, held.ended.wait, lambda: held.sent, seconds, say)
         probe = LeaseProbe(host, min(self.patience.tags_seconds, seconds))
-        earlier = names_of(client, run)
+        earlier = teardown.names_of(client, run)
         first = max(map(attempt_of, earlier), default=0) + 1
         probe.read_clock(resource_name(run, first))
         _delete_earlier(client, earlier, say)
@@ -221,7 +203,7 @@ class SageMakerEndpoint:
                 short.append(instance_type)
                 say(str(error))
                 lease.let_go(name)
-                delete_named(client, name)
+                teardown.delete_named(client, name)
                 continue
             _delete_earlier(client, earlier, say)
             facts = {"instance_type": instance_type, "instance_count": self.spec.instance_count}
@@ -248,25 +230,20 @@ def _delete_earlier(client: Any, names: Sequence[str], say: Say) -> None:
     What is not deleted yet is, at the latest, when the run ends.
     """
     for name in names:
-        endpoint = delete_named(client, name)[0]
-        if endpoint.outcome not in DONE:
+        endpoint = teardown.delete_named(client, name)[0]
+        if endpoint.outcome not in teardown.DONE:
             say(f"of an earlier attempt: {endpoint}")
 
 
 def _left(
-    run: UUID,
-    *,
-    seconds: float,
-    until: frozenset[Outcome],
-    known: Sequence[str] = (),
-    newest: int | None = None,
+    run: UUID, known: Sequence[str], *, seconds: float, until: frozenset[teardown.Outcome], newest: int | None = None
 ) -> tuple[str, ...]:
     """Delete, and say what is left; never raises for AWS's answers or settings."""
     try:
-        client = make_client()
+        client = teardown.make_client()
     except AWS_ERRORS as error:
         return (f"AWS could not be asked about {resource_name(run, 1)}: {words_of(error)}",)
-    steps = delete_run(client, run, seconds=seconds, known=known, until=until, newest=newest)
+    steps = teardown.delete_run(client, run, seconds=seconds, known=known, until=until, newest=newest)
     return tuple(str(step) for step in steps if step.outcome not in until)
 
 

@@ -19,18 +19,14 @@ UNSEEN_SECONDS, DOUBTFUL_SECONDS = 60.0, 8.0
 _unseen_until: dict[tuple[Kind, str], float] = {}
 
 
-def created(kind: Kind, name: str) -> None:
-    """AWS has accepted the creation of a resource."""
-    _note(kind, name, UNSEEN_SECONDS)
+def created(kind: Kind, name: str, unseen_seconds: float = UNSEEN_SECONDS) -> None:
+    """AWS has accepted the creation of a resource, and may not show it for some seconds."""
+    _unseen_until[kind, name] = max(_unseen_until.get((kind, name), 0.0), time.monotonic() + unseen_seconds)
 
 
 def perhaps_created(kind: Kind, name: str) -> None:
     """AWS has not said whether it has created a resource: the answer was lost, or an error that says nothing of it."""
-    _note(kind, name, DOUBTFUL_SECONDS)
-
-
-def _note(kind: Kind, name: str, seconds: float) -> None:
-    _unseen_until[kind, name] = max(_unseen_until.get((kind, name), 0.0), time.monotonic() + seconds)
+    created(kind, name, DOUBTFUL_SECONDS)
 
 
 def ended(kind: Kind, name: str) -> None:
@@ -44,10 +40,8 @@ def may_be_unseen(kind: Kind, name: str) -> bool:
 
 
 def unseen_names_of(run: UUID) -> list[str]:
-    """Names of a run under which something may be there unseen."""
-    return list(
-        dict.fromkeys(name for kind, name in list(_unseen_until) if run_of(name) == run and may_be_unseen(kind, name))
-    )
+    """Names of a run under which something may be there unseen; of two kinds twice."""
+    return [name for kind, name in list(_unseen_until) if run_of(name) == run and may_be_unseen(kind, name)]
 
 
 def forget() -> None:

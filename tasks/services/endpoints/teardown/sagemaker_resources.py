@@ -16,13 +16,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
 PROJECT = "flood-extent"
-PROJECT_TAG, RUN_TAG, OWNER_TAG, LEASE_TAG, CAP_TAG = (
-    "project",
-    "flow-run-id",
-    "owner",
-    "lease-until",
-    "max-endpoint-minutes",
-)
+PROJECT_TAG, RUN_TAG, OWNER_TAG = "project", "flow-run-id", "owner"
+LEASE_TAG, CAP_TAG = "lease-until", "max-endpoint-minutes"
 NAME = re.compile(rf"{PROJECT}-(?P<run>[0-9a-f]{{32}})-(?P<attempt>[1-9][0-9]{{0,3}})")
 PAGE_SIZE = 100
 DELETING = "Deleting"
@@ -48,6 +43,12 @@ class Kind:
         """Summaries of all that match, over all pages."""
         for page in pages(client, f"list_{self.slug}s", MaxResults=PAGE_SIZE, **filters):
             yield from page.get(f"{self.key}s", ())
+
+    def named_like_ours(self, client: Any, run: UUID | None = None) -> list[tuple[str, UUID, Mapping[str, Any]]]:
+        """Name, run and summary of each that is named as ours are: of one run, or of all."""
+        found = self.listed(client, NameContains=f"{PROJECT}-{run.hex}-" if run else f"{PROJECT}-")
+        named = [(summary[f"{self.key}Name"], summary) for summary in found]
+        return [(name, its, summary) for name, summary in named if (its := run_of(name)) and run in (None, its)]
 
     def described(self, client: Any, name: str) -> dict[str, Any] | None:
         """What is known of one; None where it does not exist."""
@@ -160,11 +161,6 @@ def _answer_of(error: BaseException) -> Mapping[str, Any]:
 def words_of(error: Exception) -> str:
     """An error in one line: AWS's code and words, or the library's."""
     return f"{code_of(error)}: {message_of(error)}" if code_of(error) else str(error) or type(error).__name__
-
-
-def clock_of(answer: Mapping[str, Any]) -> datetime:
-    """AWS's time of an answer: no machine's own clock is trusted with a lease, unless the answer has no date."""
-    return date_of(answer) or datetime.now(UTC)
 
 
 def date_of(answer: Mapping[str, Any]) -> datetime | None:

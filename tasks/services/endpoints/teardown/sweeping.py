@@ -12,9 +12,10 @@ just like a deleted one.
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -24,12 +25,9 @@ from tasks.services.endpoints.teardown.sagemaker_resources import (
     KINDS,
     LEASE_TAG,
     OWNER_TAG,
-    PROJECT,
-    Kind,
-    clock_of,
+    date_of,
     is_missing,
     is_ours,
-    run_of,
     tags_of,
     words_of,
 )
@@ -130,8 +128,7 @@ class SweepResult:
         done = "; ".join(map(str, self.steps))
         if not self.reason:
             return f"{self.name}: kept, {done or 'its run may still need it'}"
-        done = done or "would be deleted"
-        return f"{self.name}: {self.reason}: {done}"
+        return f"{self.name}: {self.reason}: {done or 'would be deleted'}"
 
 
 def nobody_knows(owner: str, run: UUID) -> bool:  # noqa: ARG001 - a HasEnded
@@ -140,11 +137,7 @@ def nobody_knows(owner: str, run: UUID) -> bool:  # noqa: ARG001 - a HasEnded
 
 
 def sweep(
-    client: Any,
-    *,
-    has_ended: HasEnded = nobody_knows,
-    max_minutes: float = MAX_ENDPOINT_MINUTES,
-    dry_run: bool = False,
+    client: Any, *, has_ended: HasEnded = nobody_knows, max_minutes: float = MAX_ENDPOINT_MINUTES, dry_run: bool = False
 ) -> list[SweepResult]:
     """Judge everything of ours, and delete what is nobody's any more.
 
@@ -193,37 +186,23 @@ def find(client: Any) -> tuple[datetime, list[Attempt]]:
         botocore.exceptions.ClientError: AWS refuses to list.
         botocore.exceptions.BotoCoreError: AWS does not answer.
     """
-    now = clock_of(_tried(lambda: client.list_endpoints(MaxResults=1)))
+    # No machine's own clock is trusted with a lease, unless the answer has no date.
+    now = date_of(_tried(partial(client.list_endpoints, MaxResults=1))) or datetime.now(UTC)
     attempts: dict[str, Attempt] = {}
     for kind in KINDS:
-        for name, run, summary in _named_like_ours(client, kind):
+        for name, run, summary in _tried(partial(kind.named_like_ours, client)):
             fresh = Attempt(name, run, summary["CreationTime"])
             try:
-                tags = _tags_if_there(client, summary[f"{kind.key}Arn"])
+                tags = _tried(partial(tags_of, client, summary[f"{kind.key}Arn"]))
             except AWS_ERRORS as error:  # of one resource: the others are swept all the same
+                if is_missing(error):  # somebody else deleted it between the listing and now
+                    continue
                 step = Step(kind.noun, name, Outcome.FAILED, f"its tags cannot be read: {words_of(error)}")
                 attempts.setdefault(name, fresh).unread.append(step)
                 continue
             if is_ours(name, tags):
                 attempts.setdefault(name, fresh).add(summary, tags)
     return now, sorted(attempts.values(), key=lambda attempt: attempt.name)
-
-
-def _named_like_ours(client: Any, kind: Kind) -> Iterator[tuple[str, UUID, Mapping[str, Any]]]:
-    for summary in _tried(lambda: list(kind.listed(client, NameContains=f"{PROJECT}-"))):
-        name = summary[f"{kind.key}Name"]
-        run = run_of(name)
-        if run is not None:
-            yield name, run, summary
-
-
-def _tags_if_there(client: Any, arn: str) -> dict[str, str]:
-    try:
-        return _tried(lambda: tags_of(client, arn))
-    except AWS_ERRORS as error:  # somebody else deleted it between the listing and now
-        if is_missing(error):
-            return {}
-        raise
 
 
 def _tried(ask: Callable[[], T]) -> T:

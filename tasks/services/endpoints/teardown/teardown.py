@@ -11,7 +11,7 @@ listing has shown in the same pass. AWS may answer from a copy that does not kno
 """
 
 import time
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -36,7 +36,6 @@ from tasks.services.endpoints.teardown.sagemaker_resources import (
     is_missing,
     is_ours,
     resource_name,
-    run_of,
     tags_of,
     variants_of,
     words_of,
@@ -91,12 +90,11 @@ class Step:
 
 def names_of(client: Any, run: UUID) -> list[str]:
     """Names of a run that something exists under, the latest attempt first."""
-    return sorted(set().union(*(_listed_of(client, kind, run) for kind in KINDS)), key=attempt_of, reverse=True)
+    return _latest_first(name for kind in KINDS for name, _, _ in kind.named_like_ours(client, run))
 
 
-def _listed_of(client: Any, kind: Kind, run: UUID) -> set[str]:
-    found = kind.listed(client, NameContains=f"{PROJECT}-{run.hex}-")
-    return {name for name in (summary[f"{kind.key}Name"] for summary in found) if run_of(name) == run}
+def _latest_first(names: Iterable[str]) -> list[str]:
+    return sorted(set(names), key=attempt_of, reverse=True)
 
 
 def make_client(
@@ -157,7 +155,7 @@ def delete_run(
     """
     deadline = time.monotonic() + seconds
     while True:
-        names = tuple(dict.fromkeys([*known, *unseen_names_of(run)]))
+        names = dict.fromkeys([*known, *unseen_names_of(run)])
         with _no_call_after(client, deadline):
             steps = _pass(client, run, names, newest)
         if all(step.outcome in until for step in steps) or time.monotonic() + POLL_SECONDS > deadline:
@@ -165,11 +163,11 @@ def delete_run(
         time.sleep(POLL_SECONDS)
 
 
-def _pass(client: Any, run: UUID, known: Sequence[str], newest: int | None = None) -> list[Step]:
+def _pass(client: Any, run: UUID, known: Collection[str], newest: int | None = None) -> list[Step]:
     """What is known goes first: should listing take all the time, it has been asked for."""
     steps = [step for name in known for step in delete_named(client, name)]
     listed, failed = _found(client, run)
-    names = sorted(set().union(*listed.values()), key=attempt_of, reverse=True)
+    names = _latest_first(name for names in listed.values() for name in names)
     # What cannot be listed may still be deleted: a run has rarely more than one attempt.
     unseen = [resource_name(run, 1)] if failed else []
     others = [name for name in dict.fromkeys([*names, *unseen]) if name not in known]
@@ -185,7 +183,7 @@ def _found(client: Any, run: UUID) -> tuple[dict[Kind, set[str]], list[Step]]:
     failed: list[Step] = []
     for kind in KINDS:
         try:
-            names[kind] = _listed_of(client, kind, run)
+            names[kind] = {name for name, _, _ in kind.named_like_ours(client, run)}
         except AWS_ERRORS as error:
             failed.append(Step(kind.noun, f"{PROJECT}-{run.hex}-*", Outcome.FAILED, f"not listed: {words_of(error)}"))
     return names, failed
