@@ -23,6 +23,7 @@ from flows.parameters import (
     LeaseMinutes,
     Megapixels,
     Minutes,
+    NirThreshold,
     Price,
     Requests,
     ReviewHours,
@@ -68,6 +69,7 @@ def flood_extent(
     crs: Text | None = None,
     failure_tolerance: Share = 0.0,
     model: Text = "water-index",
+    calibration: NirThreshold | None = None,
     review: bool = False,
     review_hours: ReviewHours = 72.0,
     dry_run: bool = False,
@@ -107,6 +109,7 @@ def flood_extent(
         crs: Assigned to tiles without a CRS; corrects one that differs in datum alone. EPSG:7855 or WKT.
         failure_tolerance: Share of tiles that may fail before the run counts as failed; the product is written anyway.
         model: For local: the built-in baseline water-index, or the path of an ONNX model.
+        calibration: For water-index: near infrared (0 to 255) below which it is water; without it the dataset decides.
         review: Suspend the run after extraction, endpoint gone, until a person has judged map and table in the UI.
         review_hours: How long a review may take; after that the run has failed, and what it computed is kept.
         dry_run: Only find out what a run would do: nothing is created, deployed or written.
@@ -139,9 +142,10 @@ def flood_extent(
             # Deploying happens in this process, whatever runner the tiles use: only it may own an endpoint.
             with ThreadPoolTaskRunner[Any](max_workers=1) as in_this_process:
                 try:
+                    run.calibrate(prepare_tile, in_this_process, decode_in_child=decode_in_child)
                     if run.unpredicted:
                         run.endpoint.start(in_this_process)
-                    run.stage(prepare_tile, decode_in_child=decode_in_child)
+                    run.stage(prepare_tile, without=run.prepared, decode_in_child=decode_in_child)
                     run.predict(predict_tile)
                 finally:
                     run.endpoint.end()
@@ -154,7 +158,7 @@ def flood_extent(
                 warnings = write_product(layers, folder, run.started)
                 draw_overview(folder, run.ledger, layers, run.dataset_name)
                 run.endpoint.wait_until_gone()
-                warnings += run.will_be_kept(folder)
+                warnings += (*run.doubts, *run.will_be_kept(folder))
                 record = write_report(folder, run.ledger, layers, warnings, **run.facts())
                 package(folder, run.dataset_name, run.started)
                 product = publish(folder, run.destination)

@@ -31,6 +31,7 @@ FileName = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_n
 InstanceType = Annotated[str, Field(pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9]+$")]
 InstanceTypes = Annotated[list[InstanceType], AfterValidator(_distinct)]
 Endpoint = Literal["local", "sagemaker"]
+NirThreshold = Annotated[int, Field(ge=0, le=255)]
 InChild = Literal["auto", "always", "never"]
 InstanceCount = Annotated[int, Field(ge=1, le=20)]
 Width = Annotated[int, Field(ge=16, le=10_000)]
@@ -64,6 +65,7 @@ class RunParameters(BaseModel):
     crs: Text | None = None
     failure_tolerance: Share = 0.0
     model: Text = "water-index"
+    calibration: NirThreshold | None = None
     review: bool = False
     review_hours: ReviewHours = 72.0
     dry_run: bool = False

@@ -1,6 +1,7 @@
 """What is found out before anything is started: what can be refused within a second, and what is to be done."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from flows.parameters import RunParameters
 from tasks.core.errors import DatasetNotFound, EndpointRefused, FloodExtentError, UnusableArgument
@@ -31,6 +32,8 @@ def check(parameters: RunParameters, model_identity: str | None = None, *, writi
     """
     if parameters.crs is not None:
         given_crs(parameters.crs)
+    if parameters.calibration is not None and not parameters.endpoint_spec().is_calibrated:
+        raise UnusableArgument("`calibration` is for the model water-index: other models take none. Leave it out")
     if not (storage.exists(parameters.dataset) or storage.is_folder(parameters.dataset)):
         raise DatasetNotFound(f"dataset {parameters.dataset!r} does not exist. Check the name")
     identity = model_identity or identity_of_model(parameters)
@@ -54,8 +57,13 @@ def identity_of_model(parameters: RunParameters) -> str:
         raise UnusableArgument(f"{asked}{error}") from error
 
 
-def plan_tiles(parameters: RunParameters, tiles: Sequence[Tile], model_identity: str) -> list[TileJob]:
-    """What is to be done for each tile."""
+def plan_tiles(
+    parameters: RunParameters,
+    tiles: Sequence[Tile],
+    model_identity: str,
+    nir_thresholds: Mapping[str, int] = MappingProxyType({}),
+) -> list[TileJob]:
+    """What is to be done for each tile; ``nir_thresholds`` are those that are known, by tile id."""
     return plan_jobs(
         tiles,
         width_px=parameters.width,
@@ -63,6 +71,7 @@ def plan_tiles(parameters: RunParameters, tiles: Sequence[Tile], model_identity:
         flood_labels=parameters.flood_labels,
         max_pixels=parameters.max_tile_megapixels * PIXELS_A_MEGAPIXEL,
         work_directory=storage.resolve(parameters.work_directory),
+        nir_thresholds=nir_thresholds,
     )
 
 

@@ -6,8 +6,10 @@ import cv2
 import numpy as np
 from prefect.logging import get_run_logger
 
+from tasks.core.arrays import UInt8Array
 from tasks.core.imagery.preparation import PreparedImage
 from tasks.core.masks.valid_mask_png import encode_valid
+from tasks.core.models import water_index
 from tasks.core.tiles.jobs import TileJob
 from tasks.runtime.policies import tile_task
 from tasks.runtime.timing import timed
@@ -29,7 +31,7 @@ def prepare_tile(job: TileJob, decode_in_child: InChild = "auto") -> dict[str, A
 
 
 def prepare(job: TileJob, decode: Decode = decode) -> PreparedImage:
-    """Write the tile's JPEG, valid mask and preview.
+    """Write the tile's JPEG, valid mask and preview, and what it adds to the dataset's calibration.
 
     Args:
         job: What to do.
@@ -42,14 +44,14 @@ def prepare(job: TileJob, decode: Decode = decode) -> PreparedImage:
     """
     with requested(job) as request:
         prepared = decode(request)
-    preview, valid = _preview(prepared.jpeg), encode_valid(prepared.valid)
-    files = {job.jpeg_uri: prepared.jpeg, job.preview_uri: preview, job.valid_uri: valid}
-    keep(job, "prepare", files, prepared.warnings)
+    nrg = np.asarray(cv2.imdecode(np.frombuffer(prepared.jpeg, np.uint8), cv2.IMREAD_COLOR_RGB), np.uint8)
+    valid = encode_valid(prepared.valid)
+    files = {job.jpeg_uri: prepared.jpeg, job.preview_uri: _preview(nrg), job.valid_uri: valid}
+    keep(job, "prepare", files, prepared.warnings, water_index.histogram(nrg, prepared.valid))
     return prepared
 
 
-def _preview(jpeg: bytes) -> bytes:
-    image = np.asarray(cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR))
-    factor = min(1.0, PREVIEW_PX / max(image.shape[:2]))
-    small = cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
+def _preview(nrg: UInt8Array) -> bytes:
+    factor = min(1.0, PREVIEW_PX / max(nrg.shape[:2]))
+    small = cv2.resize(nrg[..., ::-1], None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
     return bytes(cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, 85])[1])

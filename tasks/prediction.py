@@ -4,6 +4,7 @@ from typing import Any
 
 from tasks.core.errors import EndpointRefused, FinalError, WrongMask
 from tasks.core.masks.labels import decode_mask, encode_mask
+from tasks.core.models import water_index
 from tasks.core.tiles.jobs import TileJob
 from tasks.runtime.policies import tile_task
 from tasks.runtime.timing import timed
@@ -35,7 +36,8 @@ def predict(job: TileJob, service: EndpointService, endpoint: Deployment) -> Non
         EndpointRefused: It will not.
         RecordMismatch: The JPEG is not the one that ``prepare`` wrote.
     """
-    png = service.invoke(endpoint, tile_files.jpeg(job))
+    attributes = "" if job.nir_threshold is None else water_index.attributes(job.nir_threshold)
+    png = service.invoke(endpoint, tile_files.jpeg(job), attributes)
     try:
         labels = decode_mask(png, job.resized.width_px, job.resized.height_px, job.tile.id)
     except WrongMask as error:

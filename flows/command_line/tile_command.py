@@ -16,8 +16,9 @@ from flows.command_line.console import make_console
 from flows.command_line.options import add_options, parameters_of
 from flows.parameters import RunParameters
 from flows.preflight import identity_of_model, plan_tiles
+from flows.run.known_calibration import description
 from infra.model_server import jpeg
-from tasks.core.arrays import LabelArray
+from tasks.core.arrays import BoolMask, LabelArray, UInt8Array
 from tasks.core.errors import UnusableArgument
 from tasks.core.formats.geopackage import write_geopackage
 from tasks.core.geo.crs import given_crs
@@ -25,7 +26,8 @@ from tasks.core.geo.grid import Grid
 from tasks.core.imagery.preparation import PreparedImage
 from tasks.core.jpeg2000 import sidecars
 from tasks.core.masks.valid_mask_png import encode_valid
-from tasks.core.models import known_models
+from tasks.core.models import known_models, water_index
+from tasks.core.models.nir_threshold import Threshold, calibrate
 from tasks.core.polygons.tile_extent import TileExtent, extract
 from tasks.core.product.layer import AnsweredTile, Layer
 from tasks.core.product.layer_assembly import assemble
@@ -41,7 +43,8 @@ from tasks.services.temp_folders import temp_folder
 JPEG, VALID_MASK, LABEL_MASK, POLYGONS = "prepared.jpg", "valid_mask.png", "label_mask.png", "polygons.gpkg"
 # Red, green, blue of the labels 0, 1, 2; as indices they are the labels themselves.
 PALETTE = (232, 230, 220, 30, 90, 200, 170, 120, 200)
-OPTIONS = {"output_directory", "width", "model", "flood_labels", "min_contour_size", "crs", "max_tile_megapixels"}
+OPTIONS = {"output_directory", "width", "model", "calibration", "flood_labels", "min_contour_size", "crs"}
+OPTIONS |= {"max_tile_megapixels"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -65,6 +68,7 @@ class MappedTile:
         prepared: JPEG and valid mask.
         labels: (height, width) uint8, on the resized grid.
         extent: The polygons.
+        threshold: That the model was told; None where it needs none.
         seconds: By stage.
     """
 
@@ -72,6 +76,7 @@ class MappedTile:
     prepared: PreparedImage
     labels: LabelArray
     extent: TileExtent
+    threshold: Threshold | None
     seconds: dict[str, float]
 
 
@@ -88,11 +93,23 @@ def map_tile(parameters: RunParameters) -> MappedTile:
     with requested(job) as request, timed() as preparing:
         prepared = decoder_process.decode(request)
     with timed() as predicting:
-        labels = known_models.load(parameters.model)(jpeg.decode(prepared.jpeg, grid.width_px * grid.height_px))
+        nrg = jpeg.decode(prepared.jpeg, grid.width_px * grid.height_px)
+        threshold = _threshold(parameters, nrg, prepared.valid, job.tile.id)
+        attributes = "" if threshold is None else water_index.attributes(threshold.nir)
+        labels = known_models.load(parameters.model)(nrg, attributes)
     with timed() as extracting:
         extent = extract(labels, prepared.valid, grid, job.flood_labels)
     seconds = {"prepare": preparing.seconds, "predict": predicting.seconds, "extract": extracting.seconds}
-    return MappedTile(job, prepared, labels, extent, seconds)
+    return MappedTile(job, prepared, labels, extent, threshold, seconds)
+
+
+def _threshold(parameters: RunParameters, nrg: UInt8Array, valid: BoolMask, tile: str) -> Threshold | None:
+    """What the model is told: as given, else as this frame alone has it."""
+    if not parameters.endpoint_spec().is_calibrated:
+        return None
+    if parameters.calibration is not None:
+        return Threshold(parameters.calibration, (tile,))
+    return calibrate({tile: water_index.histogram(nrg, valid)})[0]
 
 
 def _job(parameters: RunParameters) -> TileJob:
@@ -158,6 +175,7 @@ def run_tile(parameters: RunParameters, console: Console) -> None:
     lines = [
         f"{grid.width_px} x {grid.height_px} px in {grid.crs}; {valid:.1%} valid",
         f"flood: {extent.flood_px:,} px, {len(flood):,} polygons of {flood.columns['area_m2'].sum():,.0f} m² in all",
+        *([] if mapped.threshold is None else [description(mapped.threshold)]),
         ", ".join(f"{stage} {taken:.2f} s" for stage, taken in mapped.seconds.items()),
         f"in {folder}: {JPEG}, {VALID_MASK}, {LABEL_MASK}, {POLYGONS}",
     ]

@@ -148,6 +148,12 @@ class EarlierRun:
         return [row for row in self.record["tiles"] if row["state"] == state]
 
     @property
+    def nir_thresholds(self) -> dict[str, int]:
+        """What the model was told then, by tile."""
+        told = {row["tile"]: row.get("nir_threshold") for row in self.record["tiles"]}
+        return {tile: threshold for tile, threshold in told.items() if threshold is not None}
+
+    @property
     def dropped(self) -> dict[str, str]:
         """Tiles that a person left out, with the words on it: they stay out."""
         return {row["tile"]: row["error"] for row in self.rows(DROPPED)}

@@ -14,6 +14,7 @@ from flows.parameters import RunParameters
 from flows.preflight import check, plan_tiles, product_uri
 from flows.run import run_identity
 from flows.run.completion import EarlierRun, completed_parameters
+from flows.run.known_calibration import by_tile, known_calibration
 from flows.run.run import estimate
 from tasks.core.errors import UnusableArgument
 from tasks.core.reports import plan_report
@@ -65,6 +66,9 @@ def plan_run(asked: RunParameters, explicit: Collection[str] = ()) -> Plan:
 
 def _plan(parameters: RunParameters, tiles: Sequence[Tile], earlier: EarlierRun | None, identity: str) -> Plan:
     jobs = plan_tiles(parameters, tiles, identity)
+    calibration = known_calibration(parameters, jobs)
+    if calibration is not None:
+        jobs = plan_tiles(parameters, tiles, identity, by_tile(calibration))
     cached = CachedTiles.look_up(jobs)
     lacking = {stage: frozenset(job.tile.id for job in jobs if not cached.has(stage, job)) for stage in STAGES}
     places = {

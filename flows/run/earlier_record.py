@@ -5,7 +5,7 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from flows.parameters import RunParameters, SquareMetres
+from flows.parameters import NirThreshold, RunParameters, SquareMetres
 from tasks.core.errors import UnusableArgument
 from tasks.core.tiles.ledger import DROPPED
 
@@ -14,6 +14,7 @@ SETTINGS = (
     "endpoint",
     "training_job",
     "model",
+    "calibration",
     "width",
     "min_contour_size",
     "flood_labels",
@@ -31,6 +32,7 @@ class _Row(_Part):
     state: Literal["done", "failed", "dropped"]
     warnings: list[str]
     error: str | None
+    nir_threshold: NirThreshold | None = None
 
     @model_validator(mode="after")
     def _dropped_for_a_reason(self) -> Self:

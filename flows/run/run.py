@@ -1,7 +1,7 @@
 """What a run carries from one stage to the next."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -13,15 +13,19 @@ from uuid import UUID
 from prefect import State, Task
 from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
+from prefect.task_runners import TaskRunner
 
 from flows.parameters import RunParameters
 from flows.preflight import check, plan_tiles, product_uri
 from flows.run import run_identity
 from flows.run.completion import EarlierRun, completed_parameters
 from flows.run.final_state import check_mended, final_state
+from flows.run.known_calibration import by_tile, description, known_calibration
 from flows.run.ownership import server_identity
 from flows.run.review_form import Decision, check_reviewable
 from flows.run.suspension import SuspendedRun, forget
+from tasks.calibration import calibrate_tiles, histograms_of
+from tasks.core.models.nir_threshold import Threshold
 from tasks.core.reports.run_json import RunRecord, run_record, to_json
 from tasks.core.text import enumerated
 from tasks.core.tiles.estimates import Estimate
@@ -32,6 +36,7 @@ from tasks.core.tiles.tile import Tile
 from tasks.endpoint import EndpointLife, endpoint_name
 from tasks.runtime.aws_credentials import aws_access
 from tasks.runtime.log_file import log_file
+from tasks.runtime.policies import as_it_is
 from tasks.runtime.progress import watcher
 from tasks.runtime.stage_runner import NAMED_IN_LOG, run_stage
 from tasks.services import storage, temp_folders
@@ -86,6 +91,8 @@ class Run:
         cached: What earlier runs left in the work directory.
         task_runs: How many tasks were started.
         model_identity: What the answers depend on besides frames and settings.
+        calibration: The thresholds that the model is told; None where it needs none, or they are not known yet.
+        prepared: Ids of tiles that were prepared for the calibration.
         earlier: The run that this one completes; None where it does not.
         settled: Ids of tiles whose answers are taken from that run: no task is started for them.
         question: Key of the last question to a reviewer; empty before the first.
@@ -102,6 +109,8 @@ class Run:
     cached: CachedTiles = field(default_factory=CachedTiles)
     task_runs: int = 1
     model_identity: str = ""
+    calibration: tuple[Threshold, ...] | None = None
+    prepared: frozenset[str] = frozenset()
     earlier: EarlierRun | None = None
     settled: frozenset[str] = frozenset()
     question: str = ""
@@ -146,8 +155,10 @@ class Run:
         """
         check_mended(run_records.read(run_records.record_uri(self._work, self.id)), tiles)
         self.jobs = plan_tiles(self.parameters, tiles, self.model_identity)
+        self.calibration = known_calibration(self.parameters, self.jobs)
+        earlier = {} if self.earlier is None else self.earlier.nir_thresholds
+        self._plan_again(earlier if self.calibration is None else by_tile(self.calibration))
         self.ledger = Ledger(self.jobs)
-        self.cached = CachedTiles.look_up(self.jobs)
         unusable = [tile.id for tile in tiles if tile.problem is not None]
         if unusable:  # named at the beginning: whoever watches may mend them meanwhile
             message = "%d of %d frames cannot be used, as their headers show: %s"
@@ -156,14 +167,57 @@ class Run:
         again = None if self.earlier is None else self._complete(self.earlier)
         title = run_name(self.dataset_name, (tile.id for tile in tiles), of_them=again)
         run_identity.name(title, {self.dataset_name, self.parameters.endpoint})
+        for threshold in self.calibration or ():
+            say(description(threshold))
         say(f"tiles: {len(tiles):,}, of which {len(unusable):,} unusable; to be predicted: {len(self.unpredicted):,}")
         if self.parameters.endpoint == SAGEMAKER:
             estimate(self.parameters, self.unpredicted).check(self.parameters.max_endpoint_minutes)
 
+    def _plan_again(self, thresholds: Mapping[str, int]) -> None:
+        """With what the model is told; where that is not known yet, the cache holds nothing of use."""
+        tiles = [job.tile for job in self.jobs]
+        self.jobs = plan_tiles(self.parameters, tiles, self.model_identity, thresholds)
+        is_known = bool(thresholds) or not self.parameters.endpoint_spec().is_calibrated
+        self.cached = CachedTiles.look_up(self.jobs) if is_known else CachedTiles()
+
+    def calibrate(self, prepare: Task[..., Any], runner: TaskRunner[Any], **parameters: Any) -> None:
+        """Where the model needs a threshold that is not known yet: prepare what lacks a histogram, and find it.
+
+        Args:
+            prepare: The stage.
+            runner: For the endpoint, which will be needed.
+            parameters: Further arguments of the stage.
+        """
+        if self.calibration is not None or not self.parameters.endpoint_spec().is_calibrated:
+            return
+        self.endpoint.start(runner)
+        known = histograms_of([job for job in self.jobs if job.tile.problem is None])
+        self.stage(prepare, without=frozenset(known), **parameters)
+        self.prepared = frozenset(job.tile.id for job in self.jobs) - known.keys()
+        self.calibration = calibrate_tiles(as_it_is(self.ledger.standing))
+        before = {job.tile.id: job.nir_threshold for job in self.jobs}
+        self._plan_again(by_tile(self.calibration))
+        self.ledger.replan(self.jobs)
+        for tile in {job.tile.id for job in self.jobs if job.nir_threshold != before[job.tile.id]} & self.settled:
+            self.ledger.reopen(tile)
+            self.settled -= {tile}
+        self._warn_of_the_cache()
+        for threshold in self.calibration:
+            say(description(threshold))
+        say(f"to be predicted: {len(self.unpredicted):,}")
+
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """What a person should know of the calibration."""
+        return tuple(description(one) for one in self.calibration or () if one.problem is not None)
+
     def _warn_of_the_cache(self) -> None:
         """Name what the work directory holds under a tile's key that is not the tile's."""
+        warned = {warning for account in self.ledger.accounts for warning in account.warnings}
         for tile, finding in self.cached.mismatches:
             warning = f"{finding}; it is computed again"
+            if warning in warned:
+                continue
             get_run_logger().warning(warning)
             self.ledger.warn(tile, warning)
         if count := self.cached.unrecorded:
@@ -194,9 +248,15 @@ class Run:
         standing = self.ledger.standing
         return [job for job in standing if job.tile.problem is None and not self.cached.has("predict", job)]
 
-    def stage(self, stage: Task[..., Any], **parameters: Any) -> None:
-        """Run a stage for every tile that nothing has failed so far, and wait until each has ended."""
-        jobs = [job for job in self.ledger.standing if job.tile.id not in self.settled]
+    def stage(self, stage: Task[..., Any], *, without: frozenset[str] = frozenset(), **parameters: Any) -> None:
+        """Run a stage for every tile that nothing has failed so far, and wait until each has ended.
+
+        Args:
+            stage: What to run.
+            without: Ids of tiles that need it not.
+            parameters: Further arguments of its tasks.
+        """
+        jobs = [job for job in self.ledger.standing if job.tile.id not in self.settled | without]
         is_cached = partial(self.cached.has, stage.name)
         try:
             self.task_runs += run_stage(stage, jobs, self.ledger, is_cached=is_cached, **parameters)
@@ -239,13 +299,19 @@ class Run:
         if found is not None and _is_all_there(ledger):
             self.ledger, self.jobs = ledger, [account.job for account in found.ledger]
             self.started, self.model_identity, self.question = found.started, found.model_identity, found.question
+            self.calibration = found.calibration
             self.endpoint.take_up(found.endpoint.model_dump(exclude_unset=True))
 
     def put_aside(self, question: str) -> None:
         """Before a suspension: keep what was found."""
         self.question = question
-        values = {"ledger": self.ledger.accounts, "endpoint": self.endpoint.to_dict(), "question": question}
-        found = SuspendedRun.model_validate({**values, "started": self.started, "model_identity": self.model_identity})
+        values: dict[str, Any] = {
+            "ledger": self.ledger.accounts,
+            "endpoint": self.endpoint.to_dict(),
+            "question": question,
+        }
+        values |= {"model_identity": self.model_identity, "calibration": self.calibration}
+        found = SuspendedRun.model_validate({**values, "started": self.started})
         found.keep(self._work, self.id)
 
     def decided(self, decision: Decision) -> None:
@@ -305,7 +371,7 @@ class Run:
 
     def ended_without_product(self) -> RunRecord:
         """Keep the record of a run that has nothing to show, or whose product was rejected: it can be completed."""
-        record = run_record(accounts=self.ledger.accounts, layers=(), **self.facts())
+        record = run_record(accounts=self.ledger.accounts, layers=(), warnings=self.doubts, **self.facts())
         self._keep(record)
         return record
 
@@ -329,6 +395,7 @@ class Run:
             "parameters": self.parameters.model_dump(mode="json")
             | {name: storage.resolve(getattr(self.parameters, name)) for name in PLACES},
             "model_identity": self.model_identity,
+            "calibration": self.calibration,
             "review": None if self.decision is None else self.decision.to_dict(),
             "started": self.started,
             "finished": datetime.now(UTC),

@@ -9,6 +9,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError, fiel
 
 from flows.run.earlier_record import first_problem
 from tasks.core.errors import UnusableArgument
+from tasks.core.models.nir_threshold import Threshold
 from tasks.core.tiles.ledger import Account
 from tasks.services import storage
 from tasks.services.work_directory import run_records
@@ -36,6 +37,7 @@ class SuspendedRun(BaseModel):
         started: When the run began, UTC.
         endpoint: The endpoint's life, as ``run.json`` has it.
         model_identity: What the answers depend on besides frames and settings.
+        calibration: The thresholds that the model was told; None where it needs none.
         question: Key of the question that a person was asked last.
     """
 
@@ -43,6 +45,7 @@ class SuspendedRun(BaseModel):
     started: AwareDatetime
     endpoint: _Endpoint
     model_identity: str
+    calibration: tuple[Threshold, ...] | None = None
     question: str
 
     @field_validator("ledger")

@@ -26,6 +26,8 @@ from tasks.core.masks.labels import encode_mask
 from tasks.core.models.known_models import Predict
 
 JPEG_TYPE, PNG_TYPE = "image/jpeg", "image/png"
+# Where the request says what a model should know besides the image.
+ATTRIBUTES = "x-amzn-sagemaker-custom-attributes"
 LENGTH_DIGITS = 20
 # In the scope of a request whose body has been read to its end.
 BODY = "flood_extent.body"
@@ -58,7 +60,8 @@ def create_app(predict: Predict, limits: Limits) -> Starlette:
     async def invocations(request: Request) -> Response:
         _check_type(request)
         body = await _body(request, limits)
-        png = await to_thread.run_sync(_answer, predict, body, limits.max_pixels, limiter=limiter)
+        attributes = request.headers.get(ATTRIBUTES, "")
+        png = await to_thread.run_sync(_answer, predict, body, attributes, limits.max_pixels, limiter=limiter)
         return Response(png, media_type=PNG_TYPE)
 
     async def refused(request: Request, error: Exception) -> Response:
@@ -103,7 +106,7 @@ def _declared_bytes(request: Request) -> int:
     return int(text)
 
 
-def _answer(predict: Predict, body: bytes, max_pixels: int) -> bytes:
+def _answer(predict: Predict, body: bytes, attributes: str, max_pixels: int) -> bytes:
     try:
         image = jpeg.decode(body, max_pixels)
     except jpeg.NotNrgJpeg as error:
@@ -111,7 +114,7 @@ def _answer(predict: Predict, body: bytes, max_pixels: int) -> bytes:
     except jpeg.TooManyPixels as error:
         raise HTTPException(413, str(error)) from error
     try:
-        labels = predict(image)
+        labels = predict(image, attributes)
     except EndpointRefused as error:
         raise HTTPException(400, str(error)) from error
     return encode_mask(labels)

@@ -17,7 +17,7 @@ from tasks.core.errors import EndpointRefused
 from tasks.core.models.known_models import Predict
 
 
-def red_as_labels(nrg: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def red_as_labels(nrg: NDArray[np.uint8], _: str) -> NDArray[np.uint8]:
     """A model whose answer shows which band came second."""
     return (nrg[..., 1] > 127).astype(np.uint8)
 
@@ -117,12 +117,12 @@ def test_a_body_that_never_arrives_is_answered(url: str) -> None:
         assert b" 408 " in connection.recv(4096).splitlines()[0]
 
 
-def failing(_: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def failing(_: NDArray[np.uint8], __: str) -> NDArray[np.uint8]:
     """A model that breaks."""
     raise ZeroDivisionError
 
 
-def choosy(_: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def choosy(_: NDArray[np.uint8], __: str) -> NDArray[np.uint8]:
     """A model that refuses every image."""
     raise EndpointRefused("too large for me")
 
@@ -141,7 +141,7 @@ def test_predictions_at_a_time_are_bounded() -> None:
     """More requests than the concurrency wait for their turn, and the health check still answers meanwhile."""
     running, most, lock, go = 0, 0, threading.Lock(), threading.Event()
 
-    def counting(nrg: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    def counting(nrg: NDArray[np.uint8], attributes: str) -> NDArray[np.uint8]:
         nonlocal running, most
         with lock:
             running += 1
@@ -149,7 +149,7 @@ def test_predictions_at_a_time_are_bounded() -> None:
         go.wait(30)
         with lock:
             running -= 1
-        return red_as_labels(nrg)
+        return red_as_labels(nrg, attributes)
 
     statuses: list[int] = []
     with serving(counting) as url:

@@ -7,8 +7,14 @@ from tasks.core.models import onnx_model, water_index
 
 WATER_INDEX = "water-index"
 
-Predict = Callable[[UInt8Array], UInt8Array]
-"""NRG uint8 (height, width, 3) to labels uint8 (height, width): 0 other, 1 flood, 2 flood with cloud."""
+Predict = Callable[[UInt8Array, str], UInt8Array]
+"""NRG uint8 (height, width, 3) and the request's attributes (``water_index.answer``; empty where there are none) to
+labels uint8 (height, width): 0 other, 1 flood, 2 flood with cloud."""
+
+
+def is_calibrated(model: str) -> bool:
+    """Whether the model's answers depend on a threshold that is found over the dataset."""
+    return model == WATER_INDEX
 
 
 def identity(model: str) -> str:
@@ -26,4 +32,7 @@ def load(model: str) -> Predict:
     Raises:
         EndpointRefused: There is no such model, or it cannot be used.
     """
-    return water_index.predict if model == WATER_INDEX else onnx_model.load(onnx_model.checked_path(model)).predict
+    if model == WATER_INDEX:
+        return water_index.answer
+    loaded = onnx_model.load(onnx_model.checked_path(model))
+    return lambda nrg, _: loaded.predict(nrg)

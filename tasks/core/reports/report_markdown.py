@@ -1,7 +1,7 @@
 """``report.md``: the run's record for people."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from tasks.core.formats.layer_titles import CLOUD, WATER
 from tasks.core.product.mapped_pixel import pixel_text
@@ -32,6 +32,7 @@ def markdown(record: RunRecord) -> str:
         ["## Tiles", "", *table(TILE_HEADS, (_tile_cells(tile) for tile in record["tiles"]))],
         ["## Seconds by stage", "", *table(("stage", "seconds over all tiles"), seconds)],
         ["## Settings", "", *table(("setting", "value"), record["parameters"].items())],
+        *([["## Calibration", "", *_calibration(record["calibration"])]] if record["calibration"] else []),
         ["## Endpoint", "", *(table(("", ""), endpoint.items()) if endpoint else [NO_ENDPOINT])],
         ["## Versions", "", *table(("software", "version"), record["versions"].items())],
         ["## Files", "", *table(("file", "SHA-256"), record["files"].items())],
@@ -97,6 +98,12 @@ def _warnings(record: RunRecord) -> list[str]:
     lines = [f"- {plain(warning)}" for warning in record["warnings"]]
     lines += [f"- {plain(tile['tile'])}: {plain(text)}" for tile in record["tiles"] for text in tile["warnings"]]
     return lines or ["None."]
+
+
+def _calibration(thresholds: Iterable[Mapping[str, object]]) -> list[str]:
+    keys = ("tiles", "nir", "water", "land", "problem")
+    rows = [[NO_FIGURE if one[key] is None else one[key] for key in keys] for one in thresholds]
+    return table(("tiles", "water has near infrared below", "median of water", "of land", "problem"), rows)
 
 
 def _tile_cells(tile: TileRow) -> tuple[object, ...]:

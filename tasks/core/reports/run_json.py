@@ -17,6 +17,7 @@ import rasterio
 import shapely
 
 from tasks.core.geo.areas import ellipsoidal_area_m2
+from tasks.core.models.nir_threshold import Threshold
 from tasks.core.product.layer import Layer
 from tasks.core.product.layer_assembly import content_hash
 from tasks.core.product.mapped_pixel import mapped_pixel_m
@@ -37,7 +38,8 @@ class TileRow(TypedDict):
     pixels that the model called flood and that lie in padding. ``error`` is None where ``state`` is ``done``; else the
     areas and ``pad_px`` are, for no answer is not "nothing". ``task_run`` is the id of the task run that failed, on the
     Prefect server that the run reported to; None where none did. ``unusable`` says that the frame itself is what is
-    wrong; ``frame_hash`` changes when the frame does, or what its sidecars say.
+    wrong; ``frame_hash`` changes when the frame does, or what its sidecars say. ``nir_threshold`` is what the model was
+    told, or None.
     """
 
     tile: str
@@ -55,6 +57,7 @@ class TileRow(TypedDict):
     overlap_m2: float | None
     pad_px: int | None
     warnings: list[str]
+    nir_threshold: int | None
 
 
 class Counts(TypedDict):
@@ -82,16 +85,18 @@ class RunRecord(TypedDict):
     holds them; ``content_hash`` is ``layers.content_hash``; ``files`` are SHA-256 by relative path of the product's
     other files but its zip; ``endpoint`` holds kind, name, model, created, in_service, deleted and what else is known
     of its life, or None where no endpoint was needed; ``model_identity`` is what the answers depend on besides the
-    frames and settings; ``review`` is what a person decided, or None where nobody was asked; ``mapped_pixel_m`` the
-    side of the smallest and of the largest mapped pixel, metres on the ground. A run without a product has neither
-    pixel nor content hash. ``record_hash`` is the SHA-256 of the file itself with 64 zeros in this place
-    (``reports.seals``).
+    frames and settings; ``calibration`` holds the thresholds that the model was told (``Threshold``, with the number of
+    tiles for each), or is None where it needs none; ``review`` is what a person decided, or None where nobody was
+    asked; ``mapped_pixel_m`` the side of the smallest and of the largest mapped pixel, metres on the ground. A run
+    without a product has neither pixel nor content hash. ``record_hash`` is the SHA-256 of the file itself with 64
+    zeros in this place (``reports.seals``).
     """
 
     dataset: str
     flow_run_id: str
     state: str
     model_identity: str
+    calibration: list[dict[str, Any]] | None
     review: dict[str, Any] | None
     started: str
     finished: str
@@ -119,6 +124,7 @@ def run_record(
     started: datetime,
     finished: datetime,
     model_identity: str = "",
+    calibration: Sequence[Threshold] | None = None,
     review: Mapping[str, Any] | None = None,
     endpoint: Mapping[str, Any] | None = None,
     files: Mapping[str, str] | None = None,
@@ -134,6 +140,7 @@ def run_record(
         "flow_run_id": flow_run_id,
         "state": state,
         "model_identity": model_identity,
+        "calibration": None if calibration is None else [_threshold(one) for one in calibration],
         "review": None if review is None else dict(review),
         "started": started.astimezone(UTC).isoformat(timespec="seconds"),
         "finished": finished.astimezone(UTC).isoformat(timespec="seconds"),
@@ -150,6 +157,11 @@ def run_record(
         "record_hash": "",  # of the bytes, once they are written
     }
     return cast("RunRecord", redact(record))
+
+
+def _threshold(threshold: Threshold) -> dict[str, Any]:
+    """For the record, where each tile's row has its own."""
+    return threshold.to_dict() | {"tiles": len(threshold.tiles)}
 
 
 def to_json(record: RunRecord) -> bytes:
@@ -208,6 +220,7 @@ def _tile_row(account: Account, measured: Mapping[str, Any]) -> TileRow:
         "overlap_m2": _known(measured.get("overlap_m2")),
         "pad_px": measured.get("pad_px"),
         "warnings": list(account.warnings),
+        "nir_threshold": account.job.nir_threshold,
     }
 
 

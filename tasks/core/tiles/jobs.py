@@ -8,9 +8,10 @@ but what they say: the declared NoData for the valid mask, the place for the pol
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import PurePosixPath
+from types import MappingProxyType
 from typing import Any, ClassVar, Literal
 
 from pydantic import ConfigDict
@@ -37,6 +38,7 @@ class TileJob(Record):
         predict_key: Content key of the label mask.
         extract_key: Content key of the polygons.
         work_directory: Where the answers lie: a local path or ``s3://`` prefix, without a trailing slash.
+        nir_threshold: That the model is told, 0..255; None where it needs none, or it is not known yet.
     """
 
     tile: Tile
@@ -47,6 +49,7 @@ class TileJob(Record):
     predict_key: str
     extract_key: str
     work_directory: str
+    nir_threshold: int | None = None
 
     __pydantic_config__: ClassVar = ConfigDict(extra="ignore")  # for the name in ``to_dict``
 
@@ -140,22 +143,45 @@ def plan_jobs(
     flood_labels: Sequence[int],
     max_pixels: int,
     work_directory: str,
+    nir_thresholds: Mapping[str, int] = MappingProxyType({}),
 ) -> list[TileJob]:
-    """A job a tile, all at the same scale, in the order of ``tiles``."""
+    """A job a tile, all at the same scale, in the order of ``tiles``.
+
+    Args:
+        tiles: Of the dataset.
+        width_px: Of the widest of them, resized.
+        model_identity: What the answers depend on besides frames and settings.
+        flood_labels: Labels that count as flood.
+        max_pixels: Pixels that an image may declare.
+        work_directory: Where the answers lie.
+        nir_thresholds: What the model is told, by tile id; of the others nothing is known.
+    """
     scale = common_scale(tiles, width_px)
     labels = tuple(sorted(flood_labels))
-    return [_plan_job(tile, scale, model_identity, labels, max_pixels, work_directory) for tile in tiles]
+    thresholds = [nir_thresholds.get(tile.id) for tile in tiles]
+    return [
+        _plan_job(tile, scale, model_identity, threshold, labels, max_pixels, work_directory)
+        for tile, threshold in zip(tiles, thresholds, strict=True)
+    ]
 
 
 def _plan_job(
-    tile: Tile, scale: float, model_identity: str, labels: tuple[int, ...], max_pixels: int, work_directory: str
+    tile: Tile,
+    scale: float,
+    model_identity: str,
+    nir_threshold: int | None,
+    labels: tuple[int, ...],
+    max_pixels: int,
+    work_directory: str,
 ) -> TileJob:
     size = None if tile.grid is None else target_size(tile.grid, scale)
     grid = None if tile.grid is None or size is None else tile.grid.resized(*size)
     image = ("prepare", imagery.VERSION, tile.content_hash, size)
     declared = () if tile.nodata is None else (tile.nodata,)
-    predict_key = content_key("predict", masks.VERSION, content_key(*image), model_identity)
+    told = () if nir_threshold is None else (nir_threshold,)
+    predict_key = content_key("predict", masks.VERSION, content_key(*image), model_identity, *told)
     place = None if grid is None else asdict(grid)
     extract_key = content_key("extract", polygons.VERSION, predict_key, place, labels, *declared)
     prepare_key = content_key(*image, *declared)
-    return TileJob(tile, grid, max_pixels, labels, prepare_key, predict_key, extract_key, work_directory)
+    keys = prepare_key, predict_key, extract_key
+    return TileJob(tile, grid, max_pixels, labels, *keys, work_directory, nir_threshold)

@@ -133,6 +133,16 @@ class Ledger:
             self.done(account.job, stage, seconds=0.0, cached=True)
         account.warnings += warnings
 
+    def replan(self, jobs: Iterable[TileJob]) -> None:
+        """Take other jobs of the same tiles; what was done of them is done."""
+        for job in jobs:
+            self._accounts[job.tile.id].job = job
+
+    def reopen(self, tile: str) -> None:
+        """Note that the answers that were taken over do not fit any more."""
+        account = self._accounts[tile]
+        self._accounts[tile] = Account(account.job, warnings=account.warnings)
+
     def to_list(self) -> list[dict[str, Any]]:
         """Plain values, as JSON holds them."""
         return [account.to_dict() for account in self.accounts]

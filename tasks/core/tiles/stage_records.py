@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 # A tile's warnings are the longest that a record holds.
 LARGEST_RECORD_BYTES = 1 << 18
 
+Levels = Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=256, max_length=256)]
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
 
@@ -37,26 +38,28 @@ class StageRecord(BaseModel):
     """What a stage has answered for a tile.
 
     Attributes:
-        version: Of this form of record; 1 had no warnings.
+        version: Of this form of record; 1 had no warnings, 2 no histogram.
         stage: ``prepare``, ``predict`` or ``extract``.
         key: Content key of the stage, which the files are named by.
         tile_content: Content hash of the image that the answer is for.
         files: By name.
         warnings: What a person should know of the tile.
+        histogram: Of ``prepare``, what the tile adds to the dataset's calibration: (2, 256) pixels by level.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
-    version: Literal[1, 2] = 2
+    version: Literal[1, 2, 3] = 3
     stage: Literal["prepare", "predict", "extract"]
     key: Sha256
     tile_content: str
     files: Mapping[str, FileHash]
     warnings: tuple[str, ...] = ()
+    histogram: tuple[Levels, Levels] | None = None
 
     def to_bytes(self) -> bytes:
         """JSON."""
-        return self.model_dump_json(indent=1).encode()
+        return self.model_dump_json().encode()
 
     @classmethod
     def from_bytes(cls, content: bytes) -> Self:

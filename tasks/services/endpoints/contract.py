@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from tasks.core.models import known_models
 from tasks.core.record import Record
 
 # SageMaker's own rule for endpoint names, kept for every kind so that a name fits wherever it is used.
@@ -48,6 +49,11 @@ class EndpointSpec(Record):
     def in_flight(self) -> int:
         """Requests that the endpoint as a whole serves at once."""
         return self.instance_count * self.requests_per_instance
+
+    @property
+    def is_calibrated(self) -> bool:
+        """Whether the model's answers depend on a threshold that is found over the dataset."""
+        return self.kind == LOCAL and known_models.is_calibrated(self.model)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +108,15 @@ class EndpointService(Protocol):
         """
         ...
 
-    def invoke(self, deployment: Deployment, jpeg: bytes) -> bytes:
+    def invoke(self, deployment: Deployment, jpeg: bytes, attributes: str = "") -> bytes:
         """The PNG label mask of an NRG JPEG, as the endpoint answered it: the caller checks it.
 
         Safe to call from several threads.
+
+        Args:
+            deployment: The endpoint.
+            jpeg: The image.
+            attributes: What the model should know besides it (``water_index.attributes``).
 
         Raises:
             EndpointRefused: Asking again would be refused again.

@@ -6,6 +6,7 @@ These files are the cache (``docs/decisions.md``, "How caching works"); nothing 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
+from tasks.core.arrays import IntArray
 from tasks.core.errors import FloodExtentError, ObjectMissing, RecordMismatch
 from tasks.core.tiles.jobs import Stage, TileJob
 from tasks.core.tiles.stage_records import LARGEST_RECORD_BYTES, FileHash, StageRecord
@@ -16,13 +17,24 @@ from tasks.services import storage
 BYTES_A_PIXEL, BYTES_BESIDE = 160, 8 << 20
 
 
-def keep(job: TileJob, stage: Stage, files: Mapping[str, bytes], warnings: Sequence[str] = ()) -> None:
+def keep(
+    job: TileJob,
+    stage: Stage,
+    files: Mapping[str, bytes],
+    warnings: Sequence[str] = (),
+    histogram: IntArray | None = None,
+) -> None:
     """Write the files of a stage (content by URI), then their record: without it they are not believed."""
     for uri, content in files.items():
         storage.write_bytes(uri, content)
     hashes = {storage.name(uri): FileHash.of(content) for uri, content in files.items()}
     record = StageRecord(
-        stage=stage, key=job.key(stage), tile_content=job.tile.content_hash, files=hashes, warnings=tuple(warnings)
+        stage=stage,
+        key=job.key(stage),
+        tile_content=job.tile.content_hash,
+        files=hashes,
+        warnings=tuple(warnings),
+        histogram=None if histogram is None else (tuple(histogram[0].tolist()), tuple(histogram[1].tolist())),
     )
     storage.write_bytes(job.record_uri(stage), record.to_bytes())
 
@@ -42,7 +54,7 @@ def record_of(job: TileJob, stage: Stage) -> StageRecord:
     """What a stage has answered.
 
     Raises:
-        ObjectMissing: There is no record, or one of an earlier version that lacks the warnings.
+        ObjectMissing: There is no record, or one of an earlier version that lacks warnings or histogram.
         RecordMismatch: It is not of this stage of this tile.
     """
     uri = job.record_uri(stage)
@@ -52,8 +64,8 @@ def record_of(job: TileJob, stage: Stage) -> StageRecord:
         raise RecordMismatch(uri, "not the record of a tile's stage") from error
     if (record.stage, record.key, record.tile_content) != (stage, job.key(stage), job.tile.content_hash):
         raise RecordMismatch(uri, "the record of another tile or stage")
-    if (record.version, stage) == (1, "prepare"):
-        raise ObjectMissing(f"{uri}: is of an earlier version, without the tile's warnings")
+    if stage == "prepare" and record.histogram is None:
+        raise ObjectMissing(f"{uri}: is of an earlier version, without the tile's histogram")
     return record
 
 

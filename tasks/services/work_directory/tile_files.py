@@ -6,7 +6,9 @@ All raise ``ObjectMissing`` where file or record is not there, and ``RecordMisma
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tasks.core.arrays import BoolMask, LabelArray
+import numpy as np
+
+from tasks.core.arrays import BoolMask, IntArray, LabelArray
 from tasks.core.errors import RecordMismatch, UnreadableImage, WrongMask
 from tasks.core.imagery.jpeg_header import size_of
 from tasks.core.masks.labels import decode_mask
@@ -14,7 +16,7 @@ from tasks.core.masks.valid_mask_png import decode_valid
 from tasks.core.polygons.tile_extent import TileExtent
 from tasks.core.tiles.jobs import Stage, TileJob
 from tasks.core.tiles.stage_records import FileHash
-from tasks.services.work_directory.cached_files import content_of, read
+from tasks.services.work_directory.cached_files import content_of, read, record_of
 
 PREVIEW_PX = 512  # long side of the JPEG for the overview map, at most
 
@@ -44,6 +46,11 @@ def check_prepared(job: TileJob, *, with_jpeg: bool) -> None:
     images = {job.valid_uri: _valid, job.preview_uri: _preview, **({job.jpeg_uri: _jpeg} if with_jpeg else {})}
     for judge, content in zip(images.values(), read(job, "prepare", *images), strict=True):
         judge(job, content)
+
+
+def histogram(job: TileJob) -> IntArray:
+    """What the tile adds to the dataset's calibration, (2, 256) int64 pixels by level; it is in the record."""
+    return np.array(record_of(job, "prepare").histogram, np.int64)
 
 
 def labels(job: TileJob) -> LabelArray:

@@ -57,7 +57,7 @@ def nrg() -> NDArray[np.uint8]:
 )
 def test_layouts_answer_alike(make: type, nrg: NDArray[np.uint8], tmp_path: Path) -> None:
     """NCHW scores, NHWC labels, dynamic, fixed and larger fixed sizes give the same labels, pixel for pixel."""
-    answer = known_models.load(str(make(tmp_path / "model.onnx")))(nrg)
+    answer = known_models.load(str(make(tmp_path / "model.onnx")))(nrg, "")
     assert answer.dtype == np.uint8
     np.testing.assert_array_equal(answer, nrg.argmax(axis=2))
 
@@ -190,7 +190,7 @@ def test_no_answer_is_final_for_who_asks(tmp_path: Path) -> None:
     """The endpoint answers with a client's error, which is not tried again, and with the reason."""
     model = scored(tmp_path / "m.onnx", [[NAN], [NAN]])
     jpeg = cv2.imencode(".jpg", np.zeros((1, 1, 3), np.uint8))[1].tobytes()
-    with serving(model.predict) as url:
+    with serving(lambda nrg, _: model.predict(nrg)) as url:
         headers = {"content-type": "image/jpeg"}
         response = httpx.post(f"{url}/invocations", content=jpeg, headers=headers, trust_env=False, timeout=30)
     assert (response.status_code, "model m.onnx answered NaN" in response.text) == (400, True)
@@ -240,10 +240,10 @@ def with_weights(path: Path, weights: list[float], location: str = "weights.bin"
 def test_weights_in_another_file_are_part_of_the_identity(nrg: NDArray[np.uint8], tmp_path: Path) -> None:
     """Other weights under the same name are another model, whatever their file is called."""
     path = with_weights(tmp_path / "m.onnx", [1, 1, 1])
-    before, answered = known_models.identity(str(path)), known_models.load(str(path))(nrg)
+    before, answered = known_models.identity(str(path)), known_models.load(str(path))(nrg, "")
     (tmp_path / "weights.bin").write_bytes(np.array([-1, -1, -1], "<f4").tobytes())
     assert known_models.identity(str(path)) != before
-    assert not np.array_equal(known_models.load(str(path))(nrg), answered)
+    assert not np.array_equal(known_models.load(str(path))(nrg, ""), answered)
 
 
 def referring(path: Path, location: str) -> Path:

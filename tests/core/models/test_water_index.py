@@ -1,23 +1,19 @@
 """The built-in model on scenes made here and, where they are present, on real frames with their reference."""
 
-from dataclasses import fields, replace
 from pathlib import Path
 
-import cv2
 import numpy as np
-import pyogrio.raw
 import pytest
 import rasterio
-import rasterio.features
-import shapely
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from prairie import DATA, YEARS, prairie
 
+from tasks.core.errors import EndpointRefused
 from tasks.core.models import water_index
-from tasks.core.models.water_index import CONSTANTS, identity, predict, valley
+from tasks.core.models.water_index import answer, attributes, predict
 
-DATA = Path(__file__).parents[3].parent / "shared" / "data"
 CROPS, WATER, SHADOW = (170, 80, 90), (25, 60, 75), (45, 45, 40)
 
 
@@ -73,12 +69,6 @@ def test_padding_does_not_move_the_threshold() -> None:
     assert not predict(np.zeros((50, 50, 3), np.uint8)).any()
 
 
-@given(st.lists(st.integers(0, 1_000_000), min_size=256, max_size=256))
-def test_threshold_stays_in_its_range(histogram: list[int]) -> None:
-    """Whatever the histogram, the threshold is a sane one."""
-    assert CONSTANTS.lowest <= valley(np.array(histogram)) <= CONSTANTS.highest
-
-
 @given(st.integers(1, 12), st.integers(1, 12), st.randoms(use_true_random=False))
 def test_answer_fits_any_image(height_px: int, width_px: int, random: object) -> None:
     """One label, 0 or 1, a pixel, down to images smaller than the smoothing window."""
@@ -95,36 +85,24 @@ def test_another_shape_is_an_error(shape: tuple[int, ...]) -> None:
         predict(np.zeros(shape, np.uint8))
 
 
-@pytest.mark.parametrize("constant", [field.name for field in fields(CONSTANTS)])
-def test_identity_changes_with_every_constant(constant: str) -> None:
-    """Cached predictions of other constants are never taken for these."""
-    other = replace(CONSTANTS, **{constant: getattr(CONSTANTS, constant) + 1})
-    assert identity(other) != identity()
-    assert identity().startswith(f"water-index-{water_index.VERSION}-")
+def test_a_request_says_the_threshold() -> None:
+    """What near infrared is below it is water; a request that says something else is refused."""
+    nrg = scene((60, 70, 110), CROPS)
+    assert stripes_of(answer(nrg, attributes(80))) == pytest.approx([1, 0], abs=0.02)
+    assert not answer(nrg, attributes(30)).any()
+    for other in ("nir-threshold=256", "nir-threshold=-1", "threshold=80", "nir-threshold=80,more"):
+        with pytest.raises(EndpointRefused, match="nir-threshold=0 to 255"):
+            answer(nrg, other)
 
 
-@pytest.mark.parametrize("year", [2009, 2016, 2020])
-def test_real_frames_agree_with_their_reference(year: int) -> None:
-    """Each frame alone, through a JPEG as the flow sends it, agrees with the interpreted polygons at IoU >= 0.96."""
-    folder = needs(DATA / f"prairie_{year}")
-    geometries = shapely.from_wkb(pyogrio.raw.read(folder / "reference.gpkg")[2])
-    common = either = 0
-    for path in sorted(folder.glob("*.jp2")):
-        with rasterio.open(path) as source:
-            bands, transform = source.read(), source.transform
-        valid = bands[3] >= 128
-        water = rasterio.features.rasterize(geometries, out_shape=valid.shape, transform=transform).astype(bool)
-        found = predict(through_jpeg(bands[:3].transpose(1, 2, 0))) == water_index.FLOOD
-        common += int((water & found & valid).sum())
-        either += int(((water | found) & valid).sum())
+@pytest.mark.parametrize("year", YEARS)
+def test_real_frames_without_a_calibration(year: int) -> None:
+    """Each frame by its own histogram, as where a request says nothing, agrees with people at IoU >= 0.96."""
+    frames = list(prairie(year).cut(2))
+    found = [predict(frame.sent()) == water_index.FLOOD for frame in frames]
+    common = sum(int((one & frame.water & frame.valid).sum()) for one, frame in zip(found, frames, strict=True))
+    either = sum(int(((one | frame.water) & frame.valid).sum()) for one, frame in zip(found, frames, strict=True))
     assert common / either >= 0.96
-
-
-def through_jpeg(nrg: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Quality 92, chroma not thinned out."""
-    options = [cv2.IMWRITE_JPEG_QUALITY, 92, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
-    body = cv2.imencode(".jpg", np.ascontiguousarray(nrg[..., ::-1]), options)[1]
-    return np.asarray(cv2.imdecode(body, cv2.IMREAD_COLOR_RGB), np.uint8)
 
 
 @pytest.mark.parametrize(("name", "share"), [("all_padding", 0), ("no_water", 0), ("all_water", 1)])

@@ -11,6 +11,7 @@ import pytest
 from jsonschema import Draft202012Validator, ValidationError
 
 from tasks.core.geo.grid import Grid
+from tasks.core.models.nir_threshold import Threshold
 from tasks.core.polygons.tile_extent import extract
 from tasks.core.product.layer_assembly import AnsweredTile, FailedTile, assemble
 from tasks.core.reports.run_json import Counts, RunRecord, TileRow, Totals, run_record, to_json
@@ -60,6 +61,7 @@ def _record(**changes: Any) -> dict[str, Any]:
         "finished": STARTED + timedelta(minutes=1),
         "review": {"decision": "accept", "reason": "glare", "dropped": ["3.jp2"], "min_contour_size": 25.0},
         "endpoint": SAGEMAKER,
+        "calibration": [Threshold(64, ("1.jp2",), 24, 183, (41, 100)), Threshold(80, problem="no water was found")],
         "files": {"flood_extent.gpkg": "0" * 64},
     }
     read: dict[str, Any] = json.loads(to_json(run_record(**facts | changes)))
@@ -76,7 +78,7 @@ def test_the_schema_is_a_schema() -> None:
     [
         {},
         {"layers": (), "state": "NoProduct", "review": None, "endpoint": None, "files": None},
-        {"endpoint": {"kind": "local", "name": None}},
+        {"endpoint": {"kind": "local", "name": None}, "calibration": None},
     ],
     ids=["product", "no product", "all cached"],
 )

@@ -8,14 +8,16 @@ import pytest
 
 from tasks import core
 from tasks.core import imagery, masks, polygons
+from tasks.core.models import water_index
 
 # By stage: its version, the packages that its answer comes from, and the digest of their code.
 STAGES = {
-    "prepare": (imagery.VERSION, ("imagery", "jpeg2000"), "340403fed8b18f96"),
+    "prepare": (imagery.VERSION, ("imagery", "jpeg2000"), "78a933be2093c48c"),
     "predict": (masks.VERSION, ("masks",), "dccefe17bfa7f168"),
     "extract": (polygons.VERSION, ("polygons",), "b867a7b35f369015"),
+    "water-index": (water_index.VERSION, ("models/water_index.py",), "16ed210c52395abf"),
 }
-VERSIONS = {"prepare": 2, "predict": 1, "extract": 1}
+VERSIONS = {"prepare": 3, "predict": 1, "extract": 1, "water-index": 2}
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -33,8 +35,8 @@ def test_the_digest_goes_by_code() -> None:
 
 
 def _digest(*packages: str) -> str:
-    folders = [Path(str(core.__file__)).parent / package for package in packages]
-    modules = sorted(module for folder in folders for module in folder.rglob("*.py"))
+    places = [Path(str(core.__file__)).parent / package for package in packages]
+    modules = sorted(module for place in places for module in (place.rglob("*.py") if place.is_dir() else [place]))
     return hashlib.sha256("\n".join(_code(module.read_text()) for module in modules).encode()).hexdigest()[:16]
 
 

@@ -3,6 +3,7 @@
 import json
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -15,6 +16,7 @@ from flows.run.review_form import Decision
 from flows.run.suspension import SuspendedRun, forget
 from tasks.core.errors import UnusableArgument
 from tasks.core.geo.grid import Grid
+from tasks.core.models.nir_threshold import Threshold
 from tasks.core.tiles.ledger import Ledger
 from tasks.core.tiles.tile import Tile
 from tasks.product import clean_up
@@ -81,7 +83,12 @@ def test_findings_come_back_as_they_were(tmp_path: Path) -> None:
 
 
 def suspended(found: Ledger) -> SuspendedRun:
-    values = {"ledger": found.accounts, "started": datetime(2026, 1, 1, tzinfo=UTC), "question": "review-1"}
+    values: dict[str, Any] = {
+        "ledger": found.accounts,
+        "started": datetime(2026, 1, 1, tzinfo=UTC),
+        "question": "review-1",
+    }
+    values |= {"calibration": (Threshold(64, ("a.jp2",), 24, 183, (41, 100)), Threshold(80, problem="no water"))}
     return SuspendedRun.model_validate({**values, "endpoint": {"kind": "local", "name": None}, "model_identity": "m"})
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from s3_front import front
-from tile_jobs import VALID, jpeg, kept, tile_job
+from tile_jobs import HISTOGRAM, VALID, jpeg, kept, tile_job
 
 from tasks.core.errors import ObjectMissing
 from tasks.core.masks.valid_mask_png import encode_valid
@@ -83,7 +83,7 @@ def test_a_forged_record_is_not_enough(stage: Stage, uri: str, content: bytes, t
     """A file that fits its record, but cannot be the tile's, is found by what it declares."""
     job = unextracted(tmp_path)
     files = {job.preview_uri: jpeg(), job.valid_uri: encode_valid(VALID)} if stage == "prepare" else {}
-    cached_files.keep(job, stage, {**files, getattr(job, uri): content})
+    cached_files.keep(job, stage, {**files, getattr(job, uri): content}, histogram=HISTOGRAM)
     found = CachedTiles.look_up([job])
     assert not found.has(stage, job)
     assert [finding.partition(": ")[0] for _, finding in found.mismatches] == [getattr(job, uri)]
@@ -93,9 +93,8 @@ def test_a_foreign_jpeg_is_not_sent(tmp_path: Path) -> None:
     """What the endpoint is asked about is the tile's own image, of its own size."""
     job = kept(tmp_path)
     Path(job.record_uri("predict")).unlink()
-    cached_files.keep(
-        job, "prepare", {job.jpeg_uri: jpeg(20, 20), job.preview_uri: jpeg(), job.valid_uri: encode_valid(VALID)}
-    )
+    images = {job.jpeg_uri: jpeg(20, 20), job.preview_uri: jpeg(), job.valid_uri: encode_valid(VALID)}
+    cached_files.keep(job, "prepare", images, histogram=HISTOGRAM)
     assert looked_up(job) == (set(), set(), {"a.jp2"}, ["a.jp2"])
 
 

@@ -19,6 +19,7 @@ from tasks.services.work_directory import cached_files
 WIDTH_PX, HEIGHT_PX = 8, 6
 LABELS = np.arange(WIDTH_PX * HEIGHT_PX, dtype=np.uint8).reshape(HEIGHT_PX, WIDTH_PX) % 3
 VALID = np.ones(LABELS.shape, np.bool_)
+HISTOGRAM = np.zeros((2, 256), np.int64)
 
 
 def planned(tiles: Sequence[Tile], **changes: Any) -> list[TileJob]:
@@ -44,9 +45,8 @@ def jpeg(width_px: int = WIDTH_PX, height_px: int = HEIGHT_PX, bands: int = 3) -
 def kept(work: Path | str, name: str = "a") -> TileJob:
     """A tile of which everything is in the work directory."""
     job = tile_job(str(work), name)
-    cached_files.keep(
-        job, "prepare", {job.jpeg_uri: jpeg(), job.preview_uri: jpeg(), job.valid_uri: encode_valid(VALID)}
-    )
+    images = {job.jpeg_uri: jpeg(), job.preview_uri: jpeg(), job.valid_uri: encode_valid(VALID)}
+    cached_files.keep(job, "prepare", images, histogram=HISTOGRAM)
     cached_files.keep(job, "predict", {job.labels_uri: encode_mask(LABELS)})
     cached_files.keep(job, "extract", {job.extent_uri: extract(LABELS, VALID, job.resized, (1, 2)).to_bytes()})
     return job

@@ -13,6 +13,7 @@ from prefect import Task, flow
 from prefect.runtime import task_run
 from prefect.states import Crashed
 from prefect.task_runners import ThreadPoolTaskRunner
+from tile_jobs import HISTOGRAM
 
 from tasks.core.errors import CutShort, EndpointUnavailable, WrongMask, WrongMaskFormat
 from tasks.core.geo.grid import Grid
@@ -52,7 +53,7 @@ def noting(seen: dict[str, Any], *, failing: str = "") -> Task[..., Any]:
         seen[str(task_run.get_name())] = job
         if job.name == failing:
             raise CutShort("cut short. Fetch it again")
-        keep(job, "prepare", {job.preview_uri: PREVIEW}, ["hazy"])
+        keep(job, "prepare", {job.preview_uri: PREVIEW}, ["hazy"], HISTOGRAM)
         return {"seconds": 1.5, "warnings": ["hazy"]}
 
     return prepare
@@ -116,12 +117,12 @@ def test_a_record_that_is_not_the_tiles_is_computed_again(jobs: list[TileJob]) -
     assert (forged.cached, gone.cached, gone.warnings) == ([], [], ["hazy"])
 
 
-def test_a_record_without_warnings_is_not_that_of_a_prepared_tile(jobs: list[TileJob]) -> None:
-    """Earlier versions kept a tile's warnings elsewhere: such a tile is prepared again, and says nothing else."""
+def test_a_record_of_an_earlier_version_is_not_that_of_a_prepared_tile(jobs: list[TileJob]) -> None:
+    """Those have no histogram for the calibration: such a tile is prepared again, and says nothing else."""
     ledger_of(noting({}), jobs)
     path = Path(jobs[0].record_uri("prepare"))
-    old = {name: value for name, value in json.loads(path.read_bytes()).items() if name != "warnings"}
-    path.write_text(json.dumps(old | {"version": 1}))
+    old = {name: value for name, value in json.loads(path.read_bytes()).items() if name != "histogram"}
+    path.write_text(json.dumps(old | {"version": 2}))
     assert [account.cached for account in ledger_of(noting({}), jobs, cached="ab").accounts] == [[], ["prepare"]]
 
 

@@ -41,13 +41,14 @@ class Limits:
 LIMITS = Limits()
 
 
-def invoke(name: str, jpeg: bytes, in_flight: int, limits: Limits = LIMITS) -> bytes:
+def invoke(name: str, jpeg: bytes, in_flight: int, attributes: str = "", limits: Limits = LIMITS) -> bytes:
     """The endpoint's answer to an image, unchecked. Safe to call from several threads.
 
     Args:
         name: Of the endpoint.
         jpeg: Three-band NRG JPEG.
         in_flight: Requests of this process that the endpoint may have at once.
+        attributes: For the container, as it documents them; empty where it needs none.
         limits: Of time and attempts.
 
     Raises:
@@ -62,12 +63,13 @@ def invoke(name: str, jpeg: bytes, in_flight: int, limits: Limits = LIMITS) -> b
     with translated(f"endpoint {name}"):
         line = _line(name, max(1, in_flight), limits)
         with line.places:
-            return _asked(line.client, name, jpeg, limits)
+            return _asked(line.client, name, jpeg, attributes, limits)
 
 
-def _asked(client: Any, name: str, jpeg: bytes, limits: Limits) -> bytes:
+def _asked(client: Any, name: str, jpeg: bytes, attributes: str, limits: Limits) -> bytes:
     try:
-        answer = client.invoke_endpoint(EndpointName=name, ContentType=JPEG_TYPE, Accept=PNG_TYPE, Body=jpeg)
+        told = {"CustomAttributes": attributes} if attributes else {}
+        answer = client.invoke_endpoint(EndpointName=name, ContentType=JPEG_TYPE, Accept=PNG_TYPE, Body=jpeg, **told)
         return bytes(answer["Body"].read())
     except ReadTimeoutError as error:
         raise _too_slow(name, f"did not answer within {limits.read_seconds:g} s, {limits.attempts} times") from error

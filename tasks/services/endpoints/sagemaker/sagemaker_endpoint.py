@@ -151,9 +151,9 @@ class SageMakerEndpoint:
                 held.end_lease()
                 self._delete(run, held)
 
-    def invoke(self, deployment: Deployment, jpeg: bytes) -> bytes:
+    def invoke(self, deployment: Deployment, jpeg: bytes, attributes: str = "") -> bytes:
         """As ``invoking.invoke``."""
-        return invoking.invoke(deployment.name, jpeg, deployment.in_flight)
+        return invoking.invoke(deployment.name, jpeg, deployment.in_flight, attributes)
 
     def delete(self, name: str) -> tuple[str, ...]:
         """Delete all attempts of the run that ``name`` belongs to; returns as soon as AWS has accepted it.

@@ -1,0 +1,38 @@
+"""What a run knows of its model's calibration: given, or found in what earlier runs have prepared."""
+
+from collections.abc import Iterable, Sequence
+
+from flows.parameters import RunParameters
+from tasks.calibration import histograms_of
+from tasks.core.models.nir_threshold import Threshold, calibrate
+from tasks.core.tiles.jobs import TileJob
+from tasks.services.work_directory.cached_tiles import recorded
+
+
+def known_calibration(parameters: RunParameters, jobs: Sequence[TileJob]) -> tuple[Threshold, ...] | None:
+    """The thresholds, where they are known before any tile is prepared; None where not, or the model needs none."""
+    if not parameters.endpoint_spec().is_calibrated:
+        return None
+    usable = [job for job in jobs if job.tile.problem is None and job.grid is not None]
+    if parameters.calibration is not None:
+        return (Threshold(parameters.calibration, tuple(job.tile.id for job in usable)),)
+    if not usable or len(recorded(usable, "prepare")) < len(usable):
+        return None
+    histograms = histograms_of(usable)
+    return calibrate(histograms) if len(histograms) == len(usable) else None
+
+
+def by_tile(calibration: Iterable[Threshold]) -> dict[str, int]:
+    """What the model is told, by tile id."""
+    return {tile: threshold.nir for threshold in calibration for tile in threshold.tiles}
+
+
+def description(threshold: Threshold) -> str:
+    """For log, report and page: what the threshold is, of what, and what is wrong with it."""
+    known = [(name, value) for name, value in (("water", threshold.water), ("land", threshold.land))]
+    medians = ", ".join(f"{name} {value}" for name, value in known if value is not None)
+    tiles = "1 tile" if len(threshold.tiles) == 1 else f"{len(threshold.tiles):,} tiles"
+    what = f"calibration of {tiles}: water has near infrared below {threshold.nir}"
+    found = f"{what} (medians: {medians})" if medians else what
+    problem = threshold.problem
+    return found if problem is None else f"{found}: {problem}. Look at the map, or give `calibration`"
