@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from deployments.deploying import NotDeployed
-from tasks.services.endpoints.teardown.sagemaker_resources import AWS_ERRORS, code_of, words_of
+from tasks.services.endpoints.teardown.sagemaker_resources import AWS_ERRORS, code_of, text_of
 
 IMAGE, CLUSTER = "FLOOD_EXTENT_IMAGE", "FLOOD_EXTENT_CLUSTER"
 FAMILY, SECRET = "FLOOD_EXTENT_TASK_DEFINITION", "FLOOD_EXTENT_AUTH_SECRET"
@@ -57,7 +57,7 @@ def compare(given: Mapping[str, str]) -> str:
                 f"there is no task definition of the family {given[FAMILY]!r} where the cluster is: {FAMILY} is the "
                 "output TaskDefinitionFamily of the stack"
             ) from error
-        return f"the task definition {given[FAMILY]} was not compared with this deployment: {words_of(error)}"
+        return f"the task definition {given[FAMILY]} was not compared with this deployment: {text_of(error)}"
     if differences := list(_differences(there, given)):
         lines = "\n".join(f"  {one}" for one in differences)
         raise NotDeployed(f"the stack's task definition {given[FAMILY]} and this deployment differ:\n{lines}")

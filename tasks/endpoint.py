@@ -35,12 +35,12 @@ def deploy_endpoint(spec: dict[str, Any], name: str) -> dict[str, Any]:
     """Create the endpoint and wait until it answers."""
     logger = get_run_logger()
 
-    def say(line: str) -> None:
+    def report(line: str) -> None:
         logger.info(line)
-        watcher().said(line)
+        watcher().reported(line)
 
-    say(f"deploying endpoint {name}")
-    return endpoint_service(EndpointSpec.from_dict(spec)).deploy(name, say).to_dict()
+    report(f"deploying endpoint {name}")
+    return endpoint_service(EndpointSpec.from_dict(spec)).deploy(name, report).to_dict()
 
 
 @dataclass
@@ -98,8 +98,8 @@ class EndpointLife:
         if not self.times:
             return
         self.left = endpoint_service(self.spec).delete(self.name)
-        for words in self.left:
-            get_run_logger().error("not deleted yet: %s", words)
+        for text in self.left:
+            get_run_logger().error("not deleted yet: %s", text)
         if not self.left:
             self.times["deleted"] = datetime.now(UTC)
             get_run_logger().info("endpoint %s: torn down", self.name)
@@ -158,5 +158,5 @@ def tear_down_endpoint(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any
         return
     with aws_access(parameters.get("aws_block"), None):
         left = endpoint_service(EndpointSpec(SAGEMAKER)).delete(endpoint_name(flow_run.id))
-    for words in left or ("its endpoint: torn down",):
-        flow_run_logger(flow_run).log(logging.ERROR if left else logging.INFO, "%s", words)
+    for text in left or ("its endpoint: torn down",):
+        flow_run_logger(flow_run).log(logging.ERROR if left else logging.INFO, "%s", text)

@@ -35,11 +35,11 @@ def package(folder: Path, name: str, made: datetime) -> None:
 def publish(folder: Path, destination: str) -> str:
     """Put the product in its place; its URI. Whoever watches is told what is kept there under another name."""
 
-    def say(line: str) -> None:
+    def report(line: str) -> None:
         get_run_logger().warning("%s", line)
-        watcher().said(f"kept: {line}")
+        watcher().reported(f"kept: {line}")
 
-    uri = publishing.publish(folder, destination, say)
+    uri = publishing.publish(folder, destination, report)
     get_run_logger().info("product: %s", uri)
     return uri
 

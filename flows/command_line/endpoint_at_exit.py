@@ -30,7 +30,7 @@ def endpoint_gone_at_the_end(parameters: RunParameters, watcher: TerminalWatcher
             delete_patiently(run, watcher.console.out)
 
 
-def delete_patiently(run: UUID, say: Callable[[str], None]) -> None:
+def delete_patiently(run: UUID, report: Callable[[str], None]) -> None:
     """Delete what the run has left, for as long as AWS may refuse to, saying so.
 
     What AWS cannot delete yet is worth waiting for; what it denies or does not answer is left to the sweep.
@@ -45,11 +45,11 @@ def delete_patiently(run: UUID, say: Callable[[str], None]) -> None:
 
     left = left_after(FIRST_MINUTES)
     if any(step.outcome is teardown.Outcome.WAITING for step in left):
-        say("\n".join(map(str, left)))
-        say(f"trying again for {PATIENT_MINUTES} minutes at most; Ctrl-C leaves it to flood-extent sweep")
+        report("\n".join(map(str, left)))
+        report(f"trying again for {PATIENT_MINUTES} minutes at most; Ctrl-C leaves it to flood-extent sweep")
         left = left_after(PATIENT_MINUTES)
         if not left:
-            say("deletion accepted")
+            report("deletion accepted")
     if left:
-        say("\n".join(map(str, left)))
-        say("this is left in SageMaker: remove what stands against it, then: flood-extent sweep")
+        report("\n".join(map(str, left)))
+        report("this is left in SageMaker: remove what stands against it, then: flood-extent sweep")

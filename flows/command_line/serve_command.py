@@ -47,28 +47,28 @@ def run(options: argparse.Namespace) -> int:
     from flows.sweep_endpoints import may_sweep  # noqa: PLC0415
 
     temp_folders.sweep()
-    notify, aws_block, say = options.notify, options.aws_block, console.out
+    notify, aws_block, report = options.notify, options.aws_block, console.out
     with ExitStack() as stack:
         with console.status("starting the Prefect server"):
             server = stack.enter_context(serving.dashboard(options.port, options.database))
         sweeping = may_sweep(aws_block)
         with console.status("deploying"):
-            deploy_local(Path.cwd(), notify or stack.enter_context(receiver(say)))
+            deploy_local(Path.cwd(), notify or stack.enter_context(receiver(report)))
             serving.set_up_sweeping(sweeping=sweeping, aws_block=aws_block)
         dead = crash_dead_runs([FLOW, SWEEP_FLOW], POOL)
         if dead:
             serving.start_sweep()
         for name in dead:
-            say(f"Crashed, for its process is gone: {name}")
-        say(f"dashboard: {server.address}")
+            report(f"Crashed, for its process is gone: {name}")
+        report(f"dashboard: {server.address}")
         link = log_in_link(server.address, server.access.auth_string)
-        say(f"log a browser in, once, within a quarter of an hour: {link}")
-        say(f"start a run there, or in another terminal: {serving.for_another_terminal(server)}")
-        say(f"then: prefect deployment run {DEPLOYMENT} -p dataset=DATASET")
+        report(f"log a browser in, once, within a quarter of an hour: {link}")
+        report(f"start a run there, or in another terminal: {serving.for_another_terminal(server)}")
+        report(f"then: prefect deployment run {DEPLOYMENT} -p dataset=DATASET")
         why = f"every {serving.SWEEP_MINUTES} minutes" if sweeping else "not, without extra aws, credentials, region"
-        say(f"SageMaker endpoints of dead runs are swept: {why}")
-        say(f"failures and reviews are told {'to the webhook' if notify else 'here'}; logs: {serve_files.folder()}")
-        say("Ctrl-C ends the dashboard and the runs started from it")
+        report(f"SageMaker endpoints of dead runs are swept: {why}")
+        report(f"failures and reviews are told {'to the webhook' if notify else 'here'}; logs: {serve_files.folder()}")
+        report("Ctrl-C ends the dashboard and the runs started from it")
         with suppress(KeyboardInterrupt):
-            serving.serve_runs(server, say)
+            serving.serve_runs(server, report)
     return 0

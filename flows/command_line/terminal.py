@@ -56,7 +56,7 @@ class TerminalWatcher:
         with watched_by(self), self._bars or nullcontext():
             yield
 
-    def said(self, line: str) -> None:
+    def reported(self, line: str) -> None:
         """Show it as it is."""
         self.console.out(line, highlight=False)
 
@@ -152,7 +152,7 @@ def show_plan(console: Console, plan: "Plan") -> None:
     console.print(table)
     for finding in plan.findings:
         colour = VERDICT_COLOURS[finding.verdict]
-        message = f"[{colour}]{finding.verdict}[/{colour}] {finding.name}: {escape(finding.words)}"
+        message = f"[{colour}]{finding.verdict}[/{colour}] {finding.name}: {escape(finding.text)}"
         console.print(message, soft_wrap=True, highlight=False)
     show_failures(console, [(tile.id, str(tile.problem)) for tile in plan.unusable], where="")
     if not plan.possible:

@@ -26,12 +26,12 @@ def decide(run: Run) -> None:
     if not run.resumed:
         _show(run)
     while run.decision is None:
-        words = _words(run)
+        text = _words(run)
         form = answer_to(run.question) if run.question else None
         if form is not None:
-            words = _follow(run, form) or words
+            text = _follow(run, form) or text
         if run.decision is None:
-            _ask(run, words)
+            _ask(run, text)
 
 
 def _follow(run: Run, form: ReviewForm) -> str | None:
@@ -40,7 +40,7 @@ def _follow(run: Run, form: ReviewForm) -> str | None:
         run.decided(decision_of(form, [job.tile.id for job in run.ledger.standing], run.parameters.min_contour_size))
     except ValueError as error:
         get_run_logger().warning("the review's answer was not taken: %s", error)
-        return AGAIN.format(reason=error, words=_words(run))
+        return AGAIN.format(reason=error, text=_words(run))
     get_run_logger().info("review: %s %s", form.decision, form.reason)
     return None
 
@@ -53,7 +53,7 @@ def _show(run: Run) -> None:
         show_for_review(run.dataset_name, folder, run.ledger, layers)
 
 
-def _ask(run: Run, words: str) -> None:
+def _ask(run: Run, text: str) -> None:
     """Keep what was found, then suspend.
 
     Prefect suspends once a key. So each question has one of its own, and so has what is asked about: an answer to a
@@ -63,7 +63,7 @@ def _ask(run: Run, words: str) -> None:
     tiles = [job.tile.id for job in run.ledger.standing]
     about = content_key(*sorted(job.extract_key for job in run.ledger.standing))[:DIGITS]
     run.put_aside(f"review-{flow_run.get_run_count()}-{about}-{number}")
-    ask(run.question, run.parameters.review_hours, form_for(tiles, run.min_contour_size, words))
+    ask(run.question, run.parameters.review_hours, form_for(tiles, run.min_contour_size, text))
 
 
 def _words(run: Run) -> str:

@@ -64,10 +64,10 @@ def estimate(parameters: RunParameters, jobs: Sequence[TileJob]) -> Estimate:
     )
 
 
-def say(line: str) -> None:
+def report(line: str) -> None:
     """Put it into the log, and tell whoever watches."""
     get_run_logger().info("%s", line)
-    watcher().said(line)
+    watcher().reported(line)
 
 
 def _is_all_there(ledger: Ledger) -> bool:
@@ -136,14 +136,14 @@ class Run:
             watcher().started(run_id, log)
             if not_locked is not None:
                 get_run_logger().warning("%s", not_locked)
-                watcher().said(not_locked)
+                watcher().reported(not_locked)
             run = cls(parameters, run_id, endpoint, started, log, model_identity=identity, earlier=earlier)
             temp_folders.sweep()
             if earlier is not None:
-                say(f"settings taken over {earlier.description}")
+                report(f"settings taken over {earlier.description}")
             run.take_up()
             if not run.resumed:
-                say(f"listing the frames of {parameters.dataset}")
+                report(f"listing the frames of {parameters.dataset}")
             yield run
 
     def plan(self, tiles: Sequence[Tile]) -> None:
@@ -168,8 +168,10 @@ class Run:
         title = run_name(self.dataset_name, (tile.id for tile in tiles), of_them=again)
         run_identity.name(title, {self.dataset_name, self.parameters.endpoint})
         for threshold in self.calibration or ():
-            say(description(threshold))
-        say(f"tiles: {len(tiles):,}, of which {len(unusable):,} unusable; to be predicted: {len(self.unpredicted):,}")
+            report(description(threshold))
+        report(
+            f"tiles: {len(tiles):,}, of which {len(unusable):,} unusable; to be predicted: {len(self.unpredicted):,}"
+        )
         if self.parameters.endpoint == SAGEMAKER:
             estimate(self.parameters, self.unpredicted).check(self.parameters.max_endpoint_minutes)
 
@@ -203,8 +205,8 @@ class Run:
             self.settled -= {tile}
         self._warn_of_the_cache()
         for threshold in self.calibration:
-            say(description(threshold))
-        say(f"to be predicted: {len(self.unpredicted):,}")
+            report(description(threshold))
+        report(f"to be predicted: {len(self.unpredicted):,}")
 
     @property
     def doubts(self) -> tuple[str, ...]:
@@ -337,7 +339,7 @@ class Run:
     @contextmanager
     def staging(self) -> Iterator[Path]:
         """A folder in which the product is put together; after a failure it stays for a week, to be looked into."""
-        say("putting the product together: joining the tiles, writing layers, map and report")
+        report("putting the product together: joining the tiles, writing layers, map and report")
         # On this machine: a share may have no locks, and without them SQLite writes no GeoPackage.
         with temp_folder(f"product-{self.id.hex[:8]}") as folder:
             try:

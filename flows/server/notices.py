@@ -15,7 +15,7 @@ TIMEOUT_SECONDS = 10
 
 
 @contextmanager
-def receiver(say: Callable[[str], None]) -> Iterator[str]:
+def receiver(report: Callable[[str], None]) -> Iterator[str]:
     """Take notices on a loopback port while the block runs, and say the text of each.
 
     Yields:
@@ -33,7 +33,7 @@ def receiver(say: Callable[[str], None]) -> Iterator[str]:
             self.send_response(HTTPStatus.NO_CONTENT if known else HTTPStatus.NOT_FOUND)
             self.end_headers()
             if known and text:
-                say(text)
+                report(text)
 
         def log_message(self, *_: object) -> None:
             """Requests are no news."""

@@ -23,8 +23,8 @@ class ApiUnreachable(FloodExtentError):
 
 
 @contextmanager
-def prefect_api(say: Callable[[str], None]) -> Iterator[Server | None]:
-    """Make sure that this process has a Prefect API while the block runs; ``say`` takes lines for who started it.
+def prefect_api(report: Callable[[str], None]) -> Iterator[Server | None]:
+    """Make sure that this process has a Prefect API while the block runs; ``report`` takes lines for who started it.
 
     Yields:
         The run's own server, already starting: ``wait_until_up`` before the first request. None where there is one.
@@ -32,7 +32,7 @@ def prefect_api(say: Callable[[str], None]) -> Iterator[Server | None]:
     Raises:
         ApiUnreachable: The API that is set does not answer.
     """
-    with api_at_hand(say) as is_there:
+    with api_at_hand(report) as is_there:
         if is_there:
             if configured_url():
                 _check_configured()
@@ -48,7 +48,7 @@ def prefect_api(say: Callable[[str], None]) -> Iterator[Server | None]:
 
 
 @contextmanager
-def api_at_hand(say: Callable[[str], None] = lambda _: None) -> Iterator[bool]:
+def api_at_hand(report: Callable[[str], None] = lambda _: None) -> Iterator[bool]:
     """Let this process use the API that is set, or the ``serve`` of this Prefect home, in the block; whether one is."""
     if url := configured_url():
         with no_proxy_for_loopback(url):
@@ -56,8 +56,8 @@ def api_at_hand(say: Callable[[str], None] = lambda _: None) -> Iterator[bool]:
         return
     with no_proxy_for_loopback() as left_out:
         for name in left_out:
-            say(f"{name}: no client here can use such a proxy (http:// or https://): AWS is asked without one")
-        serve = serve_of_this_home(say)
+            report(f"{name}: no client here can use such a proxy (http:// or https://): AWS is asked without one")
+        serve = serve_of_this_home(report)
         if serve is None:
             yield False
         else:
@@ -81,7 +81,7 @@ def _check_configured() -> None:
         )
 
 
-def serve_of_this_home(say: Callable[[str], None] = lambda _: None) -> tuple[str, str] | None:
+def serve_of_this_home(report: Callable[[str], None] = lambda _: None) -> tuple[str, str] | None:
     """The address of the ``serve`` that works with this Prefect home, and what it asks for; None where none answers.
 
     Another server, perhaps of another user, is not joined: it would get what the run has to tell.
@@ -93,10 +93,12 @@ def serve_of_this_home(say: Callable[[str], None] = lambda _: None) -> tuple[str
         for auth_string in dict.fromkeys([*configured_auth_strings(), key]):
             if accepts(address, auth_string):
                 return address, auth_string
-        say(f"`serve` at {address} asks for a password of its own: set PREFECT_API_AUTH_STRING as where it was started")
+        report(
+            f"`serve` at {address} asks for a password of its own: set PREFECT_API_AUTH_STRING as where it was started"
+        )
         return None
     if is_healthy(f"{SERVE_ADDRESS}/api"):
-        say(
+        report(
             f"{SERVE_ADDRESS} is not the `serve` of this PREFECT_HOME: this run has a server of its own. "
             f"To report there all the same, set PREFECT_API_URL={SERVE_ADDRESS}/api"
         )

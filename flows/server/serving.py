@@ -136,7 +136,7 @@ def start_sweep() -> None:
         client.create_flow_run_from_deployment(client.read_deployment_by_name(SWEEP).id)
 
 
-def serve_runs(server: Server, say: Callable[[str], None]) -> None:
+def serve_runs(server: Server, report: Callable[[str], None]) -> None:
     """Execute what is started, until interrupted; a worker that ends by itself is started again.
 
     Raises:
@@ -150,7 +150,7 @@ def serve_runs(server: Server, say: Callable[[str], None]) -> None:
             while server.alive and worker.alive:
                 time.sleep(WATCH_SECONDS)
         except KeyboardInterrupt:
-            say("ending: runs delete their endpoints first, which takes up to a minute")
+            report("ending: runs delete their endpoints first, which takes up to a minute")
             raise
         finally:
             with uninterrupted():
@@ -159,4 +159,4 @@ def serve_runs(server: Server, say: Callable[[str], None]) -> None:
             raise ServingEnded(f"the Prefect server has ended; its log is {serve_files.folder() / 'server.log'}")
         if time.monotonic() - started < RESTART_SECONDS:
             raise ServingEnded(f"the worker does not stay; it said:\n{worker.child.log_tail()}")
-        say("the worker has ended and is started again")
+        report("the worker has ended and is started again")

@@ -16,10 +16,12 @@ SECRET_QUERY = re.compile(
 )
 # A header with its scheme, up to the end of the line or of the quotes around it.
 AUTHORIZATION = re.compile(r"""(?i)(\bauthorization\W{1,6})(?:aws4?|basic|bearer|digest)\b[^\r\n"'<>]+""")
-# name=value, "name": "value", name:value, <name>value. After a colon prose may follow, and its words are shorter.
+# name=value, "name": "value", name:value, <name>value. After a colon prose may follow, and its words are shorter. What a
+# shell would put in its place, such as $(cat FILE), is no secret.
+NO_SHELL = r"(?! \$ (?: \(cat\s | (?-i:[A-Z]+(?:_[A-Z]+)+)[\"'] ) )"
 SECRET_VALUE = re.compile(
-    r"""(?ix) ( \b [\w-]* (?:secret|token|password|credential|signature|auth_?string) [\w-]* [\\"']* \s* )
-    ( =>? \s* b?[\\"']* (?=[^\s"'<>,;&\\]) | [:>] \s* b?[\\"']* (?=[^\s"'<>,;&\\]{16}) ) [^\s"'<>,;&\\]+"""
+    rf"""(?ix) ( \b [\w-]* (?:secret|token|password|credential|signature|auth_?string) [\w-]* [\\"']* \s* )
+    ( =>? \s* b?[\\"']* {NO_SHELL} (?=[^\s"'<>,;&\\]) | [:>] \s* b?[\\"']* (?=[^\s"'<>,;&\\]{{16}}) ) [^\s"'<>,;&\\]+"""
 )
 # Of our own Prefect servers (deployments/server_access.py): as it is, and in base64 as a header has it.
 SERVER_PASSWORD = re.compile(r"\bflood-extent:[\w-]{43}|\bZmxvb2QtZXh0ZW50O[A-Za-z0-9+/]{40,}={0,2}")

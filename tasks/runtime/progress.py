@@ -15,7 +15,7 @@ class Watcher(Protocol):
     def started(self, flow_run_id: UUID, log: str) -> None:
         """The run has begun; ``log`` is the URI of its log file."""
 
-    def said(self, line: str) -> None:
+    def reported(self, line: str) -> None:
         """Something that takes long has got on; it is in the run's log already."""
 
     def stage(self, stage: str, ended: int, failed: int, total: int) -> None:
@@ -37,7 +37,7 @@ class ToLog:
         """Say where the log file is."""
         _logger().info("log file: %s", log)
 
-    def said(self, line: str) -> None:
+    def reported(self, line: str) -> None:
         """It is in the log."""
 
     def stage(self, stage: str, ended: int, failed: int, total: int) -> None:

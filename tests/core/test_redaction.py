@@ -86,6 +86,8 @@ def test_secrets_of_any_spelling_are_found_by_their_form() -> None:
         "SignatureDoesNotMatch: The request signature we calculated does not match the signature you provided",
         "check the token: it has expired",
         "Check bucket, key, region and credentials: s3://b/x",
+        """PREFECT_API_AUTH_STRING="$(cat '/home/me/auth_string')" flood-extent plan""",
+        'export PREFECT_API_AUTH_STRING="$PREFECT_SERVER_API_AUTH_STRING"',
     ],
 )
 def test_what_is_no_credential_stays(text: str) -> None:

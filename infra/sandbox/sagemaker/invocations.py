@@ -162,16 +162,16 @@ class Invocations:
         if accept := call.environ.get("HTTP_ACCEPT"):
             headers["accept"] = accept
         try:
-            said = self._container.answer(call.body, headers)
+            answered = self._container.answer(call.body, headers)
         except httpx.TimeoutException:
             return model_error(call, 0, TIMED_OUT)
         except (httpx.TransportError, EndpointRefused, EndpointUnavailable) as error:
             return model_error(call, 500, str(error))
-        if said.is_error:
-            return model_error(call, said.status_code, said.text)
+        if answered.is_error:
+            return model_error(call, answered.status_code, answered.text)
         production = {"x-amzn-invoked-production-variant": "AllTraffic"}
-        mask = masks.converted(said.content, self._estate.settings.masks)
-        return Response(mask, 200, production, content_type=said.headers["content-type"])
+        mask = masks.converted(answered.content, self._estate.settings.masks)
+        return Response(mask, 200, production, content_type=answered.headers["content-type"])
 
 
 def too_large(limit: int) -> Response:

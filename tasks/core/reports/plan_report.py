@@ -74,7 +74,7 @@ def _local(minutes: float) -> str:
 def essentials(plan: Plan) -> str:
     """All that matters in a line: what stands against the run, or what it would do."""
     if not plan.possible:
-        return "; ".join(f"{finding.name}: {finding.words}" for finding in plan.problems)
+        return "; ".join(f"{finding.name}: {finding.text}" for finding in plan.problems)
     tiles = "1 tile" if len(plan.jobs) == 1 else f"{len(plan.jobs):,} tiles"
     parts = [tiles, f"{len(plan.unusable):,} unusable", f"{len(plan.waiting(PREDICT)):,} to predict"]
     if plan.hosting is not None:
@@ -88,7 +88,7 @@ def essentials(plan: Plan) -> str:
 def lines(plan: Plan) -> list[str]:
     """The plan as a log shows it."""
     shown = [f"{name}: {words}" for name, words in facts(plan)]
-    shown += [f"{finding.name}: {finding.verdict}: {finding.words}" for finding in plan.findings]
+    shown += [f"{finding.name}: {finding.verdict}: {finding.text}" for finding in plan.findings]
     shown += [f"would fail: {tile.id}: {tile.problem}" for tile in plan.unusable[:PROBLEMS_SHOWN]]
     more = len(plan.unusable) - PROBLEMS_SHOWN
     return [*shown, *([f"would fail: {more:,} more"] if more > 0 else [])]
@@ -96,7 +96,7 @@ def lines(plan: Plan) -> list[str]:
 
 def markdown(plan: Plan) -> str:
     """The plan as a page: whether it is possible, the facts, the findings, and what is wrong with headers."""
-    found = [(finding.name, finding.verdict, finding.words) for finding in plan.findings]
+    found = [(finding.name, finding.verdict, finding.text) for finding in plan.findings]
     verdict = "A run is possible" if plan.possible else "**A run is not possible**"
     sections = [
         [f"# Plan for {plain(plan.dataset)}", "", f"{verdict}: {plain(essentials(plan))}. Nothing was created."],

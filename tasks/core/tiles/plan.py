@@ -26,12 +26,12 @@ class Finding:
     Attributes:
         name: What was looked at.
         verdict: Whether a run could go on.
-        words: What was found; unless all is well, with what to do about it.
+        text: What was found; unless all is well, with what to do about it.
     """
 
     name: str
     verdict: Verdict
-    words: str
+    text: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ NAME_PATTERN = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}")
 
 LOCAL, SAGEMAKER = "local", "sagemaker"
 
-Say = Callable[[str], None]
+Report = Callable[[str], None]
 """Takes a line about progress, for the run's log."""
 
 
@@ -95,12 +95,12 @@ class EndpointService(Protocol):
         """
         ...
 
-    def deploy(self, name: str, say: Say) -> Deployment:
+    def deploy(self, name: str, report: Report) -> Deployment:
         """Create the endpoint and wait until it answers.
 
         Args:
             name: Of the run's first attempt; further attempts count on from it, and ``delete`` finds them all.
-            say: Is told how it gets on.
+            report: Is told how it gets on.
 
         Raises:
             EndpointRefused: It cannot be deployed as asked.

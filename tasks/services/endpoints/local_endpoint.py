@@ -20,7 +20,7 @@ import httpx
 from tasks.core.errors import EndpointRefused, EndpointUnavailable
 from tasks.core.models import known_models
 from tasks.services import child_process, temp_folders
-from tasks.services.endpoints.contract import LOCAL, Deployment, Say
+from tasks.services.endpoints.contract import LOCAL, Deployment, Report
 
 START_SECONDS = 60.0
 POLL_SECONDS = 0.05
@@ -86,7 +86,7 @@ class LocalEndpoint:
         """
         return known_models.identity(self.model)
 
-    def deploy(self, name: str, say: Say = lambda _: None) -> Deployment:
+    def deploy(self, name: str, report: Report = lambda _: None) -> Deployment:
         """Start a server and wait until it answers; whatever goes wrong, nothing is left running.
 
         Raises:
@@ -103,7 +103,7 @@ class LocalEndpoint:
         except BaseException:
             self.delete(name)
             raise
-        say(f"endpoint {name} answers at {url}")
+        report(f"endpoint {name} answers at {url}")
         return Deployment(LOCAL, name, url, socket.gethostname(), facts={"model": self.model})
 
     def invoke(self, deployment: Deployment, jpeg: bytes, attributes: str = "") -> bytes:

@@ -32,7 +32,7 @@ __all__ = [
 REPORT = "report.md"
 MAIN = (".shp", ".gpkg")
 
-Say = Callable[[str], None]
+Report = Callable[[str], None]
 
 
 def check_writable(output_directory: str) -> None:
@@ -151,7 +151,7 @@ def _listed(kept: Mapping[str, str]) -> list[Kept]:
     return [Kept(name, kept[name], len(names)) for name, names in zip(mains, together.values(), strict=True)]
 
 
-def publish(folder: Path, destination: str, say: Say = lambda _: None) -> str:
+def publish(folder: Path, destination: str, report: Report = lambda _: None) -> str:
     """Put a finished product in its place; the caller holds ``locked(destination)``.
 
     Locally it is copied beside and exchanged with a former one, so that readers and a kill find the old or the new.
@@ -162,7 +162,7 @@ def publish(folder: Path, destination: str, say: Say = lambda _: None) -> str:
     Args:
         folder: The product, with its ``run.json``.
         destination: URI of the final folder or prefix.
-        say: Is told of each file that is kept under another name.
+        report: Is told of each file that is kept under another name.
 
     Returns:
         The resolved destination.
@@ -184,5 +184,5 @@ def publish(folder: Path, destination: str, say: Say = lambda _: None) -> str:
         check_owner(destination, dataset)
         kept = local_publishing.publish(folder, Path(destination))
     for one in _listed(kept):
-        say(str(one))
+        report(str(one))
     return destination

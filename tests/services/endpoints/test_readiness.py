@@ -36,7 +36,7 @@ def test_all_is_well() -> None:
     found = findings()
     assert list(found) == [JOB, ARTIFACT, ROLE, QUOTA]
     assert {finding.verdict for finding in found.values()} == {OK}
-    assert f"s3://{TRAINING_BUCKET}/{KEY}" in found[ARTIFACT].words
+    assert f"s3://{TRAINING_BUCKET}/{KEY}" in found[ARTIFACT].text
 
 
 def test_looking_changes_nothing(cloud: Cloud) -> None:
@@ -61,7 +61,7 @@ def test_a_job_without_a_model_to_host(cloud: Cloud, job: str, words: str) -> No
     cloud.sandbox.add_training_job("detector", image=IMAGE.replace("semantic-segmentation", "object-detection"))
     trained, finding = Readiness(spec(training_job=job), SHORT).find_model()
     assert (trained, finding.name, finding.verdict) == (None, JOB, PROBLEM)
-    assert words in finding.words
+    assert words in finding.text
 
 
 def test_a_job_that_may_not_be_looked_at(cloud: Cloud) -> None:
@@ -69,7 +69,7 @@ def test_a_job_that_may_not_be_looked_at(cloud: Cloud) -> None:
     cloud.sandbox.fault("DescribeTrainingJob", "access-denied", times=None)
     _, finding = Readiness(spec(), SHORT).find_model()
     assert finding.verdict is PROBLEM
-    assert "sagemaker:DescribeTrainingJob" in finding.words
+    assert "sagemaker:DescribeTrainingJob" in finding.text
 
 
 @pytest.mark.usefixtures("cloud")
@@ -78,7 +78,7 @@ def test_an_artifact_that_is_gone() -> None:
     boto3.client("s3").delete_object(Bucket=TRAINING_BUCKET, Key=KEY)
     finding = findings()[ARTIFACT]
     assert finding.verdict is PROBLEM
-    assert "does not exist" in finding.words
+    assert "does not exist" in finding.text
 
 
 @pytest.mark.usefixtures("cloud")
@@ -87,7 +87,7 @@ def test_a_role_that_is_gone() -> None:
     boto3.client("iam").delete_role(RoleName=ROLE_NAME)
     finding = findings()[ROLE]
     assert finding.verdict is PROBLEM
-    assert f"role/{ROLE_NAME} does not exist" in finding.words
+    assert f"role/{ROLE_NAME} does not exist" in finding.text
 
 
 def test_a_quota_that_is_too_small(cloud: Cloud) -> None:
@@ -95,8 +95,8 @@ def test_a_quota_that_is_too_small(cloud: Cloud) -> None:
     cloud.sandbox.settings(quotas={"ml.c5.xlarge": 1.0}, default_quota=0.0)
     finding = findings(instance_count=2)[QUOTA]
     assert finding.verdict is PROBLEM
-    assert "2 wanted. ml.c5.xlarge: quota 1, 0 in use; ml.m5.xlarge: quota 0, 0 in use" in finding.words
-    assert "'ml.c5.xlarge for endpoint usage'" in finding.words
+    assert "2 wanted. ml.c5.xlarge: quota 1, 0 in use; ml.m5.xlarge: quota 0, 0 in use" in finding.text
+    assert "'ml.c5.xlarge for endpoint usage'" in finding.text
 
 
 def test_living_endpoints_use_up_a_quota(cloud: Cloud) -> None:
@@ -109,7 +109,7 @@ def test_living_endpoints_use_up_a_quota(cloud: Cloud) -> None:
     cloud.sandbox.settings(creating_seconds=60.0)
     cloud.endpoint("coming", config="theirs", wait=False)
     finding = findings()[QUOTA]
-    assert (finding.verdict, "quota 2, 2 in use" in finding.words) == (PROBLEM, True), finding
+    assert (finding.verdict, "quota 2, 2 in use" in finding.text) == (PROBLEM, True), finding
 
 
 def test_the_first_type_decides(cloud: Cloud) -> None:
@@ -117,7 +117,7 @@ def test_the_first_type_decides(cloud: Cloud) -> None:
     cloud.sandbox.settings(quotas={"ml.c5.xlarge": 0.0})
     finding = findings()[QUOTA]
     assert finding.verdict is PROBLEM
-    assert "name ml.m5.xlarge as `instance_type`, which fits" in finding.words
+    assert "name ml.m5.xlarge as `instance_type`, which fits" in finding.text
 
 
 @pytest.mark.usefixtures("cloud")
@@ -125,7 +125,7 @@ def test_a_type_without_a_quota_is_not_known() -> None:
     """It is misspelt, or so new that Service Quotas does not list it."""
     finding = findings(instance_types=("ml.c55.xlarge",))[QUOTA]
     assert finding.verdict is UNKNOWN
-    assert "Check the name of the instance type ml.c55.xlarge" in finding.words
+    assert "Check the name of the instance type ml.c55.xlarge" in finding.text
 
 
 @pytest.mark.parametrize("name", OPERATIONS)
@@ -135,7 +135,7 @@ def test_what_may_not_be_looked_at_is_not_known(cloud: Cloud, name: str) -> None
     found = findings()
     assert {one for one, finding in found.items() if finding.verdict is UNKNOWN} == {name}
     needed = {ARTIFACT: "s3:GetObject", ROLE: "iam:GetRole", QUOTA: "servicequotas:ListServiceQuotas"}[name]
-    assert f"AWS denies the look. It takes the permission {needed}" in found[name].words
+    assert f"AWS denies the look. It takes the permission {needed}" in found[name].text
 
 
 @pytest.mark.parametrize("error", ["hang", "internal"])
@@ -152,7 +152,7 @@ def test_a_training_job_that_aws_does_not_show_in_time(cloud: Cloud) -> None:
     cloud.sandbox.fault("DescribeTrainingJob", "hang", times=None, seconds=HANGS)
     trained, finding = Readiness(spec(), CallLimits(job_seconds=0.2)).find_model()
     assert (trained, finding.verdict) == (None, UNKNOWN)
-    assert finding.words == "AWS has not answered within 0.2 s"
+    assert finding.text == "AWS has not answered within 0.2 s"
     join_threads("look-at")
 
 

@@ -18,7 +18,7 @@ from botocore.exceptions import (
 from botocore.parsers import ResponseParserError
 
 from tasks.core.errors import EndpointRefused, EndpointUnavailable, FloodExtentError
-from tasks.services.endpoints.teardown.sagemaker_resources import code_of, words_of
+from tasks.services.endpoints.teardown.sagemaker_resources import code_of, text_of
 
 THROTTLED = frozenset(
     {
@@ -84,32 +84,32 @@ def translated(what: str) -> Iterator[None]:
             "or name a prefect-aws credentials block in `aws_block`"
         ) from error
     except SILENT as error:
-        raise EndpointUnavailable(f"{what}: AWS does not answer just now ({words_of(error)})") from error
+        raise EndpointUnavailable(f"{what}: AWS does not answer just now ({text_of(error)})") from error
     except BotoCoreError as error:
-        raise EndpointRefused(f"{what}: {words_of(error)}") from error
+        raise EndpointRefused(f"{what}: {text_of(error)}") from error
 
 
 def client_error(error: ClientError, what: str) -> FloodExtentError:
     """The error of the tree that stands for a refusal by AWS."""
-    code, words = code_of(error), words_of(error)
-    if is_capacity(words):
-        return NoCapacity(f"{what}: AWS has no capacity just now ({words})")
+    code, text = code_of(error), text_of(error)
+    if is_capacity(text):
+        return NoCapacity(f"{what}: AWS has no capacity just now ({text})")
     if code in PASSING or passes(status_of(error)):
-        return EndpointUnavailable(f"{what}: AWS cannot just now ({words})")
+        return EndpointUnavailable(f"{what}: AWS cannot just now ({text})")
     if code in LIMITS:
         return EndpointRefused(
-            f"{what}: {words} Ask for a higher quota (AWS Service Quotas) or name another instance type"
+            f"{what}: {text} Ask for a higher quota (AWS Service Quotas) or name another instance type"
         )
     if code in DENIED:
-        return EndpointRefused(f"{what}: AWS denies it: {words}. Grant this permission to the role of the flow")
+        return EndpointRefused(f"{what}: AWS denies it: {text}. Grant this permission to the role of the flow")
     if code in EXPIRED:
-        return EndpointRefused(f"{what}: AWS does not accept the credentials ({words}). Renew them")
-    return EndpointRefused(f"{what}: AWS refuses: {words}")
+        return EndpointRefused(f"{what}: AWS does not accept the credentials ({text}). Renew them")
+    return EndpointRefused(f"{what}: AWS refuses: {text}")
 
 
-def is_capacity(words: str) -> bool:
+def is_capacity(text: str) -> bool:
     """Whether AWS says that it is short of instances: such an error may pass, and concerns one type alone."""
-    return "InsufficientInstanceCapacity" in words or "InsufficientCapacity" in words
+    return "InsufficientInstanceCapacity" in text or "InsufficientCapacity" in text
 
 
 def passes(status: int) -> bool:

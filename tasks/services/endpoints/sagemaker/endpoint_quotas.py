@@ -92,7 +92,7 @@ def quota_finding(types: Sequence[str], count: int, quotas: Mapping[str, float],
         quotas: By type; a type without one is not known.
         used: Instances that the account has, by type.
     """
-    message = "; ".join(_quota_words(one, quotas.get(one), used.get(one, 0)) for one in types)
+    message = "; ".join(_quota_text(one, quotas.get(one), used.get(one, 0)) for one in types)
     wanted = f"{count} wanted. {message}"
     first = types[0]
     if first not in quotas:
@@ -109,6 +109,6 @@ def quota_finding(types: Sequence[str], count: int, quotas: Mapping[str, float],
     )
 
 
-def _quota_words(instance_type: str, quota: float | None, used: int) -> str:
+def _quota_text(instance_type: str, quota: float | None, used: int) -> str:
     known = "quota not known" if quota is None else f"quota {quota:g}"
     return f"{instance_type}: {known}, {used} in use"

@@ -10,7 +10,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from tasks.core.errors import EndpointRefused, EndpointUnavailable
-from tasks.services.endpoints.contract import Say
+from tasks.services.endpoints.contract import Report
 from tasks.services.endpoints.sagemaker.aws_errors import NoCapacity, is_capacity, translated
 from tasks.services.endpoints.sagemaker.creating import Creation
 from tasks.services.endpoints.sagemaker.invoking import log_group
@@ -24,7 +24,7 @@ from tasks.services.endpoints.teardown.sagemaker_resources import (
     Kind,
     code_of,
     message_of,
-    words_of,
+    text_of,
 )
 
 VARIANT = "AllTraffic"
@@ -49,7 +49,7 @@ class Host:
         pause: Waits some seconds, or until the run is torn down.
         sent: How many requests the session has sent so far.
         seconds: For which what AWS does not see yet is tried again.
-        say: Is told how it gets on.
+        report: Is told how it gets on.
     """
 
     session: Any
@@ -59,7 +59,7 @@ class Host:
     pause: Callable[[float], object]
     sent: Callable[[], int]
     seconds: float
-    say: Say
+    report: Report
 
     def create_model(self, name: str, trained: TrainedModel) -> None:
         """The model: image and artifact of the training job, in the job's network, with the job's role."""
@@ -101,7 +101,7 @@ class Host:
             except ClientError as error:
                 if not encrypted or not takes_no_key(error):
                     raise
-                self.say(f"{instance_type} takes no key for its disk, which AWS encrypts itself: {words_of(error)}")
+                self.report(f"{instance_type} takes no key for its disk, which AWS encrypts itself: {text_of(error)}")
                 encrypted.clear()
                 create(**common)
 
@@ -116,7 +116,7 @@ class Host:
     def _create(self, kind: Kind, name: str, trained: TrainedModel, create: Callable[..., object]) -> None:
         """Create, again and again while AWS does not see what it has only just created."""
         creation = Creation(kind, name, arn_of(kind, name, trained), self.client, self.lease.clock.set_by, self.sent)
-        start, said = time.monotonic(), -SAY_EVERY
+        start, reported = time.monotonic(), -SAY_EVERY
         with translated(f"{kind.noun} {name}"):
             while True:
                 self.go_on()
@@ -125,9 +125,9 @@ class Host:
                     break
                 if waited > self.seconds:
                     raise error
-                if waited - said > SAY_EVERY:
-                    said = waited
-                    self.say(f"{kind.noun} {name}: {words_of(error)} AWS may not see it yet: trying again")
+                if waited - reported > SAY_EVERY:
+                    reported = waited
+                    self.report(f"{kind.noun} {name}: {text_of(error)} AWS may not see it yet: trying again")
                 self.pause(next_pause(waited))
         self.lease.hold(creation.arn)
 
@@ -180,12 +180,12 @@ class Waiting:
             EndpointRefused: It failed for another reason, or the run is being torn down.
             EndpointUnavailable: It took too long.
         """
-        start = said = time.monotonic()
+        start = reported = time.monotonic()
         while True:
             self.host.go_on()
             waited = time.monotonic() - start
             if self._is_in_service(waited):
-                self.host.say(f"endpoint {self.name} is in service after {waited:.0f} s")
+                self.host.report(f"endpoint {self.name} is in service after {waited:.0f} s")
                 return
             if waited > self.seconds and self.absent:
                 raise self._deleted()
@@ -194,9 +194,9 @@ class Waiting:
                     f"endpoint {self.name} is not in service after {waited / 60:.1f} minutes, as `deploy_minutes` "
                     f"allows. Its log is {log_group(self.name)}"
                 )
-            if time.monotonic() - said > SAY_EVERY:
-                said = time.monotonic()
-                self.host.say(f"endpoint {self.name} is being created, for {waited / 60:.1f} minutes so far")
+            if time.monotonic() - reported > SAY_EVERY:
+                reported = time.monotonic()
+                self.host.report(f"endpoint {self.name} is being created, for {waited / 60:.1f} minutes so far")
             self.host.pause(next_pause(waited))
 
     def _is_in_service(self, waited: float) -> bool:
@@ -204,7 +204,7 @@ class Waiting:
             with translated(f"endpoint {self.name}"):
                 described = ENDPOINT.described(self.host.client, self.name)
         except EndpointUnavailable as error:  # what is being created goes on being created
-            self.host.say(f"{error}; still waiting")
+            self.host.report(f"{error}; still waiting")
             return False
         self.absent = described is None
         if described is None:

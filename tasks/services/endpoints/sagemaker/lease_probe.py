@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 from tasks.core.errors import EndpointRefused
 from tasks.services.endpoints.sagemaker.aws_errors import is_denied
 from tasks.services.endpoints.sagemaker.hosting import Host
-from tasks.services.endpoints.teardown.sagemaker_resources import AWS_ERRORS, is_missing, words_of
+from tasks.services.endpoints.teardown.sagemaker_resources import AWS_ERRORS, is_missing, text_of
 
 PERMISSION = "sagemaker:AddTags"
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 5.0
@@ -74,7 +74,7 @@ class LeaseProbe:
             if waited >= self.seconds and is_denied(denial):
                 raise EndpointRefused(
                     f"{what}: its lease cannot be renewed without the permission {PERMISSION} on what carries the tag "
-                    f"project; no endpoint was created. AWS says: {words_of(denial)}"
+                    f"project; no endpoint was created. AWS says: {text_of(denial)}"
                 ) from denial
             if waited >= self.seconds:
                 return

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from tasks.services.endpoints.contract import EndpointSpec, Say
+from tasks.services.endpoints.contract import EndpointSpec, Report
 from tasks.services.endpoints.teardown.sagemaker_resources import (
     CAP_TAG,
     LEASE_TAG,
@@ -21,7 +21,7 @@ from tasks.services.endpoints.teardown.sagemaker_resources import (
     PROJECT_TAG,
     RUN_TAG,
     date_of,
-    words_of,
+    text_of,
 )
 from tasks.services.endpoints.teardown.sweeping import write_lease
 
@@ -59,12 +59,12 @@ class Lease:
     """
 
     def __init__(
-        self, client: Any, run: UUID, spec: EndpointSpec, say: Say, at_cap: Callable[[], object] = lambda: None
+        self, client: Any, run: UUID, spec: EndpointSpec, report: Report, at_cap: Callable[[], object] = lambda: None
     ) -> None:
         """Of a run's resources; ``at_cap`` is called once, when they may not be kept any longer."""
         self.clock = AwsClock()
         self._at_cap = at_cap
-        self._client, self._run, self._spec, self._say = client, run, spec, say
+        self._client, self._run, self._spec, self._report = client, run, spec, report
         self._arns: list[str] = []
         self._ended = threading.Event()
         self._cap: datetime | None = None
@@ -107,7 +107,9 @@ class Lease:
         while not self._ended.wait(self._spec.lease_minutes * 60 / RENEWALS_A_LEASE):
             if self._cap is not None and self.clock.now() >= self._cap:
                 with suppress(Exception):  # a log that is closed
-                    self._say(f"the endpoint is {self._spec.max_minutes} minutes old, as `max_endpoint_minutes` allows")
+                    self._report(
+                        f"the endpoint is {self._spec.max_minutes} minutes old, as `max_endpoint_minutes` allows"
+                    )
                 self._at_cap()
                 return
             for arn in tuple(self._arns):
@@ -129,4 +131,4 @@ class Lease:
             if self._ended.is_set():
                 return
             with suppress(Exception):  # a log that is closed
-                self._say(f"the lease of {arn} was not renewed, and will be tried again: {words_of(error)}")
+                self._report(f"the lease of {arn} was not renewed, and will be tried again: {text_of(error)}")

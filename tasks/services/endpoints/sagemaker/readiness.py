@@ -21,7 +21,7 @@ from tasks.services.endpoints.contract import EndpointSpec
 from tasks.services.endpoints.sagemaker import aws_sessions, endpoint_quotas
 from tasks.services.endpoints.sagemaker.aws_errors import is_denied, translated
 from tasks.services.endpoints.sagemaker.training_jobs import TrainedModel
-from tasks.services.endpoints.teardown.sagemaker_resources import code_of, words_of
+from tasks.services.endpoints.teardown.sagemaker_resources import code_of, text_of
 from tasks.services.endpoints.teardown.teardown import READ_SECONDS, make_client
 
 TRAINING_JOB, ARTIFACT, ROLE, QUOTA = "training job", "model artifact", "role", endpoint_quotas.QUOTA
@@ -174,7 +174,7 @@ def _unless_denied(name: str, look: Look) -> Finding:
     except FloodExtentError as error:
         cause = error.__cause__
         if isinstance(cause, ClientError) and (is_denied(cause) or code_of(cause) == FORBIDDEN):
-            message = f"AWS denies the look. It takes the permission {NEEDS[name]} ({words_of(cause)})"
+            message = f"AWS denies the look. It takes the permission {NEEDS[name]} ({text_of(cause)})"
             return Finding(name, Verdict.UNKNOWN, str(redact(message)))
         return Finding(name, Verdict.UNKNOWN, str(error).removeprefix(f"{name}: "))
     except ValueError as error:

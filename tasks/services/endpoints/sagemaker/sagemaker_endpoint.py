@@ -13,7 +13,7 @@ from typing import Any
 from uuid import UUID
 
 from tasks.core.errors import EndpointRefused, EndpointUnavailable, FinalError
-from tasks.services.endpoints.contract import SAGEMAKER, Deployment, EndpointSpec, Say
+from tasks.services.endpoints.contract import SAGEMAKER, Deployment, EndpointSpec, Report
 from tasks.services.endpoints.sagemaker import aws_sessions, invoking
 from tasks.services.endpoints.sagemaker.aws_errors import NoCapacity, translated
 from tasks.services.endpoints.sagemaker.hosting import Host, Waiting, arn_of
@@ -28,7 +28,7 @@ from tasks.services.endpoints.teardown.sagemaker_resources import (
     attempt_of,
     resource_name,
     run_of,
-    words_of,
+    text_of,
 )
 
 
@@ -130,7 +130,7 @@ class SageMakerEndpoint:
         with translated(f"training job {self.spec.training_job!r}"):
             return TrainedModel.of_job(self.spec.training_job, aws_sessions.session()).identity()
 
-    def deploy(self, name: str, say: Say) -> Deployment:
+    def deploy(self, name: str, report: Report) -> Deployment:
         """Host the model and wait until it is in service, on the first instance type that AWS has.
 
         Whether it succeeds or not, ``delete`` must follow.
@@ -144,7 +144,7 @@ class SageMakerEndpoint:
         try:
             held.begin()
             with translated(f"endpoint {name}"):
-                return self._deploy(run, held, say)
+                return self._deploy(run, held, report)
         finally:
             held.idle.set()
             if held.ended.is_set():  # torn down meanwhile: what was created since then must go, too
@@ -180,18 +180,18 @@ class SageMakerEndpoint:
         seconds, newest = self.patience.delete_seconds, max(map(attempt_of, held.names), default=None)
         return _left(run, held.names, seconds=seconds, until=teardown.ACCEPTED, newest=newest)
 
-    def _deploy(self, run: UUID, held: _Held, say: Say) -> Deployment:
+    def _deploy(self, run: UUID, held: _Held, report: Report) -> Deployment:
         session = aws_sessions.session(held.sending)
         client = aws_sessions.patient_client(session)
         trained = TrainedModel.of_job(self.spec.training_job, session)
-        lease = held.lease = Lease(client, run, self.spec, say, lambda: self.delete(resource_name(run, 1)))
+        lease = held.lease = Lease(client, run, self.spec, report, lambda: self.delete(resource_name(run, 1)))
         seconds = self.spec.deploy_minutes * 60
-        host = Host(session, client, lease, held.go_on, held.ended.wait, lambda: held.sent, seconds, say)
+        host = Host(session, client, lease, held.go_on, held.ended.wait, lambda: held.sent, seconds, report)
         probe = LeaseProbe(host, min(self.patience.tags_seconds, seconds))
         earlier = teardown.names_of(client, run)
         first = max(map(attempt_of, earlier), default=0) + 1
         probe.read_clock(resource_name(run, first))
-        _delete_earlier(client, earlier, say)
+        _delete_earlier(client, earlier, report)
         lease.begin()
         short: list[str] = []
         for attempt, instance_type in enumerate(self.spec.instance_types, start=first):
@@ -201,11 +201,11 @@ class SageMakerEndpoint:
                 self._host(host, probe, name, trained, instance_type)
             except NoCapacity as error:
                 short.append(instance_type)
-                say(str(error))
+                report(str(error))
                 lease.let_go(name)
                 teardown.delete_named(client, name)
                 continue
-            _delete_earlier(client, earlier, say)
+            _delete_earlier(client, earlier, report)
             facts = {"instance_type": instance_type, "instance_count": self.spec.instance_count}
             facts |= {"training_job": trained.job, "log_group": invoking.log_group(name)}
             return Deployment(SAGEMAKER, name, in_flight=self.spec.in_flight, facts=facts)
@@ -214,7 +214,7 @@ class SageMakerEndpoint:
         )
 
     def _host(self, host: Host, probe: LeaseProbe, name: str, trained: TrainedModel, instance_type: str) -> None:
-        host.say(f"creating endpoint {name} on {self.spec.instance_count} x {instance_type}")
+        host.report(f"creating endpoint {name} on {self.spec.instance_count} x {instance_type}")
         with probe.creating_with_tags(name):
             host.create_model(name, trained)
         probe.check(f"model {name}", arn_of(MODEL, name, trained))
@@ -224,7 +224,7 @@ class SageMakerEndpoint:
         Waiting(host, name, self.spec.deploy_minutes * 60).until_in_service()
 
 
-def _delete_earlier(client: Any, names: Sequence[str], say: Say) -> None:
+def _delete_earlier(client: Any, names: Sequence[str], report: Report) -> None:
     """Delete what an attempt of the run that was stopped has left: AWS refuses it while an endpoint is being created.
 
     What is not deleted yet is, at the latest, when the run ends.
@@ -232,7 +232,7 @@ def _delete_earlier(client: Any, names: Sequence[str], say: Say) -> None:
     for name in names:
         endpoint = teardown.delete_named(client, name)[0]
         if endpoint.outcome not in teardown.DONE:
-            say(f"of an earlier attempt: {endpoint}")
+            report(f"of an earlier attempt: {endpoint}")
 
 
 def _left(
@@ -242,7 +242,7 @@ def _left(
     try:
         client = teardown.make_client()
     except AWS_ERRORS as error:
-        return (f"AWS could not be asked about {resource_name(run, 1)}: {words_of(error)}",)
+        return (f"AWS could not be asked about {resource_name(run, 1)}: {text_of(error)}",)
     steps = teardown.delete_run(client, run, seconds=seconds, known=known, until=until, newest=newest)
     return tuple(str(step) for step in steps if step.outcome not in until)
 

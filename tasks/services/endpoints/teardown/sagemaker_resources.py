@@ -158,7 +158,7 @@ def _answer_of(error: BaseException) -> Mapping[str, Any]:
     return found
 
 
-def words_of(error: Exception) -> str:
+def text_of(error: Exception) -> str:
     """An error in one line: AWS's code and words, or the library's."""
     return f"{code_of(error)}: {message_of(error)}" if code_of(error) else str(error) or type(error).__name__
 

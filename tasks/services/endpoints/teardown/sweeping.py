@@ -29,7 +29,7 @@ from tasks.services.endpoints.teardown.sagemaker_resources import (
     is_missing,
     is_ours,
     tags_of,
-    words_of,
+    text_of,
 )
 from tasks.services.endpoints.teardown.teardown import ACCEPTED, Outcome, Step, delete_named
 
@@ -197,7 +197,7 @@ def find(client: Any) -> tuple[datetime, list[Attempt]]:
             except AWS_ERRORS as error:  # of one resource: the others are swept all the same
                 if is_missing(error):  # somebody else deleted it between the listing and now
                     continue
-                step = Step(kind.noun, name, Outcome.FAILED, f"its tags cannot be read: {words_of(error)}")
+                step = Step(kind.noun, name, Outcome.FAILED, f"its tags cannot be read: {text_of(error)}")
                 attempts.setdefault(name, fresh).unread.append(step)
                 continue
             if is_ours(name, tags):

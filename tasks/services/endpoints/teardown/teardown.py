@@ -37,8 +37,8 @@ from tasks.services.endpoints.teardown.sagemaker_resources import (
     is_ours,
     resource_name,
     tags_of,
+    text_of,
     variants_of,
-    words_of,
 )
 
 POLL_SECONDS = 1.0
@@ -185,7 +185,7 @@ def _found(client: Any, run: UUID) -> tuple[dict[Kind, set[str]], list[Step]]:
         try:
             names[kind] = {name for name, _, _ in kind.named_like_ours(client, run)}
         except AWS_ERRORS as error:
-            failed.append(Step(kind.noun, f"{PROJECT}-{run.hex}-*", Outcome.FAILED, f"not listed: {words_of(error)}"))
+            failed.append(Step(kind.noun, f"{PROJECT}-{run.hex}-*", Outcome.FAILED, f"not listed: {text_of(error)}"))
     return names, failed
 
 
@@ -214,7 +214,7 @@ def _attempted(client: Any, kind: Kind, name: str, listed: Collection[Kind]) -> 
         step = _deleted(client, kind, name, listed)
     except AWS_ERRORS as error:
         waits = is_in_progress(error) or isinstance(error, TimeIsOver)
-        step = Step(kind.noun, name, Outcome.WAITING if waits else Outcome.FAILED, words_of(error))
+        step = Step(kind.noun, name, Outcome.WAITING if waits else Outcome.FAILED, text_of(error))
     if step.outcome in (Outcome.GONE, Outcome.REQUESTED):
         ended(kind, name)
     return step
