@@ -16,8 +16,8 @@ SECRET_QUERY = re.compile(
 )
 # A header with its scheme, up to the end of the line or of the quotes around it.
 AUTHORIZATION = re.compile(r"""(?i)(\bauthorization\W{1,6})(?:aws4?|basic|bearer|digest)\b[^\r\n"'<>]+""")
-# name=value, "name": "value", name:value, <name>value. After a colon prose may follow, and its words are shorter. What a
-# shell would put in its place, such as $(cat FILE), is no secret.
+# name=value, "name": "value", name:value, <name>value. After a colon prose may follow, and its words are shorter.
+# What a shell would put in its place, such as $(cat FILE), is no secret.
 NO_SHELL = r"(?! \$ (?: \(cat\s | (?-i:[A-Z]+(?:_[A-Z]+)+)[\"'] ) )"
 SECRET_VALUE = re.compile(
     rf"""(?ix) ( \b [\w-]* (?:secret|token|password|credential|signature|auth_?string) [\w-]* [\\"']* \s* )
