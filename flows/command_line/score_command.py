@@ -8,10 +8,11 @@ from pathlib import Path
 from rich.markup import escape
 
 from flows.command_line.console import make_console
-from flows.command_line.terminal import show_score
+from flows.command_line.terminal import show_measures, show_score
 from tasks.core.errors import ObjectMissing, UnusableArgument
 from tasks.core.formats.geopackage import GEOPACKAGE
-from tasks.core.scoring.score_files import other_date, score_product
+from tasks.core.scoring.assessment import AGREEMENT, PICTURE, SUMMARY, TABLE, write_assessment
+from tasks.core.scoring.score_files import assess, other_date
 from tasks.services import storage
 from tasks.services.temp_folders import temp_folder
 
@@ -23,13 +24,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("product", metavar="PRODUCT", help="a product's folder, or one of its files")
     parser.add_argument("reference", metavar="REFERENCE", help=formats)
+    files = "local folder for the layer of hits, misses and false alarms, its picture, and the measures as CSV and JSON"
+    parser.add_argument("--output", dest="output_directory", metavar="DIR", help=files)
 
 
 def run(options: argparse.Namespace) -> int:
     """Compare and show."""
     console = make_console()
     with at_hand(options.product) as product, reference_at_hand(options.reference) as reference:
-        show_score(console, score_product(product, reference))
+        assessment = assess(product, reference)
+        show_score(console, assessment.score)
+        show_measures(console, assessment)
+        if options.output_directory:
+            folder = Path(options.output_directory).expanduser()
+            write_assessment(assessment, folder, f"{storage.name(str(options.product))} against its reference")
+            console.out(f"in {folder}: {AGREEMENT}, {PICTURE}, {TABLE}, {SUMMARY}")
         if warning := other_date(product, reference):
             console.print(f"[yellow]warning[/yellow]: {escape(warning)}", soft_wrap=True)
     return 0

@@ -17,6 +17,7 @@ from tasks.runtime.progress import is_step, watched_by
 from tasks.services.endpoints.endpoint_kinds import SAGEMAKER
 
 if TYPE_CHECKING:  # what is behind them takes long to import
+    from tasks.core.scoring.assessment import Assessment
     from tasks.core.scoring.scoring import Score
     from tasks.core.tiles.plan import Plan
 
@@ -157,6 +158,17 @@ def show_plan(console: Console, plan: "Plan") -> None:
     show_failures(console, [(tile.id, str(tile.problem)) for tile in plan.unusable], where="")
     if not plan.possible:
         console.print("[red]a run is not possible[/red]")
+
+
+def show_measures(console: Console, assessment: "Assessment") -> None:
+    """False alarm ratio, bias and displacement, and the tile that agrees least."""
+    score, outlines = assessment.score, assessment.displacement
+    console.print(f"false alarm ratio {score.false_alarm_ratio:.4f}  bias {score.bias:.4f}")
+    if outlines is not None:
+        console.print(f"outlines apart: median {outlines.median:,.2f} m, 95 % within {outlines.p95:,.2f} m")
+    if len(assessment.tiles) > 1:
+        tile, worst = min(assessment.tiles.items(), key=lambda one: one[1].iou)
+        console.out(f"least agreement: IoU {worst.iou:.4f} in {tile}")
 
 
 def show_score(console: Console, score: "Score") -> None:

@@ -1,8 +1,9 @@
 """Scoring a written product against a vector file of reference polygons."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +12,7 @@ import pyogrio.raw
 import shapely
 from pyogrio.errors import DataLayerError, DataSourceError
 from shapely.errors import GEOSException
+from shapely.geometry.base import BaseGeometry
 
 from tasks.core.arrays import ObjectArray
 from tasks.core.errors import UnusableArgument
@@ -19,8 +21,10 @@ from tasks.core.formats.layer_titles import split_name
 from tasks.core.formats.sqlite_copies import lockable
 from tasks.core.formats.vector_files import gdal_options
 from tasks.core.geo.crs import crs_name
+from tasks.core.scoring.assessment import Assessment
+from tasks.core.scoring.displacement import displacement
 from tasks.core.scoring.score_dates import differ, flight_dates, reference_dates
-from tasks.core.scoring.scoring import Score, score
+from tasks.core.scoring.scoring import Regions, Score, regions_of
 
 # GDAL would leave an .aux.xml beside what it reads.
 ONLY_READ = {"GDAL_PAM_ENABLED": "NO"}
@@ -50,8 +54,29 @@ class Polygons:
     columns: dict[str, npt.NDArray[Any]]
 
 
+class Compared(NamedTuple):
+    """What of a product and a reference is compared, and their CRS; and the ground of each answered tile, by its id."""
+
+    regions: Regions
+    crs: str
+    tiles: Mapping[str, BaseGeometry]
+
+
 def score_product(product: Path, reference: Path) -> Score:
-    """Compare a product's joined extent with reference polygons, within the area that the product observed.
+    """The areas of ``assess`` alone."""
+    compared = read_both(product, reference)
+    return compared.regions.score(compared.crs)
+
+
+def assess(product: Path, reference: Path) -> Assessment:
+    """Compare a product with reference polygons, overall and by tile; arguments and errors are ``read_both``'s."""
+    regions, crs, tiles = read_both(product, reference)
+    scores = {tile: regions.within(ground).score(crs) for tile, ground in tiles.items()}
+    return Assessment(regions.score(crs), displacement(regions, crs), scores, regions, crs)
+
+
+def read_both(product: Path, reference: Path) -> Compared:
+    """Read a product's joined extent and reference polygons, within the area that the product observed.
 
     Args:
         product: Its folder, or one of its files. Of several CRSs the layers in the reference's are compared.
@@ -66,7 +91,21 @@ def score_product(product: Path, reference: Path) -> Score:
         _check_polygons(expected, reference)
         extent = _of_crs(mapped, "flood_extent", expected.crs, reference, shapefile)
         observed = _of_crs(mapped, "area_observed", expected.crs, reference)
-    return score(extent.geometries, expected.geometries, observed.geometries, expected.crs)
+        tiles = _answered_tiles(mapped, expected.crs)
+    return Compared(regions_of(extent.geometries, expected.geometries, observed.geometries), expected.crs, tiles)
+
+
+def _answered_tiles(package: Path, crs: str) -> dict[str, BaseGeometry]:
+    """What each answered tile observed in this CRS, by its id; none where the product is there as shapefiles alone."""
+    found: dict[str, BaseGeometry] = {}
+    for name in (str(name) for name, _ in pyogrio.list_layers(package)):
+        if split_name(name)[0] == "tiles":
+            tiles = read_polygons(package, name, fields=True)
+            states = tiles.columns.get("state", np.full(len(tiles.geometries), "done", np.object_))
+            rows = zip(tiles.columns["tile"], states, tiles.geometries, strict=True)
+            answered = {str(tile): ground for tile, state, ground in rows if state == "done" and ground is not None}
+            found |= answered if tiles.crs == crs else {}
+    return found
 
 
 def other_date(product: Path, reference: Path) -> str | None:

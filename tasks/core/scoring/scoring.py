@@ -1,5 +1,6 @@
 """Scoring an extent against reference polygons, by area on the ellipsoid."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -33,7 +34,7 @@ class Score:
 
     @property
     def iou(self) -> float:
-        """Intersection over union."""
+        """Intersection over union; for two classes it is the critical success index (CSI) of forecasters."""
         return _share(self.both_m2, self.extent_m2 + self.reference_m2 - self.both_m2)
 
     @property
@@ -48,8 +49,35 @@ class Score:
 
     @property
     def recall(self) -> float:
-        """Share of the reference's flood that was mapped."""
+        """Share of the reference's flood that was mapped: the probability of detection (POD)."""
         return _share(self.both_m2, self.reference_m2)
+
+    @property
+    def false_alarm_ratio(self) -> float:
+        """Share of the mapped flood that the reference does not confirm (FAR)."""
+        return 1 - self.precision
+
+    @property
+    def bias(self) -> float:
+        """Mapped over expected: above 1 too much was mapped; infinite where nothing was to be."""
+        return _share(self.extent_m2, self.reference_m2) if self.reference_m2 or not self.extent_m2 else math.inf
+
+    def to_dict(self) -> dict[str, float]:
+        """Measures and areas by the names that files have for them; areas in m² on the ellipsoid."""
+        return {
+            "iou": self.iou,
+            "f1": self.f1,
+            "precision": self.precision,
+            "recall": self.recall,
+            "csi": self.iou,
+            "pod": self.recall,
+            "far": self.false_alarm_ratio,
+            "bias": self.bias,
+            "hit_m2": self.both_m2,
+            "false_alarm_m2": self.extent_m2 - self.both_m2,
+            "miss_m2": self.reference_m2 - self.both_m2,
+            "reference_outside_m2": self.reference_outside_m2,
+        }
 
     @property
     def reference_outside_share(self) -> float:
@@ -58,28 +86,60 @@ class Score:
         return self.reference_outside_m2 / everything if everything else 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class Regions:
+    """Ground as a comparison needs it, in one CRS.
+
+    Attributes:
+        mapped: Mapped as flood, within the observed area.
+        expected: Flood by the reference, within the observed area.
+        outside: Flood by the reference outside it.
+        observed: Ground to which the comparison is limited; None for no limit.
+    """
+
+    mapped: BaseGeometry
+    expected: BaseGeometry
+    outside: BaseGeometry
+    observed: BaseGeometry | None
+
+    def score(self, crs: str) -> Score:
+        """The areas; ``crs`` is that of the regions."""
+        both = shapely.intersection(self.mapped, self.expected)
+        regions = np.array([self.mapped, self.expected, both, self.outside], np.object_)
+        return Score(*ellipsoidal_area_m2(regions, crs).tolist())
+
+    def within(self, ground: BaseGeometry) -> "Regions":
+        """What of them lies on some ground, a tile's perhaps."""
+        parts = shapely.intersection([self.mapped, self.expected, self.outside], ground)
+        mapped, expected, outside = as_multipolygons(parts)
+        return Regions(mapped, expected, outside, self.observed)
+
+
 def score(extent: Areas, reference: Areas, observed: Areas | None, crs: str) -> Score:
-    """Compare an extent with a reference.
+    """Compare an extent with a reference; ``crs`` is that of all.
 
     Nothing mapped where nothing is to be mapped is right: where a measure's denominator is zero (no flood in both; for
     precision, none mapped; for recall, none to map) it is 1.0.
+    """
+    return regions_of(extent, reference, observed).score(crs)
+
+
+def regions_of(extent: Areas, reference: Areas, observed: Areas | None) -> Regions:
+    """Make ready for comparison.
 
     Args:
         extent: Mapped flood: one geometry or many, which may overlap.
         reference: The flood by the reference, likewise. Invalid polygons are made valid.
         observed: Ground to which the comparison is limited; None for no limit.
-        crs: Of all three.
     """
     mapped, expected = _dissolved(extent), _dissolved(reference)
-    outside = shapely.Polygon()
-    if observed is not None:
-        limit = _dissolved(observed)
-        outside = shapely.difference(expected, limit)
-        # As areas: where outlines meet, an intersection also holds lines, and GEOS cannot intersect such mixtures.
-        mapped, expected = as_multipolygons(shapely.intersection([mapped, expected], limit))
-    both = shapely.intersection(mapped, expected)
-    regions = np.array([mapped, expected, both, outside], np.object_)
-    return Score(*ellipsoidal_area_m2(regions, crs).tolist())
+    if observed is None:
+        return Regions(mapped, expected, shapely.Polygon(), None)
+    limit = _dissolved(observed)
+    outside = shapely.difference(expected, limit)
+    # As areas: where outlines meet, an intersection also holds lines, and GEOS cannot intersect such mixtures.
+    mapped, expected = as_multipolygons(shapely.intersection([mapped, expected], limit))
+    return Regions(mapped, expected, outside, limit)
 
 
 def _dissolved(areas: Areas) -> BaseGeometry:
