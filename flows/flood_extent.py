@@ -109,7 +109,7 @@ def flood_extent(
         crs: Assigned to tiles without a CRS; corrects one that differs in datum alone. EPSG:7855 or WKT.
         failure_tolerance: Share of tiles that may fail before the run counts as failed; the product is written anyway.
         model: For local: the built-in baseline water-index, or the path of an ONNX model.
-        calibration: For water-index: near infrared (0 to 255) below which it is water; without it the dataset decides.
+        calibration: Near infrared (0 to 255) below which it is water, for water-index; without it the dataset decides.
         review: Suspend the run after extraction, endpoint gone, until a person has judged map and table in the UI.
         review_hours: How long a review may take; after that the run has failed, and what it computed is kept.
         dry_run: Only find out what a run would do: nothing is created, deployed or written.

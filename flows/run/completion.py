@@ -13,6 +13,7 @@ from flows.parameters import RunParameters
 from flows.preflight import product_uri
 from flows.run.earlier_record import SETTINGS, check_record, settings_of
 from tasks.core.errors import FloodExtentError, UnusableArgument
+from tasks.core.models.nir_threshold import Threshold
 from tasks.core.text import enumerated
 from tasks.core.tiles.ledger import DROPPED
 from tasks.core.tiles.tile import Tile
@@ -146,6 +147,14 @@ class EarlierRun:
     def rows(self, state: str) -> list[Mapping[str, Any]]:
         """The rows of the tiles that ended so."""
         return [row for row in self.record["tiles"] if row["state"] == state]
+
+    @property
+    def threshold(self) -> Threshold | None:
+        """What all its tiles were mapped with; None where that were several, or it was no calibration."""
+        found: list[dict[str, Any]] = self.record.get("calibration") or []
+        if len(found) != 1 or found[0]["problem"] is not None:
+            return None
+        return Threshold.from_dict({**found[0], "tiles": ()})
 
     @property
     def nir_thresholds(self) -> dict[str, int]:

@@ -41,6 +41,15 @@ class _Row(_Part):
         return self
 
 
+class _Threshold(_Part):
+    nir: NirThreshold
+    tiles: int
+    water: NirThreshold | None
+    land: NirThreshold | None
+    floor: list[NirThreshold] | None = Field(min_length=2, max_length=2)
+    problem: str | None
+
+
 class _Review(_Part):
     min_contour_size: SquareMetres | None = None
 
@@ -49,6 +58,7 @@ class _Record(_Part):
     dataset: str
     flow_run_id: str
     model_identity: str
+    calibration: list[_Threshold] | None = None
     parameters: dict[str, Any]
     tiles: list[_Row]
     review: _Review | None = None

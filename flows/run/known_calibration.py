@@ -1,6 +1,7 @@
 """What a run knows of its model's calibration: given, or found in what earlier runs have prepared."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from flows.parameters import RunParameters
 from tasks.calibration import histograms_of
@@ -9,13 +10,24 @@ from tasks.core.tiles.jobs import TileJob
 from tasks.services.work_directory.cached_tiles import recorded
 
 
-def known_calibration(parameters: RunParameters, jobs: Sequence[TileJob]) -> tuple[Threshold, ...] | None:
-    """The thresholds, where they are known before any tile is prepared; None where not, or the model needs none."""
+def known_calibration(
+    parameters: RunParameters, jobs: Sequence[TileJob], earlier: Threshold | None
+) -> tuple[Threshold, ...] | None:
+    """The thresholds, where they are known before any tile is prepared; None where not, or the model needs none.
+
+    Args:
+        parameters: Of the run.
+        jobs: Of its tiles.
+        earlier: The one that the run to complete was made with: with another, its tiles would have to be done again.
+    """
+    usable = [job for job in jobs if job.tile.problem is None and job.grid is not None]
+    tiles = tuple(job.tile.id for job in usable)
+    if parameters.calibration is not None:
+        return (Threshold(parameters.calibration, tiles),)
     if not parameters.endpoint_spec().is_calibrated:
         return None
-    usable = [job for job in jobs if job.tile.problem is None and job.grid is not None]
-    if parameters.calibration is not None:
-        return (Threshold(parameters.calibration, tuple(job.tile.id for job in usable)),)
+    if earlier is not None:
+        return (replace(earlier, tiles=tiles),)
     if not usable or len(recorded(usable, "prepare")) < len(usable):
         return None
     histograms = histograms_of(usable)

@@ -155,7 +155,9 @@ class Run:
         """
         check_mended(run_records.read(run_records.record_uri(self._work, self.id)), tiles)
         self.jobs = plan_tiles(self.parameters, tiles, self.model_identity)
-        self.calibration = known_calibration(self.parameters, self.jobs)
+        self.calibration = known_calibration(
+            self.parameters, self.jobs, None if self.earlier is None else self.earlier.threshold
+        )
         earlier = {} if self.earlier is None else self.earlier.nir_thresholds
         self._plan_again(earlier if self.calibration is None else by_tile(self.calibration))
         self.ledger = Ledger(self.jobs)

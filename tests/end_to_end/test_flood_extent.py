@@ -57,10 +57,11 @@ def polygons(package: Path) -> list[bytes]:
 
 
 def test_sagemaker_and_this_machine_give_the_same_extent(cloud: CloudRuns) -> None:
-    """With the same model the map is the same, polygon for polygon, wherever the model runs."""
-    status, said = cloud.run("--output", "cloud", "--instance-hour-price", "0.24")
+    """With the same model and calibration the map is the same, polygon for polygon, wherever the model runs."""
+    status, said = cloud.run("--output", "cloud", "--instance-hour-price", "0.24", "--calibration", "70")
     assert status == 0, said
-    assert cloud.command("run", cloud.scene.dataset, "--output", "here", "--work-directory", "here/work")[0] == 0
+    places = ("--output", "here", "--work-directory", "here/work")
+    assert cloud.command("run", cloud.scene.dataset, *places, "--calibration", "70")[0] == 0
     on_aws, here = (cloud.command.record(output=place) for place in ("cloud", "here"))
     assert on_aws["content_hash"] == here["content_hash"]
     packages = [cloud.command.folder / place / "demo_flood" / "flood_extent.gpkg" for place in ("cloud", "here")]

@@ -161,6 +161,8 @@ class Invocations:
         headers = {"content-type": call.environ.get("CONTENT_TYPE", "application/octet-stream")}
         if accept := call.environ.get("HTTP_ACCEPT"):
             headers["accept"] = accept
+        if attributes := call.environ.get("HTTP_X_AMZN_SAGEMAKER_CUSTOM_ATTRIBUTES"):
+            headers["x-amzn-sagemaker-custom-attributes"] = attributes
         try:
             answered = self._container.answer(call.body, headers)
         except httpx.TimeoutException:

@@ -41,15 +41,15 @@ class Limits:
 LIMITS = Limits()
 
 
-def invoke(name: str, jpeg: bytes, in_flight: int, attributes: str = "", limits: Limits = LIMITS) -> bytes:
+def invoke(name: str, jpeg: bytes, in_flight: int, limits: Limits = LIMITS, attributes: str = "") -> bytes:
     """The endpoint's answer to an image, unchecked. Safe to call from several threads.
 
     Args:
         name: Of the endpoint.
         jpeg: Three-band NRG JPEG.
         in_flight: Requests of this process that the endpoint may have at once.
-        attributes: For the container, as it documents them; empty where it needs none.
         limits: Of time and attempts.
+        attributes: For the container, as it documents them; empty where it needs none.
 
     Raises:
         EndpointRefused: Asking again would be refused again; AWS's own words and the endpoint's log group are in it.

@@ -153,7 +153,7 @@ class SageMakerEndpoint:
 
     def invoke(self, deployment: Deployment, jpeg: bytes, attributes: str = "") -> bytes:
         """As ``invoking.invoke``."""
-        return invoking.invoke(deployment.name, jpeg, deployment.in_flight, attributes)
+        return invoking.invoke(deployment.name, jpeg, deployment.in_flight, attributes=attributes)
 
     def delete(self, name: str) -> tuple[str, ...]:
         """Delete all attempts of the run that ``name`` belongs to; returns as soon as AWS has accepted it.
