@@ -14,7 +14,7 @@ from flows.parameters import RunParameters
 from flows.preflight import check, plan_tiles, product_uri
 from flows.run import run_identity
 from flows.run.completion import EarlierRun, completed_parameters
-from flows.run.known_calibration import by_tile, known_calibration
+from flows.run.known_calibration import by_tile, description, known_calibration
 from flows.run.run import estimate
 from tasks.core.errors import UnusableArgument
 from tasks.core.reports import plan_report
@@ -67,6 +67,7 @@ def plan_run(asked: RunParameters, explicit: Collection[str] = ()) -> Plan:
 def _plan(parameters: RunParameters, tiles: Sequence[Tile], earlier: EarlierRun | None, identity: str) -> Plan:
     jobs = plan_tiles(parameters, tiles, identity)
     calibration = known_calibration(parameters, jobs, None if earlier is None else earlier.threshold)
+    calibrated = parameters.endpoint_spec().is_calibrated
     if calibration is not None:
         jobs = plan_tiles(parameters, tiles, identity, by_tile(calibration))
     cached = CachedTiles.look_up(jobs)
@@ -86,6 +87,7 @@ def _plan(parameters: RunParameters, tiles: Sequence[Tile], earlier: EarlierRun 
         completes=parameters.only_failed_of,
         taken_over=None if earlier is None else earlier.description,
         review_hours=parameters.review_hours if parameters.review else None,
+        calibration=tuple(map(description, calibration or ())) if calibration or calibrated else None,
     )
 
 

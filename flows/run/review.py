@@ -11,11 +11,12 @@ from tasks.report import draw_overview
 from tasks.runtime.dashboard import show_for_review
 
 DIGITS = 8
-WORDS = """Look at the map and the table of tiles among this run's artifacts, then decide.
+QUESTION = """Look at the map and the table of tiles among this run's artifacts, then decide.
 
 {answered:,} of {total:,} tiles have an answer, {failed:,} failed. The endpoint is gone; nothing is computed again.
 You have {hours:g} hours."""
-AGAIN = "**The last answer was not taken: {reason}.**\n\n{words}"
+DOUBT = "\n\n**{doubt}.**"
+AGAIN = "**The last answer was not taken: {reason}.**\n\n{text}"
 
 
 def decide(run: Run) -> None:
@@ -26,7 +27,7 @@ def decide(run: Run) -> None:
     if not run.resumed:
         _show(run)
     while run.decision is None:
-        text = _words(run)
+        text = _question(run)
         form = answer_to(run.question) if run.question else None
         if form is not None:
             text = _follow(run, form) or text
@@ -40,7 +41,7 @@ def _follow(run: Run, form: ReviewForm) -> str | None:
         run.decided(decision_of(form, [job.tile.id for job in run.ledger.standing], run.parameters.min_contour_size))
     except ValueError as error:
         get_run_logger().warning("the review's answer was not taken: %s", error)
-        return AGAIN.format(reason=error, text=_words(run))
+        return AGAIN.format(reason=error, text=_question(run))
     get_run_logger().info("review: %s %s", form.decision, form.reason)
     return None
 
@@ -66,7 +67,8 @@ def _ask(run: Run, text: str) -> None:
     ask(run.question, run.parameters.review_hours, form_for(tiles, run.min_contour_size, text))
 
 
-def _words(run: Run) -> str:
+def _question(run: Run) -> str:
     total, failed = len(run.jobs), len(run.ledger.failed)
     hours = run.parameters.review_hours
-    return WORDS.format(answered=total - len(run.ledger.unanswered), total=total, failed=failed, hours=hours)
+    text = QUESTION.format(answered=total - len(run.ledger.unanswered), total=total, failed=failed, hours=hours)
+    return text + "".join(DOUBT.format(doubt=doubt) for doubt in run.doubts)

@@ -206,6 +206,35 @@ def test_just_the_failed_tiles_are_done_again(command: CommandLine, scene: Scene
     assert [name for name in runs if name.startswith("predict ")] == [f"predict {victim.stem}"]
 
 
+@pytest.mark.slow
+def test_a_tile_more_is_calibrated_with_the_others(command: CommandLine, shared_data: Path) -> None:
+    """What comes later is mapped with one threshold for all, as if all had been there at once; nothing else is done."""
+    frames = sorted((shared_data / "prairie_2020").glob("*.jp2"))
+    dataset = command.folder / "frames"
+    dataset.mkdir()
+    for frame in frames[:3]:
+        shutil.copy(frame, dataset)
+    assert command("run", dataset)[0] == 0
+    shutil.copy(frames[3], dataset)
+    assert command("run", dataset)[0] == 0
+    later = command.record("frames")
+    assert command("run", dataset, "--work-directory", "other")[0] == 0
+    assert later["content_hash"] == command.record("frames")["content_hash"]
+    (threshold,) = later["calibration"]
+    assert {tile["nir_threshold"] for tile in later["tiles"]} == {threshold["nir"]}
+    assert command("run", dataset)[0] == 0
+    assert stages(command.record("frames"), "cached") == [STAGES] * 4
+
+
+@pytest.mark.slow
+def test_ground_of_one_kind_is_said_to_be_no_calibration(command: CommandLine, shared_data: Path) -> None:
+    """A run on land alone maps nothing, and its report says why that need not be so."""
+    assert command("run", shared_data / "edge" / "no_water.jp2")[0] == 0
+    record = command.record("no_water")
+    assert record["totals"]["flooded_ha"] == 0
+    assert any("no water was found" in warning for warning in record["warnings"])
+
+
 def test_a_review_without_a_deployment_is_refused(command: CommandLine, scene: Scene) -> None:
     """From the command line nobody could answer: refused before anything starts, naming what to start instead."""
     status, said = command("run", scene.dataset, "--review")

@@ -10,6 +10,7 @@ from tasks.core.tiles.plan import PREDICT, STAGES, Hosting, Plan, Verdict
 
 SIZES_SHOWN, PROBLEMS_SHOWN = 3, 20
 REVIEW = "after extraction the run waits for a person, for {:g} hours at most; this needs a deployment"
+UNCALIBRATED = "found when all tiles are prepared; what is predicted with another is predicted again"
 UNUSABLE, LEFT_OUT, CACHED = "fails", "left out", "nothing: all is remembered"
 
 
@@ -22,6 +23,7 @@ def facts(plan: Plan) -> list[tuple[str, str]]:
         ("CRS", ", ".join(sorted({job.resized.crs for job in plan.usable})) or "none"),
         ("resized to", _sizes(plan.usable)),
         *((stage, _stage(plan, stage)) for stage in STAGES),
+        *(() if plan.calibration is None else [("calibration", "; ".join(plan.calibration) or UNCALIBRATED)]),
         ("endpoint", _endpoint(plan)),
         *(() if plan.hosting is None else _hosting(plan.hosting)),
         *(() if plan.local_minutes is None else [("estimate", _local(plan.local_minutes))]),

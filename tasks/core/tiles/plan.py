@@ -84,6 +84,8 @@ class Plan:
         taken_over: What that run's record says of the settings, in words; None where it would complete none.
         local_minutes: That a run on this machine would take, by what its tiles took before; None where unmeasured.
         review_hours: For which it would wait for a person; None where nobody would be asked.
+        calibration: What the model would be told; empty where that is found once all tiles are prepared, None where the
+            model needs nothing.
     """
 
     dataset: str
@@ -98,6 +100,7 @@ class Plan:
     taken_over: str | None = None
     local_minutes: float | None = None
     review_hours: float | None = None
+    calibration: tuple[str, ...] | None = None
 
     @property
     def unusable(self) -> list[Tile]:

@@ -39,6 +39,13 @@ def test_facts_tell_what_there_is_and_what_would_be_done() -> None:
     assert [facts[name] for name in ("product", "work", "log")] == ["/out/town", "/work", "/logs"]
 
 
+def test_the_calibration_is_named_where_the_model_needs_one() -> None:
+    """As far as it is known; a model that needs none is not mentioned."""
+    assert "calibration" not in dict(plan_report.facts(plan()))
+    assert fact(plan(calibration=("below 64", "below 80")), "calibration") == "below 64; below 80"
+    assert fact(plan(calibration=()), "calibration").startswith("found when all tiles are prepared")
+
+
 def test_many_sizes_are_not_all_listed() -> None:
     """Five sizes are three and the number of the others."""
     tiles = [replace(TILE, id=f"{rows}.jp2", grid=replace(GRID, height_px=rows)) for rows in range(1000, 6000, 1000)]
