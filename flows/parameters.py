@@ -32,6 +32,7 @@ InstanceType = Annotated[str, Field(pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9]+$")]
 InstanceTypes = Annotated[list[InstanceType], AfterValidator(_distinct)]
 Endpoint = Literal["local", "sagemaker"]
 NirThreshold = Annotated[int, Field(ge=0, le=255)]
+Device = Literal["auto", "cpu", "cuda"]
 InChild = Literal["auto", "always", "never"]
 InstanceCount = Annotated[int, Field(ge=1, le=20)]
 Width = Annotated[int, Field(ge=16, le=10_000)]
@@ -66,6 +67,7 @@ class RunParameters(BaseModel):
     failure_tolerance: Share = 0.0
     model: Text = "water-index"
     calibration: NirThreshold | None = None
+    device: Device = "auto"
     review: bool = False
     review_hours: ReviewHours = 72.0
     dry_run: bool = False
@@ -104,7 +106,7 @@ class RunParameters(BaseModel):
             owner: Which Prefect server knows the run.
         """
         if self.endpoint == "local":
-            return EndpointSpec("local", model=self.model)
+            return EndpointSpec("local", model=self.model, device=self.device)
         return EndpointSpec(
             kind=self.endpoint,
             training_job=self.training_job or "",

@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     cv2.setNumThreads(1)  # requests are what runs in parallel
     limits = app.Limits(max_bytes=options.max_bytes, max_pixels=options.max_pixels, concurrency=options.concurrency)
     try:
-        application = app.create_app(known_models.load(options.model), limits)
+        application = app.create_app(known_models.load(options.model, options.device), limits)
     except EndpointRefused as error:
         sys.stderr.write(f"{error}\n")
         return MODEL_REFUSED
@@ -55,6 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m infra.model_server", description=main.__doc__)
     parser.add_argument("--model", default="water-index", help="water-index, or the path of an ONNX model")
+    parser.add_argument("--device", default="auto", choices=["auto", "cpu", "cuda"], help="where an ONNX model runs")
     parser.add_argument("--host", default=LOOPBACK, help="address to listen on (a container: 0.0.0.0)")
     parser.add_argument("--port", type=int, default=8080, help="0: a free one")
     parser.add_argument("--announce", type=Path, help="file that the port is written to once it is open")

@@ -26,13 +26,17 @@ def identity(model: str) -> str:
     return water_index.identity() if model == WATER_INDEX else onnx_model.identity(onnx_model.checked_path(model))
 
 
-def load(model: str) -> Predict:
+def load(model: str, device: str = "auto") -> Predict:
     """The function that answers.
+
+    Args:
+        model: ``water-index``, or the path of an ONNX file.
+        device: Where ONNX runs: ``cpu``, ``cuda`` or ``auto``.
 
     Raises:
         EndpointRefused: There is no such model, or it cannot be used.
     """
     if model == WATER_INDEX:
         return water_index.answer
-    loaded = onnx_model.load(onnx_model.checked_path(model))
+    loaded = onnx_model.load(onnx_model.checked_path(model), device)
     return lambda nrg, _: loaded.predict(nrg)

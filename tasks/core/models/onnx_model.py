@@ -6,9 +6,10 @@ entries of the file, ``input_mean`` and ``input_std`` (three numbers each, comma
 subtracted and divided by.
 
 Output: the model's first: scores or probabilities (1, classes, height, width), or (1, height, width, classes) from an
-NHWC model, of two or three classes, whose largest wins (the first of equals); or integer labels (1, height, width).
-Labels are 0 other, 1 flood, 2 flood with cloud: a model that declares another number of classes is refused when it is
-loaded, one that answers other labels when it does.
+NHWC model, whose largest wins (the first of equals); or integer classes (1, height, width). A third optional entry of
+its metadata, ``labels``, says which label each class is, comma-separated, such as ``0,0,1,0`` where the third of four is
+water: 0 other, 1 flood, 2 flood with cloud. Without it the classes are these labels, two or three. A model that declares
+another number of classes is refused when it is loaded, one that answers other classes when it does.
 
 No answer is never taken for "no flood", which is what the first of equals would be. The whole answer is refused where
 any score is NaN or plus infinity (a sum that ran over), where all scores of a pixel are minus infinity, and where no
@@ -36,7 +37,9 @@ from tasks.core.models.onnx_files import weight_files
 # Raise it when the answer of the same model to the same image changes.
 VERSION = 2
 BANDS = 3
-FEWEST_CLASSES, CLASSES = 2, 3
+FEWEST_CLASSES = 2
+LABELS = (0, 1, 2)  # of classes that are not mapped
+CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
 AXES = 4
 BLOCK_BYTES = 1 << 20
 
@@ -87,6 +90,7 @@ class OnnxModel:
         channels_first: NCHW; else NHWC.
         height_px, width_px: Fixed size, or None where dynamic.
         mean, std: float32 (3,), in 0..1.
+        labels: Of each class; None where the classes are the labels.
     """
 
     name: str
@@ -97,6 +101,7 @@ class OnnxModel:
     width_px: int | None
     mean: Float32Array
     std: Float32Array
+    labels: tuple[int, ...] | None = None
 
     def predict(self, nrg: UInt8Array) -> UInt8Array:
         """Labels uint8 (height, width) of an NRG image uint8 (height, width, 3).
@@ -110,7 +115,7 @@ class OnnxModel:
         asked = np.ascontiguousarray(pixels.transpose(0, 3, 1, 2)) if self.channels_first else pixels
         answer = self.session.run(None, {self.input_name: asked})[0]
         try:
-            labels = _labels(np.asarray(answer), pixels.shape[1:3], self.channels_first)
+            labels = _labels(np.asarray(answer), pixels.shape[1:3], self.channels_first, self.labels)
         except ValueError as error:
             raise EndpointRefused(f"model {self.name} answered {error}") from error
         own: UInt8Array = np.ascontiguousarray(labels[:height_px, :width_px])
@@ -128,35 +133,38 @@ class OnnxModel:
         return np.pad(nrg, ((0, down), (0, across), (0, 0)), mode="edge")
 
 
-def _labels(answer: NDArray[Any], size: tuple[int, ...], channels_first: bool) -> UInt8Array:
-    """uint8 (height, width) of one answer: the largest score, or the labels themselves.
+def _labels(
+    answer: NDArray[Any], size: tuple[int, ...], channels_first: bool, mapping: tuple[int, ...] | None = None
+) -> UInt8Array:
+    """uint8 (height, width) of one answer: the label of the class with the largest score, or of the class answered.
 
     Raises:
         ValueError: With what was answered instead.
     """
     if answer.ndim == AXES and answer.shape[0] == 1 and answer.dtype.kind in "fiu":
-        labels = _largest(answer[0], axis=0 if channels_first else 2)
+        labels = _largest(answer[0], 0 if channels_first else 2, mapping)
     elif answer.ndim == AXES - 1 and answer.shape[0] == 1 and answer.dtype.kind in "iu":
         labels = answer[0]
     else:
         raise ValueError(f"{answer.dtype} {answer.shape}: neither scores nor integer labels")
     if labels.shape != size:
         raise ValueError(f"{labels.shape} labels for {size} pixels")
-    if labels.size and (labels.min() < 0 or labels.max() >= CLASSES):
-        raise ValueError(f"labels {labels.min()} to {labels.max()}: only 0, 1 and 2 have a meaning")
-    checked: UInt8Array = labels.astype(np.uint8)
+    meanings = np.array(mapping or LABELS, np.uint8)
+    if labels.size and (labels.min() < 0 or labels.max() >= len(meanings)):
+        known = "only 0, 1 and 2 have a meaning" if mapping is None else f"its `labels` name {len(meanings)} classes"
+        raise ValueError(f"labels {labels.min()} to {labels.max()}: {known}")
+    checked: UInt8Array = meanings[labels]
     return checked
 
 
-def _largest(scores: NDArray[Any], axis: int) -> NDArray[np.intp]:
+def _largest(scores: NDArray[Any], axis: int, mapping: tuple[int, ...] | None) -> NDArray[np.intp]:
     """Which class has the largest score of each pixel; three axes, the classes along one of them.
 
     Raises:
         ValueError: They decide nothing: see the module's description.
     """
-    classes = scores.shape[axis]
-    if not FEWEST_CLASSES <= classes <= CLASSES:
-        raise ValueError(f"scores of {classes} classes: 0 other, 1 flood and, if known, 2 flood with cloud are needed")
+    if not _fits(scores.shape[axis], mapping):
+        raise ValueError(f"scores of {scores.shape[axis]} classes: {_needed(mapping)}")
     best = scores.max(axis=axis)  # NaN where any score is
     undecided = int(np.count_nonzero(~np.isfinite(best)))
     if undecided:
@@ -171,12 +179,29 @@ def _largest(scores: NDArray[Any], axis: int) -> NDArray[np.intp]:
     return np.asarray(scores.argmax(axis=axis))
 
 
-def load(path: Path) -> OnnxModel:
+def _fits(classes: int, mapping: tuple[int, ...] | None) -> bool:
+    return FEWEST_CLASSES <= classes <= len(LABELS) if mapping is None else classes == len(mapping)
+
+
+def _needed(mapping: tuple[int, ...] | None) -> str:
+    if mapping is not None:
+        return f"its metadata `labels` name {len(mapping)}"
+    return (
+        "0 other, 1 flood and, if known, 2 flood with cloud have a meaning. Say in its metadata `labels` which label "
+        "each class is"
+    )
+
+
+def load(path: Path, device: str = "auto") -> OnnxModel:
     """Load a model and judge its layout.
+
+    Args:
+        path: Of the file.
+        device: ``cpu``, ``cuda``, or ``auto``: a GPU where onnxruntime can use one.
 
     Raises:
         EndpointRefused: onnxruntime is missing, the file is no ONNX model, its weights are not in files of its own
-            folder, or its layout is not the documented one.
+            folder, its layout is not the documented one, or there is no GPU that it could be run on.
     """
     weight_files(path)
     try:
@@ -184,11 +209,17 @@ def load(path: Path) -> OnnxModel:
     except ImportError as error:
         raise EndpointRefused(f"model {path} needs onnxruntime: install flood-extent[onnx]") from error
     try:
-        session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+        providers = [one for one in (CUDA, CPU) if one in onnxruntime.get_available_providers()]
+        session = onnxruntime.InferenceSession(str(path), providers=[CPU] if device == "cpu" else providers)
     except Exception as error:  # its error classes have no public root
         raise EndpointRefused(
             f"{path} is no ONNX model that can be loaded ({error}). Export it again, or give another"
         ) from error
+    if device == "cuda" and CUDA not in session.get_providers():
+        raise EndpointRefused(
+            f"model {path}: `device` cuda, but onnxruntime finds no GPU here, only "
+            f"{', '.join(session.get_providers())}. Install onnxruntime-gpu with its CUDA, or give cpu"
+        )
     return _judged(session, path)
 
 
@@ -201,19 +232,32 @@ def _judged(session: Any, path: Path) -> OnnxModel:
     if BANDS not in (shape[1], shape[3]) or (isinstance(shape[0], int) and shape[0] != 1):
         raise EndpointRefused(f"{path}: its input {shape} is neither (1, 3, height, width) nor (1, height, width, 3)")
     channels_first = shape[1] == BANDS
-    _check_classes(session.get_outputs()[0].shape, path, channels_first=channels_first)
+    mapping = _mapping(session, path)
+    _check_classes(session.get_outputs()[0].shape, path, mapping, channels_first=channels_first)
     sizes = shape[2:4] if channels_first else shape[1:3]
     height_px, width_px = (size if isinstance(size, int) else None for size in sizes)
     mean, std = (_metadata(session, path, key, default) for key, default in (("input_mean", 0), ("input_std", 1)))
-    return OnnxModel(path.name, session, inputs[0].name, channels_first, height_px, width_px, mean, std)
+    return OnnxModel(path.name, session, inputs[0].name, channels_first, height_px, width_px, mean, std, mapping)
 
 
-def _check_classes(shape: list[Any], path: Path, *, channels_first: bool) -> None:
+def _check_classes(shape: list[Any], path: Path, mapping: tuple[int, ...] | None, *, channels_first: bool) -> None:
     classes = shape[1 if channels_first else 3] if len(shape) == AXES else None
-    if isinstance(classes, int) and not FEWEST_CLASSES <= classes <= CLASSES:
+    if isinstance(classes, int) and not _fits(classes, mapping):
+        raise EndpointRefused(f"{path} knows {classes} classes: {_needed(mapping)}")
+
+
+def _mapping(session: Any, path: Path) -> tuple[int, ...] | None:
+    """The label of each class, as the file's metadata have it; None where they have nothing."""
+    text = session.get_modelmeta().custom_metadata_map.get("labels")
+    if text is None:
+        return None
+    parts = [part.strip() for part in text.split(",")]
+    if len(parts) < FEWEST_CLASSES or not set(parts) <= {str(label) for label in LABELS} or "1" not in parts:
         raise EndpointRefused(
-            f"{path} knows {classes} classes: 0 other, 1 flood and, if known, 2 flood with cloud have a meaning"
+            f"{path}: its metadata labels is {text!r}: the label of each class is needed, comma-separated, 0 other, 1 "
+            "flood or 2 flood with cloud, and flood among them"
         )
+    return tuple(map(int, parts))
 
 
 def _metadata(session: Any, path: Path, key: str, default: float) -> Float32Array:

@@ -24,6 +24,7 @@ class EndpointSpec(Record):
     Attributes:
         kind: ``local`` or ``sagemaker``.
         model: For ``local``: ``water-index``, or the path of an ONNX model.
+        device: For ``local``: where an ONNX model runs.
         training_job: For ``sagemaker``, as all below: the finished job whose model is hosted.
         instance_types: Tried in this order where AWS is short of one.
         instance_count: Instances of that type.
@@ -36,6 +37,7 @@ class EndpointSpec(Record):
 
     kind: str
     model: str = ""
+    device: str = "auto"
     training_job: str = ""
     instance_types: tuple[str, ...] = ()
     instance_count: int = 1

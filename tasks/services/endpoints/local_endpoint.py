@@ -73,10 +73,12 @@ class LocalEndpoint:
     Attributes:
         model: ``water-index``, or the path of an ONNX model.
         start_seconds: Within which a server must answer.
+        device: Where an ONNX model runs: ``cpu``, ``cuda``, or ``auto``: a GPU where onnxruntime can use one.
     """
 
     model: str
     start_seconds: float = START_SECONDS
+    device: str = "auto"
 
     def model_identity(self) -> str:
         """The method's version and constants, or the file's SHA-256.
@@ -144,7 +146,7 @@ class LocalEndpoint:
                 raise EndpointRefused(f"endpoint {name} is already deployed: delete it first")
             folder = temp_folders.make("endpoint")
             arguments = ["--model", model, "--port", "0", "--announce", str(folder / "port")]
-            arguments += ["--concurrency", str(os.cpu_count() or 1)]
+            arguments += ["--concurrency", str(os.cpu_count() or 1), "--device", self.device]
             command = [sys.executable, "-m", "infra.model_server", *arguments]
             server = _Server(child_process.start(command, log=folder / "log"), folder)
             _servers[name] = server

@@ -322,3 +322,57 @@ def test_weights_of_nested_tensors_are_found(inside: str, tmp_path: Path) -> Non
     (tmp_path / "deep.bin").write_bytes(b"1234")
     (tmp_path / "m.onnx").write_bytes(nested(tensor, inside).SerializeToString())
     assert onnx_files.weight_files(tmp_path / "m.onnx") == [tmp_path / "deep.bin"]
+
+
+def land_cover(path: Path, **metadata: str) -> Path:
+    """NCHW scores of four classes: the three bands, and one that always loses."""
+    never = helper.make_tensor("n", TensorProto.FLOAT, [1], [-1.0])
+    nodes = [
+        helper.make_node("Constant", [], ["n"], value=never),
+        helper.make_node("ReduceMin", ["x"], ["m"], axes=[1], keepdims=1),
+        helper.make_node("Add", ["m", "n"], ["low"]),
+        helper.make_node("Concat", ["x", "low"], ["y"], axis=1),
+    ]
+    output = helper.make_tensor_value_info("y", TensorProto.FLOAT, (1, 4, *DYNAMIC))
+    return saved(path, nodes, (1, 3, *DYNAMIC), output, **metadata)
+
+
+def test_classes_of_other_models_are_mapped_to_labels(nrg: NDArray[np.uint8], tmp_path: Path) -> None:
+    """A land-cover model of four classes, of which the second is water, maps water alone."""
+    model = onnx_model.load(land_cover(tmp_path / "m.onnx", labels="0, 1, 0, 0"))
+    np.testing.assert_array_equal(model.predict(nrg), nrg.argmax(axis=2) == 1)
+    with pytest.raises(EndpointRefused, match=r"knows 4 classes.*metadata `labels`"):
+        onnx_model.load(land_cover(tmp_path / "m.onnx"))
+
+
+@pytest.mark.parametrize("text", ["", "1", "0,3,1,0", "0,0,0,0", "0,1,0", "flood"])
+def test_labels_that_do_not_fit_the_model_are_refused(text: str, tmp_path: Path) -> None:
+    """One a class, known ones, and flood among them."""
+    with pytest.raises(EndpointRefused, match="labels"):
+        onnx_model.load(land_cover(tmp_path / "m.onnx", labels=text))
+
+
+def test_integer_classes_are_mapped_too(tmp_path: Path) -> None:
+    """A class beyond those that are named is an error."""
+    path = constant(tmp_path / "m.onnx", [0, 1, 2, 3])
+    model = onnx.load(path)
+    helper.set_model_props(model, {"labels": "0,0,1,2"})
+    onnx.save(model, path)
+    assert onnx_model.load(path).predict(np.zeros((2, 2, 3), np.uint8)).tolist() == [[0, 0], [1, 2]]
+    helper.set_model_props(model, {"labels": "0,1"})
+    onnx.save(model, path)
+    with pytest.raises(EndpointRefused, match="labels 0 to 3: its `labels` name 2 classes"):
+        onnx_model.load(path).predict(np.zeros((2, 2, 3), np.uint8))
+
+
+def test_a_device_that_is_not_there_is_refused(nrg: NDArray[np.uint8], tmp_path: Path) -> None:
+    """``cuda`` asks for a GPU; ``auto`` and ``cpu`` go without, with the same answer."""
+    import onnxruntime  # noqa: PLC0415 - an extra
+
+    if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
+        pytest.skip("onnxruntime has CUDA here")
+    path = scores(tmp_path / "m.onnx")
+    answers = [onnx_model.load(path, device).predict(nrg) for device in ("auto", "cpu")]
+    np.testing.assert_array_equal(*answers)
+    with pytest.raises(EndpointRefused, match="`device` cuda, but onnxruntime finds no GPU"):
+        onnx_model.load(path, "cuda")
