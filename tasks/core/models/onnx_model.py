@@ -7,9 +7,9 @@ subtracted and divided by.
 
 Output: the model's first: scores or probabilities (1, classes, height, width), or (1, height, width, classes) from an
 NHWC model, whose largest wins (the first of equals); or integer classes (1, height, width). A third optional entry of
-its metadata, ``labels``, says which label each class is, comma-separated, such as ``0,0,1,0`` where the third of four is
-water: 0 other, 1 flood, 2 flood with cloud. Without it the classes are these labels, two or three. A model that declares
-another number of classes is refused when it is loaded, one that answers other classes when it does.
+its metadata, ``labels``, says which label each class is, comma-separated, such as ``0,0,1,0`` where the third of four
+is water: 0 other, 1 flood, 2 flood with cloud. Without it the classes are these labels, two or three. A model that
+declares another number of classes is refused when it is loaded, one that answers other classes when it does.
 
 No answer is never taken for "no flood", which is what the first of equals would be. The whole answer is refused where
 any score is NaN or plus infinity (a sum that ran over), where all scores of a pixel are minus infinity, and where no
