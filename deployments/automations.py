@@ -33,9 +33,18 @@ HEARTBEAT = "prefect.flow-run.heartbeat"
 HEARTBEAT_SECONDS, SILENT_SECONDS = 30, 90
 # What a run may say instead of a heartbeat without being dead: it has ended, waits for a person or its next attempt, or
 # is being ended. A state that is missing here would have its runs killed.
-WAITING = ("Suspended", "Resuming", "AwaitingRetry", "Retrying", "AwaitingConcurrencySlot", "Late")
-ENDED = ("TimedOut", "Cached", "RolledBack", *FINAL_STATES)
-LIVING_STATES = (*(kind.value.title() for kind in StateType if kind is not StateType.RUNNING), *WAITING, *ENDED)
+NAMES = [
+    "Suspended",
+    "Resuming",
+    "AwaitingRetry",
+    "Retrying",
+    "AwaitingConcurrencySlot",
+    "Late",
+    "TimedOut",
+    "Cached",
+    "RolledBack",
+]
+LIVING_STATES = (*(kind.value.title() for kind in StateType if kind is not StateType.RUNNING), *NAMES, *FINAL_STATES)
 # A rejected run is what a person wanted; that a run was cancelled, too.
 BAD_STATES = ("Crashed", "Failed", "TimedOut", NOT_SWEPT, *(state for state in RED if state != REJECTED))
 # In prefect.yaml.

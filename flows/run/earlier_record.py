@@ -82,7 +82,7 @@ def check_record(record: Mapping[str, Any], uri: str) -> None:
 def first_problem(error: ValidationError) -> str:
     """Which field of a file that people can change is wrong, and how."""
     problem = error.errors()[0]
-    return f"{'.'.join(map(str, problem['loc'])) or 'settings'}: {problem['msg']}"
+    return f"{'.'.join(map(str, problem['loc'])) or 'settings'}: {problem['msg'].removeprefix('Value error, ')}"
 
 
 def settings_of(record: Mapping[str, Any]) -> dict[str, Any]:

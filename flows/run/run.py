@@ -301,7 +301,7 @@ class Run:
         found = SuspendedRun.of(self._work, self.id)
         ledger = Ledger.from_list([account.to_dict() for account in found.ledger] if found else [])
         if found is not None and _is_all_there(ledger):
-            self.ledger, self.jobs = ledger, [account.job for account in found.ledger]
+            self.ledger, self.jobs = ledger, [account.job for account in ledger.accounts]
             self.started, self.model_identity, self.question = found.started, found.model_identity, found.question
             self.calibration = found.calibration
             self.endpoint.take_up(found.endpoint.model_dump(exclude_unset=True))

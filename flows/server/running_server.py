@@ -32,9 +32,10 @@ def prefect_api(report: Callable[[str], None]) -> Iterator[Server | None]:
     Raises:
         ApiUnreachable: The API that is set does not answer.
     """
+    is_set = bool(configured_url())  # of a `serve` that is found, more than its answer is known
     with api_at_hand(report) as is_there:
         if is_there:
-            if configured_url():
+            if is_set:
                 _check_configured()
             yield None
             return

@@ -61,7 +61,7 @@ def reason(status: int | None, output: str, home: Path) -> str:
     for sign, meaning in MEANINGS:
         if sign in found:
             # Of the lines that have the sign the last: a traceback ends with what went wrong.
-            line = next(one.strip() for one in reversed(output.splitlines()) if sign in one.lower())
+            line = next((one.strip() for one in reversed(output.splitlines()) if sign in one.lower()), "")
             return f"{meaning.format(home=home)}{HOME_REMEDY}. It said: {line}"
     ended = "it does not answer" if status is None else f"it ended with status {status}"
     return f"{ended}; it said:\n{output or 'nothing'}"

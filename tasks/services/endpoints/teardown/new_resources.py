@@ -20,7 +20,7 @@ _unseen_until: dict[tuple[Kind, str], float] = {}
 
 
 def created(kind: Kind, name: str, unseen_seconds: float = UNSEEN_SECONDS) -> None:
-    """AWS has accepted the creation of a resource, and may not show it for some seconds."""
+    """AWS has created a resource, or may have, and may not show it for some seconds."""
     _unseen_until[kind, name] = max(_unseen_until.get((kind, name), 0.0), time.monotonic() + unseen_seconds)
 
 
