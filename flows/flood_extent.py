@@ -145,7 +145,7 @@ def flood_extent(
             # Deploying happens in this process, whatever runner the tiles use: only it may own an endpoint.
             with ThreadPoolTaskRunner[Any](max_workers=1) as in_this_process:
                 try:
-                    run.calibrate(prepare_tile, in_this_process, decode_in_child=decode_in_child)
+                    run.calibrate(prepare_tile, decode_in_child=decode_in_child)
                     if run.unpredicted:
                         run.endpoint.start(in_this_process)
                     run.stage(prepare_tile, without=run.prepared, decode_in_child=decode_in_child)

@@ -99,6 +99,12 @@ class RunParameters(BaseModel):
             )
         return self
 
+    @model_validator(mode="after")
+    def _only_water_index_is_calibrated(self) -> Self:
+        if self.calibration is not None and self.endpoint == "local" and not self.endpoint_spec().is_calibrated:
+            raise ValueError(f"`calibration` is for the model water-index, {self.model} takes none. Leave it out")
+        return self
+
     def endpoint_spec(self, owner: str = "") -> EndpointSpec:
         """What is to be deployed, for the service that deploys it.
 

@@ -32,9 +32,6 @@ def check(parameters: RunParameters, model_identity: str | None = None, *, writi
     """
     if parameters.crs is not None:
         given_crs(parameters.crs)
-    spec = parameters.endpoint_spec()
-    if parameters.calibration is not None and spec.kind == LOCAL and not spec.is_calibrated:
-        raise UnusableArgument(f"`calibration` is for the model water-index, {spec.model} takes none. Leave it out")
     if not (storage.exists(parameters.dataset) or storage.is_folder(parameters.dataset)):
         raise DatasetNotFound(f"dataset {parameters.dataset!r} does not exist. Check the name")
     identity = model_identity or identity_of_model(parameters)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from tasks.core.arrays import IntArray
-from tasks.core.errors import FinalError
+from tasks.core.errors import FloodExtentError
 from tasks.core.models import nir_threshold
 from tasks.core.models.nir_threshold import Threshold
 from tasks.core.tiles.jobs import TileJob
@@ -21,7 +21,7 @@ def calibrate_tiles(jobs: Sequence[TileJob]) -> tuple[Threshold, ...]:
 
 
 def histograms_of(jobs: Sequence[TileJob]) -> dict[str, IntArray]:
-    """What each tile adds to the calibration, by its id; without those that have not been prepared."""
+    """What each tile adds to the calibration, by its id; without those whose record is not there or cannot be read."""
     with ThreadPoolExecutor(READS_AT_ONCE) as pool:
         found = pool.map(_histogram, jobs)
     return {job.tile.id: histogram for job, histogram in zip(jobs, found, strict=True) if histogram is not None}
@@ -30,5 +30,5 @@ def histograms_of(jobs: Sequence[TileJob]) -> dict[str, IntArray]:
 def _histogram(job: TileJob) -> IntArray | None:
     try:
         return tile_files.histogram(job)
-    except FinalError:
+    except FloodExtentError:
         return None

@@ -73,9 +73,7 @@ class EndpointLife:
         self.before, self.left = before, tuple(before.get("left", ()))
 
     def start(self, runner: TaskRunner[Any]) -> None:
-        """Begin deploying, while tiles are being prepared; ``runner`` works in this process. Once is enough."""
-        if self._deploying is not None:
-            return
+        """Begin deploying, while tiles are being prepared; ``runner`` works in this process."""
         self.times["created"] = datetime.now(UTC)
         self._deploying = runner.submit(deploy_endpoint, {"spec": self.spec.to_dict(), "name": self.name})
 

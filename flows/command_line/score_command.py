@@ -31,6 +31,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Compare and show."""
     console = make_console()
+    if options.output_directory and storage.is_s3(options.output_directory):
+        raise UnusableArgument(f"--output {options.output_directory}: give a local folder")
     with at_hand(options.product) as product, reference_at_hand(options.reference) as reference:
         assessment = assess(product, reference)
         show_score(console, assessment.score)

@@ -150,9 +150,9 @@ class EarlierRun:
 
     @property
     def threshold(self) -> Threshold | None:
-        """What all its tiles were mapped with; None where that were several, or it was no calibration."""
+        """What all its tiles were mapped with; None where that were several, or it was no calibration, or of few."""
         found: list[dict[str, Any]] = self.record.get("calibration") or []
-        if len(found) != 1 or found[0]["problem"] is not None:
+        if len(found) != 1 or found[0]["problem"] is not None or 2 * found[0]["tiles"] < len(self.record["tiles"]):
             return None
         return Threshold.from_dict({**found[0], "tiles": ()})
 

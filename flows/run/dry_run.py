@@ -66,7 +66,7 @@ def plan_run(asked: RunParameters, explicit: Collection[str] = ()) -> Plan:
 
 def _plan(parameters: RunParameters, tiles: Sequence[Tile], earlier: EarlierRun | None, identity: str) -> Plan:
     jobs = plan_tiles(parameters, tiles, identity)
-    calibration = known_calibration(parameters, jobs, None if earlier is None else earlier.threshold)
+    calibration = known_calibration(parameters, jobs, earlier, provisional=True)
     calibrated = parameters.endpoint_spec().is_calibrated
     if calibration is not None:
         jobs = plan_tiles(parameters, tiles, identity, by_tile(calibration))

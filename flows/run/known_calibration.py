@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from flows.parameters import RunParameters
+from flows.run.completion import EarlierRun
 from tasks.calibration import histograms_of
 from tasks.core.models.nir_threshold import Threshold, calibrate
 from tasks.core.tiles.jobs import TileJob
@@ -11,27 +12,32 @@ from tasks.services.work_directory.cached_tiles import recorded
 
 
 def known_calibration(
-    parameters: RunParameters, jobs: Sequence[TileJob], earlier: Threshold | None
+    parameters: RunParameters, jobs: Sequence[TileJob], earlier: EarlierRun | None, *, provisional: bool = False
 ) -> tuple[Threshold, ...] | None:
     """The thresholds, where they are known before any tile is prepared; None where not, or the model needs none.
 
     Args:
         parameters: Of the run.
         jobs: Of its tiles.
-        earlier: The one that the run to complete was made with: with another, its tiles would have to be done again.
+        earlier: The run to complete. With another threshold than its own its tiles would have to be done again; what a
+            person has dropped from it takes no part.
+        provisional: Whether to go by the tiles that have been prepared so far, for a plan.
     """
-    usable = [job for job in jobs if job.tile.problem is None and job.grid is not None]
+    dropped = {} if earlier is None else earlier.dropped
+    usable = [job for job in jobs if job.tile.problem is None and job.grid is not None and job.tile.id not in dropped]
     tiles = tuple(job.tile.id for job in usable)
     if parameters.calibration is not None:
         return (Threshold(parameters.calibration, tiles),)
     if not parameters.endpoint_spec().is_calibrated:
         return None
-    if earlier is not None:
-        return (replace(earlier, tiles=tiles),)
-    if not usable or len(recorded(usable, "prepare")) < len(usable):
+    if earlier is not None and earlier.threshold is not None:
+        return (replace(earlier.threshold, tiles=tiles),)
+    prepared = recorded(usable, "prepare")
+    if len(prepared) < len(usable) and not provisional:
         return None
-    histograms = histograms_of(usable)
-    return calibrate(histograms) if len(histograms) == len(usable) else None
+    histograms = histograms_of(prepared)
+    is_enough = provisional or len(histograms) == len(usable)
+    return calibrate(histograms) if histograms and is_enough else None
 
 
 def by_tile(calibration: Iterable[Threshold]) -> dict[str, int]:

@@ -1,7 +1,7 @@
 """What a run carries from one stage to the next."""
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -13,7 +13,6 @@ from uuid import UUID
 from prefect import State, Task
 from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
-from prefect.task_runners import TaskRunner
 
 from flows.parameters import RunParameters
 from flows.preflight import check, plan_tiles, product_uri
@@ -155,9 +154,7 @@ class Run:
         """
         check_mended(run_records.read(run_records.record_uri(self._work, self.id)), tiles)
         self.jobs = plan_tiles(self.parameters, tiles, self.model_identity)
-        self.calibration = known_calibration(
-            self.parameters, self.jobs, None if self.earlier is None else self.earlier.threshold
-        )
+        self.calibration = known_calibration(self.parameters, self.jobs, self.earlier)
         earlier = {} if self.earlier is None else self.earlier.nir_thresholds
         self._plan_again(earlier if self.calibration is None else by_tile(self.calibration))
         self.ledger = Ledger(self.jobs)
@@ -171,44 +168,51 @@ class Run:
         run_identity.name(title, {self.dataset_name, self.parameters.endpoint})
         for threshold in self.calibration or ():
             report(description(threshold))
-        report(
-            f"tiles: {len(tiles):,}, of which {len(unusable):,} unusable; to be predicted: {len(self.unpredicted):,}"
-        )
+        is_known = self.calibration is not None or not self.parameters.endpoint_spec().is_calibrated
+        predicted = f"; to be predicted: {len(self.unpredicted):,}" if is_known else ""
+        report(f"tiles: {len(tiles):,}, of which {len(unusable):,} unusable{predicted}")
         if self.parameters.endpoint == SAGEMAKER:
             estimate(self.parameters, self.unpredicted).check(self.parameters.max_endpoint_minutes)
 
-    def _plan_again(self, thresholds: Mapping[str, int]) -> None:
+    def _plan_again(self, thresholds: Mapping[str, int], prepared: Collection[str] = ()) -> None:
         """With what the model is told; where that is not known yet, the cache holds nothing of use."""
         tiles = [job.tile for job in self.jobs]
         self.jobs = plan_tiles(self.parameters, tiles, self.model_identity, thresholds)
         is_known = bool(thresholds) or not self.parameters.endpoint_spec().is_calibrated
-        self.cached = CachedTiles.look_up(self.jobs) if is_known else CachedTiles()
+        self.cached = CachedTiles.look_up(self.jobs, prepared) if is_known else CachedTiles()
 
-    def calibrate(self, prepare: Task[..., Any], runner: TaskRunner[Any], **parameters: Any) -> None:
+    def calibrate(self, prepare: Task[..., Any], **parameters: Any) -> None:
         """Where the model needs a threshold that is not known yet: prepare what lacks a histogram, and find it.
 
         Args:
             prepare: The stage.
-            runner: For the endpoint, which will be needed.
-            parameters: Further arguments of the stage.
+            parameters: Further arguments of its tasks.
         """
         if self.calibration is not None or not self.parameters.endpoint_spec().is_calibrated:
             return
-        self.endpoint.start(runner)
-        known = histograms_of([job for job in self.jobs if job.tile.problem is None])
+        known = histograms_of(recorded(self.ledger.standing, "prepare"))
+        self._reopen(self.settled - known.keys())
+        self.prepared = frozenset(job.tile.id for job in self.ledger.standing) - known.keys()
         self.stage(prepare, without=frozenset(known), **parameters)
-        self.prepared = frozenset(job.tile.id for job in self.jobs) - known.keys()
-        self.calibration = calibrate_tiles(as_it_is(self.ledger.standing))
+        self.calibration = calibrate_tiles(as_it_is(self.ledger.standing)) if self.ledger.standing else ()
+        thresholds = by_tile(self.calibration)
+        for job in self.ledger.standing:
+            if job.tile.id not in thresholds:
+                self.ledger.fail(job, "prepare", f"{job.record_uri('prepare')}: cannot be read. Run again")
         before = {job.tile.id: job.nir_threshold for job in self.jobs}
-        self._plan_again(by_tile(self.calibration))
+        self._plan_again(thresholds, self.prepared)
         self.ledger.replan(self.jobs)
-        for tile in {job.tile.id for job in self.jobs if job.nir_threshold != before[job.tile.id]} & self.settled:
-            self.ledger.reopen(tile)
-            self.settled -= {tile}
+        self._reopen({job.tile.id for job in self.jobs if job.nir_threshold != before[job.tile.id]} & self.settled)
         self._warn_of_the_cache()
         for threshold in self.calibration:
             report(description(threshold))
         report(f"to be predicted: {len(self.unpredicted):,}")
+
+    def _reopen(self, tiles: Collection[str]) -> None:
+        """Do tiles again that were taken over from the earlier run."""
+        for tile in tiles:
+            self.ledger.reopen(tile)
+        self.settled -= frozenset(tiles)
 
     @property
     def doubts(self) -> tuple[str, ...]:

@@ -36,7 +36,7 @@ def smooth(histogram: FloatArray) -> FloatArray:
     """The histogram under a Gaussian; what would leave the range stays in it."""
     reach = int(4 * SIGMA)
     kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / SIGMA) ** 2)
-    return np.asarray(np.convolve(histogram, kernel / kernel.sum(), "same"))
+    return np.asarray(np.convolve(np.pad(histogram, reach, mode="symmetric"), kernel / kernel.sum(), "valid"))
 
 
 def humps_of(histogram: FloatArray) -> Humps:

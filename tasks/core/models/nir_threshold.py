@@ -16,7 +16,7 @@ Tiles of another radiometry (flight line, exposure, sensor) have a threshold of 
 from that of the others and the common threshold is off their valley's floor; each group must show both humps itself.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 import cv2
@@ -33,6 +33,7 @@ FLOOR_RATIO = 1.5  # the valley's floor: levels at most so many times as high as
 FLOOR_SHARE = 0.05  # or at most this share of the lower hump's height
 STEP = 2  # thresholds are multiples of it, so that one more tile seldom moves them
 BRIGHTEST = GREY_LEVELS - 1
+PIXELS_AT_ONCE = 1 << 20  # numpy counts in 8 bytes a pixel
 LAND_SHARE = 1 / 3  # of land's median, where no water is known
 LEAST_LAND = 0.05  # share of a tile that is dry where its land can be compared with others'
 MISSED_SHARE = 0.05  # of a group's water, which one threshold for all may label otherwise
@@ -52,8 +53,15 @@ def histogram(nir: UInt8Array, green: UInt8Array, valid: BoolMask) -> IntArray:
     Returns:
         (2, 256) int64: dry pixels, and wet ones.
     """
-    wet = green > cv2.LUT(nir, WET_ABOVE)
-    return np.array([np.bincount(nir[valid & chosen], minlength=GREY_LEVELS) for chosen in (~wet, wet)], np.int64)
+    counts = np.zeros((2, GREY_LEVELS), np.int64)
+    rows = max(1, PIXELS_AT_ONCE // nir.shape[1])
+    for start in range(0, nir.shape[0], rows):
+        part = slice(start, start + rows)
+        wet = green[part] > cv2.LUT(nir[part], WET_ABOVE)
+        # A pixel's level, and 256 more where it is wet.
+        levels = nir[part].astype(np.int16) + wet * np.int16(GREY_LEVELS)
+        counts += np.bincount(levels[valid[part]], minlength=2 * GREY_LEVELS).reshape(2, GREY_LEVELS)
+    return counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +99,7 @@ def calibrate(histograms: Mapping[str, IntArray]) -> tuple[Threshold, ...]:
 
 def threshold_of(histograms: Iterable[IntArray]) -> Threshold:
     """The threshold of tiles of one radiometry, of which there may be any number."""
-    counts = np.sum([np.zeros((2, GREY_LEVELS), np.int64), *histograms], axis=0)
+    counts = _pooled(histograms)
     pooled: FloatArray = counts.sum(axis=0).astype(float)
     if not pooled.any():
         return Threshold(0, problem="no pixel of them is valid")
@@ -109,6 +117,14 @@ def threshold_of(histograms: Iterable[IntArray]) -> Threshold:
     water, land = _median(pooled[:bound]), bound + _median(pooled[bound:])
     first, last = floor = _floor(humps, part)
     return Threshold(_stepped(np.clip(water + WATERLINE * (land - water), first, last)), (), water, land, floor)
+
+
+def _pooled(histograms: Iterable[IntArray]) -> IntArray:
+    """Their sum, one at a time: there may be hundreds of thousands."""
+    counts = np.zeros((2, GREY_LEVELS), np.int64)
+    for one in histograms:
+        counts += one
+    return counts
 
 
 def _floor(humps: Humps, part: int) -> tuple[int, int]:
@@ -149,25 +165,25 @@ def _between(low: IntArray, high: IntArray) -> float:
 
 def _apart(common: Threshold, dark: Mapping[str, IntArray], bright: Mapping[str, IntArray]) -> bool:
     """Whether two groups of tiles are two calibrations: each by itself, on other land, and not served by one."""
-    if not any(_misses(common, side.values()) for side in (dark, bright)):
+    alone = [threshold_of(side.values()) for side in (dark, bright)]
+    if any(own.floor is None for own in alone):
+        return False
+    if not any(_misses(common, own, side.values()) for own, side in zip(alone, (dark, bright), strict=True)):
         return False
     (low, low_spread), (high, high_spread) = (_land(side.values()) for side in (dark, bright))
     return high - low > low_spread + high_spread
 
 
-def _misses(common: Threshold, histograms: Collection[IntArray]) -> bool:
+def _misses(common: Threshold, own: Threshold, histograms: Iterable[IntArray]) -> bool:
     """Whether much of a group's water would be labelled otherwise than by its own threshold."""
-    own = threshold_of(histograms)
-    if own.floor is None:
-        return False
     low, high = sorted((own.nir, common.nir))
-    pooled = np.sum([counts.sum(axis=0) for counts in histograms], axis=0)
+    pooled = _pooled(histograms).sum(axis=0)
     return bool(pooled[low:high].sum() > MISSED_SHARE * pooled[: own.nir].sum())
 
 
 def _land(histograms: Iterable[IntArray]) -> tuple[float, float]:
     """Median and robust standard deviation of dry ground's NIR."""
-    dry: IntArray = np.sum([counts[DRY] for counts in histograms], axis=0)
+    dry = _pooled(histograms)[DRY]
     median = _median(dry)
     distances = np.bincount(np.abs(np.arange(GREY_LEVELS) - median), weights=dry, minlength=GREY_LEVELS)
     return median, MAD_TO_SIGMA * _median(distances)

@@ -10,7 +10,7 @@ from shapely.geometry.base import BaseGeometry
 from tasks.core.arrays import FloatArray, ObjectArray
 from tasks.core.scoring.scoring import Regions
 
-MOST_POINTS = 200_000  # along both outlines; of longer ones the points are farther apart
+MOST_POINTS = 20_000  # along each outline: of longer ones the points are farther apart
 METRES_APART = 1.0
 ON_THE_EDGE = 1e-6  # of the comparison's extent: nearer to the edge of the observed area an outline is that edge
 
@@ -30,17 +30,16 @@ class Displacement(NamedTuple):
 def displacement(regions: Regions, crs: str) -> Displacement | None:
     """Compare the outlines; None where one has none.
 
-    Where the observed area ends, both end: that is no outline of the flood, and is left out.
+    Where the observed area ends, both end: that is no outline of the flood, and is left out. Distances are taken in an
+    azimuthal equidistant projection around the middle of both, on the CRS's own ellipsoid.
     """
     if regions.mapped.is_empty or regions.expected.is_empty:
         return None
-    outlines = [_outline(area, regions.observed) for area in (regions.mapped, regions.expected)]
-    if any(outline.is_empty for outline in outlines):
+    first, second = (_outline(area, regions.observed) for area in (regions.mapped, regions.expected))
+    if first.is_empty or second.is_empty:
         return None
-    system = pyproj.CRS.from_user_input(crs)
-    step = max(_units(system, METRES_APART), sum(outline.length for outline in outlines) / MOST_POINTS)
-    first, second = outlines
-    distances = np.concatenate([_distances(first, second, system, step), _distances(second, first, system, step)])
+    first, second = _in_metres(first, second, pyproj.CRS.from_user_input(crs))
+    distances = np.concatenate([_distances(first, second), _distances(second, first)])
     return Displacement(float(np.median(distances)), float(np.percentile(distances, 95)))
 
 
@@ -52,35 +51,42 @@ def _outline(area: BaseGeometry, observed: BaseGeometry | None) -> BaseGeometry:
     return shapely.difference(area.boundary, edge)
 
 
-def _units(system: pyproj.CRS, metres: float) -> float:
-    """CRS units on a meridian, or in a projection."""
-    factor: float = system.axis_info[0].unit_conversion_factor  # metres or radians
-    if not system.is_geographic:
-        return metres / factor
-    geod = system.get_geod() or pyproj.Geod(ellps="GRS80")
-    return metres / (geod.a * factor)
+def _in_metres(first: BaseGeometry, second: BaseGeometry, crs: pyproj.CRS) -> tuple[BaseGeometry, BaseGeometry]:
+    geographic = pyproj.CRS.from_user_input(crs).geodetic_crs
+    west, south, east, north = shapely.total_bounds([first, second])
+    to_degrees = pyproj.Transformer.from_crs(crs, geographic, always_xy=True)
+    longitude, latitude = to_degrees.transform((west + east) / 2, (south + north) / 2)
+    geod = crs.get_geod() or pyproj.Geod(ellps="GRS80")
+    around = f"+proj=aeqd +lat_0={latitude} +lon_0={longitude} +a={geod.a} +b={geod.b} +units=m +no_defs"
+    projection = pyproj.Proj(around)
+
+    def project(coordinates: FloatArray) -> FloatArray:
+        degrees = to_degrees.transform(coordinates[:, 0], coordinates[:, 1])
+        return np.column_stack(projection(*degrees))
+
+    return shapely.transform(first, project), shapely.transform(second, project)
 
 
-def _distances(outline: BaseGeometry, other: BaseGeometry, system: pyproj.CRS, step: float) -> FloatArray:
-    """Metres from points along an outline to the nearest of another."""
-    points = _points(outline, step)
-    lines = shapely.get_parts(shapely.segmentize(other, 64 * step))
-    tree = shapely.STRtree(lines)
-    nearest = tree.nearest(points)
-    ends = shapely.get_coordinates(shapely.shortest_line(points, lines[nearest])).reshape(-1, 4)
-    if system.is_geographic:
-        degrees = np.degrees(ends * system.axis_info[0].unit_conversion_factor)
-        geod = system.get_geod() or pyproj.Geod(ellps="GRS80")
-        return np.asarray(geod.inv(*degrees.T)[2])
-    metres = (ends[:, :2] - ends[:, 2:]) * system.axis_info[0].unit_conversion_factor
-    return np.asarray(np.hypot(metres[:, 0], metres[:, 1]))
+def _distances(outline: BaseGeometry, other: BaseGeometry) -> FloatArray:
+    """From points along an outline to the nearest of another; metres."""
+    points = _points(outline, max(METRES_APART, outline.length / MOST_POINTS))
+    segments = _segments(other)
+    nearest = shapely.STRtree(segments).nearest(points)
+    return np.asarray(shapely.distance(points, segments[nearest]))
+
+
+def _segments(lines: BaseGeometry) -> ObjectArray:
+    """Each by itself: a tree over whole outlines would compare every point with all of them."""
+    coordinates, owner = shapely.get_coordinates(shapely.get_parts(lines), return_index=True)
+    same = owner[1:] == owner[:-1]
+    return np.asarray(shapely.linestrings(np.stack([coordinates[:-1][same], coordinates[1:][same]], axis=1)))
 
 
 def _points(outline: BaseGeometry, step: float) -> ObjectArray:
     """Points in the middle of equal steps along lines, so that every length counts as much as it is long."""
-    lines = shapely.get_parts(shapely.line_merge(outline))
-    lengths = shapely.length(lines)
-    counts = np.maximum(1, np.rint(lengths / step)).astype(int)
-    of_line = np.repeat(np.arange(len(lines)), counts)
-    number = np.arange(len(of_line)) - np.repeat(np.cumsum(counts) - counts, counts)
-    return np.asarray(shapely.line_interpolate_point(lines[of_line], (number + 0.5) * (lengths / counts)[of_line]))
+    coordinates, owner = shapely.get_coordinates(shapely.get_parts(outline), return_index=True)
+    lengths = np.hypot(*np.diff(coordinates, axis=0).T) * (owner[1:] == owner[:-1])  # no way from line to line
+    along = np.concatenate([[0.0], np.cumsum(lengths)])
+    count = max(1, round(along[-1] / step))
+    middles = (np.arange(count) + 0.5) * (along[-1] / count)
+    return np.asarray(shapely.points(*(np.interp(middles, along, axis) for axis in coordinates.T)))

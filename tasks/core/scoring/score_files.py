@@ -71,8 +71,7 @@ def score_product(product: Path, reference: Path) -> Score:
 def assess(product: Path, reference: Path) -> Assessment:
     """Compare a product with reference polygons, overall and by tile; arguments and errors are ``read_both``'s."""
     regions, crs, tiles = read_both(product, reference)
-    scores = {tile: regions.within(ground).score(crs) for tile, ground in tiles.items()}
-    return Assessment(regions.score(crs), displacement(regions, crs), scores, regions, crs)
+    return Assessment(regions.score(crs), displacement(regions, crs), regions.scores(tiles, crs), regions, crs)
 
 
 def read_both(product: Path, reference: Path) -> Compared:

@@ -1,9 +1,9 @@
 """Scoring an extent against reference polygons, by area on the ellipsoid."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import shapely
@@ -106,13 +106,33 @@ class Regions:
         """The areas; ``crs`` is that of the regions."""
         both = shapely.intersection(self.mapped, self.expected)
         regions = np.array([self.mapped, self.expected, both, self.outside], np.object_)
-        return Score(*ellipsoidal_area_m2(regions, crs).tolist())
+        mapped, expected, common, outside = ellipsoidal_area_m2(regions, crs).tolist()
+        return Score(mapped, expected, min(common, mapped, expected), outside)
 
-    def within(self, ground: BaseGeometry) -> "Regions":
-        """What of them lies on some ground, a tile's perhaps."""
-        parts = shapely.intersection([self.mapped, self.expected, self.outside], ground)
-        mapped, expected, outside = as_multipolygons(parts)
-        return Regions(mapped, expected, outside, self.observed)
+    def scores(self, grounds: Mapping[str, BaseGeometry], crs: str) -> dict[str, Score]:
+        """The score on each of some grounds, such as the tiles'."""
+        mapped, expected, outside = (_Parts.of(area) for area in (self.mapped, self.expected, self.outside))
+        found = {}
+        for name, ground in grounds.items():
+            parts = Regions(mapped.within(ground), expected.within(ground), outside.within(ground), None)
+            found[name] = parts.score(crs)
+        return found
+
+
+class _Parts(NamedTuple):
+    """The disjoint polygons of an area, to be found by where they are."""
+
+    polygons: ObjectArray
+    tree: shapely.STRtree
+
+    @classmethod
+    def of(cls, area: BaseGeometry) -> "_Parts":
+        polygons = shapely.get_parts(area)
+        return cls(polygons, shapely.STRtree(polygons))
+
+    def within(self, ground: BaseGeometry) -> BaseGeometry:
+        met = self.polygons[self.tree.query(ground, predicate="intersects")]
+        return shapely.multipolygons(shapely.get_parts(as_multipolygons(shapely.intersection(met, ground))))
 
 
 def score(extent: Areas, reference: Areas, observed: Areas | None, crs: str) -> Score:

@@ -140,8 +140,7 @@ class Ledger:
 
     def reopen(self, tile: str) -> None:
         """Note that the answers that were taken over do not fit any more."""
-        account = self._accounts[tile]
-        self._accounts[tile] = Account(account.job, warnings=account.warnings)
+        self._accounts[tile] = Account(self._accounts[tile].job)
 
     def to_list(self) -> list[dict[str, Any]]:
         """Plain values, as JSON holds them."""

@@ -32,12 +32,16 @@ class CachedTiles:
     unrecorded: int = 0
 
     @classmethod
-    def look_up(cls, jobs: Sequence[TileJob]) -> "CachedTiles":
+    def look_up(cls, jobs: Sequence[TileJob], prepared: Collection[str] = ()) -> "CachedTiles":
         """List the work directory, and read what polygons are to be made of: a damaged mask needs an endpoint.
 
         Of a tile with polygons nothing else is read; whether these fit their record shows where they are assembled.
         A cache may be full of files without records, of an earlier version of this program: they are counted, not
         named. Only of label masks, which may have cost money.
+
+        Args:
+            jobs: Of the tiles.
+            prepared: Ids of tiles that have been prepared just now: what is listed of them is not read.
         """
         usable = [job for job in jobs if job.tile.problem is None and job.grid is not None]
         extract = _ids(recorded(usable, "extract"))
@@ -48,7 +52,7 @@ class CachedTiles:
         without_jpeg = {job.tile.id for job in unpredicted if job.jpeg_uri not in jpegs}
         prepare, wrong_images = _checked(
             [job for job in recorded(usable, "prepare") if job.tile.id not in without_jpeg],
-            extract & predict,
+            (extract & predict).union(prepared),
             lambda job: tile_files.check_prepared(job, with_jpeg=job.tile.id not in predict),
         )
         unrecorded = sum(job.labels_uri in masks and job.record_uri("predict") not in masks for job in usable)
