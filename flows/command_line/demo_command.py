@@ -14,12 +14,19 @@ from flows.command_line.options import add_options, parameters_of
 from flows.command_line.run_command import run_flow
 from flows.command_line.score_command import at_hand
 from flows.command_line.terminal import show_score
-from flows.preflight import product_uri
+from flows.preflight import plan_tiles, product_uri
+from infra.model_server import jpeg
 from infra.sandbox import local_aws
 from tasks.core.demo.scene import DATASET, SEED, make_scene
 from tasks.core.errors import UnusableArgument
+from tasks.core.models import water_index
+from tasks.core.models.nir_threshold import calibrate
 from tasks.core.scoring.score_files import score_product
-from tasks.services.endpoints.endpoint_kinds import SAGEMAKER
+from tasks.core.tiles.estimates import PIXELS_A_MEGAPIXEL
+from tasks.services.endpoints.endpoint_kinds import LOCAL, SAGEMAKER
+from tasks.services.frames.dataset_listing import list_tiles
+from tasks.services.frames.decoder_process import decode
+from tasks.services.frames.frame_files import requested
 from tasks.services.storage.uris import is_s3
 
 DIRECTORY = "demo"
@@ -67,10 +74,27 @@ def _mapped_and_scored(
     return status, product_uri(parameters)
 
 
+def _trained(options: argparse.Namespace, scene: Path) -> int | None:
+    """What the stand-in for a trained model would have learned of the scene; None where it is told or learns nothing."""
+    parameters = parameters_of(argparse.Namespace(**{**vars(options), "dataset": str(scene), "endpoint": LOCAL}))
+    if parameters.calibration is not None or not parameters.endpoint_spec().is_calibrated:
+        return None
+    histograms = {}
+    tiles = list_tiles(str(scene), crs=None, max_pixels=parameters.max_tile_megapixels * PIXELS_A_MEGAPIXEL)
+    for job in plan_tiles(parameters, tiles, ""):
+        with requested(job) as request:
+            prepared = decode(request)
+        nrg = jpeg.decode(prepared.jpeg, job.resized.width_px * job.resized.height_px)
+        histograms[job.tile.id] = water_index.histogram(nrg, prepared.valid)
+    return calibrate(histograms)[0].nir
+
+
 def _on_a_local_aws(options: argparse.Namespace, scene: Path, copy: Path, truth: Path, console: Console) -> int:
     with local_aws.sandbox_only(getattr(options, "model", "water-index")) as sandbox:
         console.print(f"a local AWS at {sandbox.url}: no real account is touched")
         dataset, options.training_job = local_aws.upload(scene, sandbox), local_aws.TRAINING_JOB
+        if (threshold := _trained(options, scene)) is not None:
+            options.calibration = threshold
         status, product = _mapped_and_scored(options, dataset, f"s3://{local_aws.BUCKET}/maps", truth, console)
         console.print(local_aws.check_nothing_left(sandbox))
         local_aws.download(product, copy)

@@ -100,6 +100,6 @@ def test_unusual_frames_are_mapped_and_plan_and_run_say_the_same(command: Comman
     assert list(failed) == [r"latin1-name/M\xfcnchen.jp2"]
     assert "".join(failed.popitem()[1].split()) in "".join(planned.split())
     flooded = {row["tile"]: row["flood_m2"] / 1e4 for row in tiles if row["state"] == "done"}
-    assert flooded.pop("many-small-tiles/frame.jp2") == pytest.approx(12.7, abs=0.1)
+    assert flooded.pop("many-small-tiles/frame.jp2") == pytest.approx(12.5, abs=0.3)
     assert list(flooded.values()) == pytest.approx([flooded["tile-grid-offset/frame.jp2"]] * 5)
     assert flooded["tile-grid-offset/frame.jp2"] == pytest.approx(6.62, abs=0.1)  # a third of their resolution
