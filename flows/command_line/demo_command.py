@@ -75,7 +75,7 @@ def _mapped_and_scored(
 
 
 def _trained(options: argparse.Namespace, scene: Path) -> int | None:
-    """What the stand-in for a trained model would have learned of the scene; None where it is told or learns nothing."""
+    """What the stand-in for a trained model would have learned; None where it is told, or learns nothing."""
     parameters = parameters_of(argparse.Namespace(**{**vars(options), "dataset": str(scene), "endpoint": LOCAL}))
     if parameters.calibration is not None or not parameters.endpoint_spec().is_calibrated:
         return None
