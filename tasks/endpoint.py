@@ -132,7 +132,7 @@ class EndpointLife:
 
         What is not gone is billed on, and what another instance type costs is not known.
         """
-        if self.spec.kind != SAGEMAKER or self.deployment is None:
+        if not self.spec.is_billed or self.deployment is None:
             return {}
         end = self.times.get("gone", datetime.now(UTC))
         minutes = (end - self.times["created"]).total_seconds() / SECONDS_A_MINUTE

@@ -10,7 +10,6 @@ from uuid import UUID
 
 from flows.command_line.terminal import TerminalWatcher
 from flows.parameters import RunParameters
-from tasks.services.endpoints.endpoint_kinds import SAGEMAKER
 
 FIRST_MINUTES = 1 / 12
 # AWS gives an endpoint up that does not come up within the hour; then it can be deleted.
@@ -26,7 +25,7 @@ def endpoint_gone_at_the_end(parameters: RunParameters, watcher: TerminalWatcher
         run, record = watcher.flow_run_id, watcher.record or {}
         endpoint = record.get("endpoint") or {}
         is_gone = record and (endpoint.get("name") is None or "gone" in endpoint)
-        if parameters.endpoint == SAGEMAKER and run is not None and not is_gone:
+        if parameters.endpoint_spec().is_billed and run is not None and not is_gone:
             delete_patiently(run, watcher.console.out)
 
 

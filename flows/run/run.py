@@ -39,7 +39,6 @@ from tasks.runtime.policies import as_it_is
 from tasks.runtime.progress import watcher
 from tasks.runtime.stage_runner import NAMED_IN_LOG, run_stage
 from tasks.services import storage, temp_folders
-from tasks.services.endpoints.endpoint_kinds import SAGEMAKER
 from tasks.services.frames import decoding
 from tasks.services.publishing import publishing
 from tasks.services.storage.storage_errors import FULL, local_error
@@ -126,7 +125,7 @@ class Run:
             check_reviewable(asked)
             parameters, earlier = completed_parameters(asked)
             identity = check(parameters, None if earlier is None else earlier.model_identity)
-            owner = server_identity() if parameters.endpoint == SAGEMAKER else ""
+            owner = server_identity() if parameters.endpoint_spec().is_billed else ""
             spec, price = parameters.endpoint_spec(owner), parameters.instance_hour_price
             endpoint = EndpointLife(spec, endpoint_name(run_id), price)
             not_locked = stack.enter_context(publishing.locked(product_uri(parameters)))
@@ -171,7 +170,7 @@ class Run:
         is_known = self.calibration is not None or not self.parameters.endpoint_spec().is_calibrated
         predicted = f"; to be predicted: {len(self.unpredicted):,}" if is_known else ""
         report(f"tiles: {len(tiles):,}, of which {len(unusable):,} unusable{predicted}")
-        if self.parameters.endpoint == SAGEMAKER:
+        if self.parameters.endpoint_spec().is_billed:
             estimate(self.parameters, self.unpredicted).check(self.parameters.max_endpoint_minutes)
 
     def _plan_again(self, thresholds: Mapping[str, int], prepared: Collection[str] = ()) -> None:

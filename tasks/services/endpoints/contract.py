@@ -53,6 +53,11 @@ class EndpointSpec(Record):
         return self.instance_count * self.requests_per_instance
 
     @property
+    def is_billed(self) -> bool:
+        """Whether it costs money until it is deleted: then a server owns it, its minutes count, and its end is sure."""
+        return self.kind == SAGEMAKER
+
+    @property
     def is_calibrated(self) -> bool:
         """Whether the model's answers depend on a threshold that is found over the dataset."""
         return self.kind == LOCAL and known_models.is_calibrated(self.model)
