@@ -13,6 +13,7 @@ from markdown_it import MarkdownIt
 from shapely import MultiPolygon, box
 
 from tasks.core.geo.grid import Grid
+from tasks.core.models.nir_threshold import Threshold
 from tasks.core.polygons.tile_extent import TileExtent
 from tasks.core.product.layer import AnsweredTile, FailedTile, Layer
 from tasks.core.product.layer_assembly import assemble
@@ -70,6 +71,18 @@ def test_the_record_accounts_for_every_tile() -> None:
     assert good["pad_px"] == 7
     assert (good["flood_m2"], good["observed_m2"]) == pytest.approx((2502, 10_008), abs=0.5)
     assert (record["started"], record["finished"]) == ("2026-02-28T22:00:00+00:00", "2026-02-28T22:01:00+00:00")
+
+
+def test_the_report_shows_the_calibration() -> None:
+    """Each threshold with its tiles, medians and what is wrong; none where the model needs none."""
+    thresholds = [
+        Threshold(64, ("good.jp2",), 24, 183, (41, 100)),
+        Threshold(60, land=180, problem="no water was found"),
+    ]
+    report = report_markdown.markdown(_record(calibration=thresholds))
+    assert "| 1 | 64 | 24 | 183 | " in report
+    assert "| 0 | 60 | \N{EN DASH} | 180 | no water was found |" in report
+    assert "## Calibration" not in report_markdown.markdown(_record())
 
 
 def test_no_answer_is_no_figure() -> None:

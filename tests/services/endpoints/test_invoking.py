@@ -44,6 +44,14 @@ def test_the_answer_is_the_models() -> None:
     np.testing.assert_array_equal(mask, labels)
 
 
+@pytest.mark.usefixtures("endpoint")
+def test_the_container_is_told_what_the_request_says() -> None:
+    """A threshold of 0 leaves no water: it has come through AWS to the model."""
+    told = invoke(NAME, water_and_crops(), 1, attributes=water_index.attributes(0))
+    assert not decode_mask(told, 64, 48, "tile").any()
+    assert decode_mask(invoke(NAME, water_and_crops(), 1), 64, 48, "tile").any()
+
+
 @pytest.mark.parametrize("error", ["throttling", "unavailable", "internal"])
 def test_what_passes_is_asked_again(endpoint: Cloud, error: str) -> None:
     """One bad moment of AWS's costs a tile nothing."""

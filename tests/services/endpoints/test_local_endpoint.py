@@ -44,6 +44,15 @@ def test_answer_is_the_models_label_mask(deployment: Deployment) -> None:
     np.testing.assert_array_equal(mask[:, 36:], 0)
 
 
+@pytest.mark.parametrize(("threshold", "share"), [(0, 0.0), (200, 0.5)])
+def test_the_model_is_told_the_threshold(deployment: Deployment, threshold: int, share: float) -> None:
+    """It goes with the request, and decides."""
+    attributes = water_index.attributes(threshold)
+    answer = LocalEndpoint("water-index").invoke(deployment, water_and_crops(), attributes)
+    mask = cv2.imdecode(np.frombuffer(answer, np.uint8), cv2.IMREAD_UNCHANGED)
+    assert mask.mean() == pytest.approx(share, abs=0.05)
+
+
 def test_many_threads_share_one_endpoint(deployment: Deployment) -> None:
     """Tile tasks ask at once, each through a service of its own, and get their own image's answer."""
     sizes = [(20 + i, 30 + i) for i in range(24)]
