@@ -3,7 +3,6 @@
 from typing import Any
 
 import cv2
-import numpy as np
 from prefect.logging import get_run_logger
 
 from tasks.core.arrays import UInt8Array
@@ -44,8 +43,7 @@ def prepare(job: TileJob, decode: Decode = decode) -> PreparedImage:
     """
     with requested(job) as request:
         prepared = decode(request)
-    nrg = np.asarray(cv2.imdecode(np.frombuffer(prepared.jpeg, np.uint8), cv2.IMREAD_COLOR_RGB), np.uint8)
-    valid = encode_valid(prepared.valid)
+    nrg, valid = prepared.sent(), encode_valid(prepared.valid)
     files = {job.jpeg_uri: prepared.jpeg, job.preview_uri: _preview(nrg), job.valid_uri: valid}
     keep(job, "prepare", files, prepared.warnings, water_index.histogram(nrg, prepared.valid))
     return prepared

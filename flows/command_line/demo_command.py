@@ -15,7 +15,6 @@ from flows.command_line.run_command import run_flow
 from flows.command_line.score_command import at_hand
 from flows.command_line.terminal import show_score
 from flows.preflight import plan_tiles, product_uri
-from infra.model_server import jpeg
 from infra.sandbox import local_aws
 from tasks.core.demo.scene import DATASET, SEED, make_scene
 from tasks.core.errors import UnusableArgument
@@ -84,8 +83,7 @@ def _trained(options: argparse.Namespace, scene: Path) -> int | None:
     for job in plan_tiles(parameters, tiles, ""):
         with requested(job) as request:
             prepared = decode(request)
-        nrg = jpeg.decode(prepared.jpeg, job.resized.width_px * job.resized.height_px)
-        histograms[job.tile.id] = water_index.histogram(nrg, prepared.valid)
+        histograms[job.tile.id] = water_index.histogram(prepared.sent(), prepared.valid)
     return calibrate(histograms)[0].nir
 
 

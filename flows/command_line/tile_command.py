@@ -17,7 +17,6 @@ from flows.command_line.options import add_options, parameters_of
 from flows.parameters import RunParameters
 from flows.preflight import identity_of_model, plan_tiles
 from flows.run.known_calibration import description
-from infra.model_server import jpeg
 from tasks.core.arrays import BoolMask, LabelArray, UInt8Array
 from tasks.core.errors import UnusableArgument
 from tasks.core.formats.geopackage import write_geopackage
@@ -93,7 +92,7 @@ def map_tile(parameters: RunParameters) -> MappedTile:
     with requested(job) as request, timed() as preparing:
         prepared = decoder_process.decode(request)
     with timed() as predicting:
-        nrg = jpeg.decode(prepared.jpeg, grid.width_px * grid.height_px)
+        nrg = prepared.sent()
         threshold = _threshold(parameters, nrg, prepared.valid, job.tile.id)
         attributes = "" if threshold is None else water_index.attributes(threshold.nir)
         labels = known_models.load(parameters.model)(nrg, attributes)

@@ -167,17 +167,18 @@ class Run:
         run_identity.name(title, {self.dataset_name, self.parameters.endpoint})
         for threshold in self.calibration or ():
             report(description(threshold))
-        is_known = self.calibration is not None or not self.parameters.endpoint_spec().is_calibrated
+        is_known = self.calibration is not None or not self.endpoint.spec.is_calibrated
         predicted = f"; to be predicted: {len(self.unpredicted):,}" if is_known else ""
         report(f"tiles: {len(tiles):,}, of which {len(unusable):,} unusable{predicted}")
-        if self.parameters.endpoint_spec().is_billed:
+        if self.endpoint.spec.is_billed:
             estimate(self.parameters, self.unpredicted).check(self.parameters.max_endpoint_minutes)
 
     def _plan_again(self, thresholds: Mapping[str, int], prepared: Collection[str] = ()) -> None:
         """With what the model is told; where that is not known yet, the cache holds nothing of use."""
-        tiles = [job.tile for job in self.jobs]
-        self.jobs = plan_tiles(self.parameters, tiles, self.model_identity, thresholds)
-        is_known = bool(thresholds) or not self.parameters.endpoint_spec().is_calibrated
+        if thresholds:
+            tiles = [job.tile for job in self.jobs]
+            self.jobs = plan_tiles(self.parameters, tiles, self.model_identity, thresholds)
+        is_known = bool(thresholds) or not self.endpoint.spec.is_calibrated
         self.cached = CachedTiles.look_up(self.jobs, prepared) if is_known else CachedTiles()
 
     def calibrate(self, prepare: Task[..., Any], **parameters: Any) -> None:
@@ -187,7 +188,7 @@ class Run:
             prepare: The stage.
             parameters: Further arguments of its tasks.
         """
-        if self.calibration is not None or not self.parameters.endpoint_spec().is_calibrated:
+        if self.calibration is not None or not self.endpoint.spec.is_calibrated:
             return
         known = histograms_of(recorded(self.ledger.standing, "prepare"))
         self._reopen(self.settled - known.keys())

@@ -23,11 +23,9 @@ from infra.model_server import jpeg
 from infra.model_server.refusal import Refusal
 from tasks.core.errors import EndpointRefused
 from tasks.core.masks.labels import encode_mask
-from tasks.core.models.known_models import Predict
+from tasks.core.models.known_models import ATTRIBUTES, Predict
 
 JPEG_TYPE, PNG_TYPE = "image/jpeg", "image/png"
-# Where the request says what a model should know besides the image.
-ATTRIBUTES = "x-amzn-sagemaker-custom-attributes"
 LENGTH_DIGITS = 20
 # In the scope of a request whose body has been read to its end.
 BODY = "flood_extent.body"

@@ -18,6 +18,7 @@ from infra.sandbox.sagemaker.lifecycle import Status
 from infra.sandbox.sagemaker.sandbox_resources import ENDPOINT, Estate, Settings
 from infra.sandbox.wire import ACCOUNT, RUNTIME, Call, Handler, Refused, refusal
 from tasks.core.errors import EndpointRefused, EndpointUnavailable
+from tasks.core.models.known_models import ATTRIBUTES
 from tasks.services.endpoints.local_endpoint import LocalEndpoint
 
 # What SageMaker allows a container.
@@ -162,7 +163,7 @@ class Invocations:
         if accept := call.environ.get("HTTP_ACCEPT"):
             headers["accept"] = accept
         if attributes := call.environ.get("HTTP_X_AMZN_SAGEMAKER_CUSTOM_ATTRIBUTES"):
-            headers["x-amzn-sagemaker-custom-attributes"] = attributes
+            headers[ATTRIBUTES] = attributes
         try:
             answered = self._container.answer(call.body, headers)
         except httpx.TimeoutException:

@@ -39,6 +39,10 @@ class PreparedImage:
     grid: Grid
     warnings: tuple[str, ...]
 
+    def sent(self) -> UInt8Array:
+        """The image as a model gets it, out of the JPEG: uint8 (height, width, 3), near infrared, red, green."""
+        return np.asarray(cv2.imdecode(np.frombuffer(self.jpeg, np.uint8), cv2.IMREAD_COLOR_RGB), np.uint8)
+
 
 def prepare_image(
     path: Path, grid: Grid, width_px: int, height_px: int, *, max_pixels: int, nodata: Colour | None = None

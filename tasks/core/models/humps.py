@@ -32,7 +32,7 @@ class Humps:
     bounds: tuple[int, ...]
 
 
-def smooth(histogram: FloatArray) -> FloatArray:
+def _smooth(histogram: FloatArray) -> FloatArray:
     """The histogram under a Gaussian; what would leave the range stays in it."""
     reach = int(4 * SIGMA)
     kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / SIGMA) ** 2)
@@ -45,7 +45,7 @@ def humps_of(histogram: FloatArray) -> Humps:
     Args:
         histogram: (256,) pixels a level; not all zero.
     """
-    heights = smooth(histogram)
+    heights = _smooth(histogram)
     peaks = _local_maxima(heights)
     while len(peaks) > 1 and (spare := _least_hump(histogram, heights, peaks)) is not None:
         peaks.pop(spare)

@@ -6,6 +6,8 @@ from tasks.core.arrays import UInt8Array
 from tasks.core.models import onnx_model, water_index
 
 WATER_INDEX = "water-index"
+# The header of SageMaker's contract in which a request says what a model should know besides the image.
+ATTRIBUTES = "x-amzn-sagemaker-custom-attributes"
 
 Predict = Callable[[UInt8Array, str], UInt8Array]
 """NRG uint8 (height, width, 3) and the request's attributes (``water_index.answer``; empty where there are none) to

@@ -1,19 +1,19 @@
 """Where near infrared (NIR) parts water from land: a threshold for a dataset, from the pooled histograms of its tiles.
 
 Method. Water absorbs NIR and reflects green, so over a dataset the histogram of NIR has a dark hump whose pixels are
-wet, that is, have an NDWI = (G - NIR) / (G + NIR) above 0.2 (open water has 0.3 and more, bare soil and shade stay
-below; McFeeters 1996, doi:10.1080/01431169608948714, and 2013, doi:10.3390/rs5073544), and brighter humps of land. They
-are told apart at the valley that leaves most wet pixels below it and most dry ones above. The threshold lies on that
-valley's floor, as near as it can to a quarter of the way from the median of water to that of land: with linear mixing a
-pixel is water while at most a quarter of it is land, as people draw a waterline. The valley's lowest level alone would
-be a matter of chance, for the floor is wide and flat. Medians and humps move as the image does when it is exposed
-longer or shifted.
+wet, that is, have an NDWI = (G - NIR) / (G + NIR) above 0.1 (McFeeters 1996, doi:10.1080/01431169608948714, takes 0;
+bare soil and shade are just above it), and brighter humps of land. They are told apart at the valley that leaves most
+wet pixels below it and most dry ones above. The threshold lies on that valley's floor, as near as it can to a quarter
+of the way from the median of water to that of land: with linear mixing a pixel is water while at most a quarter of it
+is land, as people draw a waterline. The valley's lowest level alone would be a matter of chance, for the floor is wide
+and flat. Medians and humps move as the image does when it is exposed longer or shifted.
 
 Where there are not two humps, the one that is there decides: water alone is all water; of land alone what is darker
 than a third of its median. Both come with a sentence for whoever reads the map: one kind of ground is no calibration.
 
 Tiles of another radiometry (flight line, exposure, sensor) have a threshold of their own where their land lies apart
-from that of the others and the common threshold is off their valley's floor; each group must show both humps itself.
+from that of the others and the common threshold would label much of their water otherwise; each group must show both
+humps itself.
 """
 
 from collections.abc import Iterable, Mapping

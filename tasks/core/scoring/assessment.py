@@ -18,7 +18,7 @@ from tasks.core.formats.geopackage import write_geopackage
 from tasks.core.geo.areas import ellipsoidal_area_m2
 from tasks.core.joining.uniting import as_multipolygons
 from tasks.core.overview.map_frame import SUBPIXEL_BITS, MapFrame
-from tasks.core.overview.map_page import Colour, Sign, page
+from tasks.core.overview.map_page import PAPER, Colour, Sign, page
 from tasks.core.product.layer import Layer
 from tasks.core.scoring.displacement import Displacement
 from tasks.core.scoring.scoring import Regions, Score
@@ -28,7 +28,6 @@ LONG_SIDE_PX = 1400
 # BGR: what both have, what the reference alone has, what was mapped alone; and what nobody calls flood.
 COLOURS: Mapping[str, Colour] = {"hit": (190, 120, 40), "miss": (40, 40, 210), "false_alarm": (40, 190, 250)}
 OBSERVED: Colour = (225, 225, 225)
-PAPER: Colour = (244, 244, 244)
 
 
 @dataclass(frozen=True)

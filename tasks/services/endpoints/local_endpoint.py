@@ -28,7 +28,6 @@ POLL_SECONDS = 0.05
 ANSWER_SECONDS = 60.0
 # The server's exit status for "this model cannot be used" (EX_USAGE).
 MODEL_REFUSED = 64
-ATTRIBUTES = "x-amzn-sagemaker-custom-attributes"
 # A 4xx that may pass: the request timed out, too many requests.
 PASSING = frozenset({408, 429})
 
@@ -121,7 +120,7 @@ class LocalEndpoint:
                 "a local endpoint works only on the host that deployed it; run the worker there, or use sagemaker"
             )
         try:
-            headers = {"content-type": "image/jpeg"} | ({ATTRIBUTES: attributes} if attributes else {})
+            headers = {"content-type": "image/jpeg"} | ({known_models.ATTRIBUTES: attributes} if attributes else {})
             response = _client().post(f"{deployment.url}/invocations", content=jpeg, headers=headers)
         except httpx.TransportError as error:
             raise _unreachable(deployment, error) from error

@@ -12,7 +12,7 @@ from tasks.core.models import water_index
 
 # By stage: its version, the packages that its answer comes from, and the digest of their code.
 STAGES = {
-    "prepare": (imagery.VERSION, ("imagery", "jpeg2000"), "78a933be2093c48c"),
+    "prepare": (imagery.VERSION, ("imagery", "jpeg2000"), "d249b07e0158f6fc"),
     "predict": (masks.VERSION, ("masks",), "dccefe17bfa7f168"),
     "extract": (polygons.VERSION, ("polygons",), "b867a7b35f369015"),
     "water-index": (water_index.VERSION, ("models/water_index.py",), "16ed210c52395abf"),
