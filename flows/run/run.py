@@ -194,7 +194,10 @@ class Run:
         self._reopen(self.settled - known.keys())
         self.prepared = frozenset(job.tile.id for job in self.ledger.standing) - known.keys()
         self.stage(prepare, without=frozenset(known), **parameters)
-        self.calibration = calibrate_tiles(as_it_is(self.ledger.standing)) if self.ledger.standing else ()
+        self.calibration = ()
+        if self.ledger.standing:
+            self.calibration = calibrate_tiles(as_it_is(self.ledger.standing))
+            self.task_runs += 1
         thresholds = by_tile(self.calibration)
         for job in self.ledger.standing:
             if job.tile.id not in thresholds:
