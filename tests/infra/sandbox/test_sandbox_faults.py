@@ -12,6 +12,7 @@ from botocore.config import Config
 from botocore.exceptions import ReadTimeoutError
 from cloud import variant
 from PIL import Image, UnidentifiedImageError
+from processes import wait_until
 from sandbox_calls import ARN, MODEL, ONCE, VARIANT, caught, invoke, sagemaker
 
 from infra.sandbox.client import Sandbox, SandboxFailed
@@ -251,6 +252,7 @@ def test_a_creation_that_never_ends(aws: Sandbox) -> None:
     assert described()["EndpointStatus"] == "Creating"
     said = caught(sagemaker().delete_endpoint, EndpointName="e")
     assert said["Error"]["Message"] == f'Cannot update in-progress endpoint "{ARN}:endpoint/e".'
+    assert wait_until(lambda: aws.resources().endpoints["e2"]["status"] != "Creating")
     assert aws.resources().endpoints["e2"]["status"] == "Failed"
 
 
