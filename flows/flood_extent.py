@@ -12,6 +12,7 @@ from prefect import State, flow
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows.parameters import (
+    Confidence,
     DeployMinutes,
     Device,
     Endpoint,
@@ -71,6 +72,7 @@ def flood_extent(
     failure_tolerance: Share = 0.0,
     model: Text = "water-index",
     calibration: NirThreshold | None = None,
+    confidence: Confidence = "auto",
     device: Device = "auto",
     review: bool = False,
     review_hours: ReviewHours = 72.0,
@@ -112,6 +114,7 @@ def flood_extent(
         failure_tolerance: Share of tiles that may fail before the run counts as failed; the product is written anyway.
         model: For local: the built-in baseline water-index, or the path of an ONNX model.
         calibration: Near infrared (0 to 255) below which it is water, for water-index; without it the dataset decides.
+        confidence: Ask the model how sure it is: on, off, or auto: for a model on this machine, where it costs nothing.
         device: For an ONNX model on this machine: cpu, cuda, or auto: a GPU where there is one that it can use.
         review: Suspend the run after extraction, endpoint gone, until a person has judged map and table in the UI.
         review_hours: How long a review may take; after that the run has failed, and what it computed is kept.

@@ -32,6 +32,7 @@ InstanceType = Annotated[str, Field(pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9]+$")]
 InstanceTypes = Annotated[list[InstanceType], AfterValidator(_distinct)]
 Endpoint = Literal["local", "sagemaker"]
 NirThreshold = Annotated[int, Field(ge=0, le=255)]
+Confidence = Literal["auto", "on", "off"]
 Device = Literal["auto", "cpu", "cuda"]
 InChild = Literal["auto", "always", "never"]
 InstanceCount = Annotated[int, Field(ge=1, le=20)]
@@ -67,6 +68,7 @@ class RunParameters(BaseModel):
     failure_tolerance: Share = 0.0
     model: Text = "water-index"
     calibration: NirThreshold | None = None
+    confidence: Confidence = "auto"
     device: Device = "auto"
     review: bool = False
     review_hours: ReviewHours = 72.0
@@ -104,6 +106,11 @@ class RunParameters(BaseModel):
         if self.calibration is not None and self.endpoint == "local" and not self.endpoint_spec().is_calibrated:
             raise ValueError(f"`calibration` is for the model water-index, {self.model} takes none. Leave it out")
         return self
+
+    @property
+    def asks_confidence(self) -> bool:
+        """Whether the model is to answer probabilities, from which is known how sure its labels are."""
+        return self.confidence == "on" or (self.confidence == "auto" and self.endpoint == "local")
 
     def endpoint_spec(self, owner: str = "") -> EndpointSpec:
         """What is to be deployed, for the service that deploys it.

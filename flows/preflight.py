@@ -6,6 +6,7 @@ from types import MappingProxyType
 from flows.parameters import RunParameters
 from tasks.core.errors import DatasetNotFound, EndpointRefused, FloodExtentError, UnusableArgument
 from tasks.core.geo.crs import given_crs
+from tasks.core.models.nir_threshold import Split
 from tasks.core.tiles.estimates import PIXELS_A_MEGAPIXEL
 from tasks.core.tiles.jobs import TileJob, plan_jobs
 from tasks.core.tiles.tile import Tile
@@ -59,9 +60,9 @@ def plan_tiles(
     parameters: RunParameters,
     tiles: Sequence[Tile],
     model_identity: str,
-    nir_thresholds: Mapping[str, int] = MappingProxyType({}),
+    told: Mapping[str, Split] = MappingProxyType({}),
 ) -> list[TileJob]:
-    """What is to be done for each tile; ``nir_thresholds`` are those that are known, by tile id."""
+    """What is to be done for each tile; ``told`` is what the model is told, by tile id."""
     return plan_jobs(
         tiles,
         width_px=parameters.width,
@@ -69,7 +70,8 @@ def plan_tiles(
         flood_labels=parameters.flood_labels,
         max_pixels=parameters.max_tile_megapixels * PIXELS_A_MEGAPIXEL,
         work_directory=storage.resolve(parameters.work_directory),
-        nir_thresholds=nir_thresholds,
+        with_confidence=parameters.asks_confidence,
+        told=told,
     )
 
 

@@ -3,8 +3,11 @@
 from typing import Any
 
 from tasks.core.errors import EndpointRefused, FinalError, WrongMask
-from tasks.core.masks.labels import decode_mask, encode_mask
+from tasks.core.masks import png_masks
+from tasks.core.masks.answers import decode_answer
+from tasks.core.masks.labels import encode_mask
 from tasks.core.models import water_index
+from tasks.core.models.known_models import PNG_TYPE, RECORD_TYPE
 from tasks.core.tiles.jobs import TileJob
 from tasks.runtime.policies import tile_task
 from tasks.runtime.timing import timed
@@ -27,7 +30,7 @@ def predict_tile(job: TileJob, deployment: dict[str, Any] | None) -> dict[str, A
 
 
 def predict(job: TileJob, service: EndpointService, endpoint: Deployment) -> None:
-    """Write the tile's label mask, checked, and encoded anew: files of one form, and of bytes that go by labels alone.
+    """Write the tile's label mask, and how sure it is: checked, and encoded anew, so that bytes go by values alone.
 
     Raises:
         WrongMaskFormat: The answer is no label mask, nor will others be.
@@ -36,15 +39,19 @@ def predict(job: TileJob, service: EndpointService, endpoint: Deployment) -> Non
         EndpointRefused: It will not.
         RecordMismatch: The JPEG is not the one that ``prepare`` wrote.
     """
-    attributes = "" if job.nir_threshold is None else water_index.attributes(job.nir_threshold)
-    png = service.invoke(endpoint, tile_files.jpeg(job), attributes)
+    attributes = "" if job.nir is None else water_index.attributes(job.nir)
+    accept = RECORD_TYPE if job.with_confidence else PNG_TYPE
+    content = service.invoke(endpoint, tile_files.jpeg(job), attributes, accept)
     try:
-        labels = decode_mask(png, job.resized.width_px, job.resized.height_px, job.tile.id)
+        answer = decode_answer(content, job.resized.width_px, job.resized.height_px, job.tile.id)
     except WrongMask as error:
         if "log_group" in endpoint.facts:
             raise type(error)(f"{error}. The endpoint's log is {endpoint.facts['log_group']}") from error
         raise
-    keep(job, "predict", {job.labels_uri: encode_mask(labels)})
+    files = {job.labels_uri: encode_mask(answer.labels)}
+    if answer.confidence is not None:
+        files[job.confidence_uri] = png_masks.encode(answer.confidence)
+    keep(job, "predict", files)
 
 
 def is_predicted(job: TileJob) -> bool:

@@ -94,8 +94,8 @@ def map_tile(parameters: RunParameters) -> MappedTile:
     with timed() as predicting:
         nrg = prepared.sent()
         threshold = _threshold(parameters, nrg, prepared.valid, job.tile.id)
-        attributes = "" if threshold is None else water_index.attributes(threshold.nir)
-        labels = known_models.load(parameters.model)(nrg, attributes)
+        attributes = "" if threshold is None else water_index.attributes(threshold.split)
+        labels = known_models.load(parameters.model).predict(nrg, attributes)
     with timed() as extracting:
         extent = extract(labels, prepared.valid, grid, job.flood_labels)
     seconds = {"prepare": preparing.seconds, "predict": predicting.seconds, "extract": extracting.seconds}

@@ -13,7 +13,7 @@ from flows.parameters import RunParameters
 from flows.preflight import product_uri
 from flows.run.earlier_record import SETTINGS, check_record, settings_of
 from tasks.core.errors import FloodExtentError, UnusableArgument
-from tasks.core.models.nir_threshold import Threshold
+from tasks.core.models.nir_threshold import Split, Threshold
 from tasks.core.text import enumerated
 from tasks.core.tiles.ledger import DROPPED
 from tasks.core.tiles.tile import Tile
@@ -157,10 +157,10 @@ class EarlierRun:
         return Threshold.from_dict({**found[0], "tiles": ()})
 
     @property
-    def nir_thresholds(self) -> dict[str, int]:
+    def told(self) -> dict[str, Split]:
         """What the model was told then, by tile."""
-        told = {row["tile"]: row.get("nir_threshold") for row in self.record["tiles"]}
-        return {tile: threshold for tile, threshold in told.items() if threshold is not None}
+        rows = [(row["tile"], row.get("nir_threshold"), row.get("nir_contrast")) for row in self.record["tiles"]]
+        return {tile: Split(nir, contrast) for tile, nir, contrast in rows if None not in (nir, contrast)}
 
     @property
     def dropped(self) -> dict[str, str]:

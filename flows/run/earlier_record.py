@@ -15,6 +15,7 @@ SETTINGS = (
     "training_job",
     "model",
     "calibration",
+    "confidence",
     "width",
     "min_contour_size",
     "flood_labels",
@@ -33,6 +34,7 @@ class _Row(_Part):
     warnings: list[str]
     error: str | None
     nir_threshold: NirThreshold | None = None
+    nir_contrast: NirThreshold | None = None
 
     @model_validator(mode="after")
     def _dropped_for_a_reason(self) -> Self:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from flows.parameters import RunParameters
 from flows.run.completion import EarlierRun
 from tasks.calibration import histograms_of
-from tasks.core.models.nir_threshold import Threshold, calibrate
+from tasks.core.models.nir_threshold import Split, Threshold, calibrate
 from tasks.core.tiles.jobs import TileJob
 from tasks.services.work_directory.cached_tiles import recorded
 
@@ -40,9 +40,9 @@ def known_calibration(
     return calibrate(histograms) if histograms and is_enough else None
 
 
-def by_tile(calibration: Iterable[Threshold]) -> dict[str, int]:
+def by_tile(calibration: Iterable[Threshold]) -> dict[str, Split]:
     """What the model is told, by tile id."""
-    return {tile: threshold.nir for threshold in calibration for tile in threshold.tiles}
+    return {tile: threshold.split for threshold in calibration for tile in threshold.tiles}
 
 
 def description(threshold: Threshold) -> str:

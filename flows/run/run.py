@@ -24,7 +24,7 @@ from flows.run.ownership import server_identity
 from flows.run.review_form import Decision, check_reviewable
 from flows.run.suspension import SuspendedRun, forget
 from tasks.calibration import calibrate_tiles, histograms_of
-from tasks.core.models.nir_threshold import Threshold
+from tasks.core.models.nir_threshold import Split, Threshold
 from tasks.core.reports.run_json import RunRecord, run_record, to_json
 from tasks.core.text import enumerated
 from tasks.core.tiles.estimates import Estimate
@@ -154,7 +154,7 @@ class Run:
         check_mended(run_records.read(run_records.record_uri(self._work, self.id)), tiles)
         self.jobs = plan_tiles(self.parameters, tiles, self.model_identity)
         self.calibration = known_calibration(self.parameters, self.jobs, self.earlier)
-        earlier = {} if self.earlier is None else self.earlier.nir_thresholds
+        earlier = {} if self.earlier is None else self.earlier.told
         self._plan_again(earlier if self.calibration is None else by_tile(self.calibration))
         self.ledger = Ledger(self.jobs)
         unusable = [tile.id for tile in tiles if tile.problem is not None]
@@ -173,7 +173,7 @@ class Run:
         if self.endpoint.spec.is_billed:
             estimate(self.parameters, self.unpredicted).check(self.parameters.max_endpoint_minutes)
 
-    def _plan_again(self, thresholds: Mapping[str, int], prepared: Collection[str] = ()) -> None:
+    def _plan_again(self, thresholds: Mapping[str, Split], prepared: Collection[str] = ()) -> None:
         """With what the model is told; where that is not known yet, the cache holds nothing of use."""
         if thresholds:
             tiles = [job.tile for job in self.jobs]
@@ -202,10 +202,10 @@ class Run:
         for job in self.ledger.standing:
             if job.tile.id not in thresholds:
                 self.ledger.fail(job, "prepare", f"{job.record_uri('prepare')}: cannot be read. Run again")
-        before = {job.tile.id: job.nir_threshold for job in self.jobs}
+        before = {job.tile.id: job.nir for job in self.jobs}
         self._plan_again(thresholds, self.prepared)
         self.ledger.replan(self.jobs)
-        self._reopen({job.tile.id for job in self.jobs if job.nir_threshold != before[job.tile.id]} & self.settled)
+        self._reopen({job.tile.id for job in self.jobs if job.nir != before[job.tile.id]} & self.settled)
         self._warn_of_the_cache()
         for threshold in self.calibration:
             report(description(threshold))

@@ -6,6 +6,9 @@ One answer a request and never a hang: 200 with a PNG label mask (8 bit, one cha
 whole three-band JPEG, not one that the model takes, or one that it has no answer for; 408 the body did not arrive in
 time; 413 too many bytes or pixels; 415 not ``image/jpeg``; 500 the model failed. After a refusal the connection is
 closed: what is left of the body is not taken for the next request, nor read to its end.
+
+Who accepts ``application/x-recordio-protobuf`` gets probabilities instead (``tasks.core.masks.probabilities``), from a
+model that has them; the answer's content type says which it is.
 """
 
 import asyncio
@@ -22,10 +25,10 @@ from starlette.routing import Route
 from infra.model_server import jpeg
 from infra.model_server.refusal import Refusal
 from tasks.core.errors import EndpointRefused
+from tasks.core.masks import probabilities
 from tasks.core.masks.labels import encode_mask
-from tasks.core.models.known_models import ATTRIBUTES, Predict
+from tasks.core.models.known_models import ATTRIBUTES, JPEG_TYPE, PNG_TYPE, RECORD_TYPE, Model
 
-JPEG_TYPE, PNG_TYPE = "image/jpeg", "image/png"
 LENGTH_DIGITS = 20
 # In the scope of a request whose body has been read to its end.
 BODY = "flood_extent.body"
@@ -48,8 +51,8 @@ class Limits:
     concurrency: int = os.cpu_count() or 1
 
 
-def create_app(predict: Predict, limits: Limits) -> Starlette:
-    """The application that answers with ``predict``, already loaded: it is ready as soon as it listens."""
+def create_app(model: Model, limits: Limits) -> Starlette:
+    """The application that answers with a model, already loaded: it is ready as soon as it listens."""
     limiter = CapacityLimiter(limits.concurrency)
 
     async def ping(_: Request) -> Response:
@@ -58,9 +61,9 @@ def create_app(predict: Predict, limits: Limits) -> Starlette:
     async def invocations(request: Request) -> Response:
         _check_type(request)
         body = await _body(request, limits)
-        attributes = request.headers.get(ATTRIBUTES, "")
-        png = await to_thread.run_sync(_answer, predict, body, attributes, limits.max_pixels, limiter=limiter)
-        return Response(png, media_type=PNG_TYPE)
+        asked = body, request.headers.get(ATTRIBUTES, ""), RECORD_TYPE in request.headers.get("accept", "").lower()
+        content, kind = await to_thread.run_sync(_answer, model, *asked, limits.max_pixels, limiter=limiter)
+        return Response(content, media_type=kind)
 
     async def refused(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)  # noqa: S101 - Starlette's handlers are typed for any error
@@ -104,7 +107,8 @@ def _declared_bytes(request: Request) -> int:
     return int(text)
 
 
-def _answer(predict: Predict, body: bytes, attributes: str, max_pixels: int) -> bytes:
+def _answer(model: Model, body: bytes, attributes: str, takes_record: bool, max_pixels: int) -> tuple[bytes, str]:
+    """The answer and its media type."""
     try:
         image = jpeg.decode(body, max_pixels)
     except jpeg.NotNrgJpeg as error:
@@ -112,7 +116,9 @@ def _answer(predict: Predict, body: bytes, attributes: str, max_pixels: int) -> 
     except jpeg.TooManyPixels as error:
         raise HTTPException(413, str(error)) from error
     try:
-        labels = predict(image, attributes)
+        found = model.probabilities(image, attributes) if takes_record else None
+        if found is not None:
+            return probabilities.encode(found), RECORD_TYPE
+        return encode_mask(model.predict(image, attributes)), PNG_TYPE
     except EndpointRefused as error:
         raise HTTPException(400, str(error)) from error
-    return encode_mask(labels)

@@ -43,8 +43,8 @@ def mapped(parts: Sequence[PrairieScene]) -> tuple[list[BoolMask], tuple[Thresho
     sent = [part.sent() for part in parts]
     histograms = (water_index.histogram(nrg, part.valid) for nrg, part in zip(sent, parts, strict=True))
     calibration = calibrate({f"{number:04}": histogram for number, histogram in enumerate(histograms)})
-    nir = {tile: threshold.nir for threshold in calibration for tile in threshold.tiles}
-    return [water_index.predict(nrg, nir[f"{number:04}"]) == 1 for number, nrg in enumerate(sent)], calibration
+    told = {tile: water_index.attributes(threshold.split) for threshold in calibration for tile in threshold.tiles}
+    return [water_index.predict(nrg, told[f"{number:04}"]) == 1 for number, nrg in enumerate(sent)], calibration
 
 
 def _print_dates(scenes: dict[int, PrairieScene]) -> None:

@@ -1,6 +1,7 @@
 """The SageMaker Runtime: invocations, answered by the project's model server as the endpoint's container.
 
-Its label masks are answered as AWS's algorithm does, as indexed PNG, unless ``Settings.masks`` says otherwise.
+Its label masks are answered as AWS's algorithm does, as indexed PNG, unless ``Settings.masks`` says otherwise; who
+accepts probabilities gets them, where they fit SageMaker's limit of an answer.
 """
 
 import threading
@@ -18,11 +19,12 @@ from infra.sandbox.sagemaker.lifecycle import Status
 from infra.sandbox.sagemaker.sandbox_resources import ENDPOINT, Estate, Settings
 from infra.sandbox.wire import ACCOUNT, RUNTIME, Call, Handler, Refused, refusal
 from tasks.core.errors import EndpointRefused, EndpointUnavailable
-from tasks.core.models.known_models import ATTRIBUTES
+from tasks.core.models.known_models import ATTRIBUTES, PNG_TYPE
 from tasks.services.endpoints.local_endpoint import LocalEndpoint
 
-# What SageMaker allows a container.
+# What SageMaker allows a container: seconds, and bytes of an answer.
 ANSWER_SECONDS = 60.0
+MAX_ANSWER_BYTES = 6_291_456
 CONTAINER = "sandbox"
 THROTTLED = Refused("Rate exceeded", code="ThrottlingException")
 TIMED_OUT = (
@@ -173,8 +175,12 @@ class Invocations:
         if answered.is_error:
             return model_error(call, answered.status_code, answered.text)
         production = {"x-amzn-invoked-production-variant": "AllTraffic"}
-        mask = masks.converted(answered.content, self._estate.settings.masks)
-        return Response(mask, 200, production, content_type=answered.headers["content-type"])
+        content, media_type = answered.content, answered.headers["content-type"]
+        if media_type == PNG_TYPE:
+            content = masks.converted(content, self._estate.settings.masks)
+        if len(content) > MAX_ANSWER_BYTES:
+            return model_error(call, 500, f"the response of {len(content)} bytes exceeds {MAX_ANSWER_BYTES} bytes")
+        return Response(content, 200, production, content_type=media_type)
 
 
 def too_large(limit: int) -> Response:

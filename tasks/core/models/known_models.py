@@ -1,17 +1,36 @@
 """The models that the server can load: the built-in baseline by its name, any ONNX file by its path."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
-from tasks.core.arrays import UInt8Array
+from tasks.core.arrays import Float32Array, UInt8Array
 from tasks.core.models import onnx_model, water_index
 
 WATER_INDEX = "water-index"
 # The header of SageMaker's contract in which a request says what a model should know besides the image.
 ATTRIBUTES = "x-amzn-sagemaker-custom-attributes"
+# What a model is sent, and what it may be asked to answer: a label mask, or probabilities in RecordIO.
+JPEG_TYPE, PNG_TYPE, RECORD_TYPE = "image/jpeg", "image/png", "application/x-recordio-protobuf"
 
 Predict = Callable[[UInt8Array, str], UInt8Array]
-"""NRG uint8 (height, width, 3) and the request's attributes (``water_index.answer``; empty where there are none) to
+"""NRG uint8 (height, width, 3) and the request's attributes (``water_index.attributes``; empty where there are none) to
 labels uint8 (height, width): 0 other, 1 flood, 2 flood with cloud."""
+
+Probabilities = Callable[[UInt8Array, str], Float32Array | None]
+"""The same, to probabilities float32 (2 or 3, height, width) by label; None where the model has labels alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A loaded model.
+
+    Attributes:
+        predict: Labels.
+        probabilities: How sure they are.
+    """
+
+    predict: Predict
+    probabilities: Probabilities = lambda nrg, attributes: None  # noqa: ARG005 - of one that has labels alone
 
 
 def is_calibrated(model: str) -> bool:
@@ -28,8 +47,8 @@ def identity(model: str) -> str:
     return water_index.identity() if model == WATER_INDEX else onnx_model.identity(onnx_model.checked_path(model))
 
 
-def load(model: str, device: str = "auto") -> Predict:
-    """The function that answers.
+def load(model: str, device: str = "auto") -> Model:
+    """Load a model.
 
     Args:
         model: ``water-index``, or the path of an ONNX file.
@@ -39,6 +58,6 @@ def load(model: str, device: str = "auto") -> Predict:
         EndpointRefused: There is no such model, or it cannot be used.
     """
     if model == WATER_INDEX:
-        return water_index.answer
+        return Model(water_index.predict, water_index.probabilities)
     loaded = onnx_model.load(onnx_model.checked_path(model), device)
-    return lambda nrg, _: loaded.predict(nrg)
+    return Model(lambda nrg, _: loaded.predict(nrg), lambda nrg, _: loaded.probabilities(nrg))

@@ -18,6 +18,7 @@ humps itself.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -31,6 +32,7 @@ WET_NDWI = 0.1
 WATERLINE = 0.25  # of the way from water to land
 FLOOR_RATIO = 1.5  # the valley's floor: levels at most so many times as high as its lowest
 FLOOR_SHARE = 0.05  # or at most this share of the lower hump's height
+CONTRAST_STEP = 16  # and contrasts of it; they change no label
 STEP = 2  # thresholds are multiples of it, so that one more tile seldom moves them
 BRIGHTEST = GREY_LEVELS - 1
 PIXELS_AT_ONCE = 1 << 20  # numpy counts in 8 bytes a pixel
@@ -64,6 +66,18 @@ def histogram(nir: UInt8Array, green: UInt8Array, valid: BoolMask) -> IntArray:
     return counts
 
 
+class Split(NamedTuple):
+    """What a model is told of near infrared in the dataset.
+
+    Attributes:
+        nir: Water is darker than this, 0..255.
+        contrast: Between the medians of land and water, in grey levels: what a distance to the threshold is worth.
+    """
+
+    nir: int
+    contrast: int
+
+
 @dataclass(frozen=True, slots=True)
 class Threshold(Record):
     """What parts water from land in tiles of one radiometry.
@@ -83,6 +97,14 @@ class Threshold(Record):
     land: int | None = None
     floor: tuple[int, int] | None = None
     problem: str | None = None
+
+    @property
+    def split(self) -> Split:
+        """What a model is told; the contrast, where it is not known, as if water were black."""
+        known = self.water is not None and self.land is not None
+        contrast = (self.land or 0) - (self.water or 0) if known else self.nir / WATERLINE
+        steps = min(max(1, round(contrast / CONTRAST_STEP)), BRIGHTEST // CONTRAST_STEP)
+        return Split(self.nir, CONTRAST_STEP * steps)
 
 
 def calibrate(histograms: Mapping[str, IntArray]) -> tuple[Threshold, ...]:

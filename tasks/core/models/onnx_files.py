@@ -1,7 +1,6 @@
 """The files that an ONNX model is made of: its own, and those that hold the weights which its tensors only refer to.
 
-Read from the file itself, without loading it: Protocol Buffers' wire format needs little, and the weights are passed
-over. Sources: https://protobuf.dev/programming-guides/encoding and onnx.proto of ONNX IR version 13.
+Read from the file itself, without loading it; the weights are passed over. Source: onnx.proto of ONNX IR version 13.
 """
 
 import mmap
@@ -9,10 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from tasks.core.errors import EndpointRefused
+from tasks.core.protobuf_wire import Value, fields
 
-VARINT, FIXED_64, BYTES, FIXED_32 = 0, 1, 2, 5
-FIXED_SIZES = {FIXED_64: 8, FIXED_32: 4}
-VARINT_BITS = 64
 DEEPEST = 100  # messages within messages, as in Protocol Buffers itself
 
 # Which fields of a message lead to tensors, and to messages of which kind.
@@ -37,8 +34,6 @@ EXTERNAL_DATA, DATA_LOCATION, EXTERNAL = 13, 14, 1
 ENUM_BITS = 0xFFFFFFFF
 ENTRY_KEY, ENTRY_VALUE = 1, 2
 
-Value = memoryview | int
-
 
 def weight_files(path: Path) -> list[Path]:
     """The files beside a model that hold weights of its, sorted.
@@ -62,7 +57,7 @@ def _locations(message: memoryview, kind: str, depth: int) -> Iterator[str]:
     if kind == TENSOR:
         yield from _of_tensor(message)
         return
-    for number, value in _fields(message):
+    for number, value in fields(message):
         inner = FIELDS[kind].get(number)
         if inner is not None and isinstance(value, memoryview):
             yield from _locations(value, inner, depth + 1)
@@ -70,11 +65,11 @@ def _locations(message: memoryview, kind: str, depth: int) -> Iterator[str]:
 
 def _of_tensor(tensor: memoryview) -> Iterator[str]:
     is_external, entries = False, []
-    for number, value in _fields(tensor):
+    for number, value in fields(tensor):
         if number == DATA_LOCATION and not isinstance(value, memoryview):
             is_external |= value & ENUM_BITS == EXTERNAL
         if number == EXTERNAL_DATA and isinstance(value, memoryview):
-            entries.append(dict(_fields(value)))
+            entries.append(dict(fields(value)))
     if not is_external:
         return
     found = [_text(entry.get(ENTRY_VALUE)) for entry in entries if _text(entry.get(ENTRY_KEY)) == "location"]
@@ -85,40 +80,6 @@ def _of_tensor(tensor: memoryview) -> Iterator[str]:
 
 def _text(value: Value | None) -> str:
     return bytes(value).decode() if isinstance(value, memoryview) else ""
-
-
-def _fields(message: memoryview) -> Iterator[tuple[int, Value]]:
-    """Number and value of each field; of those of fixed size, 0 in place of the value."""
-    at = 0
-    while at < len(message):
-        tag, at = _varint(message, at)
-        number, wire = tag >> 3, tag & 7
-        if wire == VARINT:
-            value, at = _varint(message, at)
-            yield number, value
-            continue
-        if wire == BYTES:
-            length, at = _varint(message, at)
-        elif wire in FIXED_SIZES:
-            length = FIXED_SIZES[wire]
-        else:
-            raise ValueError(f"a field of wire type {wire}")
-        if at + length > len(message):
-            raise ValueError("it ends too early")
-        yield number, message[at : at + length] if wire == BYTES else 0
-        at += length
-
-
-def _varint(message: memoryview, at: int) -> tuple[int, int]:
-    """A number of seven bits a byte, and the position behind it."""
-    number = shift = 0
-    while shift < VARINT_BITS:
-        byte = message[at]
-        number |= (byte & 0x7F) << shift
-        at, shift = at + 1, shift + 7
-        if byte < 0x80:  # noqa: PLR2004 - the last byte has no continuation bit
-            return number, at
-    raise ValueError("a number of more than 64 bits")
 
 
 def _checked(model: Path, location: str) -> Path:

@@ -10,6 +10,8 @@ NHWC model, whose largest wins (the first of equals); or integer classes (1, hei
 its metadata, ``labels``, says which label each class is, comma-separated, such as ``0,0,1,0`` where the third of four
 is water: 0 other, 1 flood, 2 flood with cloud. Without it the classes are these labels, two or three. A model that
 declares another number of classes is refused when it is loaded, one that answers other classes when it does.
+Probabilities are the scores where these sum up to 1 in every pixel, else their softmax; of several classes that are one
+label the most probable stands for it.
 
 No answer is never taken for "no flood", which is what the first of equals would be. The whole answer is refused where
 any score is NaN or plus infinity (a sum that ran over), where all scores of a pixel are minus infinity, and where no
@@ -41,6 +43,7 @@ FEWEST_CLASSES = 2
 LABELS = (0, 1, 2)  # of classes that are not mapped
 CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
 AXES = 4
+SUM_TOLERANCE = 1e-3  # of scores that are probabilities already
 BLOCK_BYTES = 1 << 20
 
 
@@ -110,16 +113,32 @@ class OnnxModel:
             EndpointRefused: The image is larger than the model's fixed size, or the model's answer is none: not labels
                 0, 1, 2 of the size that was asked, or scores that decide nothing.
         """
+        labels, _ = self._asked(nrg)
+        return labels
+
+    def probabilities(self, nrg: UInt8Array) -> Float32Array | None:
+        """How sure the labels are, float32 (2 or 3, height, width) by label; None where the model answers classes.
+
+        Raises:
+            EndpointRefused: As ``predict``.
+        """
+        _, scores = self._asked(nrg)
+        return None if scores is None else _by_label(_probabilities(scores), self.labels)
+
+    def _asked(self, nrg: UInt8Array) -> tuple[UInt8Array, NDArray[Any] | None]:
+        """Labels (height, width), and the scores that they are the largest of, (classes, height, width)."""
         height_px, width_px = nrg.shape[:2]
         pixels = ((self._padded(nrg).astype(np.float32) / 255 - self.mean) / self.std)[np.newaxis]
         asked = np.ascontiguousarray(pixels.transpose(0, 3, 1, 2)) if self.channels_first else pixels
-        answer = self.session.run(None, {self.input_name: asked})[0]
+        answer = np.asarray(self.session.run(None, {self.input_name: asked})[0])
         try:
-            labels = _labels(np.asarray(answer), pixels.shape[1:3], self.channels_first, self.labels)
+            labels = _labels(answer, pixels.shape[1:3], self.channels_first, self.labels)
         except ValueError as error:
             raise EndpointRefused(f"model {self.name} answered {error}") from error
-        own: UInt8Array = np.ascontiguousarray(labels[:height_px, :width_px])
-        return own
+        scores = None
+        if answer.ndim == AXES:
+            scores = (answer[0] if self.channels_first else answer[0].transpose(2, 0, 1))[:, :height_px, :width_px]
+        return np.ascontiguousarray(labels[:height_px, :width_px]), scores
 
     def _padded(self, nrg: UInt8Array) -> UInt8Array:
         height_px, width_px = nrg.shape[:2]
@@ -177,6 +196,26 @@ def _largest(scores: NDArray[Any], axis: int, mapping: tuple[int, ...] | None) -
             "the same score for every class in every pixel: that is no answer, neither flood nor dry. Check its weights"
         )
     return np.asarray(scores.argmax(axis=axis))
+
+
+def _probabilities(scores: NDArray[Any]) -> Float32Array:
+    """Float32 (classes, height, width): the scores where they are probabilities, else their softmax."""
+    values = scores.astype(np.float32)
+    if values.min() >= 0 and np.allclose(values.sum(axis=0), 1, atol=SUM_TOLERANCE):
+        return values
+    values = np.exp(values - values.max(axis=0))
+    return np.asarray(values / values.sum(axis=0), np.float32)
+
+
+def _by_label(probabilities: Float32Array, mapping: tuple[int, ...] | None) -> Float32Array:
+    """Float32 (labels, height, width) that sum up to 1: the most probable class of each label stands for it."""
+    if mapping is None:
+        return probabilities
+    members = [
+        [number for number, label in enumerate(mapping) if label == wanted] for wanted in range(max(mapping) + 1)
+    ]
+    found = np.stack([probabilities[one].max(axis=0, initial=0) for one in members])
+    return np.asarray(found / found.sum(axis=0), np.float32)
 
 
 def _fits(classes: int, mapping: tuple[int, ...] | None) -> bool:

@@ -13,61 +13,77 @@ import re
 import cv2
 import numpy as np
 
-from tasks.core.arrays import BoolMask, IntArray, UInt8Array
+from tasks.core.arrays import BoolMask, Float32Array, IntArray, UInt8Array
 from tasks.core.errors import EndpointRefused
 from tasks.core.models import nir_threshold
+from tasks.core.models.humps import GREY_LEVELS
+from tasks.core.models.nir_threshold import WATERLINE, Split, Threshold
 
-VERSION = 2
+VERSION = 3
 NIR, RED, GREEN = range(3)
 OTHER, FLOOD = 0, 1
 MEDIAN_PX = 5
 NEAR_BLACK = 16  # pixels with every band below this are padding, where nobody says what is
-ATTRIBUTES = re.compile(r"nir-threshold=(\d{1,3})")
+ATTRIBUTES = re.compile(r"nir-threshold=(\d{1,3})(?:;nir-contrast=([1-9]\d{0,2}))?")
 
 
 def identity() -> str:
-    """Changes with the method: part of the predictions' cache key, as the threshold is."""
+    """Changes with the method: part of the predictions' cache key, as what the model is told is."""
     return f"water-index-{VERSION}"
 
 
-def attributes(threshold: int) -> str:
-    """How a request says the threshold: SageMaker's ``X-Amzn-SageMaker-Custom-Attributes``."""
-    return f"nir-threshold={threshold}"
+def attributes(split: Split) -> str:
+    """How a request says what the dataset is like: SageMaker's ``X-Amzn-SageMaker-Custom-Attributes``."""
+    return f"nir-threshold={split.nir};nir-contrast={split.contrast}"
 
 
-def answer(nrg: UInt8Array, attributes: str) -> UInt8Array:
-    """As ``predict``, with the threshold that the request says, if it says one.
-
-    Raises:
-        EndpointRefused: It says something else.
-    """
-    if not attributes:
-        return predict(nrg)
-    found = ATTRIBUTES.fullmatch(attributes)
-    if found is None or int(found[1]) > nir_threshold.BRIGHTEST:
-        raise EndpointRefused(f"water-index takes the attribute nir-threshold=0 to 255, not {attributes!r}")
-    return predict(nrg, int(found[1]))
-
-
-def predict(nrg: UInt8Array, threshold: int | None = None) -> UInt8Array:
-    """Labels of one tile.
+def predict(nrg: UInt8Array, attributes: str = "") -> UInt8Array:
+    """Labels of one image.
 
     Args:
         nrg: uint8 (height, width, 3): near infrared, red, green.
-        threshold: Water's NIR is below this, 0..255; None: as the image itself has it.
+        attributes: Of the request; without any the image's own histogram decides.
 
     Returns:
         uint8 (height, width): 0 other, 1 flood.
 
     Raises:
+        EndpointRefused: The attributes say something else.
         ValueError: Another shape or type.
     """
     nir, green = _smoothed(nrg)
-    if threshold is None:
-        seen = nrg.max(axis=2) >= NEAR_BLACK
-        threshold = nir_threshold.threshold_of([nir_threshold.histogram(nir, green, seen)]).nir
-    labels: UInt8Array = np.where(nir < np.minimum(green, np.uint8(threshold)), np.uint8(FLOOD), np.uint8(OTHER))
+    threshold = np.uint8(_split(nrg, nir, green, attributes).nir)
+    labels: UInt8Array = np.where(nir < np.minimum(green, threshold), np.uint8(FLOOD), np.uint8(OTHER))
     return labels
+
+
+def probabilities(nrg: UInt8Array, attributes: str = "") -> Float32Array:
+    """How sure the labels are: float32 (2, height, width), of other and of flood; arguments as of ``predict``.
+
+    They are sure, 1 and 0, where near infrared is as far from the threshold as the median of water or land, and even on
+    the threshold, or where green is as bright as it: no frequencies, but in their order.
+    """
+    nir, green = _smoothed(nrg)
+    split = _split(nrg, nir, green, attributes)
+    to_water, to_land = split.contrast * WATERLINE, split.contrast * (1 - WATERLINE)
+    below = split.nir - np.arange(GREY_LEVELS, dtype=np.float32)
+    darker = np.where(below > 0, below / to_water, below / to_land).clip(-1, 1)
+    greener = cv2.subtract(green, nir, dtype=cv2.CV_32F) / np.float32(to_water)
+    flood = np.minimum(cv2.LUT(nir, darker.astype(np.float32)), greener).clip(-1, 1) / 2 + np.float32(0.5)
+    return np.stack([1 - flood, flood]).astype(np.float32, copy=False)
+
+
+def _split(nrg: UInt8Array, nir: UInt8Array, green: UInt8Array, attributes: str) -> Split:
+    """As the request says, else as the image itself has it."""
+    if not attributes:
+        seen = nrg.max(axis=2) >= NEAR_BLACK
+        return nir_threshold.threshold_of([nir_threshold.histogram(nir, green, seen)]).split
+    found = ATTRIBUTES.fullmatch(attributes)
+    if found is None or int(found[1]) > nir_threshold.BRIGHTEST:
+        raise EndpointRefused(
+            f"water-index takes the attribute nir-threshold=0 to 255, perhaps with ;nir-contrast=, not {attributes!r}"
+        )
+    return Threshold(int(found[1])).split._replace(**({"contrast": int(found[2])} if found[2] else {}))
 
 
 def histogram(nrg: UInt8Array, valid: BoolMask) -> IntArray:

@@ -38,8 +38,8 @@ class TileRow(TypedDict):
     pixels that the model called flood and that lie in padding. ``error`` is None where ``state`` is ``done``; else the
     areas and ``pad_px`` are, for no answer is not "nothing". ``task_run`` is the id of the task run that failed, on the
     Prefect server that the run reported to; None where none did. ``unusable`` says that the frame itself is what is
-    wrong; ``frame_hash`` changes when the frame does, or what its sidecars say. ``nir_threshold`` is what the model was
-    told, or None.
+    wrong; ``frame_hash`` changes when the frame does, or what its sidecars say. ``nir_threshold`` and
+    ``nir_contrast`` are what the model was told, or None.
     """
 
     tile: str
@@ -58,6 +58,7 @@ class TileRow(TypedDict):
     pad_px: int | None
     warnings: list[str]
     nir_threshold: int | None
+    nir_contrast: int | None
 
 
 class Counts(TypedDict):
@@ -204,6 +205,7 @@ def frame_hash(tile: Tile) -> str:
 
 
 def _tile_row(account: Account, measured: Mapping[str, Any]) -> TileRow:
+    nir = account.job.nir
     return {
         "tile": account.job.tile.id,
         "state": account.state,
@@ -220,7 +222,8 @@ def _tile_row(account: Account, measured: Mapping[str, Any]) -> TileRow:
         "overlap_m2": _known(measured.get("overlap_m2")),
         "pad_px": measured.get("pad_px"),
         "warnings": list(account.warnings),
-        "nir_threshold": account.job.nir_threshold,
+        "nir_threshold": None if nir is None else nir.nir,
+        "nir_contrast": None if nir is None else nir.contrast,
     }
 
 

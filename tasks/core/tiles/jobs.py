@@ -19,6 +19,7 @@ from pydantic import ConfigDict
 from tasks.core import imagery, masks, polygons
 from tasks.core.errors import UnreadableImage
 from tasks.core.geo.grid import Grid
+from tasks.core.models.nir_threshold import Split
 from tasks.core.record import Record
 from tasks.core.tiles.tile import Tile
 
@@ -38,7 +39,8 @@ class TileJob(Record):
         predict_key: Content key of the label mask.
         extract_key: Content key of the polygons.
         work_directory: Where the answers lie: a local path or ``s3://`` prefix, without a trailing slash.
-        nir_threshold: That the model is told, 0..255; None where it needs none, or it is not known yet.
+        nir: What the model is told of the dataset; None where it needs nothing, or it is not known yet.
+        with_confidence: Whether the endpoint is asked how sure it is.
     """
 
     tile: Tile
@@ -49,7 +51,8 @@ class TileJob(Record):
     predict_key: str
     extract_key: str
     work_directory: str
-    nir_threshold: int | None = None
+    nir: Split | None = None
+    with_confidence: bool = False
 
     __pydantic_config__: ClassVar = ConfigDict(extra="ignore")  # for the name in ``to_dict``
 
@@ -77,6 +80,11 @@ class TileJob(Record):
     def labels_uri(self) -> str:
         """The label mask, 8-bit grey PNG, whatever PNG the model answered in."""
         return f"{self.work_directory}/cache/predict/{self.predict_key}.png"
+
+    @property
+    def confidence_uri(self) -> str:
+        """How sure each label is, 8-bit grey PNG; not there where the model gave labels alone."""
+        return f"{self.work_directory}/cache/predict/{self.predict_key}.confidence.png"
 
     @property
     def extent_uri(self) -> str:
@@ -143,7 +151,8 @@ def plan_jobs(
     flood_labels: Sequence[int],
     max_pixels: int,
     work_directory: str,
-    nir_thresholds: Mapping[str, int] = MappingProxyType({}),
+    with_confidence: bool = False,
+    told: Mapping[str, Split] = MappingProxyType({}),
 ) -> list[TileJob]:
     """A job a tile, all at the same scale, in the order of ``tiles``.
 
@@ -154,22 +163,21 @@ def plan_jobs(
         flood_labels: Labels that count as flood.
         max_pixels: Pixels that an image may declare.
         work_directory: Where the answers lie.
-        nir_thresholds: What the model is told, by tile id; of the others nothing is known.
+        with_confidence: Whether the endpoint is asked how sure it is.
+        told: What the model is told, by tile id; of the others nothing is known.
     """
     scale = common_scale(tiles, width_px)
     labels = tuple(sorted(flood_labels))
-    thresholds = [nir_thresholds.get(tile.id) for tile in tiles]
     return [
-        _plan_job(tile, scale, model_identity, threshold, labels, max_pixels, work_directory)
-        for tile, threshold in zip(tiles, thresholds, strict=True)
+        _plan_job(tile, scale, (model_identity, with_confidence, told.get(tile.id)), labels, max_pixels, work_directory)
+        for tile in tiles
     ]
 
 
 def _plan_job(
     tile: Tile,
     scale: float,
-    model_identity: str,
-    nir_threshold: int | None,
+    asked: tuple[str, bool, Split | None],
     labels: tuple[int, ...],
     max_pixels: int,
     work_directory: str,
@@ -178,10 +186,11 @@ def _plan_job(
     grid = None if tile.grid is None or size is None else tile.grid.resized(*size)
     image = ("prepare", imagery.VERSION, tile.content_hash, size)
     declared = () if tile.nodata is None else (tile.nodata,)
-    told = () if nir_threshold is None else (nir_threshold,)
+    model_identity, with_confidence, nir = asked
+    told = (*(nir or ()), *(["confidence"] if with_confidence else []))
     predict_key = content_key("predict", masks.VERSION, content_key(*image), model_identity, *told)
     place = None if grid is None else asdict(grid)
     extract_key = content_key("extract", polygons.VERSION, predict_key, place, labels, *declared)
     prepare_key = content_key(*image, *declared)
     keys = prepare_key, predict_key, extract_key
-    return TileJob(tile, grid, max_pixels, labels, *keys, work_directory, nir_threshold)
+    return TileJob(tile, grid, max_pixels, labels, *keys, work_directory, nir, with_confidence)

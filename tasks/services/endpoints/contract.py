@@ -115,8 +115,10 @@ class EndpointService(Protocol):
         """
         ...
 
-    def invoke(self, deployment: Deployment, jpeg: bytes, attributes: str = "") -> bytes:
-        """The PNG label mask of an NRG JPEG, as the endpoint answered it: the caller checks it.
+    def invoke(
+        self, deployment: Deployment, jpeg: bytes, attributes: str = "", accept: str = known_models.PNG_TYPE
+    ) -> bytes:
+        """The endpoint's answer to an NRG JPEG, as it is: the caller checks it.
 
         Safe to call from several threads.
 
@@ -124,6 +126,7 @@ class EndpointService(Protocol):
             deployment: The endpoint.
             jpeg: The image.
             attributes: What the model should know besides it (``water_index.attributes``).
+            accept: Media type of the answer; who has no probabilities may answer with a label mask all the same.
 
         Raises:
             EndpointRefused: Asking again would be refused again.

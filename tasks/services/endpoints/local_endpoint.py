@@ -107,8 +107,10 @@ class LocalEndpoint:
         report(f"endpoint {name} answers at {url}")
         return Deployment(LOCAL, name, url, socket.gethostname(), facts={"model": self.model})
 
-    def invoke(self, deployment: Deployment, jpeg: bytes, attributes: str = "") -> bytes:
-        """The server's answer, a PNG label mask, unchecked. Safe to call from several threads.
+    def invoke(
+        self, deployment: Deployment, jpeg: bytes, attributes: str = "", accept: str = known_models.PNG_TYPE
+    ) -> bytes:
+        """The server's answer, unchecked. Safe to call from several threads.
 
         Raises:
             EndpointRefused: It lives on another host, has ended, or refused the image.
@@ -120,7 +122,8 @@ class LocalEndpoint:
                 "a local endpoint works only on the host that deployed it; run the worker there, or use sagemaker"
             )
         try:
-            headers = {"content-type": "image/jpeg"} | ({known_models.ATTRIBUTES: attributes} if attributes else {})
+            headers = {"content-type": known_models.JPEG_TYPE, "accept": accept}
+            headers |= {known_models.ATTRIBUTES: attributes} if attributes else {}
             response = _client().post(f"{deployment.url}/invocations", content=jpeg, headers=headers)
         except httpx.TransportError as error:
             raise _unreachable(deployment, error) from error

@@ -11,11 +11,13 @@ import numpy as np
 from tasks.core.arrays import BoolMask, IntArray, LabelArray
 from tasks.core.errors import RecordMismatch, UnreadableImage, WrongMask
 from tasks.core.imagery.jpeg_header import size_of
+from tasks.core.masks.answers import Answer, decode_confidence
 from tasks.core.masks.labels import decode_mask
 from tasks.core.masks.valid_mask_png import decode_valid
 from tasks.core.polygons.tile_extent import TileExtent
 from tasks.core.tiles.jobs import Stage, TileJob
 from tasks.core.tiles.stage_records import FileHash
+from tasks.services import storage
 from tasks.services.work_directory.cached_files import content_of, read, record_of
 
 PREVIEW_PX = 512  # long side of the JPEG for the overview map, at most
@@ -58,6 +60,18 @@ def labels(job: TileJob) -> LabelArray:
     (content,) = read(job, "predict", job.labels_uri)
     with _judging(job.labels_uri):
         return decode_mask(content, job.resized.width_px, job.resized.height_px, job.tile.id)
+
+
+def answer(job: TileJob) -> Answer:
+    """Label mask and confidence, where the model gave one."""
+    files = record_of(job, "predict").files
+    uris = [uri for uri in (job.labels_uri, job.confidence_uri) if uri == job.labels_uri or storage.name(uri) in files]
+    labels, *confidence = (content_of(job, "predict", uri, files.get(storage.name(uri))) for uri in uris)
+    size = job.resized.width_px, job.resized.height_px
+    with _judging(job.labels_uri):
+        decoded = decode_mask(labels, *size, job.tile.id)
+    with _judging(job.confidence_uri):
+        return Answer(decoded, *(decode_confidence(png, *size, job.tile.id) for png in confidence))
 
 
 def extent(job: TileJob, expected: FileHash | None = None) -> TileExtent:

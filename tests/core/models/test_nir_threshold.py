@@ -39,8 +39,8 @@ def histogram(part: PrairieScene) -> IntArray:
 def mapped(parts: Sequence[PrairieScene]) -> tuple[list[NDArray[np.bool_]], tuple[Threshold, ...]]:
     """Water of each tile, calibrated together; and the calibration."""
     calibration = calibrate({f"{number:03}": histogram(part) for number, part in enumerate(parts)})
-    nir = {tile: threshold.nir for threshold in calibration for tile in threshold.tiles}
-    found = [water_index.predict(part.sent(), nir[f"{number:03}"]) == 1 for number, part in enumerate(parts)]
+    told = {tile: water_index.attributes(threshold.split) for threshold in calibration for tile in threshold.tiles}
+    found = [water_index.predict(part.sent(), told[f"{number:03}"]) == 1 for number, part in enumerate(parts)]
     return found, calibration
 
 

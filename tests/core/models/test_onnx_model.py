@@ -57,7 +57,7 @@ def nrg() -> NDArray[np.uint8]:
 )
 def test_layouts_answer_alike(make: type, nrg: NDArray[np.uint8], tmp_path: Path) -> None:
     """NCHW scores, NHWC labels, dynamic, fixed and larger fixed sizes give the same labels, pixel for pixel."""
-    answer = known_models.load(str(make(tmp_path / "model.onnx")))(nrg, "")
+    answer = known_models.load(str(make(tmp_path / "model.onnx"))).predict(nrg, "")
     assert answer.dtype == np.uint8
     np.testing.assert_array_equal(answer, nrg.argmax(axis=2))
 
@@ -67,6 +67,27 @@ def test_scores_of_a_channels_last_model(nrg: NDArray[np.uint8], tmp_path: Path)
     output = helper.make_tensor_value_info("y", TensorProto.FLOAT, (1, *DYNAMIC, 3))
     path = saved(tmp_path / "m.onnx", [helper.make_node("Identity", ["x"], ["y"])], (1, *DYNAMIC, 3), output)
     np.testing.assert_array_equal(onnx_model.load(path).predict(nrg), nrg.argmax(axis=2))
+
+
+def test_probabilities_are_the_softmax_of_scores(nrg: NDArray[np.uint8], tmp_path: Path) -> None:
+    """Of an NCHW and of a larger fixed size alike; their largest is the label."""
+    expected = np.exp(nrg / 255) / np.exp(nrg / 255).sum(axis=2, keepdims=True)
+    for path in (scores(tmp_path / "m.onnx"), scores(tmp_path / "fixed.onnx", (64, 64))):
+        found = onnx_model.load(path).probabilities(nrg)
+        assert found is not None
+        np.testing.assert_allclose(found, expected.transpose(2, 0, 1), rtol=1e-5)
+
+
+def test_scores_that_sum_up_to_one_are_probabilities(tmp_path: Path) -> None:
+    """A model that ends in a softmax of its own is not put through another."""
+    found = scored(tmp_path / "m.onnx", [[0.9, 0.25], [0.1, 0.75]]).probabilities(np.zeros((1, 2, 3), np.uint8))
+    assert found is not None
+    assert found.ravel().tolist() == pytest.approx([0.9, 0.25, 0.1, 0.75])
+
+
+def test_integer_labels_have_no_probabilities(nrg: NDArray[np.uint8], tmp_path: Path) -> None:
+    """Who does not say how sure it is is not taken for sure."""
+    assert onnx_model.load(labels(tmp_path / "m.onnx")).probabilities(nrg) is None
 
 
 def test_the_model_sees_bands_scaled_to_one(tmp_path: Path) -> None:
@@ -240,10 +261,10 @@ def with_weights(path: Path, weights: list[float], location: str = "weights.bin"
 def test_weights_in_another_file_are_part_of_the_identity(nrg: NDArray[np.uint8], tmp_path: Path) -> None:
     """Other weights under the same name are another model, whatever their file is called."""
     path = with_weights(tmp_path / "m.onnx", [1, 1, 1])
-    before, answered = known_models.identity(str(path)), known_models.load(str(path))(nrg, "")
+    before, answered = known_models.identity(str(path)), known_models.load(str(path)).predict(nrg, "")
     (tmp_path / "weights.bin").write_bytes(np.array([-1, -1, -1], "<f4").tobytes())
     assert known_models.identity(str(path)) != before
-    assert not np.array_equal(known_models.load(str(path))(nrg, ""), answered)
+    assert not np.array_equal(known_models.load(str(path)).predict(nrg, ""), answered)
 
 
 def referring(path: Path, location: str) -> Path:
@@ -341,6 +362,9 @@ def test_classes_of_other_models_are_mapped_to_labels(nrg: NDArray[np.uint8], tm
     """A land-cover model of four classes, of which the second is water, maps water alone."""
     model = onnx_model.load(land_cover(tmp_path / "m.onnx", labels="0, 1, 0, 0"))
     np.testing.assert_array_equal(model.predict(nrg), nrg.argmax(axis=2) == 1)
+    found = model.probabilities(nrg)
+    assert found is not None
+    np.testing.assert_array_equal(found.argmax(axis=0), model.predict(nrg))
     with pytest.raises(EndpointRefused, match=r"knows 4 classes.*metadata `labels`"):
         onnx_model.load(land_cover(tmp_path / "m.onnx"))
 

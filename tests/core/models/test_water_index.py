@@ -12,7 +12,8 @@ from prairie import DATA, YEARS, prairie
 
 from tasks.core.errors import EndpointRefused
 from tasks.core.models import water_index
-from tasks.core.models.water_index import answer, attributes, predict
+from tasks.core.models.nir_threshold import Split, threshold_of
+from tasks.core.models.water_index import attributes, predict, probabilities
 
 CROPS, WATER, SHADOW = (170, 80, 90), (25, 60, 75), (45, 45, 40)
 
@@ -88,11 +89,40 @@ def test_another_shape_is_an_error(shape: tuple[int, ...]) -> None:
 def test_a_request_says_the_threshold() -> None:
     """What near infrared is below it is water; a request that says something else is refused."""
     nrg = scene((60, 70, 110), CROPS)
-    assert stripes_of(answer(nrg, attributes(80))) == pytest.approx([1, 0], abs=0.02)
-    assert not answer(nrg, attributes(30)).any()
-    for other in ("nir-threshold=256", "nir-threshold=-1", "threshold=80", "nir-threshold=80,more"):
+    assert stripes_of(predict(nrg, attributes(Split(80, 112)))) == pytest.approx([1, 0], abs=0.02)
+    assert not predict(nrg, attributes(Split(30, 112))).any()
+    for other in ("nir-threshold=256", "nir-threshold=-1", "threshold=80", "nir-threshold=80;nir-contrast=0"):
         with pytest.raises(EndpointRefused, match="nir-threshold=0 to 255"):
-            answer(nrg, other)
+            predict(nrg, other)
+
+
+@given(st.integers(0, 255), st.integers(1, 15), st.integers(0, 2**32 - 1))
+def test_the_most_probable_label_is_the_label(nir: int, steps: int, seed: int) -> None:
+    """For every threshold and contrast, in noise of all colours; and the two probabilities sum up to 1."""
+    nrg = np.random.default_rng(seed).integers(0, 256, (20, 30, 3), dtype=np.uint8)
+    told = attributes(Split(nir, 16 * steps))
+    found = probabilities(nrg, told)
+    np.testing.assert_array_equal(found.argmax(axis=0), predict(nrg, told))
+    np.testing.assert_allclose(found.sum(axis=0), 1, atol=1e-6)
+
+
+def test_what_lies_at_the_threshold_is_a_toss_up() -> None:
+    """Sure are the medians of water and land; a quarter of the way between them nobody knows."""
+    nrg = scene((20, 200, 200), (55, 200, 200), (60, 200, 200), (180, 200, 200), noise=0)
+    flood = probabilities(nrg, attributes(Split(60, 160)))[1]
+    assert flood[5, 20::40].tolist() == pytest.approx([1, 0.5 + 5 / 80, 0.5, 0])
+
+
+@pytest.mark.parametrize("year", YEARS)
+def test_errors_lie_where_the_model_is_unsure(year: int) -> None:
+    """Of the least sure tenth of a real scene's pixels at least 60 % of all errors are part."""
+    scene_ = prairie(year)
+    nrg = scene_.sent()
+    told = attributes(threshold_of([water_index.histogram(nrg, scene_.valid)]).split)
+    confidence = np.abs(np.diff(probabilities(nrg, told), axis=0))[0][scene_.valid]
+    errors = (predict(nrg, told).astype(bool) != scene_.water)[scene_.valid]
+    least_sure = np.argsort(confidence, kind="stable")[: confidence.size // 10]
+    assert errors[least_sure].sum() >= 0.6 * errors.sum()
 
 
 @pytest.mark.parametrize("year", YEARS)

@@ -46,7 +46,7 @@ def test_it_is_known_once_every_tile_was_prepared(tmp_path: Path) -> None:
     prepared = [kept(tmp_path, name) for name in "ab"]
     found = known_calibration(parameters(), prepared, None)
     assert found is not None
-    assert by_tile(found) == dict.fromkeys(["a.jp2", "b.jp2"], found[0].nir)
+    assert by_tile(found) == dict.fromkeys(["a.jp2", "b.jp2"], found[0].split)
     assert known_calibration(parameters(), [*prepared, tile_job(str(tmp_path), "c")], None) is None
 
 

@@ -12,6 +12,7 @@ from jpegs import water_and_crops
 from tasks.core.errors import EndpointRefused, EndpointUnavailable, FloodExtentError
 from tasks.core.masks.labels import decode_mask
 from tasks.core.models import water_index
+from tasks.core.models.nir_threshold import Split
 from tasks.services.endpoints.sagemaker import invoking
 from tasks.services.endpoints.sagemaker.invoking import Limits, invoke
 from tasks.services.endpoints.teardown.sagemaker_resources import resource_name
@@ -47,7 +48,7 @@ def test_the_answer_is_the_models() -> None:
 @pytest.mark.usefixtures("endpoint")
 def test_the_container_is_told_what_the_request_says() -> None:
     """A threshold of 0 leaves no water: it has come through AWS to the model."""
-    told = invoke(NAME, water_and_crops(), 1, attributes=water_index.attributes(0))
+    told = invoke(NAME, water_and_crops(), 1, attributes=water_index.attributes(Split(0, 64)))
     assert not decode_mask(told, 64, 48, "tile").any()
     assert decode_mask(invoke(NAME, water_and_crops(), 1), 64, 48, "tile").any()
 

@@ -21,6 +21,7 @@ from processes import ended
 
 from tasks.core.errors import EndpointRefused, EndpointUnavailable
 from tasks.core.models import water_index
+from tasks.core.models.nir_threshold import Split
 from tasks.services.endpoints import local_endpoint
 from tasks.services.endpoints.contract import Deployment
 from tasks.services.endpoints.local_endpoint import LocalEndpoint
@@ -47,7 +48,7 @@ def test_answer_is_the_models_label_mask(deployment: Deployment) -> None:
 @pytest.mark.parametrize(("threshold", "share"), [(0, 0.0), (200, 0.5)])
 def test_the_model_is_told_the_threshold(deployment: Deployment, threshold: int, share: float) -> None:
     """It goes with the request, and decides."""
-    attributes = water_index.attributes(threshold)
+    attributes = water_index.attributes(Split(threshold, 64))
     answer = LocalEndpoint("water-index").invoke(deployment, water_and_crops(), attributes)
     mask = cv2.imdecode(np.frombuffer(answer, np.uint8), cv2.IMREAD_UNCHANGED)
     assert mask.mean() == pytest.approx(share, abs=0.05)

@@ -2,6 +2,7 @@
 
 import os
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -11,11 +12,11 @@ from botocore.config import Config
 from botocore.exceptions import ClientError, ReadTimeoutError
 
 from tasks.core.errors import EndpointRefused, EndpointUnavailable, FloodExtentError
+from tasks.core.models.known_models import JPEG_TYPE, PNG_TYPE
 from tasks.services.endpoints.sagemaker.aws_errors import SERVER_ERROR, client_error, passes, translated
 from tasks.services.endpoints.sagemaker.throttle import Pace
 from tasks.services.endpoints.teardown.sagemaker_resources import code_of, is_missing, message_of
 
-JPEG_TYPE, PNG_TYPE = "image/jpeg", "image/png"
 # SageMaker's own limits: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_InvokeEndpoint.html
 MAX_BODY_BYTES = 6 * 1024 * 1024
 ANSWER_SECONDS = 60
@@ -41,7 +42,9 @@ class Limits:
 LIMITS = Limits()
 
 
-def invoke(name: str, jpeg: bytes, in_flight: int, limits: Limits = LIMITS, attributes: str = "") -> bytes:
+def invoke(
+    name: str, jpeg: bytes, in_flight: int, limits: Limits = LIMITS, attributes: str = "", accept: str = PNG_TYPE
+) -> bytes:
     """The endpoint's answer to an image, unchecked. Safe to call from several threads.
 
     Args:
@@ -50,6 +53,7 @@ def invoke(name: str, jpeg: bytes, in_flight: int, limits: Limits = LIMITS, attr
         in_flight: Requests of this process that the endpoint may have at once.
         limits: Of time and attempts.
         attributes: For the container, as it documents them; empty where it needs none.
+        accept: Media type of the answer.
 
     Raises:
         EndpointRefused: Asking again would be refused again; AWS's own words and the endpoint's log group are in it.
@@ -62,14 +66,14 @@ def invoke(name: str, jpeg: bytes, in_flight: int, limits: Limits = LIMITS, attr
         )
     with translated(f"endpoint {name}"):
         line = _line(name, max(1, in_flight), limits)
-        with line.places:
-            return _asked(line.client, name, jpeg, attributes, limits)
-
-
-def _asked(client: Any, name: str, jpeg: bytes, attributes: str, limits: Limits) -> bytes:
-    try:
         told = {"CustomAttributes": attributes} if attributes else {}
-        answer = client.invoke_endpoint(EndpointName=name, ContentType=JPEG_TYPE, Accept=PNG_TYPE, Body=jpeg, **told)
+        with line.places:
+            return _asked(line.client, name, jpeg, limits, {"Accept": accept, **told})
+
+
+def _asked(client: Any, name: str, jpeg: bytes, limits: Limits, told: Mapping[str, str]) -> bytes:
+    try:
+        answer = client.invoke_endpoint(EndpointName=name, ContentType=JPEG_TYPE, Body=jpeg, **told)
         return bytes(answer["Body"].read())
     except ReadTimeoutError as error:
         raise _too_slow(name, f"did not answer within {limits.read_seconds:g} s, {limits.attempts} times") from error

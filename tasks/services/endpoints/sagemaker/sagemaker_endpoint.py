@@ -13,6 +13,7 @@ from typing import Any
 from uuid import UUID
 
 from tasks.core.errors import EndpointRefused, EndpointUnavailable, FinalError
+from tasks.core.models.known_models import PNG_TYPE
 from tasks.services.endpoints.contract import SAGEMAKER, Deployment, EndpointSpec, Report
 from tasks.services.endpoints.sagemaker import aws_sessions, invoking
 from tasks.services.endpoints.sagemaker.aws_errors import NoCapacity, translated
@@ -151,9 +152,9 @@ class SageMakerEndpoint:
                 held.end_lease()
                 self._delete(run, held)
 
-    def invoke(self, deployment: Deployment, jpeg: bytes, attributes: str = "") -> bytes:
+    def invoke(self, deployment: Deployment, jpeg: bytes, attributes: str = "", accept: str = PNG_TYPE) -> bytes:
         """As ``invoking.invoke``."""
-        return invoking.invoke(deployment.name, jpeg, deployment.in_flight, attributes=attributes)
+        return invoking.invoke(deployment.name, jpeg, deployment.in_flight, attributes=attributes, accept=accept)
 
     def delete(self, name: str) -> tuple[str, ...]:
         """Delete all attempts of the run that ``name`` belongs to; returns as soon as AWS has accepted it.

@@ -1,0 +1,90 @@
+"""What an endpoint answers to an image: a label mask, or probabilities that say how sure each label is.
+
+A confidence is how far the most probable label is ahead of the next, 0..255: 255 is sure, 0 is a toss-up.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tasks.core.arrays import Float32Array, LabelArray, UInt8Array
+from tasks.core.errors import WrongMask, WrongMaskFormat
+from tasks.core.masks import png_masks
+from tasks.core.masks import probabilities as record
+from tasks.core.masks.labels import LABELS, decode_mask
+
+SURE = 255
+TOLERANCE = 0.01  # by which probabilities of a pixel may miss 1: models also answer in 16 bit
+ROWS_AT_ONCE = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a model says of an image.
+
+    Attributes:
+        labels: uint8 (height, width).
+        confidence: uint8 (height, width); None where the model gives labels alone.
+    """
+
+    labels: LabelArray
+    confidence: UInt8Array | None = None
+
+
+def answer_of(probabilities: Float32Array) -> Answer:
+    """The most probable label of each pixel (the first of equals), and how far it is ahead.
+
+    Args:
+        probabilities: float32 (2 or 3, height, width), by label.
+    """
+    size = probabilities.shape[1:]
+    labels, confidence = np.empty(size, np.uint8), np.empty(size, np.uint8)
+    for start in range(0, size[0], ROWS_AT_ONCE):
+        part = slice(start, start + ROWS_AT_ONCE)
+        of_part = probabilities[:, part]
+        labels[part] = of_part.argmax(axis=0)
+        first, last = of_part.max(axis=0), of_part.min(axis=0)
+        second = last if len(of_part) == 2 else of_part.sum(axis=0) - first - last  # noqa: PLR2004 - one is between
+        confidence[part] = np.rint((first - second) * SURE).clip(0, SURE)
+    return Answer(labels, confidence)
+
+
+def decode_confidence(png: bytes, width_px: int, height_px: int, name: str) -> UInt8Array:
+    """Decode a confidence (height, width) uint8 as ``png_masks.encode`` writes it.
+
+    Raises:
+        WrongMask: It is not whole, or of another size or form.
+    """
+    if png_masks.read_header(png, name) != png_masks.Header(width_px, height_px, 8, png_masks.GREY):
+        raise png_masks.damaged(png, name)
+    return png_masks.decode(png, name)
+
+
+def decode_probabilities(content: bytes, width_px: int, height_px: int, name: str) -> Float32Array | None:
+    """Probabilities of an endpoint's answer, float32 (2 or 3, height, width); None where it is a label mask instead.
+
+    Raises:
+        WrongMaskFormat: They are of another size or of other classes, or none: what this model answers to other
+            images will be no better.
+        WrongMask: This one answer is damaged.
+    """
+    if not record.is_record(content):
+        return None
+    try:
+        found = record.decode(content)
+    except ValueError as error:
+        raise WrongMask(f"{name}: the probabilities of {len(content)} bytes are damaged ({error})") from error
+    if found.shape[1:] != (height_px, width_px) or not 1 < found.shape[0] <= len(LABELS):
+        raise WrongMaskFormat(
+            f"{name}: probabilities {found.shape} (classes, height, width) for an image of {width_px} x {height_px} "
+            f"px: two or three classes of its size are needed, known are {LABELS}"
+        )
+    if not (np.abs(found.sum(axis=0) - 1) <= TOLERANCE).all() or found.min() < -TOLERANCE:
+        raise WrongMaskFormat(f"{name}: what was answered as probabilities does not sum up to 1 in each pixel")
+    return found
+
+
+def decode_answer(content: bytes, width_px: int, height_px: int, name: str) -> Answer:
+    """An endpoint's answer to an image of this size; raises as ``decode_probabilities`` and ``decode_mask``."""
+    found = decode_probabilities(content, width_px, height_px, name)
+    return Answer(decode_mask(content, width_px, height_px, name)) if found is None else answer_of(found)
