@@ -12,6 +12,7 @@ from prefect import State, flow
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows.parameters import (
+    ChipPx,
     Confidence,
     DeployMinutes,
     Device,
@@ -26,6 +27,7 @@ from flows.parameters import (
     Megapixels,
     Minutes,
     NirThreshold,
+    OverlapPx,
     Price,
     Requests,
     ReviewHours,
@@ -73,6 +75,8 @@ def flood_extent(
     model: Text = "water-index",
     calibration: NirThreshold | None = None,
     confidence: Confidence = "auto",
+    chip_px: ChipPx | None = None,
+    chip_overlap_px: OverlapPx = 64,
     device: Device = "auto",
     review: bool = False,
     review_hours: ReviewHours = 72.0,
@@ -115,6 +119,8 @@ def flood_extent(
         model: For local: the built-in baseline water-index, or the path of an ONNX model.
         calibration: Near infrared (0 to 255) below which it is water, for water-index; without it the dataset decides.
         confidence: Ask the model how sure it is: on, off, or auto: for a model on this machine, where it costs nothing.
+        chip_px: Longest side of the pieces that the model is asked for, a multiple of 8; without it, a tile is one.
+        chip_overlap_px: What neighbouring pieces share, at least: more than the model looks around a pixel.
         device: For an ONNX model on this machine: cpu, cuda, or auto: a GPU where there is one that it can use.
         review: Suspend the run after extraction, endpoint gone, until a person has judged map and table in the UI.
         review_hours: How long a review may take; after that the run has failed, and what it computed is kept.
@@ -128,7 +134,7 @@ def flood_extent(
         deploy_minutes: For sagemaker: in which the endpoint must be in service.
         lease_minutes: For sagemaker: after so long without a sign of life of its run, the sweep deletes the endpoint.
         requests_per_instance: For sagemaker: images that an instance is asked for at a time; one a vCPU serves well.
-        predict_seconds: For sagemaker: what a tile is expected to take; the report has what it took.
+        predict_seconds: For sagemaker: what a request is expected to take; the report has what tiles took.
         work_directory: For operators, as all that follows: intermediates and cache: local or s3://.
         keep_work: Keep the intermediates of a good run.
         log_storage_directory: Where the run's log file goes: local or s3://.

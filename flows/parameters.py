@@ -32,6 +32,8 @@ InstanceType = Annotated[str, Field(pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9]+$")]
 InstanceTypes = Annotated[list[InstanceType], AfterValidator(_distinct)]
 Endpoint = Literal["local", "sagemaker"]
 NirThreshold = Annotated[int, Field(ge=0, le=255)]
+ChipPx = Annotated[int, Field(ge=64, le=10_000, multiple_of=8)]
+OverlapPx = Annotated[int, Field(ge=16, le=1024)]
 Confidence = Literal["auto", "on", "off"]
 Device = Literal["auto", "cpu", "cuda"]
 InChild = Literal["auto", "always", "never"]
@@ -52,6 +54,10 @@ ReviewHours = Annotated[float, Field(gt=0, le=720)]
 Price = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
+# Of three classes: 4 bytes a class and pixel in the 6,291,456 bytes that an answer may have.
+MOST_CHIP_PX = 720
+
+
 class RunParameters(BaseModel):
     """What a run is asked to do, checked; the flow's docstring describes each field."""
 
@@ -69,6 +75,8 @@ class RunParameters(BaseModel):
     model: Text = "water-index"
     calibration: NirThreshold | None = None
     confidence: Confidence = "auto"
+    chip_px: ChipPx | None = None
+    chip_overlap_px: OverlapPx = 64
     device: Device = "auto"
     review: bool = False
     review_hours: ReviewHours = 72.0
@@ -106,6 +114,33 @@ class RunParameters(BaseModel):
         if self.calibration is not None and self.endpoint == "local" and not self.endpoint_spec().is_calibrated:
             raise ValueError(f"`calibration` is for the model water-index, {self.model} takes none. Leave it out")
         return self
+
+    @model_validator(mode="after")
+    def _chips_overlap_by_half_at_most(self) -> Self:
+        if self.chip_px is not None and 2 * self.chip_overlap_px > self.chip_px:
+            raise ValueError(
+                f"`chip_overlap_px` {self.chip_overlap_px} is more than half of `chip_px` {self.chip_px}: each request "
+                "would be mostly what others ask for, too. Make it smaller, or the chips larger"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _probabilities_fit_an_answer_of_sagemaker(self) -> Self:
+        if (
+            self.endpoint == "sagemaker"
+            and self.confidence == "on"
+            and (self.chip_px or MOST_CHIP_PX + 1) > MOST_CHIP_PX
+        ):
+            raise ValueError(
+                f"`confidence` on needs `chip_px` of at most {MOST_CHIP_PX} on SageMaker, whose answers have 6 MB at "
+                "most, and probabilities of three classes are 12 bytes a pixel"
+            )
+        return self
+
+    @property
+    def chips(self) -> tuple[int, int] | None:
+        """Size and overlap of the chips; None: one request a tile."""
+        return None if self.chip_px is None else (self.chip_px, self.chip_overlap_px)
 
     @property
     def asks_confidence(self) -> bool:

@@ -71,6 +71,7 @@ def plan_tiles(
         max_pixels=parameters.max_tile_megapixels * PIXELS_A_MEGAPIXEL,
         work_directory=storage.resolve(parameters.work_directory),
         with_confidence=parameters.asks_confidence,
+        chips=parameters.chips,
         told=told,
     )
 

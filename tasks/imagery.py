@@ -2,10 +2,8 @@
 
 from typing import Any
 
-import cv2
 from prefect.logging import get_run_logger
 
-from tasks.core.arrays import UInt8Array
 from tasks.core.imagery.preparation import PreparedImage
 from tasks.core.masks.valid_mask_png import encode_valid
 from tasks.core.models import water_index
@@ -16,7 +14,6 @@ from tasks.services.frames.decoder_process import Decode, decode
 from tasks.services.frames.decoding import InChild, decoder_of
 from tasks.services.frames.frame_files import requested
 from tasks.services.work_directory.cached_files import keep
-from tasks.services.work_directory.tile_files import PREVIEW_PX
 
 
 @tile_task("prepare", retries=3, cached_by="prepare_key", hands_on="preview_uri")
@@ -43,13 +40,7 @@ def prepare(job: TileJob, decode: Decode = decode) -> PreparedImage:
     """
     with requested(job) as request:
         prepared = decode(request)
-    nrg, valid = prepared.sent(), encode_valid(prepared.valid)
-    files = {job.jpeg_uri: prepared.jpeg, job.preview_uri: _preview(nrg), job.valid_uri: valid}
-    keep(job, "prepare", files, prepared.warnings, water_index.histogram(nrg, prepared.valid))
+    valid = encode_valid(prepared.valid)
+    files = {job.jpegs_uri: prepared.jpegs, job.preview_uri: prepared.preview, job.valid_uri: valid}
+    keep(job, "prepare", files, prepared.warnings, water_index.histogram_of_chips(prepared.sent(), prepared.valid))
     return prepared
-
-
-def _preview(nrg: UInt8Array) -> bytes:
-    factor = min(1.0, PREVIEW_PX / max(nrg.shape[:2]))
-    small = cv2.resize(nrg[..., ::-1], None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
-    return bytes(cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, 85])[1])

@@ -1,10 +1,17 @@
 """Stage predict: the endpoint labels every pixel of a tile."""
 
-from typing import Any
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
+from tasks.core.arrays import Float32Array, LabelArray
+from tasks.core.chip_layout import Chip
 from tasks.core.errors import EndpointRefused, FinalError, WrongMask
 from tasks.core.masks import png_masks
 from tasks.core.masks.answers import decode_answer
+from tasks.core.masks.chip_joining import join
 from tasks.core.masks.labels import encode_mask
 from tasks.core.models import water_index
 from tasks.core.models.known_models import PNG_TYPE, RECORD_TYPE
@@ -15,6 +22,12 @@ from tasks.services.endpoints.contract import Deployment, EndpointService, Endpo
 from tasks.services.endpoints.endpoint_kinds import endpoint_service
 from tasks.services.work_directory import tile_files
 from tasks.services.work_directory.cached_files import keep
+
+# Of a tile; more of them only help where an endpoint serves many and the dataset has few tiles.
+CHIPS_AT_ONCE = 2
+
+Asked = TypeVar("Asked")
+Answered = TypeVar("Answered")
 
 
 @tile_task("predict", retries=3, cached_by="predict_key")
@@ -39,19 +52,51 @@ def predict(job: TileJob, service: EndpointService, endpoint: Deployment) -> Non
         EndpointRefused: It will not.
         RecordMismatch: The JPEG is not the one that ``prepare`` wrote.
     """
-    attributes = "" if job.nir is None else water_index.attributes(job.nir)
-    accept = RECORD_TYPE if job.with_confidence else PNG_TYPE
-    content = service.invoke(endpoint, tile_files.jpeg(job), attributes, accept)
-    try:
-        answer = decode_answer(content, job.resized.width_px, job.resized.height_px, job.tile.id)
-    except WrongMask as error:
-        if "log_group" in endpoint.facts:
-            raise type(error)(f"{error}. The endpoint's log is {endpoint.facts['log_group']}") from error
-        raise
+    ask = _Question(job, service, endpoint)
+    with ThreadPoolExecutor(min(CHIPS_AT_ONCE, len(job.layout))) as pool:
+        answers = in_turn(pool, ask.answer, tile_files.jpegs(job))
+        answer = join(job.layout, answers, job.tile.id)
     files = {job.labels_uri: encode_mask(answer.labels)}
     if answer.confidence is not None:
         files[job.confidence_uri] = png_masks.encode(answer.confidence)
     keep(job, "predict", files)
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """What the endpoint is asked of a tile's chips."""
+
+    job: TileJob
+    service: EndpointService
+    endpoint: Deployment
+
+    def answer(self, asked: tuple[Chip, bytes]) -> LabelArray | Float32Array:
+        """To one chip, checked."""
+        chip, jpeg = asked
+        attributes = "" if self.job.nir is None else water_index.attributes(self.job.nir)
+        accept = RECORD_TYPE if self.job.with_confidence else PNG_TYPE
+        content = self.service.invoke(self.endpoint, jpeg, attributes, accept)
+        try:
+            return decode_answer(content, chip.columns.length, chip.rows.length, self.job.tile.id)
+        except WrongMask as error:
+            if "log_group" in self.endpoint.facts:
+                raise type(error)(f"{error}. The endpoint's log is {self.endpoint.facts['log_group']}") from error
+            raise
+
+
+def in_turn(pool: ThreadPoolExecutor, work: Callable[[Asked], Answered], asked: Iterable[Asked]) -> Iterator[Answered]:
+    """The answers in order, few of them ahead of whoever takes them, for they are large."""
+    waiting: deque[Future[Answered]] = deque()
+    try:
+        for one in asked:
+            waiting.append(pool.submit(work, one))
+            if len(waiting) > CHIPS_AT_ONCE:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        for future in waiting:
+            future.cancel()
 
 
 def is_predicted(job: TileJob) -> bool:

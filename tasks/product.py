@@ -47,7 +47,7 @@ def publish(folder: Path, destination: str) -> str:
 @run_task(name="clean-up")
 def clean_up(jobs: Sequence[TileJob]) -> int:
     """Remove the JPEGs that only the endpoint needed; the cache stays. How many there were."""
-    there = {job.jpeg_uri for job in jobs} & uris_in(*{storage.parent(job.jpeg_uri) for job in jobs[:1]})
+    there = {job.jpegs_uri for job in jobs} & uris_in(*{storage.parent(job.jpegs_uri) for job in jobs[:1]})
     for uri in there:
         storage.delete(uri)
     get_run_logger().info("%d intermediate images removed", len(there))

@@ -83,7 +83,7 @@ def _trained(options: argparse.Namespace, scene: Path) -> int | None:
     for job in plan_tiles(parameters, tiles, ""):
         with requested(job) as request:
             prepared = decode(request)
-        histograms[job.tile.id] = water_index.histogram(prepared.sent(), prepared.valid)
+        histograms[job.tile.id] = water_index.histogram_of_chips(prepared.sent(), prepared.valid)
     return calibrate(histograms)[0].nir
 
 

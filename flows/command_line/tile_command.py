@@ -5,6 +5,7 @@ Neither Prefect nor an endpoint nor the cache takes part: what a changed rule do
 
 import argparse
 import io
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,13 +18,16 @@ from flows.command_line.options import add_options, parameters_of
 from flows.parameters import RunParameters
 from flows.preflight import identity_of_model, plan_tiles
 from flows.run.known_calibration import description
-from tasks.core.arrays import BoolMask, LabelArray, UInt8Array
+from tasks.core.arrays import Float32Array, LabelArray
 from tasks.core.errors import UnusableArgument
 from tasks.core.formats.geopackage import write_geopackage
 from tasks.core.geo.crs import given_crs
 from tasks.core.geo.grid import Grid
 from tasks.core.imagery.preparation import PreparedImage
 from tasks.core.jpeg2000 import sidecars
+from tasks.core.masks import png_masks
+from tasks.core.masks.answers import Answer
+from tasks.core.masks.chip_joining import join
 from tasks.core.masks.valid_mask_png import encode_valid
 from tasks.core.models import known_models, water_index
 from tasks.core.models.nir_threshold import Threshold, calibrate
@@ -39,11 +43,12 @@ from tasks.services.frames.frame_files import requested
 from tasks.services.storage.uris import dataset_name
 from tasks.services.temp_folders import temp_folder
 
-JPEG, VALID_MASK, LABEL_MASK, POLYGONS = "prepared.jpg", "valid_mask.png", "label_mask.png", "polygons.gpkg"
+JPEG, CHIPS, VALID_MASK, LABEL_MASK = "prepared.jpg", "prepared_chips.zip", "valid_mask.png", "label_mask.png"
+CONFIDENCE, POLYGONS = "confidence.png", "polygons.gpkg"
 # Red, green, blue of the labels 0, 1, 2; as indices they are the labels themselves.
 PALETTE = (232, 230, 220, 30, 90, 200, 170, 120, 200)
 OPTIONS = {"output_directory", "width", "model", "calibration", "flood_labels", "min_contour_size", "crs"}
-OPTIONS |= {"max_tile_megapixels"}
+OPTIONS |= {"max_tile_megapixels", "confidence", "chip_px", "chip_overlap_px", "device"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -65,7 +70,7 @@ class MappedTile:
     Attributes:
         job: What was asked of it.
         prepared: JPEG and valid mask.
-        labels: (height, width) uint8, on the resized grid.
+        answer: Labels and how sure they are, on the resized grid.
         extent: The polygons.
         threshold: That the model was told; None where it needs none.
         seconds: By stage.
@@ -73,7 +78,7 @@ class MappedTile:
 
     job: TileJob
     prepared: PreparedImage
-    labels: LabelArray
+    answer: Answer
     extent: TileExtent
     threshold: Threshold | None
     seconds: dict[str, float]
@@ -92,23 +97,33 @@ def map_tile(parameters: RunParameters) -> MappedTile:
     with requested(job) as request, timed() as preparing:
         prepared = decoder_process.decode(request)
     with timed() as predicting:
-        nrg = prepared.sent()
-        threshold = _threshold(parameters, nrg, prepared.valid, job.tile.id)
-        attributes = "" if threshold is None else water_index.attributes(threshold.split)
-        labels = known_models.load(parameters.model).predict(nrg, attributes)
+        threshold = _threshold(parameters, prepared, job.tile.id)
+        answer = _predicted(parameters, prepared, threshold, job.tile.id)
     with timed() as extracting:
-        extent = extract(labels, prepared.valid, grid, job.flood_labels)
+        extent = extract(answer.labels, prepared.valid, grid, job.flood_labels)
     seconds = {"prepare": preparing.seconds, "predict": predicting.seconds, "extract": extracting.seconds}
-    return MappedTile(job, prepared, labels, extent, threshold, seconds)
+    return MappedTile(job, prepared, answer, extent, threshold, seconds)
 
 
-def _threshold(parameters: RunParameters, nrg: UInt8Array, valid: BoolMask, tile: str) -> Threshold | None:
+def _predicted(parameters: RunParameters, prepared: PreparedImage, threshold: Threshold | None, tile: str) -> Answer:
+    model = known_models.load(parameters.model, parameters.device)
+    attributes = "" if threshold is None else water_index.attributes(threshold.split)
+
+    def answers() -> Iterator[Float32Array | LabelArray]:
+        for _, nrg in prepared.sent():
+            found = model.probabilities(nrg, attributes) if parameters.asks_confidence else None
+            yield model.predict(nrg, attributes) if found is None else found
+
+    return join(prepared.layout, answers(), tile)
+
+
+def _threshold(parameters: RunParameters, prepared: PreparedImage, tile: str) -> Threshold | None:
     """What the model is told: as given, else as this frame alone has it."""
     if not parameters.endpoint_spec().is_calibrated:
         return None
     if parameters.calibration is not None:
         return Threshold(parameters.calibration, (tile,))
-    return calibrate({tile: water_index.histogram(nrg, valid)})[0]
+    return calibrate({tile: water_index.histogram_of_chips(prepared.sent(), prepared.valid)})[0]
 
 
 def _job(parameters: RunParameters) -> TileJob:
@@ -120,7 +135,7 @@ def _job(parameters: RunParameters) -> TileJob:
     return plan_tiles(parameters, tiles, identity_of_model(parameters))[0]
 
 
-def keep(mapped: MappedTile, folder: str, min_contour_size: float) -> Layer:
+def keep(mapped: MappedTile, folder: str, min_contour_size: float) -> tuple[Layer, list[str]]:
     """Write JPEG, masks and polygons; the images with world files, so that they lie in a GIS where the frame does.
 
     Args:
@@ -129,17 +144,21 @@ def keep(mapped: MappedTile, folder: str, min_contour_size: float) -> Layer:
         min_contour_size: Smallest polygon and hole kept, m².
 
     Returns:
-        The flood extent: the first of the layers, which are those of a product of this tile alone.
+        The flood extent, the first of the layers, which are those of a product of this tile alone; and names of files.
 
     Raises:
         FinalError: The folder cannot be written.
     """
     files = {
-        JPEG: mapped.prepared.jpeg,
+        JPEG: mapped.prepared.jpegs,
         VALID_MASK: encode_valid(mapped.prepared.valid),
-        LABEL_MASK: _in_colours(mapped.labels),
+        LABEL_MASK: _in_colours(mapped.answer.labels),
     }
-    files |= {str(Path(image).with_suffix(".wld")): _world_file(mapped.job.resized) for image in files}
+    if mapped.answer.confidence is not None:
+        files[CONFIDENCE] = png_masks.encode(mapped.answer.confidence)
+    if len(mapped.prepared.layout) > 1:
+        files[CHIPS] = files.pop(JPEG)
+    files |= {f"{Path(image).stem}.wld": _world_file(mapped.job.resized) for image in files if image != CHIPS}
     tile = AnsweredTile(mapped.job.tile.id, mapped.job.resized, mapped.extent, sum(mapped.seconds.values()))
     layers = assemble([tile], [], min_contour_size)
     with temp_folder("tile") as scratch:
@@ -147,7 +166,7 @@ def keep(mapped: MappedTile, folder: str, min_contour_size: float) -> Layer:
         files[POLYGONS] = (scratch / POLYGONS).read_bytes()
     for name, content in files.items():
         storage.write_bytes(storage.join(folder, name), content)
-    return layers[0]
+    return layers[0], [name for name in files if not name.endswith(".wld")]
 
 
 def _in_colours(labels: LabelArray) -> bytes:
@@ -168,7 +187,7 @@ def run_tile(parameters: RunParameters, console: Console) -> None:
     """Map the frame, keep all of it in a folder named after it, and say what was found."""
     mapped = map_tile(parameters)
     folder = storage.join(storage.resolve(parameters.output_directory), f"{dataset_name(parameters.dataset)}_tile")
-    flood = keep(mapped, folder, parameters.min_contour_size)
+    flood, kept = keep(mapped, folder, parameters.min_contour_size)
     grid, extent = mapped.job.resized, mapped.extent
     valid = float(mapped.prepared.valid.mean())
     lines = [
@@ -176,7 +195,7 @@ def run_tile(parameters: RunParameters, console: Console) -> None:
         f"flood: {extent.flood_px:,} px, {len(flood):,} polygons of {flood.columns['area_m2'].sum():,.0f} m² in all",
         *([] if mapped.threshold is None else [description(mapped.threshold)]),
         ", ".join(f"{stage} {taken:.2f} s" for stage, taken in mapped.seconds.items()),
-        f"in {folder}: {JPEG}, {VALID_MASK}, {LABEL_MASK}, {POLYGONS}",
+        f"in {folder}: {', '.join(kept)}",
     ]
     for warning in mapped.prepared.warnings:
         console.print(f"[yellow]warning[/yellow]: {escape(warning)}", soft_wrap=True)

@@ -16,6 +16,8 @@ SETTINGS = (
     "model",
     "calibration",
     "confidence",
+    "chip_px",
+    "chip_overlap_px",
     "width",
     "min_contour_size",
     "flood_labels",

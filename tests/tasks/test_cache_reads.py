@@ -74,7 +74,7 @@ def test_a_cached_tile_costs_two_reads_a_stage(
     """In all of a run: the record once, and the file that is used once; folders are listed, however many tiles."""
     jobs = [kept(f"{request.getfixturevalue(place)}/work", name) for name in "abc"]
     for job in jobs:
-        storage.delete(job.jpeg_uri)  # as after a good run
+        storage.delete(job.jpegs_uri)  # as after a good run
     with reads(request) as read:
         run(jobs, tmp_path)
     keys = {job.key(stage): (job.tile.id, stage) for job in jobs for stage in ("prepare", "predict", "extract")}

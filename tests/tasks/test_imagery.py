@@ -73,7 +73,7 @@ def test_a_frame_exchanged_after_listing_is_not_prepared(
     assert kept(work) == []
     storage.write_bytes(uri, frame(20))
     prepare(planned(place, work))
-    assert storage.read_bytes(planned(place, work).jpeg_uri) == right
+    assert storage.read_bytes(planned(place, work).jpegs_uri) == right
 
 
 @pytest.mark.parametrize("sidecar", ["a.jp2.aux.xml", "a.j2w"])
@@ -106,7 +106,7 @@ def test_a_frame_of_s3_is_decoded_from_a_copy(s3_bucket: str, frame: Callable[[i
     storage.write_bytes(f"{s3_bucket}/a.jp2", frame(20))
     job = planned(s3_bucket, tmp_path / "work")
     prepared = prepare(job, exchanging(f"{s3_bucket}/a.jp2", frame(200)))
-    assert storage.read_bytes(job.jpeg_uri) == prepared.jpeg
+    assert storage.read_bytes(job.jpegs_uri) == prepared.jpeg
 
 
 def test_a_download_names_the_etag_that_was_listed(s3_bucket: str, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from tasks.core.arrays import FloatArray, UInt8Array
-from tasks.core.jpeg2000.channels import COLOURS, Channels
+from tasks.core.jpeg2000.channels import Channels
 
 RED_SHARE, BLUE_SHARE = 0.299, 0.114  # of luma
 GREEN_SHARE = 1 - RED_SHARE - BLUE_SHARE
@@ -20,26 +20,28 @@ OPAQUE_FROM = 128
 OPAQUE = 255
 
 
-def to_nrg(samples: UInt8Array, channels: Channels) -> UInt8Array:
-    """Near infrared, red, green (and alpha), uint8, of samples (height, width, 3 or 4) in the order of `channels`."""
+def to_nrg(colours: UInt8Array, alpha: UInt8Array | None, channels: Channels) -> UInt8Array:
+    """Near infrared, red, green.
+
+    Args:
+        colours: uint8 (height, width, 3) in the order of `channels`; may be changed.
+        alpha: uint8 (height, width), 0 to 255; None where there is none.
+        channels: What they are.
+    """
     if channels.luma_chroma:
-        return np.asarray(cv2.transform(samples, _from_sycc(samples.shape[2])), np.uint8)
-    return _divided_by_alpha(samples) if channels.premultiplied else samples
+        return np.asarray(cv2.transform(colours, _from_sycc()), np.uint8)
+    if channels.premultiplied and alpha is not None:
+        _divide(colours, alpha)
+    return colours
 
 
-def _from_sycc(bands: int) -> FloatArray:
-    """A row an output band: factors of luma, Cb, Cr (and alpha), then what is added."""
-    matrix = np.eye(bands, bands + 1)
-    matrix[:COLOURS, :COLOURS] = [[1, 0, RED_OF_CR], [1, GREEN_OF_CB, GREEN_OF_CR], [1, BLUE_OF_CB, 0]]
-    matrix[:COLOURS, bands] = -NEUTRAL * matrix[:COLOURS, 1:COLOURS].sum(axis=1)
-    return matrix
+def _from_sycc() -> FloatArray:
+    """A row an output band: factors of luma, Cb, Cr, then what is added."""
+    factors = np.array([[1, 0, RED_OF_CR], [1, GREEN_OF_CB, GREEN_OF_CR], [1, BLUE_OF_CB, 0]])
+    return np.column_stack([factors, -NEUTRAL * factors[:, 1:].sum(axis=1)])
 
 
-def _divided_by_alpha(samples: UInt8Array) -> UInt8Array:
-    """The colours that were multiplied by alpha, wherever a pixel counts as observed."""
-    alpha = samples[..., COLOURS]
+def _divide(colours: UInt8Array, alpha: UInt8Array) -> None:
+    """Restore colours that were multiplied by alpha, wherever a pixel counts as observed."""
     partly = (alpha >= OPAQUE_FROM) & (alpha < OPAQUE)
-    pixels = samples[partly].astype(np.float32)
-    restored = samples.copy()
-    restored[partly, :COLOURS] = np.rint(pixels[:, :COLOURS] * OPAQUE / pixels[:, COLOURS:]).clip(0, OPAQUE)
-    return restored
+    colours[partly] = np.rint(colours[partly].astype(np.float32) * OPAQUE / alpha[partly][:, None]).clip(0, OPAQUE)

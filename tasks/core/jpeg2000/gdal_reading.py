@@ -5,16 +5,19 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from itertools import chain
 from pathlib import Path
+from typing import Any, NamedTuple
 from uuid import uuid4
 
 import numpy as np
 import rasterio
+from numpy.typing import NDArray
 from rasterio.io import DatasetReader, MemoryFile
 from rasterio.session import DummySession
 from rasterio.windows import Window
 
 from tasks.core.arrays import UInt8Array
 from tasks.core.errors import TooLarge, UnreadableImage
+from tasks.core.jpeg2000.channels import COLOURS
 from tasks.core.jpeg2000.sidecars import AUX_SUFFIX, WORLD_SUFFIXES, is_world_file, read_world_file, to_bytes
 from tasks.core.jpeg2000.structure import ImageSize, Structure, with_wider_tile
 from tasks.core.jpeg2000.tile_parts import CODESTREAM_END
@@ -23,7 +26,40 @@ DRIVER = "JP2OpenJPEG"
 UNWRITTEN = -1  # no 8-bit sample has this value
 MAX_WHOLE_TILE_SAMPLES = 1 << 27  # about 2 GB while a tile is decoded whole: 49 million samples took 0.75 GB
 WAVELET_REACH = 5  # samples of a reduced resolution that one of the full resolution has a part in
+CACHE_BYTES = 64 << 20
 FLAT_TOLERANCE = 16  # lossy compression makes one value of what nearly is
+
+
+class Planes(NamedTuple):
+    """Samples of an image, those beside the three colours apart: all of them together may be half of the memory.
+
+    Attributes:
+        colours: uint8 (height, width, 3).
+        fourth: uint8 (height, width); None where there are three.
+    """
+
+    colours: UInt8Array
+    fourth: UInt8Array | None
+
+    @classmethod
+    def of_size(cls, height_px: int, width_px: int, bands: int) -> "Planes":
+        """Not yet filled."""
+        colours = np.empty((height_px, width_px, COLOURS), np.uint8)
+        return cls(colours, np.empty((height_px, width_px), np.uint8) if bands > COLOURS else None)
+
+    def part(self, rows: slice, columns: slice = slice(None)) -> "Planes":
+        """Of some rows and columns: what is written there is written here."""
+        return Planes(self.colours[rows, columns], None if self.fourth is None else self.fourth[rows, columns])
+
+    def fill(self, samples: NDArray[Any]) -> None:
+        """With samples (bands, height, width)."""
+        self.colours[:] = np.moveaxis(samples[:COLOURS], 0, 2)
+        if self.fourth is not None:
+            self.fourth[:] = samples[COLOURS]
+
+    def at(self, row: int, column: int) -> list[int]:
+        """The samples of a pixel, one a band."""
+        return [*self.colours[row, column].tolist(), *([] if self.fourth is None else [int(self.fourth[row, column])])]
 
 
 def quiet_gdal(*, beside: bool = False) -> rasterio.Env:
@@ -34,7 +70,8 @@ def quiet_gdal(*, beside: bool = False) -> rasterio.Env:
     ms each, wherever the environment holds AWS credentials, and fail where they are unusable.
     """
     pam, folder = ("YES", "FALSE") if beside else ("NO", "EMPTY_DIR")
-    options = {"GDAL_PAM_ENABLED": pam, "GDAL_DISABLE_READDIR_ON_OPEN": folder}
+    # What is read is read once: blocks of it need not be kept, which GDAL does in a twentieth of the machine's memory.
+    options = {"GDAL_PAM_ENABLED": pam, "GDAL_DISABLE_READDIR_ON_OPEN": folder, "GDAL_CACHEMAX": CACHE_BYTES}
     return rasterio.Env(DummySession(), GDAL_NUM_THREADS="1", **options)
 
 
@@ -72,8 +109,8 @@ def unreadable_world_file(sidecars: Mapping[str, bytes]) -> str | None:
 
 def read_coarse(
     path: Path, structure: Structure, width_px: int, height_px: int, components: Sequence[int] | None = None
-) -> tuple[UInt8Array, int]:
-    """Pixels (height, width, bands) at the coarsest resolution of at least the size wanted, and its step 2^r.
+) -> tuple[Planes, int]:
+    """Pixels at the coarsest resolution of at least the size wanted, and its step 2^r.
 
     GDAL gets the bare codestream: damaged metadata cannot disturb it, nor files that lie beside the image. Components,
     counted from 0, are read in the order given; None for all as they are.
@@ -88,7 +125,8 @@ def read_coarse(
         step = coarsest_step(steps, structure.size, width_px, height_px, [structure.size.origin])
         bands = [component + 1 for component in components or range(len(structure.size.depths))]
         with _opened(path, structure, step) if step > 1 else _opened_full(path, structure) as dataset:
-            pixels, flat = read_strips(dataset, bands, path.name)
+            pixels = Planes.of_size(dataset.height, dataset.width, len(bands))
+            flat = read_strips(dataset, bands, pixels, path.name)
         if flat and steps[-1] > step:
             with _opened(path, structure, steps[-1]) as dataset:
                 _check_flat_strips(flat, pixels, step, dataset.read(bands), steps[-1], path.name)
@@ -112,15 +150,17 @@ def coarsest_step(
     )
 
 
-def read_window(path: Path, structure: Structure, window: Window, components: Sequence[int]) -> UInt8Array:
-    """Pixels (height, width, bands) of a window at full resolution, which may be cut at the image's border.
+def read_window(path: Path, structure: Structure, window: Window, components: Sequence[int]) -> Planes:
+    """Pixels of a window at full resolution, which may be cut at the image's border.
 
     Raises:
         UnreadableImage: A codestream tile is too large to be decoded whole where it must be.
     """
     with quiet_gdal(), _opened_full(path, structure) as dataset:
         bands = [component + 1 for component in components]
-        return np.ascontiguousarray(np.moveaxis(dataset.read(bands, window=window), 0, 2))
+        pixels = Planes.of_size(window.height, window.width, len(bands))
+        pixels.fill(dataset.read(bands, window=window))
+        return pixels
 
 
 @contextmanager
@@ -189,28 +229,32 @@ def check_whole_tile(structure: Structure, name: str) -> None:
         )
 
 
-def read_strips(dataset: DatasetReader, bands: Sequence[int], name: str) -> tuple[UInt8Array, list[tuple[int, int]]]:
-    """All pixels, a row of blocks at a time, and the strips (first row, row behind) that are one value in all bands.
+def read_strips(dataset: DatasetReader, bands: Sequence[int], pixels: Planes, name: str) -> list[tuple[int, int]]:
+    """Read all pixels, a row of blocks at a time; the strips (first row, row behind) that are one value in all bands.
 
     The wide buffer that shows unwritten samples stays small that way.
     """
-    pixels = np.empty((dataset.height, dataset.width, len(bands)), np.uint8)
-    rows, flat = dataset.block_shapes[0][0], []
+    (rows, columns), flat = dataset.block_shapes[0], []
     for top in range(0, dataset.height, rows):
         height = min(rows, dataset.height - top)
-        strip = np.full((len(bands), height, dataset.width), UNWRITTEN, np.int16)
-        dataset.read(bands, out=strip, window=Window(0, top, dataset.width, height))
-        if (strip == UNWRITTEN).any():
-            raise UnreadableImage(f"{name}: damaged: rows {top} to {top + height} cannot be decoded. Copy it again")
-        if (strip[:, 0] == strip[:, 0, :1]).all() and (strip == strip[:, :1, :1]).all():
+        is_flat, first = True, None
+        for left in range(0, dataset.width, columns):
+            width = min(columns, dataset.width - left)
+            block = np.full((len(bands), height, width), UNWRITTEN, np.int16)
+            dataset.read(bands, out=block, window=Window(left, top, width, height))
+            if (block == UNWRITTEN).any():
+                raise UnreadableImage(f"{name}: damaged: rows {top} to {top + height} cannot be decoded. Copy it again")
+            first = block[:, :1, :1] if first is None else first
+            is_flat = is_flat and bool((block[:, 0] == first[:, 0]).all() and (block == first).all())
+            pixels.part(slice(top, top + height), slice(left, left + width)).fill(block)
+        if is_flat:
             flat.append((top, top + height))
-        pixels[top : top + height] = np.moveaxis(strip, 0, 2)
-    return pixels, flat
+    return flat
 
 
 def _check_flat_strips(
     strips: Sequence[tuple[int, int]],
-    pixels: UInt8Array,
+    pixels: Planes,
     step: int,
     coarsest: UInt8Array,
     coarsest_step: int,
@@ -223,9 +267,9 @@ def _check_flat_strips(
     factor = coarsest_step // step
     for top, bottom in strips:
         first = 0 if top == 0 else math.ceil(top / factor) + WAVELET_REACH
-        behind = coarsest.shape[1] if bottom == pixels.shape[0] else bottom // factor - WAVELET_REACH
+        behind = coarsest.shape[1] if bottom == len(pixels.colours) else bottom // factor - WAVELET_REACH
         rows = coarsest[:, first:behind].astype(np.int16)
-        if rows.size and (abs(rows - pixels[top, 0][:, None, None]) > FLAT_TOLERANCE).any():
+        if rows.size and (abs(rows - np.array(pixels.at(top, 0))[:, None, None]) > FLAT_TOLERANCE).any():
             raise UnreadableImage(
                 f"{name}: cannot be decoded: rows {top * step} to {bottom * step} come out as one value, which they "
                 "have at no coarser resolution. Export it again as JPEG2000 part 1"

@@ -8,12 +8,11 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-import numpy as np
 from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
-from tasks.core.arrays import UInt8Array
 from tasks.core.jpeg2000.gdal_reading import (
+    Planes,
     check_whole_tile,
     coarsest_step,
     opened_in_memory,
@@ -28,27 +27,27 @@ from tasks.core.jpeg2000.tile_parts import TilePart
 
 def read_coarse_by_groups(
     path: Path, structure: Structure, width_px: int, height_px: int, components: Sequence[int]
-) -> tuple[UInt8Array, int]:
-    """Pixels (height, width, bands) at the coarsest resolution of at least the size wanted, and its step 2^r.
+) -> tuple[Planes, int]:
+    """Pixels at the coarsest resolution of at least the size wanted, and its step 2^r.
 
     Arguments and errors are those of `gdal_reading.read_coarse`.
     """
     size = structure.size
     with _grouped(path, structure) as image:
         step = image.coarsest_step(width_px, height_px)
-        shape = (math.ceil(size.height_px / step), math.ceil(size.width_px / step), len(components))
-        pixels = np.empty(shape, np.uint8)
+        rows_px, columns_px = math.ceil(size.height_px / step), math.ceil(size.width_px / step)
+        pixels = Planes.of_size(rows_px, columns_px, len(components))
         for group in image.groups:
             rows, columns = _place(group, structure, step)
             with image.opened(group, step) as dataset:
-                pixels[rows, columns], _ = read_strips(dataset, [at + 1 for at in components], path.name)
+                read_strips(dataset, [at + 1 for at in components], pixels.part(rows, columns), path.name)
     return pixels, step
 
 
-def read_window_by_groups(path: Path, structure: Structure, window: Window, components: Sequence[int]) -> UInt8Array:
-    """Pixels (height, width, bands) of a window at full resolution; as `gdal_reading.read_window`."""
+def read_window_by_groups(path: Path, structure: Structure, window: Window, components: Sequence[int]) -> Planes:
+    """Pixels of a window at full resolution; as `gdal_reading.read_window`."""
     top, left = window.row_off, window.col_off
-    pixels = np.empty((window.height, window.width, len(components)), np.uint8)
+    pixels = Planes.of_size(window.height, window.width, len(components))
     with _grouped(path, structure) as image:
         for group in image.groups:
             rows, columns = _place(group, structure)
@@ -59,7 +58,7 @@ def read_window_by_groups(path: Path, structure: Structure, window: Window, comp
             part = Window(start - columns.start, first - rows.start, end - start, behind - first)
             with image.opened(group) as dataset:
                 samples = dataset.read([at + 1 for at in components], window=part)
-            pixels[first - top : behind - top, start - left : end - left] = np.moveaxis(samples, 0, 2)
+            pixels.part(slice(first - top, behind - top), slice(start - left, end - left)).fill(samples)
     return pixels
 
 

@@ -21,10 +21,10 @@ from rasterio.errors import RasterioError
 from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
-from tasks.core.arrays import Float32Array, UInt8Array
+from tasks.core.arrays import BoolMask, Float32Array, UInt8Array
 from tasks.core.errors import NoGeoreference, NotNrg, TooLarge, UnreadableImage
 from tasks.core.geo.crs import crs_name
-from tasks.core.jpeg2000.channels import COLOURS, WITH_ALPHA, Channels, read_channels
+from tasks.core.jpeg2000.channels import Channels, read_channels
 from tasks.core.jpeg2000.colour_conversion import OPAQUE_FROM, to_nrg
 from tasks.core.jpeg2000.gdal_reading import opened_header, read_coarse, read_window, reason, unreadable_world_file
 from tasks.core.jpeg2000.group_reading import read_at, read_coarse_by_groups, read_window_by_groups
@@ -77,15 +77,15 @@ class DecodedImage:
 
     Attributes:
         nrg: uint8 (height, width, 3): near infrared, red, green.
-        coverage: float32 (height, width), 0 to 1: the share of each pixel that alpha says is observed; None without
-            alpha.
+        coverage: (height, width), 0 to 1: the share of each pixel that alpha says is observed, float32, or at full
+            resolution bool; None without alpha.
         unclear_alpha: Share of alpha's samples that are neither near 0 nor near 255; 0 without alpha.
         full_width_px: Columns of the image at full resolution.
         full_height_px: Rows of the image at full resolution.
     """
 
     nrg: UInt8Array
-    coverage: Float32Array | None
+    coverage: Float32Array | BoolMask | None
     unclear_alpha: float
     full_width_px: int
     full_height_px: int
@@ -186,18 +186,23 @@ def decode(path: Path, width_px: int, height_px: int, max_pixels: int) -> Decode
         coarse, step = read(path, structure, width_px, height_px, channels.order)
     except (RasterioError, MemoryError) as error:
         raise UnreadableImage(f"{path.name}: cannot be decoded: {reason(error)}. Copy or export it again") from error
-    unclear_alpha = 0.0
-    if channels.fourth is not None:
-        coarse[..., COLOURS] *= ALPHA_FACTORS[size.depths[channels.fourth]]
-        unclear_alpha = _check_alpha(coarse[..., COLOURS], path.name, flagged=channels.alpha_declared)
-    aligned = align(to_nrg(coarse, channels), size.width_px, size.height_px, step)
-    target = (width_px, height_px)
-    coverage = None
-    if coarse.shape[2] == WITH_ALPHA:
-        coverage = area_average((aligned[..., COLOURS] >= OPAQUE_FROM).astype(np.float32), target)
-        aligned = np.asarray(cv2.cvtColor(aligned, cv2.COLOR_BGRA2BGR), np.uint8)  # drops alpha, faster than slicing
-    nrg = area_average(aligned, target)
-    return DecodedImage(nrg, coverage, unclear_alpha, size.width_px, size.height_px)
+    (colours, alpha), unclear_alpha, coverage = coarse, 0.0, None
+    del coarse
+    if alpha is not None and channels.fourth is not None:
+        alpha *= ALPHA_FACTORS[size.depths[channels.fourth]]
+        unclear_alpha = _check_alpha(alpha, path.name, flagged=channels.alpha_declared)
+    nrg = align(to_nrg(colours, alpha, channels), size.width_px, size.height_px, step)
+    if alpha is not None:
+        coverage = _coverage(align(alpha, size.width_px, size.height_px, step), (width_px, height_px))
+    return DecodedImage(
+        area_average(nrg, (width_px, height_px)), coverage, unclear_alpha, size.width_px, size.height_px
+    )
+
+
+def _coverage(alpha: UInt8Array, size: tuple[int, int]) -> Float32Array | BoolMask:
+    """The share of each of fewer pixels that is opaque; uses up what it is given."""
+    opaque = np.greater_equal(alpha, OPAQUE_FROM, out=alpha.view(np.bool_))
+    return opaque if opaque.shape[::-1] == size else area_average(opaque.astype(np.float32), size)
 
 
 def read_detail(path: Path, column: int, row: int, side_px: int) -> UInt8Array | None:
@@ -227,7 +232,7 @@ def read_detail(path: Path, column: int, row: int, side_px: int) -> UInt8Array |
         return None
     except (RasterioError, MemoryError) as error:
         raise UnreadableImage(f"{path.name}: cannot be decoded: {reason(error)}. Copy or export it again") from error
-    return np.ascontiguousarray(to_nrg(samples, channels)[..., :COLOURS])
+    return to_nrg(*samples, channels)
 
 
 def judge_file(path: Path, max_pixels: int = sys.maxsize) -> Structure:
@@ -322,7 +327,8 @@ def _places_nothing(transform: Transform) -> bool:
 
 def _check_alpha(band: UInt8Array, name: str, *, flagged: bool) -> float:
     """The share of samples that are neither near 0 nor near 255."""
-    share = float(np.mean((band <= NEAR) | (band >= 255 - NEAR)))
+    counts = cv2.calcHist([band], [0], None, [256], [0, 256]).ravel()
+    share = float((counts[: NEAR + 1].sum() + counts[255 - NEAR :].sum()) / band.size)
     if share < (FLAGGED_ALPHA_SHARE if flagged else ALPHA_SHARE):
         raise NotNrg(
             f"{name}: fourth band is not alpha: RGBN? expected NRG ({share:.0%} of it is near 0 or 255). "

@@ -30,7 +30,7 @@ def declared_colour(sources: Sequence[Sequence[float | None]], channels: Channel
         stored = [values[component] if component < len(values) else None for component in channels.colours]
         if all(value is not None and value in range(BRIGHTEST + 1) for value in stored):
             samples = np.array([[stored]], np.uint8)
-            near_infrared, red, green = (to_nrg(samples, channels) if channels.luma_chroma else samples)[0, 0].tolist()
+            near_infrared, red, green = to_nrg(samples, None, channels)[0, 0].tolist()
             return near_infrared, red, green
     return None
 

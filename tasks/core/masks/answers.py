@@ -35,7 +35,7 @@ def answer_of(probabilities: Float32Array) -> Answer:
     """The most probable label of each pixel (the first of equals), and how far it is ahead.
 
     Args:
-        probabilities: float32 (2 or 3, height, width), by label.
+        probabilities: float32 (2 or 3, height, width), by label; or multiples of them, another in each pixel.
     """
     size = probabilities.shape[1:]
     labels, confidence = np.empty(size, np.uint8), np.empty(size, np.uint8)
@@ -43,9 +43,9 @@ def answer_of(probabilities: Float32Array) -> Answer:
         part = slice(start, start + ROWS_AT_ONCE)
         of_part = probabilities[:, part]
         labels[part] = of_part.argmax(axis=0)
-        first, last = of_part.max(axis=0), of_part.min(axis=0)
-        second = last if len(of_part) == 2 else of_part.sum(axis=0) - first - last  # noqa: PLR2004 - one is between
-        confidence[part] = np.rint((first - second) * SURE).clip(0, SURE)
+        first, last, total = of_part.max(axis=0), of_part.min(axis=0), of_part.sum(axis=0)
+        second = last if len(of_part) == 2 else total - first - last  # noqa: PLR2004 - one is between
+        confidence[part] = np.rint((first - second) / total * SURE).clip(0, SURE)
     return Answer(labels, confidence)
 
 
@@ -60,16 +60,20 @@ def decode_confidence(png: bytes, width_px: int, height_px: int, name: str) -> U
     return png_masks.decode(png, name)
 
 
-def decode_probabilities(content: bytes, width_px: int, height_px: int, name: str) -> Float32Array | None:
-    """Probabilities of an endpoint's answer, float32 (2 or 3, height, width); None where it is a label mask instead.
+def decode_answer(content: bytes, width_px: int, height_px: int, name: str) -> Float32Array | LabelArray:
+    """Decode an endpoint's answer to an image of this size.
+
+    Returns:
+        Probabilities by label, float32 (2 or 3, height, width), or where it is a label mask, labels, uint8 (height,
+        width).
 
     Raises:
-        WrongMaskFormat: They are of another size or of other classes, or none: what this model answers to other
+        WrongMaskFormat: It is of another size or of other classes, or neither: what this model answers to other
             images will be no better.
         WrongMask: This one answer is damaged.
     """
     if not record.is_record(content):
-        return None
+        return decode_mask(content, width_px, height_px, name)
     try:
         found = record.decode(content)
     except ValueError as error:
@@ -82,9 +86,3 @@ def decode_probabilities(content: bytes, width_px: int, height_px: int, name: st
     if not (np.abs(found.sum(axis=0) - 1) <= TOLERANCE).all() or found.min() < -TOLERANCE:
         raise WrongMaskFormat(f"{name}: what was answered as probabilities does not sum up to 1 in each pixel")
     return found
-
-
-def decode_answer(content: bytes, width_px: int, height_px: int, name: str) -> Answer:
-    """An endpoint's answer to an image of this size; raises as ``decode_probabilities`` and ``decode_mask``."""
-    found = decode_probabilities(content, width_px, height_px, name)
-    return Answer(decode_mask(content, width_px, height_px, name)) if found is None else answer_of(found)

@@ -14,6 +14,7 @@ from tasks.core.masks import png_masks
 from tasks.core.masks.png_masks import COLOUR_TYPES, DEPTHS, GREY, INDEXED, Header
 
 OTHER, FLOOD, FLOOD_UNDER_CLOUD = 0, 1, 2
+SAMPLES = 256
 LABELS = (OTHER, FLOOD, FLOOD_UNDER_CLOUD)
 
 
@@ -71,10 +72,14 @@ def split(labels: LabelArray, valid: BoolMask, flood_labels: Collection[int]) ->
         valid: (height, width) bool, True where the tile holds imagery.
         flood_labels: Labels that count as flood. Flood under cloud is not assessed where it is not among them.
     """
-    labelled = np.isin(labels, list(flood_labels))
-    hidden = np.zeros_like(valid) if FLOOD_UNDER_CLOUD in flood_labels else valid & (labels == FLOOD_UNDER_CLOUD)
-    flood_px_in_padding = int(np.count_nonzero(labelled & ~valid))
-    return LabelMasks(labelled & valid, valid & ~hidden, hidden, flood_px_in_padding)
+    flood = np.isin(np.arange(SAMPLES), list(flood_labels))[labels]
+    labelled_px = int(np.count_nonzero(flood))
+    flood &= valid
+    flood_px_in_padding = labelled_px - int(np.count_nonzero(flood))
+    if FLOOD_UNDER_CLOUD in flood_labels:
+        return LabelMasks(flood, valid, np.zeros_like(valid), flood_px_in_padding)
+    hidden = valid & (labels == FLOOD_UNDER_CLOUD)
+    return LabelMasks(flood, valid & ~hidden, hidden, flood_px_in_padding)
 
 
 def _judge(header: Header, width_px: int, height_px: int, name: str) -> None:

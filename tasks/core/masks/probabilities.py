@@ -55,7 +55,8 @@ def decode(content: bytes) -> Float32Array:
     try:
         tensors = dict(_tensors(memoryview(content)[HEAD_BYTES : HEAD_BYTES + length]))
         shape = _numbers(tensors[SHAPE, INT32_TENSOR])
-        values = np.frombuffer(b"".join(map(_view, tensors[TARGET, FLOAT32_TENSOR])), "<f4")
+        parts = [np.frombuffer(_view(part), "<f4") for part in tensors[TARGET, FLOAT32_TENSOR]]
+        values = parts[0] if len(parts) == 1 else np.concatenate(parts)
     except (IndexError, KeyError) as error:
         raise ValueError(f"a record without {error}") from error
     if len(shape) != AXES or shape[0] != 1 or values.size != np.prod(shape):

@@ -9,11 +9,13 @@ What it reaches on real frames, and where it fails, is in ``docs/model.md``.
 """
 
 import re
+from collections.abc import Iterable
 
 import cv2
 import numpy as np
 
 from tasks.core.arrays import BoolMask, Float32Array, IntArray, UInt8Array
+from tasks.core.chip_layout import Chip
 from tasks.core.errors import EndpointRefused
 from tasks.core.models import nir_threshold
 from tasks.core.models.humps import GREY_LEVELS
@@ -23,6 +25,7 @@ VERSION = 3
 NIR, RED, GREEN = range(3)
 OTHER, FLOOD = 0, 1
 MEDIAN_PX = 5
+LIMIT = np.float32(0.5)  # water is below the threshold, land at it: what parts them is between two levels
 NEAR_BLACK = 16  # pixels with every band below this are padding, where nobody says what is
 ATTRIBUTES = re.compile(r"nir-threshold=(\d{1,3})(?:;nir-contrast=([1-9]\d{0,2}))?")
 
@@ -66,9 +69,9 @@ def probabilities(nrg: UInt8Array, attributes: str = "") -> Float32Array:
     nir, green = _smoothed(nrg)
     split = _split(nrg, nir, green, attributes)
     to_water, to_land = split.contrast * WATERLINE, split.contrast * (1 - WATERLINE)
-    below = split.nir - np.arange(GREY_LEVELS, dtype=np.float32)
+    below = split.nir - LIMIT - np.arange(GREY_LEVELS, dtype=np.float32)
     darker = np.where(below > 0, below / to_water, below / to_land).clip(-1, 1)
-    greener = cv2.subtract(green, nir, dtype=cv2.CV_32F) / np.float32(to_water)
+    greener = (cv2.subtract(green, nir, dtype=cv2.CV_32F) - LIMIT) / np.float32(to_water)
     flood = np.minimum(cv2.LUT(nir, darker.astype(np.float32)), greener).clip(-1, 1) / 2 + np.float32(0.5)
     return np.stack([1 - flood, flood]).astype(np.float32, copy=False)
 
@@ -94,6 +97,21 @@ def histogram(nrg: UInt8Array, valid: BoolMask) -> IntArray:
         valid: bool (height, width), True where observed.
     """
     return nir_threshold.histogram(*_smoothed(nrg), valid)
+
+
+def histogram_of_chips(chips: Iterable[tuple[Chip, UInt8Array]], valid: BoolMask) -> IntArray:
+    """The same of an image that is sent in chips: each pixel counts once, in the chip that has the say.
+
+    Args:
+        chips: Of the image; one at a time.
+        valid: Of the whole image.
+    """
+    counts = np.zeros((2, GREY_LEVELS), np.int64)
+    for chip, nrg in chips:
+        own = np.zeros(nrg.shape[:2], np.bool_)
+        own[chip.own_inside] = valid[chip.own]
+        counts += histogram(nrg, own)
+    return counts
 
 
 def _smoothed(nrg: UInt8Array) -> tuple[UInt8Array, UInt8Array]:

@@ -2,7 +2,8 @@
 
 ``cv2.findContours`` runs through pixel centres, which shrinks every shape and never lets tiles join. Traced on the
 inverted mask enlarged twice, its contours run beside the shape's edge on both sides, and ``c -> ceil(c / 2)`` brings
-each coordinate to the pixel corner beside it. The polygons equal those of ``rasterio.features.shapes(connectivity=4)``.
+each coordinate to the pixel corner beside it. The polygons equal those of ``rasterio.features.shapes(connectivity=4)``,
+which traces masks of many megapixels: it needs no copy of them, where OpenCV's way takes 13 bytes a pixel.
 """
 
 from collections.abc import Callable
@@ -10,13 +11,17 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+import rasterio.features
 import shapely
+import shapely.geometry
 from shapely import MultiPolygon, Polygon
 
 from tasks.core.arrays import BoolMask, FloatArray, IntArray
 from tasks.core.geo.grid import Grid
 from tasks.core.geo.precision import round_coordinates
 from tasks.core.geo.rings import is_first, previous, turns
+
+MANY_PIXELS = 16_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +53,9 @@ def mask_polygons(mask: BoolMask) -> list[Polygon]:
         Polygons in pixel-corner coordinates (column, row) of integer value, (0, 0) the outer corner of the first pixel,
         with vertices only where the outline turns; in no particular order.
     """
+    if mask.size > MANY_PIXELS:
+        shapes = rasterio.features.shapes(mask.view(np.uint8), mask=mask, connectivity=4)
+        return [shapely.geometry.shape(polygon) for polygon, _ in shapes]
     outline = _turns_only(_outlines(mask))
     if not outline.ring_of.size:
         return []

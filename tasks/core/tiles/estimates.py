@@ -22,10 +22,12 @@ class Estimate:
 
     Attributes:
         tiles: How many predictions are wanted.
+        requests: In how many requests.
         minutes: From creation to deletion.
     """
 
     tiles: int
+    requests: int
     minutes: float
 
     @classmethod
@@ -34,14 +36,15 @@ class Estimate:
 
         Args:
             jobs: Of the tiles that need a prediction.
-            predict_seconds: That the endpoint takes for one tile.
-            in_flight: Predictions at once.
+            predict_seconds: That the endpoint takes for a request.
+            in_flight: Requests at once.
             processors: That prepare tiles.
         """
         pixels = sum(job.tile.grid.width_px * job.tile.grid.height_px for job in jobs if job.tile.grid is not None)
         prepare = pixels / PIXELS_A_MEGAPIXEL * PREPARE_SECONDS_A_MEGAPIXEL / processors / SECONDS_A_MINUTE
-        predict = len(jobs) * predict_seconds / in_flight / SECONDS_A_MINUTE
-        return cls(len(jobs), max(DEPLOY_MINUTES, prepare) + predict)
+        requests = sum(len(job.layout) for job in jobs)
+        predict = requests * predict_seconds / in_flight / SECONDS_A_MINUTE
+        return cls(len(jobs), requests, max(DEPLOY_MINUTES, prepare) + predict)
 
     def check(self, max_minutes: float) -> None:
         """Refuse a run that would outlive its endpoint.
@@ -51,9 +54,10 @@ class Estimate:
         """
         if self.minutes > max_minutes:
             raise UnusableArgument(
-                f"{self.tiles:,} tiles need the endpoint for about {self.minutes:,.0f} minutes, more than "
-                f"`max_endpoint_minutes` ({max_minutes:g}): raise it or `instance_count`, correct `predict_seconds` "
-                "(what the endpoint takes for a tile), or split the dataset"
+                f"{self.tiles:,} tiles ({self.requests:,} requests) need the endpoint for about "
+                f"{self.minutes:,.0f} minutes, more than `max_endpoint_minutes` ({max_minutes:g}): raise it or "
+                "`instance_count`, correct `predict_seconds` (what the endpoint takes for a request), or split "
+                "the dataset"
             )
 
 

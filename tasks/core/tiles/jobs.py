@@ -17,6 +17,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import ConfigDict
 
 from tasks.core import imagery, masks, polygons
+from tasks.core.chip_layout import ChipLayout
 from tasks.core.errors import UnreadableImage
 from tasks.core.geo.grid import Grid
 from tasks.core.models.nir_threshold import Split
@@ -41,6 +42,7 @@ class TileJob(Record):
         work_directory: Where the answers lie: a local path or ``s3://`` prefix, without a trailing slash.
         nir: What the model is told of the dataset; None where it needs nothing, or it is not known yet.
         with_confidence: Whether the endpoint is asked how sure it is.
+        chips: Size and overlap of the pieces that the endpoint is asked for, px; None: one request a tile.
     """
 
     tile: Tile
@@ -53,6 +55,7 @@ class TileJob(Record):
     work_directory: str
     nir: Split | None = None
     with_confidence: bool = False
+    chips: tuple[int, int] | None = None
 
     __pydantic_config__: ClassVar = ConfigDict(extra="ignore")  # for the name in ``to_dict``
 
@@ -62,9 +65,14 @@ class TileJob(Record):
         return str(PurePosixPath(self.tile.id).with_suffix(""))
 
     @property
-    def jpeg_uri(self) -> str:
-        """The 3-band JPEG for the endpoint: scratch, removed after a good run."""
-        return f"{self.work_directory}/scratch/{self.prepare_key}.jpg"
+    def layout(self) -> ChipLayout:
+        """The chips of the resized image; raises as ``resized``."""
+        return ChipLayout(self.resized.width_px, self.resized.height_px, *(self.chips or ()))
+
+    @property
+    def jpegs_uri(self) -> str:
+        """What the endpoint is sent, a JPEG or an archive of them: scratch, removed after a good run."""
+        return f"{self.work_directory}/scratch/{self.prepare_key}.{'jpg' if self.chips is None else 'chips'}"
 
     @property
     def valid_uri(self) -> str:
@@ -152,6 +160,7 @@ def plan_jobs(
     max_pixels: int,
     work_directory: str,
     with_confidence: bool = False,
+    chips: tuple[int, int] | None = None,
     told: Mapping[str, Split] = MappingProxyType({}),
 ) -> list[TileJob]:
     """A job a tile, all at the same scale, in the order of ``tiles``.
@@ -164,12 +173,15 @@ def plan_jobs(
         max_pixels: Pixels that an image may declare.
         work_directory: Where the answers lie.
         with_confidence: Whether the endpoint is asked how sure it is.
+        chips: Size and overlap of the pieces that it is asked for, px; None: one request a tile.
         told: What the model is told, by tile id; of the others nothing is known.
     """
     scale = common_scale(tiles, width_px)
     labels = tuple(sorted(flood_labels))
     return [
-        _plan_job(tile, scale, (model_identity, with_confidence, told.get(tile.id)), labels, max_pixels, work_directory)
+        _plan_job(
+            tile, scale, (model_identity, with_confidence, told.get(tile.id)), labels, max_pixels, work_directory, chips
+        )
         for tile in tiles
     ]
 
@@ -181,10 +193,11 @@ def _plan_job(
     labels: tuple[int, ...],
     max_pixels: int,
     work_directory: str,
+    chips: tuple[int, int] | None,
 ) -> TileJob:
     size = None if tile.grid is None else target_size(tile.grid, scale)
     grid = None if tile.grid is None or size is None else tile.grid.resized(*size)
-    image = ("prepare", imagery.VERSION, tile.content_hash, size)
+    image = ("prepare", imagery.VERSION, tile.content_hash, size, *(chips or ()))
     declared = () if tile.nodata is None else (tile.nodata,)
     model_identity, with_confidence, nir = asked
     told = (*(nir or ()), *(["confidence"] if with_confidence else []))
@@ -193,4 +206,4 @@ def _plan_job(
     extract_key = content_key("extract", polygons.VERSION, predict_key, place, labels, *declared)
     prepare_key = content_key(*image, *declared)
     keys = prepare_key, predict_key, extract_key
-    return TileJob(tile, grid, max_pixels, labels, *keys, work_directory, nir, with_confidence)
+    return TileJob(tile, grid, max_pixels, labels, *keys, work_directory, nir, with_confidence, chips)

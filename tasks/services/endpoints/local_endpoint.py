@@ -124,10 +124,12 @@ class LocalEndpoint:
         try:
             headers = {"content-type": known_models.JPEG_TYPE, "accept": accept}
             headers |= {known_models.ATTRIBUTES: attributes} if attributes else {}
-            response = _client().post(f"{deployment.url}/invocations", content=jpeg, headers=headers)
+            with _client().stream("POST", f"{deployment.url}/invocations", content=jpeg, headers=headers) as response:
+                # Joined here: a response is part of a cycle, and would keep megabytes until these are collected.
+                content = b"".join(response.iter_bytes())
         except httpx.TransportError as error:
             raise _unreachable(deployment, error) from error
-        return _content_of(response, deployment.name)
+        return _checked(response.status_code, content, deployment.name)
 
     def delete(self, name: str) -> tuple[str, ...]:
         """Stop the server that this process started under ``name``, if any: safe to repeat, and while it starts."""
@@ -195,10 +197,10 @@ def _unreachable(deployment: Deployment, error: Exception) -> EndpointRefused | 
     )
 
 
-def _content_of(response: httpx.Response, name: str) -> bytes:
-    if response.is_success:
-        return response.content
-    message = f"endpoint {name} answered {response.status_code}: {response.text[:500]}"
-    if response.is_server_error or response.status_code in PASSING:
+def _checked(status: int, content: bytes, name: str) -> bytes:
+    if httpx.codes.is_success(status):
+        return content
+    message = f"endpoint {name} answered {status}: {content[:500].decode(errors='replace')}"
+    if httpx.codes.is_server_error(status) or status in PASSING:
         raise EndpointUnavailable(message)
     raise EndpointRefused(message)

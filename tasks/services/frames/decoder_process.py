@@ -16,13 +16,14 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 
 from tasks.core import errors
+from tasks.core.chip_layout import ChipLayout
 from tasks.core.geo.grid import Grid
-from tasks.core.imagery.preparation import MAX_JPEG_BYTES, PreparedImage, prepare_image
+from tasks.core.imagery.preparation import MAX_JPEG_BYTES, ChipSize, PreparedImage, prepare_image
 from tasks.core.jpeg2000.no_data import Colour
 from tasks.core.record import Record
 
@@ -31,6 +32,7 @@ from tasks.core.record import Record
 BYTES_A_PIXEL = 32
 OTHER_BYTES = 1 << 30
 MAX_HEAD_BYTES = 1 << 20
+BYTES_BESIDE = 1024  # a chip's, in the archive of them
 BITS_A_BYTE = 8
 
 
@@ -45,6 +47,7 @@ class Request(Record):
         height_px: Rows wanted.
         max_pixels: The most pixels that it may declare.
         nodata: Near infrared, red, green of what its metadata declare as NoData.
+        chips: Size and overlap of the pieces that the model is sent; None: it is sent in one.
     """
 
     path: str
@@ -53,6 +56,12 @@ class Request(Record):
     height_px: int
     max_pixels: int
     nodata: Colour | None = None
+    chips: ChipSize | None = None
+
+    @property
+    def layout(self) -> ChipLayout:
+        """Of the chips."""
+        return ChipLayout(self.width_px, self.height_px, *(self.chips or ()))
 
     @property
     def resized(self) -> Grid:
@@ -66,14 +75,16 @@ Decode = Callable[[Request], PreparedImage]
 def decode(request: Request) -> PreparedImage:
     """Decode and prepare a frame in this process; raises as `prepare_image`."""
     size = (request.width_px, request.height_px)
-    return prepare_image(Path(request.path), request.grid, *size, max_pixels=request.max_pixels, nodata=request.nodata)
+    limits: dict[str, Any] = {"max_pixels": request.max_pixels, "nodata": request.nodata, "chips": request.chips}
+    return prepare_image(Path(request.path), request.grid, *size, **limits)
 
 
 def write_answer(stream: BinaryIO, prepared: PreparedImage) -> None:
-    """A line of JSON, then the JPEG and the bits of the valid mask."""
+    """A line of JSON, then the JPEGs, the preview and the bits of the valid mask."""
     bits = np.packbits(prepared.valid).tobytes()
-    head = {"grid": asdict(prepared.grid), "warnings": prepared.warnings, "jpeg": len(prepared.jpeg)}
-    stream.write(json.dumps(head).encode() + b"\n" + prepared.jpeg + bits)
+    lengths = {"jpegs": len(prepared.jpegs), "preview": len(prepared.preview)}
+    head = {"grid": asdict(prepared.grid), "warnings": prepared.warnings, **lengths}
+    stream.writelines((json.dumps(head).encode() + b"\n", prepared.jpegs, prepared.preview, bits))
 
 
 def write_error(stream: BinaryIO, error: Exception) -> None:
@@ -97,12 +108,15 @@ def read_answer(stream: BinaryIO, request: Request) -> PreparedImage:
     head = json.loads(line)
     if "error" in head:
         raise _error(head["error"], head["text"]) from (head["cause"] and RuntimeError(head["cause"]))
-    if not 0 <= head["jpeg"] <= MAX_JPEG_BYTES or Grid.from_dict(head["grid"]) != request.resized:
+    most, layout = (MAX_JPEG_BYTES + BYTES_BESIDE) * len(request.layout), request.layout
+    lengths = [head["jpegs"], head["preview"]]
+    if not all(0 <= length <= most for length in lengths) or Grid.from_dict(head["grid"]) != request.resized:
         raise ValueError("the decoder's answer is not of the frame that was asked for")
-    jpeg, pixels = _exactly(stream, head["jpeg"]), request.width_px * request.height_px
+    jpegs, preview = (_exactly(stream, length) for length in lengths)
+    pixels = request.width_px * request.height_px
     bits = np.frombuffer(_exactly(stream, math.ceil(pixels / BITS_A_BYTE)), np.uint8)
     valid = np.unpackbits(bits, count=pixels).reshape(request.height_px, request.width_px).astype(bool)
-    return PreparedImage(jpeg, valid, request.resized, tuple(head["warnings"]))
+    return PreparedImage(jpegs, preview, valid, request.resized, tuple(head["warnings"]), layout)
 
 
 def _exactly(stream: BinaryIO, length: int) -> bytes:

@@ -127,4 +127,4 @@ def requested(job: TileJob) -> Iterator[Request]:
     if grid is None:
         raise UnreadableImage(f"{job.tile.uri}: its place is unknown")
     with at_hand(job.tile) as path:
-        yield Request(str(path), grid, size.width_px, size.height_px, job.max_pixels, job.tile.nodata)
+        yield Request(str(path), grid, size.width_px, size.height_px, job.max_pixels, job.tile.nodata, job.chips)

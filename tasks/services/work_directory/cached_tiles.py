@@ -48,12 +48,12 @@ class CachedTiles:
         masks = listed(usable, "predict")
         predict, wrong_masks = _checked(_complete(usable, "predict", masks), extract, tile_files.labels)
         unpredicted = [job for job in usable if job.tile.id not in predict]
-        jpegs = uris_in(storage.parent(unpredicted[0].jpeg_uri)) if unpredicted else set()
-        without_jpeg = {job.tile.id for job in unpredicted if job.jpeg_uri not in jpegs}
+        jpegs = uris_in(storage.parent(unpredicted[0].jpegs_uri)) if unpredicted else set()
+        without_jpeg = {job.tile.id for job in unpredicted if job.jpegs_uri not in jpegs}
         prepare, wrong_images = _checked(
             [job for job in recorded(usable, "prepare") if job.tile.id not in without_jpeg],
             (extract & predict).union(prepared),
-            lambda job: tile_files.check_prepared(job, with_jpeg=job.tile.id not in predict),
+            lambda job: tile_files.check_prepared(job, with_jpegs=job.tile.id not in predict),
         )
         unrecorded = sum(job.labels_uri in masks and job.record_uri("predict") not in masks for job in usable)
         return cls(prepare, predict, extract, tuple(sorted(wrong_images + wrong_masks)), unrecorded)

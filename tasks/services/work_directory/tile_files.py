@@ -9,8 +9,11 @@ from contextlib import contextmanager
 import numpy as np
 
 from tasks.core.arrays import BoolMask, IntArray, LabelArray
+from tasks.core.chip_layout import Chip
 from tasks.core.errors import RecordMismatch, UnreadableImage, WrongMask
+from tasks.core.imagery.chip_archive import unpack
 from tasks.core.imagery.jpeg_header import size_of
+from tasks.core.imagery.preparation import PREVIEW_PX
 from tasks.core.masks.answers import Answer, decode_confidence
 from tasks.core.masks.labels import decode_mask
 from tasks.core.masks.valid_mask_png import decode_valid
@@ -20,12 +23,12 @@ from tasks.core.tiles.stage_records import FileHash
 from tasks.services import storage
 from tasks.services.work_directory.cached_files import content_of, read, record_of
 
-PREVIEW_PX = 512  # long side of the JPEG for the overview map, at most
 
-
-def jpeg(job: TileJob) -> bytes:
-    """The JPEG for the endpoint."""
-    return _jpeg(job, *read(job, "prepare", job.jpeg_uri))
+def jpegs(job: TileJob) -> Iterator[tuple[Chip, bytes]]:
+    """What the endpoint is sent: each chip and its JPEG, taken out one at a time."""
+    (content,) = read(job, "prepare", job.jpegs_uri)
+    with _judging(job.jpegs_uri):
+        yield from unpack(content, job.layout)
 
 
 def preview(job: TileJob, expected: FileHash | None = None) -> bytes:
@@ -38,14 +41,14 @@ def valid_mask(job: TileJob) -> BoolMask:
     return _valid(job, *read(job, "prepare", job.valid_uri))
 
 
-def check_prepared(job: TileJob, *, with_jpeg: bool) -> None:
+def check_prepared(job: TileJob, *, with_jpegs: bool) -> None:
     """Judge all that ``prepare`` wrote, with one look at its record.
 
     Args:
         job: The tile.
-        with_jpeg: Whether the JPEG for the endpoint is needed, too: it is removed after a good run.
+        with_jpegs: Whether what the endpoint is sent is needed, too: it is removed after a good run.
     """
-    images = {job.valid_uri: _valid, job.preview_uri: _preview, **({job.jpeg_uri: _jpeg} if with_jpeg else {})}
+    images = {job.valid_uri: _valid, job.preview_uri: _preview, **({job.jpegs_uri: _jpegs} if with_jpegs else {})}
     for judge, content in zip(images.values(), read(job, "prepare", *images), strict=True):
         judge(job, content)
 
@@ -97,10 +100,10 @@ def _preview(job: TileJob, content: bytes) -> bytes:
     return content
 
 
-def _jpeg(job: TileJob, content: bytes) -> bytes:
-    with _judging(job.jpeg_uri):
-        if size_of(content) != (job.resized.width_px, job.resized.height_px):
-            raise ValueError(f"a JPEG of {size_of(content)} px")
+def _jpegs(job: TileJob, content: bytes) -> bytes:
+    with _judging(job.jpegs_uri):
+        for _ in unpack(content, job.layout):
+            pass
     return content
 
 

@@ -59,7 +59,9 @@ def test_the_decoder_alone_makes_one_value_of_it(tmp_path: Path) -> None:
 
 def test_a_group_of_one_tile_is_decoded_whole(frame: Path) -> None:
     """As images of many codestream tiles are read."""
-    assert np.array_equal(read_coarse_by_groups(frame, judge_file(frame, LIMIT), 1100, 8, (0, 1, 2))[0], _waves())
+    assert np.array_equal(
+        read_coarse_by_groups(frame, judge_file(frame, LIMIT), 1100, 8, (0, 1, 2))[0].colours, _waves()
+    )
 
 
 def test_full_resolution_is_decoded_whole(frame: Path) -> None:

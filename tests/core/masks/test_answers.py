@@ -40,7 +40,7 @@ def sent(values: list[float], shape: list[int], *, packed: bool = True) -> bytes
 def test_the_most_probable_label_wins(scores: NDArray[np.float32]) -> None:
     """The first of equals; and the confidence is its lead, as sorting has it."""
     found = of_scores(scores)
-    answer = decode_answer(probabilities.encode(found), found.shape[2], found.shape[1], "tile")
+    answer = answer_of(decode_answer(probabilities.encode(found), found.shape[2], found.shape[1], "tile"))
     np.testing.assert_array_equal(answer.labels, found.argmax(axis=0))
     ordered = np.sort(found, axis=0)
     assert answer.confidence is not None
@@ -51,15 +51,13 @@ def test_the_most_probable_label_wins(scores: NDArray[np.float32]) -> None:
 def test_records_of_other_programs_are_read(packed: bool) -> None:
     """Features in any order, integers packed or each a field."""
     answer = decode_answer(sent([0.9, 0.2, 0.1, 0.8], [1, 2, 1, 2], packed=packed), 2, 1, "tile")
-    assert answer.labels.tolist() == [[0, 1]]
+    assert answer.argmax(axis=0).tolist() == [[0, 1]]
 
 
-def test_a_label_mask_has_no_confidence() -> None:
-    """Who cannot say how sure it is says nothing: that is not taken for sure."""
+def test_a_label_mask_is_an_answer_too() -> None:
+    """As who cannot say how sure it is gives it."""
     labels = np.array([[0, 1, 2]], np.uint8)
-    answer = decode_answer(encode_mask(labels), 3, 1, "tile")
-    assert answer.confidence is None
-    np.testing.assert_array_equal(answer.labels, labels)
+    np.testing.assert_array_equal(decode_answer(encode_mask(labels), 3, 1, "tile"), labels)
 
 
 @pytest.mark.parametrize(

@@ -137,7 +137,7 @@ def test_no_edit_of_a_reviews_record_is_a_fault_of_the_program(tmp_path: Path) -
         except UnusableArgument:
             continue
         assert found is not None
-        assert all(job.jpeg_uri.startswith(f"{work}/scratch/") for job in (account.job for account in found.ledger))
+        assert all(job.jpegs_uri.startswith(f"{work}/scratch/") for job in (account.job for account in found.ledger))
         assert all("/" not in job.prepare_key for job in (account.job for account in found.ledger))
 
 

@@ -89,6 +89,6 @@ def test_a_person_reads_what_it_is_and_what_is_wrong() -> None:
 def test_histograms_are_those_of_the_records(tmp_path: Path) -> None:
     """Nothing else of a tile is read."""
     job = kept(tmp_path)
-    for uri in (job.jpeg_uri, job.valid_uri, job.preview_uri):
+    for uri in (job.jpegs_uri, job.valid_uri, job.preview_uri):
         Path(uri).unlink()
     assert np.array_equal(histograms_of([job])[job.tile.id], np.zeros((2, 256)))

@@ -37,7 +37,7 @@ def test_whole_answers_are_used(tmp_path: Path) -> None:
 def test_what_is_not_there_is_no_finding(tmp_path: Path) -> None:
     """A fresh, a pruned and a cleaned-up work directory have nothing wrong; a JPEG is missed only to be predicted."""
     job = kept(tmp_path)
-    Path(job.jpeg_uri).unlink()
+    Path(job.jpegs_uri).unlink()
     assert looked_up(job) == ({"a.jp2"}, {"a.jp2"}, {"a.jp2"}, [])
     Path(job.labels_uri).unlink()
     assert looked_up(job, tile_job(str(tmp_path), "b")) == (set(), set(), {"a.jp2"}, [])
@@ -93,7 +93,7 @@ def test_a_foreign_jpeg_is_not_sent(tmp_path: Path) -> None:
     """What the endpoint is asked about is the tile's own image, of its own size."""
     job = kept(tmp_path)
     Path(job.record_uri("predict")).unlink()
-    images = {job.jpeg_uri: jpeg(20, 20), job.preview_uri: jpeg(), job.valid_uri: encode_valid(VALID)}
+    images = {job.jpegs_uri: jpeg(20, 20), job.preview_uri: jpeg(), job.valid_uri: encode_valid(VALID)}
     cached_files.keep(job, "prepare", images, histogram=HISTOGRAM)
     assert looked_up(job) == (set(), set(), {"a.jp2"}, ["a.jp2"])
 

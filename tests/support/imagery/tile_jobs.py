@@ -45,7 +45,7 @@ def jpeg(width_px: int = WIDTH_PX, height_px: int = HEIGHT_PX, bands: int = 3) -
 def kept(work: Path | str, name: str = "a") -> TileJob:
     """A tile of which everything is in the work directory."""
     job = tile_job(str(work), name)
-    images = {job.jpeg_uri: jpeg(), job.preview_uri: jpeg(), job.valid_uri: encode_valid(VALID)}
+    images = {job.jpegs_uri: jpeg(), job.preview_uri: jpeg(), job.valid_uri: encode_valid(VALID)}
     cached_files.keep(job, "prepare", images, histogram=HISTOGRAM)
     cached_files.keep(job, "predict", {job.labels_uri: encode_mask(LABELS)})
     cached_files.keep(job, "extract", {job.extent_uri: extract(LABELS, VALID, job.resized, (1, 2)).to_bytes()})
