@@ -65,7 +65,7 @@ def test_a_frame_exchanged_after_listing_is_not_prepared(
     """The tile fails, nothing is kept under the listed frame's name, and with that frame back its own map is made."""
     uri, work = f"{place}/a.jp2", tmp_path / "work"
     storage.write_bytes(uri, frame(20))
-    right = prepare(planned(place, tmp_path / "aside")).jpeg
+    right = prepare(planned(place, tmp_path / "aside")).jpegs
     job = planned(place, work)
     storage.write_bytes(uri, frame(200))
     with pytest.raises(ChangedSinceListed, match=r"a\.jp2: changed while the run was under way: run again"):
@@ -106,7 +106,7 @@ def test_a_frame_of_s3_is_decoded_from_a_copy(s3_bucket: str, frame: Callable[[i
     storage.write_bytes(f"{s3_bucket}/a.jp2", frame(20))
     job = planned(s3_bucket, tmp_path / "work")
     prepared = prepare(job, exchanging(f"{s3_bucket}/a.jp2", frame(200)))
-    assert storage.read_bytes(job.jpegs_uri) == prepared.jpeg
+    assert storage.read_bytes(job.jpegs_uri) == prepared.jpegs
 
 
 def test_a_download_names_the_etag_that_was_listed(s3_bucket: str, tmp_path: Path) -> None:
@@ -139,4 +139,4 @@ def test_a_frame_that_was_only_touched_is_prepared(frame: Callable[[int], bytes]
     job = planned(str(place), tmp_path / "work")
     shutil.copyfile(place / "a.jp2", tmp_path / "copy")
     (tmp_path / "copy").replace(place / "a.jp2")
-    assert prepare(job).jpeg
+    assert prepare(job).jpegs

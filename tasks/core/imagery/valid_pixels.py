@@ -23,10 +23,19 @@ DETAIL_PX = 64  # side of what is looked at in full resolution
 MANY_PIXELS = 16_000_000  # 14 bytes a pixel are needed to seek padding
 
 
-def valid_pixels(image: DecodedImage, path: Path, nodata: Colour | None) -> tuple[BoolMask, tuple[str, ...]]:
-    """Valid pixels, bool (height, width), and warnings of what takes much ground away, naming the tile's file."""
+def valid_pixels(
+    image: DecodedImage, path: Path, nodata: Colour | None, many_pixels: int = MANY_PIXELS
+) -> tuple[BoolMask, tuple[str, ...]]:
+    """Valid pixels, bool (height, width), and warnings of what takes much ground away, naming the tile's file.
+
+    Args:
+        image: The tile.
+        path: Its local file, to look at in detail.
+        nodata: Near infrared, red, green of what its metadata declare as NoData.
+        many_pixels: From which on padding is sought in a smaller copy.
+    """
     height, width = image.nrg.shape[:2]
-    factor = ceil(sqrt(height * width / MANY_PIXELS))
+    factor = ceil(sqrt(height * width / many_pixels))
     size = (ceil(width / factor), ceil(height / factor))
     small = np.asarray(area_average(image.nrg, size), np.uint8)
     if image.coverage is not None:

@@ -43,8 +43,8 @@ class _Rings:
         return _Rings(self.columns[which], self.rows[which], self.ring_of[which])
 
 
-def mask_polygons(mask: BoolMask) -> list[Polygon]:
-    """Trace a mask (height, width).
+def mask_polygons(mask: BoolMask, many_pixels: int = MANY_PIXELS) -> list[Polygon]:
+    """Trace a mask (height, width); one of more than so many pixels by GDAL.
 
     Pixels belong together over edges, not over corners (4-connected). Polygons have their holes, and islands in holes
     are polygons of their own. Rings touch themselves and each other only at points, so every polygon is valid.
@@ -53,7 +53,7 @@ def mask_polygons(mask: BoolMask) -> list[Polygon]:
         Polygons in pixel-corner coordinates (column, row) of integer value, (0, 0) the outer corner of the first pixel,
         with vertices only where the outline turns; in no particular order.
     """
-    if mask.size > MANY_PIXELS:
+    if mask.size > many_pixels:
         shapes = rasterio.features.shapes(mask.view(np.uint8), mask=mask, connectivity=4)
         return [shapely.geometry.shape(polygon) for polygon, _ in shapes]
     outline = _turns_only(_outlines(mask))

@@ -53,8 +53,9 @@ class Estimate:
             UnusableArgument: With the figures, and what can be changed.
         """
         if self.minutes > max_minutes:
+            requests = "" if self.requests == self.tiles else f" ({self.requests:,} requests)"
             raise UnusableArgument(
-                f"{self.tiles:,} tiles ({self.requests:,} requests) need the endpoint for about "
+                f"{self.tiles:,} tiles{requests} need the endpoint for about "
                 f"{self.minutes:,.0f} minutes, more than `max_endpoint_minutes` ({max_minutes:g}): raise it or "
                 "`instance_count`, correct `predict_seconds` (what the endpoint takes for a request), or split "
                 "the dataset"

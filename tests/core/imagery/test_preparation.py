@@ -29,7 +29,7 @@ def test_prepared_tile_has_one_size_and_the_tiles_corners(write_jp2: Make, make_
     """JPEG, mask and grid agree in size, and the grid covers the tile's ground."""
     grid = _grid(801, 640)
     prepared = prepare_image(write_jp2(make_scene(640, 801)), grid, 300, 240, max_pixels=LIMIT)
-    with Image.open(io.BytesIO(prepared.jpeg)) as jpeg:
+    with Image.open(io.BytesIO(prepared.jpegs)) as jpeg:
         assert (jpeg.format, jpeg.size, jpeg.mode) == ("JPEG", (300, 240), "RGB")
     assert prepared.valid.shape == (240, 300)
     assert prepared.valid.all()
@@ -42,7 +42,7 @@ def test_bands_keep_their_order(write_jp2: Make) -> None:
     pixels = np.empty((3, 64, 64), np.uint8)
     pixels[:] = np.array([200, 120, 40])[:, None, None]
     prepared = prepare_image(write_jp2(pixels), _grid(64, 64), 32, 32, max_pixels=LIMIT)
-    colours = np.asarray(Image.open(io.BytesIO(prepared.jpeg))).reshape(-1, 3)
+    colours = np.asarray(Image.open(io.BytesIO(prepared.jpegs))).reshape(-1, 3)
     assert np.abs(colours.mean(axis=0) - [200, 120, 40]).max() < 2
 
 
@@ -115,7 +115,7 @@ def test_jpeg_is_fine_enough_and_below_the_limit() -> None:
 
 def test_jpeg_that_cannot_fit_says_what_to_do() -> None:
     """Noise too large for the endpoint is a final error with the remedy."""
-    with pytest.raises(FinalError, match="smaller width"):
+    with pytest.raises(FinalError, match="smaller `width`"):
         encode_jpeg(_noise(2600), "noisy.jp2")
 
 

@@ -14,7 +14,7 @@ from odd_codestreams import encoded, waves, without_last_length
 from rasterio.windows import Window
 
 from tasks.core.errors import UnreadableImage
-from tasks.core.jpeg2000.gdal_reading import read_coarse, read_window
+from tasks.core.jpeg2000.gdal_reading import Planes, read_coarse, read_window
 from tasks.core.jpeg2000.group_reading import read_coarse_by_groups, read_window_by_groups
 from tasks.core.jpeg2000.jpeg2000 import decode, judge_file, probe, read_detail
 from tasks.core.jpeg2000.structure import ImageSize
@@ -69,6 +69,10 @@ def test_any_tile_grid_is_decoded_sample_by_sample(
     assert np.array_equal(detail, pixels[top : top + 40, left : left + 40])
 
 
+def samples(planes: Planes) -> NDArray[np.uint8]:
+    return np.dstack([plane for plane in planes if plane is not None])
+
+
 @pytest.mark.parametrize(("wanted", "step"), [(4200, 1), (2000, 2), (1000, 4), (500, 8)])
 def test_groups_give_what_gdal_gives(wanted: int, step: int, write_jp2: Make, make_scene: Make) -> None:
     """The same samples as of the whole image at every resolution, of several groups in a row."""
@@ -77,16 +81,15 @@ def test_groups_give_what_gdal_gives(wanted: int, step: int, write_jp2: Make, ma
     assert len(tile_groups(structure.size)) == 2 * 3
     whole, grouped = (read(path, structure, wanted, 1, bands) for read in (read_coarse, read_coarse_by_groups))
     assert (whole[1], grouped[1]) == (step, step)
-    assert np.array_equal(whole[0], grouped[0])
+    assert np.array_equal(samples(whole[0]), samples(grouped[0]))
 
 
 def test_a_window_across_groups_is_what_gdal_gives(write_jp2: Make, make_scene: Make) -> None:
     """At full resolution, where four groups meet."""
     path = write_jp2(make_scene(70, 4200), blockxsize=32, blockysize=32)
     structure, window = judge_file(path, LIMIT), Window(2060, 20, 64, 40)
-    assert np.array_equal(
-        read_window_by_groups(path, structure, window, (0, 1, 2)), read_window(path, structure, window, (0, 1, 2))
-    )
+    grouped, whole = (read(path, structure, window, (0, 1, 2)) for read in (read_window_by_groups, read_window))
+    assert np.array_equal(samples(grouped), samples(whole))
 
 
 @pytest.mark.parametrize(
@@ -98,9 +101,8 @@ def test_markers_for_decoders_disturb_no_group(options: dict[str, str], write_jp
     structure = judge_file(path, LIMIT)
     assert is_read_in_groups(structure.size)
     bands = (0, 1, 2, 3)
-    assert np.array_equal(
-        read_coarse_by_groups(path, structure, 550, 520, bands)[0], read_coarse(path, structure, 550, 520, bands)[0]
-    )
+    grouped, whole = (read(path, structure, 550, 520, bands)[0] for read in (read_coarse_by_groups, read_coarse))
+    assert np.array_equal(samples(grouped), samples(whole))
 
 
 def test_tile_parts_without_length_or_end_are_read_in_groups(tmp_path: Path) -> None:

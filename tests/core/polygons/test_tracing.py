@@ -50,6 +50,7 @@ def test_polygons_equal_those_of_rasterio(mask: BoolMask) -> None:
     """Every mask gives vertex for vertex the polygons of rasterio's 4-connected shapes, each of them valid."""
     polygons = mask_polygons(mask)
     assert _content(polygons) == _content(_by_rasterio(mask))
+    assert _content(mask_polygons(mask, many_pixels=0)) == _content(polygons)
     assert shapely.is_valid(polygons).all()
 
 

@@ -45,9 +45,17 @@ def test_without_tiles_only_the_deployment_counts() -> None:
     assert estimate(3).tiles == 3
 
 
+def test_each_chip_is_a_request() -> None:
+    """A frame of 1,000 px in chips of 512 is asked for in nine, and takes nine times as long."""
+    (job,) = planned([TILE], chips=(512, 64))
+    whole, cut = (Estimate.of_jobs([one], predict_seconds=6, in_flight=1, processors=2) for one in (*jobs(1), job))
+    assert (whole.requests, cut.requests) == (1, 9)
+    assert cut.minutes - DEPLOY_MINUTES == pytest.approx(9 * (whole.minutes - DEPLOY_MINUTES))
+
+
 def test_a_run_that_fits_is_let_through() -> None:
     """Exactly the cap is not beyond it."""
-    Estimate(10, 240.0).check(240)
+    Estimate(10, 10, 240.0).check(240)
 
 
 def test_a_run_that_would_outlive_its_endpoint_is_refused() -> None:

@@ -12,12 +12,12 @@ from tasks.core.models import water_index
 
 # By stage: its version, the packages that its answer comes from, and the digest of their code.
 STAGES = {
-    "prepare": (imagery.VERSION, ("imagery", "jpeg2000"), "d249b07e0158f6fc"),
-    "predict": (masks.VERSION, ("masks",), "10cfeb1b8b187285"),
-    "extract": (polygons.VERSION, ("polygons",), "b867a7b35f369015"),
-    "water-index": (water_index.VERSION, ("models/water_index.py",), "89c8bd6f04d1de2d"),
+    "prepare": (imagery.VERSION, ("imagery", "jpeg2000"), "fffce44f6876fd2d"),
+    "predict": (masks.VERSION, ("masks",), "46b358e154eebf7f"),
+    "extract": (polygons.VERSION, ("polygons",), "1013673e8218ebe2"),
+    "water-index": (water_index.VERSION, ("models/water_index.py",), "8d709ff0b9fb5a9f"),
 }
-VERSIONS = {"prepare": 3, "predict": 2, "extract": 1, "water-index": 3}
+VERSIONS = {"prepare": 4, "predict": 2, "extract": 1, "water-index": 3}
 
 
 @pytest.mark.parametrize("stage", STAGES)

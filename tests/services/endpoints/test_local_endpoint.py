@@ -13,7 +13,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import cv2
-import httpx
 import numpy as np
 import pytest
 from jpegs import water_and_crops
@@ -113,7 +112,7 @@ def test_nobody_listening_is_transient() -> None:
 def test_statuses_split_into_transient_and_final(status: int, error: type[Exception]) -> None:
     """Server errors and "not now" are worth a retry; other refusals are not."""
     with pytest.raises(error, match=f"{status}: because"):
-        local_endpoint._content_of(httpx.Response(status, text="because"), "name")
+        local_endpoint._checked(status, b"because", "name")
 
 
 def test_delete_stops_the_process_and_may_be_repeated() -> None:

@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -36,5 +37,4 @@ def lying(request: Request) -> PreparedImage:
 
 def telling_environment(request: Request) -> PreparedImage:
     """Puts the names of the child's variables into a warning."""
-    prepared = decode(request)
-    return PreparedImage(prepared.jpeg, prepared.valid, prepared.grid, tuple(sorted(os.environ)))
+    return replace(decode(request), warnings=tuple(sorted(os.environ)))
