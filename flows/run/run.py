@@ -39,6 +39,7 @@ from tasks.runtime.aws_credentials import aws_access
 from tasks.runtime.log_file import log_file
 from tasks.runtime.policies import as_it_is
 from tasks.runtime.progress import watcher
+from tasks.runtime.published_event import emit_published
 from tasks.runtime.stage_runner import NAMED_IN_LOG, run_stage
 from tasks.services import storage, temp_folders
 from tasks.services.frames import decoding
@@ -395,6 +396,7 @@ class Run:
         self.task_runs += PRODUCT_TASKS + bool(self.endpoint.times) + (not self.keeps_work)
         self._keep(record)
         watcher().finished(self.task_runs, record, product)
+        emit_published(record, product)
 
     def ended_without_product(self) -> RunRecord:
         """Keep the record of a run that has nothing to show, or whose product was rejected: it can be completed."""
