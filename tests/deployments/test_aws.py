@@ -64,7 +64,8 @@ def deployed(prefect_server: str) -> Iterator[str]:
     yield prefect_server
     api = PrefectApi(prefect_server)
     made_here = [f"deployments/{api.deployment(name)['id']}" for name in (aws.DEPLOYMENT, aws.SCORE)]
-    for made in (*made_here, f"work_pools/{aws.POOL}"):
+    pools = {pool["name"] for pool in api.ask("work_pools/filter", {})} & {aws.POOL}  # a test deletes it, too
+    for made in (*made_here, *(f"work_pools/{pool}" for pool in pools)):
         api.ask(made, method="DELETE")
 
 
