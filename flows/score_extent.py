@@ -29,7 +29,7 @@ def score_extent(
 
     Args:
         product: A product's folder, or one of its files: local or s3://.
-        reference: Polygons of the true flood, local or s3://, in any vector format of GDAL's; the first layer counts.
+        reference: Polygons of the true flood, local or s3://, in any vector format of GDAL's; its first layer with any.
         output_directory: Where layer and picture of the agreement, CSV and JSON go: local or s3://; without, nowhere.
         aws_block: Name of a prefect-aws AwsCredentials block; without one, AWS's default chain is used.
     """
