@@ -66,3 +66,5 @@ def test_applying_them_again_changes_nothing(prefect_server: str) -> None:
         automations.switch({"flood-extent: heartbeat lost": False})
         assert automations.apply(automations.heartbeat_lost([])) == first
         assert automations.switches()["flood-extent: heartbeat lost"] is False
+        automations.switch({"flood-extent: heartbeat lost": True})
+        assert automations.switches()["flood-extent: heartbeat lost"] is True
