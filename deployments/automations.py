@@ -12,7 +12,7 @@ was deleted and made anew.
 
 import argparse
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from uuid import UUID
 
@@ -26,9 +26,9 @@ from prefect.exceptions import ObjectNotFound
 
 from tasks.core.states import FINAL_STATES, NOT_SWEPT, RED, REJECTED
 
-FLOW, SWEEP_FLOW = "flood-extent", "sweep-endpoints"
+FLOW, SWEEP_FLOW, SCORE_FLOW = "flood-extent", "sweep-endpoints", "score-extent"
 # Those whose runs beat as fast as the trigger expects: prefect.yaml sets it.
-BEATING = (f"{FLOW}/local", f"{FLOW}/aws")
+BEATING = (f"{FLOW}/local", f"{FLOW}/aws", f"{SCORE_FLOW}/local", f"{SCORE_FLOW}/aws")
 HEARTBEAT = "prefect.flow-run.heartbeat"
 HEARTBEAT_SECONDS, SILENT_SECONDS = 30, 90
 # What a run may say instead of a heartbeat without being dead: it has ended, waits for a person or its next attempt, or
@@ -49,6 +49,7 @@ LIVING_STATES = (*(kind.value.title() for kind in StateType if kind is not State
 BAD_STATES = ("Crashed", "Failed", "TimedOut", NOT_SWEPT, *(state for state in RED if state != REJECTED))
 # In prefect.yaml.
 UPLOADED, UPLOADS_VARIABLE = "flood-extent: an upload has finished", "FLOOD_EXTENT_UPLOADS_LOCAL"
+PUBLISHED = "flood-extent: a product was published"
 WEBHOOK = "flood-extent-notices"
 WORDS = "{{ flow_run.name }}: {{ flow_run.state.name }}. {{ flow_run.state.message }}\n{{ flow_run|ui_url }}"
 
@@ -57,7 +58,7 @@ def heartbeat_lost(deployments: Sequence[UUID]) -> AutomationCore:
     """A run of these deployments that says nothing for three heartbeats is Crashed.
 
     Args:
-        deployments: Of the flow ``flood-extent``, whose runs send a heartbeat every ``HEARTBEAT_SECONDS``.
+        deployments: Those whose runs send a heartbeat every ``HEARTBEAT_SECONDS``.
     """
     beating = [f"prefect.deployment.{deployment}" for deployment in deployments]
     trigger = EventTrigger(
@@ -91,7 +92,8 @@ def waits_for_review(webhook: UUID) -> AutomationCore:
 
 
 def _notice(name: str, subject: str, states: Sequence[str], webhook: UUID) -> AutomationCore:
-    flows: dict[str, str | list[str]] = {"prefect.resource.role": "flow", "prefect.resource.name": [FLOW, SWEEP_FLOW]}
+    names = [FLOW, SWEEP_FLOW, SCORE_FLOW]
+    flows: dict[str, str | list[str]] = {"prefect.resource.role": "flow", "prefect.resource.name": names}
     trigger = EventTrigger(
         posture=Posture.Reactive,
         expect=set(map(_event, states)),
@@ -136,22 +138,24 @@ def apply_all(notify: str | None = None, *, uploads: bool = True) -> list[str]:
     for automation in automations:
         apply(automation)
     if not uploads:
-        switch_off({UPLOADED})
+        switch({UPLOADED: False})
     return [automation.name for automation in automations]
 
 
-def switched_off() -> set[str]:
-    """Names of the automations that are off."""
+def switches() -> dict[str, bool]:
+    """Whether each automation is on, by name."""
     with get_client(sync_client=True) as client:
-        return {automation.name for automation in client.read_automations() if not automation.enabled}
+        return {automation.name: automation.enabled for automation in client.read_automations()}
 
 
-def switch_off(names: Collection[str]) -> None:
-    """Switch automations off, by name."""
+def switch(wanted: Mapping[str, bool]) -> None:
+    """Switch automations on or off, by name."""
     with get_client(sync_client=True) as client:
         for automation in client.read_automations():
-            if automation.name in names:
-                client.pause_automation(automation.id)
+            is_wanted = wanted.get(automation.name, automation.enabled)
+            if is_wanted != automation.enabled:
+                put = client.resume_automation if is_wanted else client.pause_automation
+                put(automation.id)
 
 
 def uploads_start_local_runs(environment: Mapping[str, str]) -> bool:

@@ -1,4 +1,4 @@
-"""The deployment on ECS: ``python -m deployments.aws``, as ``make deploy-aws`` runs it, brings it up to date.
+"""The deployments on ECS: ``python -m deployments.aws``, as ``make deploy-aws`` runs it, brings them up to date.
 
 What is particular to an account comes from environment variables, which ``prefect.yaml`` names. All are looked at
 before anything is created, for a deployment with a gap would only fail when a flood is there. Repeating it doubles
@@ -21,7 +21,8 @@ from deployments import automations, task_definition
 from deployments.deploying import NotDeployed, deploy
 from tasks.core.errors import FloodExtentError, UnusableArgument
 
-POOL, POOL_TYPE, DEPLOYMENT = "flood-extent-ecs", "ecs", "flood-extent/aws"
+POOL, POOL_TYPE = "flood-extent-ecs", "ecs"
+DEPLOYMENT, SCORE = f"{automations.FLOW}/aws", f"{automations.SCORE_FLOW}/aws"
 UPLOADS, UPLOAD_EVENT = "FLOOD_EXTENT_UPLOADS_AWS", "flood-extent.upload.finished"
 UPLOADED = f"{automations.UPLOADED} (aws)"  # in prefect.yaml
 # Where each comes from: outputs of the stack, or words.
@@ -124,14 +125,14 @@ def main() -> None:
                 check_uploads(client)
             uncompared = task_definition.compare(given)
             made = make_pool(client)
-            deploy([DEPLOYMENT], given, {UPLOADED})
+            deploy([DEPLOYMENT, SCORE], given, {UPLOADED})
             # Lost heartbeats are watched for by the deployment's id.
             automations.apply_all()
     except FloodExtentError as error:
         sys.exit(f"flood-extent: {error}")
     if uncompared:
         sys.stderr.write(f"flood-extent: {uncompared}\n")
-    print(f"{DEPLOYMENT} is deployed to the pool {POOL}{', which was made' if made else ''}")  # noqa: T201 - a command
+    print(f"{DEPLOYMENT} and {SCORE} are deployed to the pool {POOL}{', which was made' if made else ''}")  # noqa: T201 - a command
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Brings deployments of ``prefect.yaml`` up to date on the server at hand, and leaves what people have set there.
 
 ``prefect deploy`` alone puts the schedules of the file in the place of those that somebody set in the UI, and switches
-every trigger on again.
+every trigger as the file has it.
 """
 
 import os
@@ -14,7 +14,7 @@ from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import DeploymentScheduleCreate, DeploymentUpdate
 from prefect.client.schemas.responses import DeploymentResponse
 
-from deployments.automations import deployment_of, switch_off, switched_off
+from deployments.automations import deployment_of, switch, switches
 from tasks.core.errors import FloodExtentError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -41,9 +41,9 @@ def deploy(names: Sequence[str], variables: Mapping[str, str], decided: Collecti
         NotDeployed: With what ``prefect deploy`` said.
     """
     with get_client(sync_client=True) as client:
-        there, off = {name: found for name in names if (found := deployment_of(client, name))}, switched_off()
+        there, switched = {name: found for name in names if (found := deployment_of(client, name))}, switches()
         _prefect_deploy(names, variables)
-        switch_off(off - set(decided))
+        switch({name: is_on for name, is_on in switched.items() if name not in decided})
         for name, before in there.items():
             _restore(client, name, before)
 

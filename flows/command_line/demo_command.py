@@ -12,7 +12,6 @@ from rich.console import Console
 from flows.command_line.console import make_console
 from flows.command_line.options import add_options, parameters_of
 from flows.command_line.run_command import run_flow
-from flows.command_line.score_command import at_hand
 from flows.command_line.terminal import show_score
 from flows.preflight import plan_tiles, product_uri
 from infra.sandbox import local_aws
@@ -26,6 +25,7 @@ from tasks.services.endpoints.endpoint_kinds import LOCAL, SAGEMAKER
 from tasks.services.frames.dataset_listing import list_tiles
 from tasks.services.frames.decoder_process import decode
 from tasks.services.frames.frame_files import requested
+from tasks.services.publishing.assessing import product_at_hand
 from tasks.services.storage.uris import is_s3
 
 DIRECTORY = "demo"
@@ -68,7 +68,7 @@ def _mapped_and_scored(
     options.dataset, options.output_directory = dataset, output
     parameters = parameters_of(options)
     status = run_flow(parameters, console)
-    with at_hand(product_uri(parameters)) as product:
+    with product_at_hand(product_uri(parameters)) as product:
         show_score(console, score_product(product, truth))
     return status, product_uri(parameters)
 

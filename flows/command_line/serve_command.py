@@ -39,7 +39,7 @@ def run(options: argparse.Namespace) -> int:
     console = make_console()
     console.out("starting a Prefect server, its dashboard and a worker")
     import_prefect()
-    from deployments.automations import FLOW, SWEEP_FLOW  # noqa: PLC0415 - Prefect takes seconds
+    from deployments.automations import FLOW, SCORE_FLOW, SWEEP_FLOW  # noqa: PLC0415 - Prefect takes seconds
     from deployments.local import DEPLOYMENT, POOL, deploy_local  # noqa: PLC0415
     from flows.run.liveness import crash_dead_runs  # noqa: PLC0415
     from flows.server import serve_files, serving  # noqa: PLC0415
@@ -55,7 +55,7 @@ def run(options: argparse.Namespace) -> int:
         with console.status("deploying"):
             deploy_local(Path.cwd(), notify or stack.enter_context(receiver(report)))
             serving.set_up_sweeping(sweeping=sweeping, aws_block=aws_block)
-        dead = crash_dead_runs([FLOW, SWEEP_FLOW], POOL)
+        dead = crash_dead_runs([FLOW, SWEEP_FLOW, SCORE_FLOW], POOL)
         if dead:
             serving.start_sweep()
         for name in dead:

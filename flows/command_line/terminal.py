@@ -23,7 +23,7 @@ if TYPE_CHECKING:  # what is behind them takes long to import
 
 FAILURES_SHOWN = 20
 M2_PER_HECTARE = 10_000
-VERDICT_COLOURS = {"ok": "green", "problem": "red", "unknown": "yellow"}
+VERDICT_COLOURS = {"ok": "green", "warning": "yellow", "problem": "red", "unknown": "yellow"}
 
 
 @dataclass

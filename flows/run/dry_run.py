@@ -24,6 +24,7 @@ from tasks.core.tiles.estimates import minutes_by
 from tasks.core.tiles.jobs import TileJob
 from tasks.core.tiles.plan import PREDICT, STAGES, Finding, Hosting, Plan, Verdict
 from tasks.core.tiles.tile import Tile
+from tasks.core.tiles.training_scale import long_side_px, scale_finding
 from tasks.dataset import probe_dataset
 from tasks.runtime import dashboard
 from tasks.runtime.aws_credentials import aws_access
@@ -109,9 +110,10 @@ def _on_sagemaker(parameters: RunParameters, tiles: Sequence[Tile], earlier: Ear
     waiting = plan.waiting(PREDICT)
     if not waiting:
         return plan
+    scale = () if trained is None else (scale_finding(long_side_px(plan.jobs), trained.base_size),)
     others = () if trained is None else readiness.of_model(trained)
     plan = replace(plan, hosting=_hosting(parameters, waiting))
-    return replace(plan, findings=(*plan.findings, *others, _minutes_finding(parameters, waiting)))
+    return replace(plan, findings=(*plan.findings, *scale, *others, _minutes_finding(parameters, waiting)))
 
 
 def _hosting(parameters: RunParameters, jobs: Sequence[TileJob]) -> Hosting:

@@ -30,13 +30,16 @@ from tasks.core.text import enumerated
 from tasks.core.tiles.estimates import Estimate
 from tasks.core.tiles.jobs import TileJob
 from tasks.core.tiles.ledger import Ledger
+from tasks.core.tiles.plan import Verdict
 from tasks.core.tiles.run_names import run_name
 from tasks.core.tiles.tile import Tile
+from tasks.core.tiles.training_scale import long_side_px, scale_finding
 from tasks.endpoint import EndpointLife, endpoint_name
 from tasks.runtime.aws_credentials import aws_access
 from tasks.runtime.log_file import log_file
 from tasks.runtime.policies import as_it_is
 from tasks.runtime.progress import watcher
+from tasks.runtime.published_event import emit_published
 from tasks.runtime.stage_runner import NAMED_IN_LOG, run_stage
 from tasks.services import storage, temp_folders
 from tasks.services.frames import decoding
@@ -172,6 +175,8 @@ class Run:
         report(f"tiles: {len(tiles):,}, of which {len(unusable):,} unusable{predicted}")
         if self.endpoint.spec.is_billed:
             estimate(self.parameters, self.unpredicted).check(self.parameters.max_endpoint_minutes)
+        if self.endpoint.spec.training_job and self.unpredicted:
+            self._warn_of_the_scale()
 
     def _plan_again(self, thresholds: Mapping[str, Split], prepared: Collection[str] = ()) -> None:
         """With what the model is told; where that is not known yet, the cache holds nothing of use."""
@@ -221,6 +226,18 @@ class Run:
     def doubts(self) -> tuple[str, ...]:
         """What a person should know of the calibration."""
         return tuple(description(one) for one in self.calibration or () if one.problem is not None)
+
+    def _warn_of_the_scale(self) -> None:
+        """Name the size of the images that the training job saw, where those that are sent have another."""
+        from tasks.services.endpoints.sagemaker.readiness import Readiness  # noqa: PLC0415 - in the extra "aws"
+
+        trained, _ = Readiness(self.endpoint.spec).find_model()
+        if trained is None:
+            return
+        finding = scale_finding(long_side_px(self.jobs), trained.base_size)
+        if finding.verdict is Verdict.WARNING:
+            get_run_logger().warning("%s: %s", finding.name, finding.text)
+            watcher().reported(f"warning: {finding.text}")
 
     def _warn_of_the_cache(self) -> None:
         """Name what the work directory holds under a tile's key that is not the tile's."""
@@ -379,6 +396,7 @@ class Run:
         self.task_runs += PRODUCT_TASKS + bool(self.endpoint.times) + (not self.keeps_work)
         self._keep(record)
         watcher().finished(self.task_runs, record, product)
+        emit_published(record, product)
 
     def ended_without_product(self) -> RunRecord:
         """Keep the record of a run that has nothing to show, or whose product was rejected: it can be completed."""

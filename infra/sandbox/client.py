@@ -135,6 +135,7 @@ class Sandbox:
         vpc_config: dict[str, list[str]] | None = None,
         network_isolation: bool = False,
         volume_kms_key: str | None = None,
+        hyperparameters: dict[str, str] | None = None,
     ) -> None:
         """A training job with its role and its model artifact in S3, made through the API.
 
@@ -145,6 +146,7 @@ class Sandbox:
             vpc_config: Its ``Subnets`` and ``SecurityGroupIds``.
             network_isolation: Whether its containers have no network.
             volume_kms_key: That its volumes are encrypted with.
+            hyperparameters: Of the algorithm, beside those that are always there.
         """
         resources = {"InstanceType": "ml.p3.2xlarge", "InstanceCount": 1, "VolumeSizeInGB": 50}
         _client(self.url, "sagemaker").create_training_job(
@@ -155,7 +157,7 @@ class Sandbox:
             ResourceConfig=resources | ({"VolumeKmsKeyId": volume_kms_key} if volume_kms_key else {}),
             StoppingCondition={"MaxRuntimeInSeconds": 86400},
             EnableNetworkIsolation=network_isolation,
-            HyperParameters={"num_classes": "3", "backbone": "resnet-50", "algorithm": "fcn"},
+            HyperParameters={"num_classes": "3", "backbone": "resnet-50", "algorithm": "fcn"} | (hyperparameters or {}),
             **({"VpcConfig": vpc_config} if vpc_config else {}),
         )
         self._ask("POST", "training-jobs", {"name": name, "region": REGION, "status": status})

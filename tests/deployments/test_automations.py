@@ -63,6 +63,8 @@ def test_applying_them_again_changes_nothing(prefect_server: str) -> None:
     with using(prefect_server):
         assert automations.apply_all("http://127.0.0.1:9/hook") == automations.apply_all("http://127.0.0.1:9/hook")
         first = automations.apply(automations.heartbeat_lost([]))
-        automations.switch_off({"flood-extent: heartbeat lost"})
+        automations.switch({"flood-extent: heartbeat lost": False})
         assert automations.apply(automations.heartbeat_lost([])) == first
-        assert "flood-extent: heartbeat lost" in automations.switched_off()
+        assert automations.switches()["flood-extent: heartbeat lost"] is False
+        automations.switch({"flood-extent: heartbeat lost": True})
+        assert automations.switches()["flood-extent: heartbeat lost"] is True

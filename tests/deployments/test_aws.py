@@ -62,8 +62,10 @@ def deployed(prefect_server: str) -> Iterator[str]:
     done = command(prefect_server, **GIVEN)
     assert done.returncode == 0, done.stdout + done.stderr
     yield prefect_server
-    api = PrefectApi(prefect_server, deployed_as=aws.DEPLOYMENT)
-    for made in (f"deployments/{api.deployment()['id']}", f"work_pools/{aws.POOL}"):
+    api = PrefectApi(prefect_server)
+    made_here = [f"deployments/{api.deployment(name)['id']}" for name in (aws.DEPLOYMENT, aws.SCORE)]
+    pools = {pool["name"] for pool in api.ask("work_pools/filter", {})} & {aws.POOL}  # a test deletes it, too
+    for made in (*made_here, *(f"work_pools/{pool}" for pool in pools)):
         api.ask(made, method="DELETE")
 
 
@@ -98,9 +100,8 @@ def test_nothing_is_created_while_something_is_missing(prefect_server: str) -> N
 
 def test_the_registry_the_command_and_the_instructions_name_the_same() -> None:
     """Every variable of the deployment is asked for, and explained where the stack is."""
-    (registered,) = (
-        one for one in yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"] if one["name"] == "aws"
-    )
+    registry = yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]
+    registered = [one for one in registry if one["name"] == "aws"]
     named = set(re.findall(r"\{\{ \$(\w+) \}\}", str(registered)))
     assert named == set(aws.settings(GIVEN))
     readme = (ROOT / "infra" / "aws" / "README.md").read_text()
@@ -156,9 +157,19 @@ def test_the_worker_would_start_it_in_the_stack(deployed: str) -> None:
 
 
 @pytest.mark.slow
-def test_its_heartbeats_are_watched(deployed: str) -> None:
+def test_products_are_scored_on_the_same_pool(deployed: str) -> None:
+    """In the same image and cluster; nothing starts it until somebody turns that on."""
+    ours, other = (ask(deployed, f"deployments/name/{name}") for name in (aws.SCORE, aws.DEPLOYMENT))
+    assert all(ours[name] == other[name] for name in ("work_pool_name", "job_variables", "pull_steps"))
+    (trigger,) = (one for one in ask(deployed, "automations/filter", {}) if one["name"].endswith("published (aws)"))
+    assert trigger["enabled"] is False
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [aws.DEPLOYMENT, aws.SCORE])
+def test_its_heartbeats_are_watched(deployed: str, name: str) -> None:
     """A run whose container is gone is noticed, without another command to remember."""
-    found = ask(deployed, f"deployments/name/{aws.DEPLOYMENT}")["id"]
+    found = ask(deployed, f"deployments/name/{name}")["id"]
     (watching,) = (one for one in ask(deployed, "automations/filter", {}) if one["name"].endswith("heartbeat lost"))
     assert f"prefect.deployment.{found}" in watching["trigger"]["match_related"]["prefect.resource.id"]
 
@@ -178,7 +189,7 @@ def test_uploads_start_runs_where_that_was_asked_for(deployed: str, word: str) -
     """The trigger is there in either case, and acts only when it is turned on."""
     done = command(deployed, **GIVEN, FLOOD_EXTENT_UPLOADS_AWS=word)
     assert done.returncode == 0, done.stderr
-    (trigger,) = (one for one in ask(deployed, "automations/filter", {}) if one["name"].endswith("(aws)"))
+    (trigger,) = (one for one in ask(deployed, "automations/filter", {}) if one["name"] == aws.UPLOADED)
     assert trigger["enabled"] is (word == "true")
     assert trigger["trigger"]["match"] == {"prefect.resource.id": "s3://*"}
 

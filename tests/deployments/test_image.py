@@ -73,12 +73,11 @@ def test_both_stages_have_the_same_pinned_python() -> None:
 
 
 def test_runs_on_ecs_look_where_the_code_is() -> None:
-    """The pull step of flood-extent/aws and the working directory are one place."""
+    """The pull steps of the deployments there and the working directory are one place."""
     registry = yaml.safe_load((ROOT / "prefect.yaml").read_text())
-    (deployment,) = (one for one in registry["deployments"] if one["name"] == "aws")
-    (step,) = deployment["pull"]
+    steps = [step for one in registry["deployments"] if one["name"] == "aws" for step in one["pull"]]
     places = {line.split()[1] for line in INSTRUCTIONS if line.startswith("WORKDIR ")}
-    assert places == {step["prefect.deployments.steps.set_working_directory"]["directory"]}
+    assert places == {step["prefect.deployments.steps.set_working_directory"]["directory"] for step in steps}
 
 
 def test_what_runs_writes_only_where_it_may() -> None:

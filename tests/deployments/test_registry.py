@@ -8,20 +8,24 @@ import pytest
 import yaml
 from command_line import ROOT
 
-from deployments.automations import HEARTBEAT_SECONDS
-from deployments.local import DEPLOYMENT, POOL, SWEEP
+from deployments import automations, aws
+from deployments.automations import BEATING, HEARTBEAT_SECONDS
+from deployments.local import DEPLOYMENT, POOL, SCORE, SWEEP
 from flows.parameters import RunParameters
 from tasks.core.states import RED
+from tasks.runtime.published_event import PUBLISHED as EVENT
 
 REGISTRY: dict[str, Any] = yaml.safe_load((ROOT / "prefect.yaml").read_text())
-FLOWS = {"flood_extent": "flood-extent", "sweep_endpoints": "sweep-endpoints"}
+FLOWS = {"flood_extent": "flood-extent", "sweep_endpoints": "sweep-endpoints", "score_extent": "score-extent"}
 BY_NAME = {f"{FLOWS[one['entrypoint'].split(':')[1]]}/{one['name']}": one for one in REGISTRY["deployments"]}
 
 
 def test_all_deployments_are_in_it() -> None:
     """One file says what is deployed where; serve deploys its own by these names."""
-    assert set(BY_NAME) == {DEPLOYMENT, "flood-extent/aws", SWEEP}
-    assert {BY_NAME[name]["work_pool"]["name"] for name in (DEPLOYMENT, SWEEP)} == {POOL}
+    here, on_ecs = {DEPLOYMENT, SWEEP, SCORE}, {aws.DEPLOYMENT, aws.SCORE}
+    assert set(BY_NAME) == here | on_ecs
+    assert {BY_NAME[name]["work_pool"]["name"] for name in here} == {POOL}
+    assert {BY_NAME[name]["work_pool"]["name"] for name in on_ecs} == {aws.POOL}
 
 
 @pytest.mark.parametrize("name", BY_NAME)
@@ -33,8 +37,8 @@ def test_entry_points_are_there(name: str) -> None:
     assert set(BY_NAME[name].get("parameters", {})) <= set(parameters)
 
 
-@pytest.mark.parametrize("name", [DEPLOYMENT, "flood-extent/aws"])
-def test_mapping_runs_beat_as_fast_as_the_server_expects(name: str) -> None:
+@pytest.mark.parametrize("name", BEATING)
+def test_runs_beat_as_fast_as_the_server_expects(name: str) -> None:
     """The automation on lost heartbeats would otherwise call a healthy run dead."""
     deployment = BY_NAME[name]
     environment = deployment["work_pool"]["job_variables"]["env"]
@@ -57,6 +61,16 @@ def test_a_run_that_ends_badly_is_swept_and_the_sweep_is_not() -> None:
     bad = {"Crashed", "Failed", "Cancelled", "TimedOut", *RED} - {"NotPossible"}
     assert {state.removeprefix("prefect.flow-run.") for state in trigger["expect"]} == bad
     assert trigger["match_related"] == {"prefect.resource.role": "flow", "prefect.resource.name": "flood-extent"}
+
+
+@pytest.mark.parametrize(
+    ("name", "called"), [(SCORE, automations.PUBLISHED), (aws.SCORE, f"{automations.PUBLISHED} (aws)")]
+)
+def test_a_published_product_is_scored_where_somebody_turns_that_on(name: str, called: str) -> None:
+    """The trigger listens to the event that runs emit, and names the product; the reference is the deployment's."""
+    (trigger,) = BY_NAME[name]["triggers"]
+    assert (trigger["name"], trigger["enabled"], trigger["expect"]) == (called, False, [EVENT])
+    assert trigger["parameters"] == {"product": "{{ event.resource.id }}"}
 
 
 def test_an_upload_names_its_dataset() -> None:

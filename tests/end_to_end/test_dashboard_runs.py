@@ -3,6 +3,7 @@
 import json
 import shutil
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,11 @@ from cloud_runs import CloudRuns, client_of, on_sagemaker
 from command_line import Scene
 from dashboard import Dashboard
 from many_tiles import break_seven, make_tiles
-from prefect_api import places
+from prefect_api import ENDED, places
 from processes import kill_flow
 
-from deployments.automations import SILENT_SECONDS
+from deployments.automations import PUBLISHED, SILENT_SECONDS
+from deployments.local import SCORE
 from flows.run.liveness import executed_here
 from infra.sandbox.client import Sandbox
 from tasks.core.demo.scene import DATASET
@@ -190,6 +192,47 @@ def test_a_finished_upload_starts_a_run(dashboard: Dashboard, scene: Scene, sand
     run = dashboard.wait_for(triggered)
     assert run["created_by"]["type"] == "AUTOMATION"
     assert run["state"]["name"] == "Completed", run["state"]["message"]
+
+
+@pytest.fixture
+def scoring(dashboard: Dashboard, scene: Scene, tmp_path: Path) -> Iterator[Path]:
+    """The trigger on published products, turned on with a reference as a person does; where scores go."""
+    parameters = {"reference": str(scene.truth), "output_directory": str(tmp_path / "score")}
+    dashboard.ask(f"deployments/{dashboard.deployment(SCORE)['id']}", {"parameters": parameters}, "PATCH")
+    (trigger,) = (one for one in dashboard.ask("automations/filter", {}) if one["name"] == PUBLISHED)
+    dashboard.ask(f"automations/{trigger['id']}", {"enabled": True}, "PATCH")
+    yield tmp_path / "score"
+    dashboard.ask(f"automations/{trigger['id']}", {"enabled": False}, "PATCH")
+
+
+def ended_score(dashboard: Dashboard, product: str) -> dict[str, Any] | None:
+    runs = [run for run in dashboard.runs_of("score-extent") if run["parameters"]["product"] == product]
+    return next((run for run in runs if run["state_type"] in ENDED), None)
+
+
+def test_a_published_product_is_scored(dashboard: Dashboard, scene: Scene, scoring: Path, tmp_path: Path) -> None:
+    """The event of a finished run starts the score of its product, whose page and files say how well it agrees."""
+    run = dashboard.create_run({"dataset": str(scene.dataset), **places(tmp_path)})
+    assert dashboard.state_of(run) == "Completed"
+    score = dashboard.wait_for(lambda: ended_score(dashboard, str(tmp_path / "out" / DATASET)))
+    assert (score["created_by"]["type"], score["state"]["name"]) == ("AUTOMATION", "Completed")
+    assert float(score["state"]["message"].split()[1].rstrip(",")) >= 0.95
+    rows = json.loads(dashboard.artifacts(score["id"])["demo-flood-score-tiles"]["data"])
+    assert {row["tile"] for row in rows} == {"all", *(path.name for path in scene.dataset.glob("*.jp2"))}
+    assert json.loads((scoring / "score.json").read_bytes())["iou"] >= 0.95
+
+
+def test_a_score_that_fails_is_told_and_starts_no_sweep(dashboard: Dashboard, tmp_path: Path) -> None:
+    """It has nothing in SageMaker that could be left there."""
+    sweeps = dashboard.runs_of("sweep-endpoints")
+    nothing = str(tmp_path / "nothing")
+    deployment = dashboard.deployment(SCORE)["id"]
+    body = {"parameters": {"product": nothing, "reference": nothing}}
+    run = dashboard.ask(f"deployments/{deployment}/create_flow_run", body)["id"]
+    assert dashboard.state_of(run) == "Failed"
+    assert dashboard.flow_run(run)["state"]["message"] == f"{nothing}: does not exist. Check the name"
+    dashboard.wait_for(lambda: f"{nothing}: does not exist" in dashboard.said())
+    assert dashboard.runs_of("sweep-endpoints") == sweeps
 
 
 def test_a_crashed_run_starts_the_sweep(dashboard: Dashboard, cloud: CloudRuns, tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from jsonschema import Draft202012Validator
 from prefect_api import PrefectApi
 
 from tasks.core.masks.valid_mask_png import encode_valid
+from tasks.runtime.published_event import PUBLISHED
 
 STAGES = ["prepare", "predict", "extract"]
 LAYERS = ["flood_extent", "flood_extent_by_tile", "area_observed", "not_assessed", "tiles"]
@@ -49,6 +50,8 @@ def test_a_folder_becomes_a_product(command: CommandLine, scene: Scene, prefect_
     runs = task_runs(prefect_server, record["flow_run_id"], at_least=27)
     assert {f"{stage} {name}" for stage in ("prepare", "predict", "extract") for name in names} <= set(runs)
     assert set(runs.values()) == {"Completed"}
+    (event,) = PrefectApi(prefect_server).events(PUBLISHED, str(product))
+    assert event["payload"] == {name: record[name] for name in ("content_hash", "dataset", "flow_run_id")}
 
 
 def polygons(package: Path) -> list[bytes]:

@@ -8,7 +8,7 @@ from command_line import CommandLine, Scene
 from dashboard import served
 from processes import kill_marked, processes_marked
 
-from deployments.automations import UPLOADED
+from deployments.automations import PUBLISHED, UPLOADED
 from deployments.local import SWEEP
 from tasks.core.demo.scene import DATASET
 
@@ -45,7 +45,7 @@ def test_a_taken_port_is_said(command: CommandLine, prefect_server: str) -> None
 
 @pytest.mark.slow
 def test_serving_again_changes_nothing_and_finds_the_dead(command: CommandLine, cloud: CloudRuns) -> None:
-    """After a power cut: the lost run is Crashed, schedules are as a person set or deleted them, nothing doubles."""
+    """After a power cut: the lost run is Crashed, schedules and switches are as a person set them, nothing doubles."""
     cloud.sandbox.fault("InvokeEndpoint", "hang", seconds=20, times=None)
     mark = str(command.folder)
     environment = {**cloud.command.environment, "FLOOD_EXTENT_TEST_MARK": mark}
@@ -53,7 +53,9 @@ def test_serving_again_changes_nothing_and_finds_the_dead(command: CommandLine, 
         before = {part: dashboard.ask(f"{part}/filter", {}) for part in PARTS}
         deployment = dashboard.deployment()
         by_name = {one["name"]: one["id"] for one in before["automations"]}
+        assert {one["name"] for one in before["automations"] if not one["enabled"]} == {PUBLISHED}
         dashboard.ask(f"automations/{by_name[UPLOADED]}", {"enabled": False}, "PATCH")
+        dashboard.ask(f"automations/{by_name[PUBLISHED]}", {"enabled": True}, "PATCH")
         schedule = {"schedule": {"cron": "0 7 * * *"}, "parameters": {"dataset": "s3://x/y"}, "active": True}
         dashboard.ask(f"deployments/{deployment['id']}/schedules", [schedule])
         sweep = dashboard.deployment(SWEEP)

@@ -84,6 +84,8 @@ def essentials(plan: Plan) -> str:
         parts.append(f"an endpoint for about {plan.hosting.minutes:,.0f} minutes{price}")
     unknown = [finding.name for finding in plan.findings if finding.verdict is Verdict.UNKNOWN]
     parts += [f"not known: {', '.join(unknown)}"] if unknown else []
+    warned = [finding.name for finding in plan.findings if finding.verdict is Verdict.WARNING]
+    parts += [f"warning of: {', '.join(warned)}"] if warned else []
     return ", ".join(parts)
 
 

@@ -15,6 +15,7 @@ class Verdict(StrEnum):
     """Whether something stands against a run."""
 
     OK = "ok"
+    WARNING = "warning"
     PROBLEM = "problem"
     UNKNOWN = "unknown"
 

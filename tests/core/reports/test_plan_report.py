@@ -97,6 +97,16 @@ def test_a_problem_makes_a_run_impossible_and_what_is_unknown_does_not() -> None
     assert plan_report.essentials(plan(findings=(ROLE, QUOTA))) == "quota: ml.c5.xlarge does not fit"
 
 
+def test_a_warning_stands_in_no_runs_way() -> None:
+    """It is named in the line, and shown in the log and on the page with all its words."""
+    scale = Finding("scale", Verdict.WARNING, "1,500 px is too large")
+    made = plan(findings=(scale,))
+    assert made.possible
+    assert plan_report.essentials(made).endswith("1 to predict, warning of: scale")
+    assert "scale: warning: 1,500 px is too large" in plan_report.lines(made)
+    assert "| scale | warning | 1,500 px is too large |" in plan_report.markdown(made)
+
+
 def test_the_page_has_verdict_facts_findings_and_headers() -> None:
     """A reader sees first whether a run is possible, then why not."""
     page = plan_report.markdown(plan(findings=(QUOTA,)))

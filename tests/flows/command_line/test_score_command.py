@@ -2,35 +2,18 @@
 
 from pathlib import Path
 
-import numpy as np
 import pytest
-import shapely
+from products import contents
+from two_tiles import make_two_tiles
 
 from flows.command_line import cli
-from tasks.core.formats.geopackage import write_geopackage
-from tasks.core.product.layer import Layer
-
-CRS = "EPSG:7855"
-
-
-def box(west: float, width: float) -> shapely.Polygon:
-    return shapely.box(500_000 + west, 6_600_000, 500_000 + west + width, 6_600_100)
-
-
-def layer(name: str, *areas: shapely.Polygon, **columns: list[str]) -> Layer:
-    texts = {key: np.array(values, np.object_) for key, values in columns.items()}
-    return Layer(name, "Polygon", CRS, np.array(areas, np.object_), {"area_m2": np.zeros(len(areas)), **texts})
+from tasks.services import storage
 
 
 @pytest.fixture
 def product(tmp_path: Path) -> Path:
     """Two tiles: of the flood in the second one half was mapped."""
-    (tmp_path / "town").mkdir()
-    tiles = layer("tiles", box(0, 200), box(200, 200), tile=["a", "b"], state=["done", "done"])
-    layers = [layer("flood_extent", box(50, 100), box(250, 50)), layer("area_observed", box(0, 400)), tiles]
-    write_geopackage(layers, tmp_path / "town" / "flood_extent.gpkg", title="town")
-    write_geopackage([layer("r", box(50, 100), box(250, 100))], tmp_path / "r.gpkg", title="r")
-    return tmp_path / "town"
+    return make_two_tiles(tmp_path)[0]
 
 
 def test_the_measures_are_printed(product: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -43,15 +26,17 @@ def test_the_measures_are_printed(product: Path, capsys: pytest.CaptureFixture[s
     assert "least agreement: IoU 0.5000 in b" in printed
 
 
-def test_what_agrees_is_left_where_that_is_asked(product: Path, tmp_path: Path) -> None:
-    """Layer, picture, table and summary, in a local folder and nowhere else."""
+def test_what_agrees_is_left_where_that_is_asked(product: Path, place: str) -> None:
+    """Layer, picture, table and summary, in a folder or in S3, and nothing beside what was compared."""
     arguments = ["score", str(product), str(product.parent / "r.gpkg"), "--output"]
-    assert cli.main([*arguments, str(tmp_path / "out")]) == 0
-    left = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert cli.main([*arguments, storage.join(place, "score")]) == 0
+    left = sorted(contents(storage.join(place, "score")))
     assert left == ["agreement.gpkg", "agreement.png", "score.csv", "score.json"]
+    assert [path.name for path in product.iterdir()] == ["flood_extent.gpkg"]
 
 
-def test_a_bucket_is_no_place_for_it(product: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """It is refused, not taken for a folder of that name."""
-    assert cli.main(["score", str(product), str(product.parent / "r.gpkg"), "--output", "s3://b/score"]) != 0
-    assert "give a local folder" in capsys.readouterr().err
+def test_a_place_that_is_none_is_refused(product: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """By name, and not taken for a folder."""
+    arguments = ["score", str(product), str(product.parent / "r.gpkg"), "--output", "ftp://host/score"]
+    assert cli.main(arguments) == cli.UNUSABLE
+    assert "'ftp://host/score' is neither a local path nor s3://bucket/prefix" in capsys.readouterr().err

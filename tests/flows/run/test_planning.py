@@ -39,7 +39,7 @@ def test_a_plan_on_sagemaker_tells_all_and_touches_nothing(cloud: CloudRuns) -> 
     assert "6 to do, 0 remembered" in told
     assert "7.0 deploying, 0.1 predicting; at most 240" in told
     assert "about 0.06" in told
-    names = ("training job", "model artifact", "role", "quota", "endpoint minutes")
+    names = ("training job", "scale", "model artifact", "role", "quota", "endpoint minutes")
     assert [name for name in names if f"ok {name}" not in told] == []
     assert cloud.everything() == cloud.others
     assert everything_below(cloud.command.folder) == before
@@ -90,6 +90,18 @@ def test_what_would_be_refused_is_told_with_the_rest_of_the_plan(
     assert (status, words in one_line(said)) == (1, True), said
     assert "6, of which 0 would fail" in said
     assert cloud.everything() == cloud.others
+
+
+@pytest.mark.slow
+def test_a_scale_that_the_model_has_not_seen_is_warned_of(cloud: CloudRuns) -> None:
+    """By a plan and in a run's log; both go on, for the labels may be good."""
+    cloud.sandbox.add_training_job("fine", hyperparameters={"base_size": "1000"})
+    words = "makes the long side of the images 400 px; in training it was 500 to 2,000 px"
+    status, said = cloud.command("plan", *cloud.arguments("--training-job", "fine")[1:])
+    assert (status, f"warning scale: --width {words}" in one_line(said)) == (0, True), said
+    status, said = cloud.run("--training-job", "fine")
+    assert (status, f"warning: --width {words}" in one_line(said)) == (0, True), said
+    assert f"scale: `width` {words}" in cloud.log()
 
 
 @pytest.mark.slow

@@ -14,7 +14,7 @@ from tasks.services.endpoints.sagemaker import endpoint_quotas
 from tasks.services.endpoints.sagemaker.readiness import ARTIFACT, QUOTA, ROLE, CallLimits, Readiness, within
 from tasks.services.endpoints.sagemaker.readiness import TRAINING_JOB as JOB
 
-OK, PROBLEM, UNKNOWN = Verdict
+OK, PROBLEM, UNKNOWN = Verdict.OK, Verdict.PROBLEM, Verdict.UNKNOWN
 # A hanging call costs a test this long, twice.
 SHORT = CallLimits(job_seconds=30, other_seconds=30, read_seconds=0.5)
 HANGS = 2.0

@@ -45,6 +45,13 @@ def test_network_and_key_are_the_jobs(cloud: Cloud) -> None:
     assert (trained.security_groups, trained.network_isolation, trained.kms_key) == (("sg-1",), True, "key-1")
 
 
+def test_the_scale_of_training_is_the_jobs(cloud: Cloud) -> None:
+    """A hyperparameter, which AWS has as text; where nobody set it, the algorithm's own."""
+    cloud.sandbox.add_training_job("fine", hyperparameters={"base_size": "1000"})
+    assert cloud.client.describe_training_job(TrainingJobName="fine")["HyperParameters"]["base_size"] == "1000"
+    assert (of_job("fine").base_size, of_job().base_size) == (1000, 520)
+
+
 def test_a_job_that_is_missing() -> None:
     """The name and the region that was searched are in the message."""
     with pytest.raises(EndpointRefused, match="no training job 'flood-modle' in region us-east-1"):

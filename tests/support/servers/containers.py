@@ -52,7 +52,7 @@ def namespace() -> Sequence[str]:
 def variables_on_ecs() -> dict[str, str]:
     """Environment that ``prefect.yaml`` gives the runs of ``flood-extent/aws``."""
     registry: dict[str, Any] = yaml.safe_load((ROOT / "prefect.yaml").read_text())
-    (deployment,) = (one for one in registry["deployments"] if one["name"] == "aws")
+    deployment = next(one for one in registry["deployments"] if one["name"] == "aws")
     return dict(deployment["work_pool"]["job_variables"]["env"])
 
 

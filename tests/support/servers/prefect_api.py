@@ -95,6 +95,11 @@ class PrefectApi:
         body = {"flow_runs": {"id": {"any_": [run]}}, "limit": 200}
         return {artifact[by]: artifact for artifact in self.ask("artifacts/filter", body) if artifact[by]}
 
+    def events(self, name: str, resource: str) -> list[dict[str, Any]]:
+        """The events of a name about a resource, once there are some."""
+        wanted = {"filter": {"event": {"name": [name]}, "resource": {"id": [resource]}}}
+        return list(self.wait_for(lambda: self.ask("events/filter", wanted)["events"], f"no {name} of {resource}"))
+
     def task_runs(self, run: str) -> list[dict[str, Any]]:
         """All task runs of a run."""
         found: list[dict[str, Any]] = []

@@ -9,6 +9,7 @@ from typing import Any, Self
 from botocore.exceptions import ClientError
 
 from tasks.core.errors import EndpointRefused
+from tasks.core.tiles import training_scale
 from tasks.services.endpoints.sagemaker.aws_errors import translated
 from tasks.services.endpoints.teardown.sagemaker_resources import is_missing
 
@@ -33,6 +34,7 @@ class TrainedModel:
         security_groups: In that VPC.
         network_isolation: Whether the container may not reach the network.
         kms_key: Of the training instances' volumes; empty where none was named.
+        base_size: Hyperparameter that the images' scale in training went by, px.
     """
 
     job: str
@@ -45,6 +47,7 @@ class TrainedModel:
     security_groups: tuple[str, ...] = ()
     network_isolation: bool = False
     kms_key: str = ""
+    base_size: int = training_scale.DEFAULT_PX
 
     @classmethod
     def of_job(cls, name: str, session: Any) -> Self:
@@ -83,6 +86,7 @@ class TrainedModel:
             security_groups=tuple(map(str, vpc.security_group_ids)) if vpc else (),
             network_isolation=bool(_given(job.enable_network_isolation)),
             kms_key=str(_given(_given(job.resource_config) and job.resource_config.volume_kms_key_id) or ""),
+            base_size=training_scale.base_size(_given(job.hyper_parameters) or {}),
         )
 
     def identity(self) -> str:

@@ -1,0 +1,102 @@
+"""A product compared with a reference, wherever the two lie, and what was found put where it is wanted."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tasks.core.errors import ObjectMissing, UnusableArgument
+from tasks.core.formats.geopackage import GEOPACKAGE
+from tasks.core.scoring.assessment import Assessment, write_assessment
+from tasks.core.scoring.score_files import assess, other_date
+from tasks.services import storage
+from tasks.services.temp_folders import temp_folder
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A product held against a reference.
+
+    Attributes:
+        name: Of the product.
+        assessment: How they compare.
+        warning: A sentence where the two are of different dates; None where they are not, or do not say.
+    """
+
+    name: str
+    assessment: Assessment
+    warning: str | None
+
+    def write(self, folder: Path) -> None:
+        """Write layer, picture, table and summary."""
+        write_assessment(self.assessment, folder, f"{self.name} against its reference")
+
+
+def compare(product: str, reference: str) -> Comparison:
+    """Compare a product with polygons of the true flood.
+
+    Args:
+        product: Its folder or prefix, or one of its files.
+        reference: Any vector file that GDAL reads.
+
+    Raises:
+        UnusableArgument: One of them cannot be read, is none, or their CRSs differ.
+        ObjectMissing: There is no such place in S3.
+        StorageUnavailable: S3 does not answer.
+    """
+    with product_at_hand(storage.resolve(product)) as mapped, _reference_at_hand(storage.resolve(reference)) as known:
+        folder = mapped if mapped.is_dir() else mapped.parent
+        return Comparison(folder.name, assess(mapped, known), other_date(mapped, known))
+
+
+def put(folder: Path, place: str) -> str:
+    """Copy what ``Comparison.write`` has left to a folder or prefix; its URI. Files of these names are replaced."""
+    uri = storage.resolve(place)
+    for path in sorted(folder.iterdir()):
+        storage.write_bytes(storage.join(uri, path.name), path.read_bytes())
+    return uri
+
+
+@contextmanager
+def product_at_hand(product: str) -> Iterator[Path]:
+    """A product as local files; of one in S3 the GeoPackage, which is all that scoring needs."""
+    if not storage.is_s3(product):
+        yield Path(product)
+        return
+    place = storage.parent(product) if storage.exists(product) else product
+    with temp_folder("score") as folder:
+        package = folder / storage.name(place) / GEOPACKAGE
+        try:
+            storage.fetch(storage.join(place, GEOPACKAGE), package)
+        except ObjectMissing as error:
+            raise UnusableArgument(
+                f"{product}: is no product of ours, for it has no {GEOPACKAGE}. Give the prefix that a run has written"
+            ) from error
+        with _called(storage.join(place, GEOPACKAGE), package):
+            yield package
+
+
+@contextmanager
+def _reference_at_hand(reference: str) -> Iterator[Path]:
+    """A vector file as a local one; of one in S3, with what belongs to it, such as the other parts of a shapefile."""
+    if not storage.is_s3(reference):
+        yield Path(reference)
+        return
+    parts = [one.uri for one in storage.siblings(reference) if Path(one.uri).stem == Path(reference).stem]
+    if reference not in parts:
+        raise UnusableArgument(f"{reference}: does not exist. Check the name")
+    with temp_folder("score") as folder:
+        place = folder / storage.name(storage.parent(reference))
+        for uri in parts:
+            storage.fetch(uri, place / storage.name(uri))
+        with _called(reference, place / storage.name(reference)):
+            yield place / storage.name(reference)
+
+
+@contextmanager
+def _called(uri: str, copy: Path) -> Iterator[None]:
+    """What is wrong with a copy is said of what it is a copy of."""
+    try:
+        yield
+    except UnusableArgument as error:
+        raise UnusableArgument(str(error).replace(str(copy), uri)) from error
