@@ -118,7 +118,7 @@ def _on_sagemaker(parameters: RunParameters, tiles: Sequence[Tile], earlier: Ear
 
 def _hosting(parameters: RunParameters, jobs: Sequence[TileJob]) -> Hosting:
     spec = parameters.endpoint_spec()
-    predicting = len(jobs) * parameters.predict_seconds / spec.in_flight / SECONDS_A_MINUTE
+    predicting = estimate(parameters, jobs).requests * parameters.predict_seconds / spec.in_flight / SECONDS_A_MINUTE
     return Hosting(
         instance_types=spec.instance_types,
         instance_count=spec.instance_count,

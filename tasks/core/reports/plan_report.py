@@ -23,6 +23,7 @@ def facts(plan: Plan) -> list[tuple[str, str]]:
         ("CRS", ", ".join(sorted({job.resized.crs for job in plan.usable})) or "none"),
         ("resized to", _sizes(plan.usable)),
         *((stage, _stage(plan, stage)) for stage in STAGES),
+        *_requests(plan.waiting(PREDICT)),
         *(() if plan.calibration is None else [("calibration", "; ".join(plan.calibration) or UNCALIBRATED)]),
         ("endpoint", _endpoint(plan)),
         *(() if plan.hosting is None else _hosting(plan.hosting)),
@@ -49,6 +50,13 @@ def _sizes(jobs: Sequence[TileJob]) -> str:
 def _stage(plan: Plan, stage: str) -> str:
     waiting = len(plan.waiting(stage))
     return f"{waiting:,} to do, {len(plan.usable) - waiting:,} remembered"
+
+
+def _requests(jobs: Sequence[TileJob]) -> list[tuple[str, str]]:
+    """Of tiles that are asked for in chips; else there are as many as tiles."""
+    chips = {job.chips for job in jobs if job.chips is not None}
+    count = sum(len(job.layout) for job in jobs)
+    return [("requests", f"{count:,}, of at most {size} px, {overlap} px of them shared") for size, overlap in chips]
 
 
 def _endpoint(plan: Plan) -> str:
