@@ -2,13 +2,14 @@
 
 https://docs.aws.amazon.com/sagemaker/latest/dg/your-algorithms-inference-code.html
 
-What the server answers is a stranger's: no more than ``MAX_ANSWER_BYTES`` of it are read, within ``ANSWER_SECONDS``;
-redirects are not followed, so that an image goes nowhere else.
+What the server answers is a stranger's: no more of it is read, and for no longer, than ``Limits`` say. Redirects are
+not followed, so that an image goes nowhere else.
 """
 
 import functools
 import os
 import time
+from dataclasses import dataclass
 
 import httpx
 
@@ -16,15 +17,27 @@ from tasks.core.errors import EndpointRefused, EndpointUnavailable
 from tasks.core.models.known_models import ATTRIBUTES
 from tasks.core.text import on_one_line
 
-# What SageMaker allows an answer.
-ANSWER_SECONDS = 60.0
-# A label mask of the largest width takes less, however badly it compresses; SageMaker itself allows 6 MiB.
-MAX_ANSWER_BYTES = 64 * 1024 * 1024
 MAX_REASON_LETTERS = 500
 # A 4xx that may pass: the request timed out, too many requests.
 PASSING = frozenset({408, 429})
 # No proxy has anything to do between this machine and itself.
 DIRECT = dict.fromkeys(("all://127.0.0.1", "all://localhost", "all://[::1]"))
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What is read of an answer.
+
+    Attributes:
+        seconds: In which it must be complete; 60 are what SageMaker allows.
+        max_bytes: A label mask of the largest width takes less, however badly it compresses.
+    """
+
+    seconds: float = 60.0
+    max_bytes: int = 64 * 1024 * 1024
+
+
+LIMITS = Limits()
 
 
 @functools.cache
@@ -38,7 +51,7 @@ def pooled_client(*, trust_env: bool) -> httpx.Client:
         ValueError: A proxy of the environment that it has no use for.
         ImportError: The same, of SOCKS.
     """
-    return httpx.Client(trust_env=trust_env, mounts=DIRECT, timeout=httpx.Timeout(ANSWER_SECONDS, connect=10.0))
+    return httpx.Client(trust_env=trust_env, mounts=DIRECT, timeout=httpx.Timeout(LIMITS.seconds, connect=10.0))
 
 
 # Two processes must not read from the same connection.
@@ -55,7 +68,7 @@ def problem_of(client: httpx.Client, url: str) -> str | None:
     return None if status == httpx.codes.OK else f"it answers {status} to GET /ping"
 
 
-def ask(client: httpx.Client, url: str, jpeg: bytes, attributes: str, name: str) -> bytes:
+def ask(client: httpx.Client, url: str, jpeg: bytes, attributes: str, name: str, limits: Limits = LIMITS) -> bytes:
     """What a server answers to an NRG JPEG, unchecked. Safe to call from several threads.
 
     Args:
@@ -64,6 +77,7 @@ def ask(client: httpx.Client, url: str, jpeg: bytes, attributes: str, name: str)
         jpeg: The image.
         attributes: What the model should know besides it; empty where it needs nothing.
         name: Of the endpoint, for messages.
+        limits: Of the answer.
 
     Raises:
         EndpointRefused: It would refuse again, or the answer is too large.
@@ -73,7 +87,7 @@ def ask(client: httpx.Client, url: str, jpeg: bytes, attributes: str, name: str)
     headers = {"content-type": "image/jpeg", "accept": "image/png", "accept-encoding": "identity"}
     headers |= {ATTRIBUTES: attributes} if attributes else {}
     with client.stream("POST", f"{url}/invocations", content=jpeg, headers=headers) as response:
-        body = _body(response, name)
+        body = _body(response, name, limits)
     if response.is_success:
         return body
     reason = on_one_line(body[: 4 * MAX_REASON_LETTERS].decode(errors="replace"))[:MAX_REASON_LETTERS]
@@ -83,13 +97,13 @@ def ask(client: httpx.Client, url: str, jpeg: bytes, attributes: str, name: str)
     raise EndpointRefused(message)
 
 
-def _body(response: httpx.Response, name: str) -> bytes:
+def _body(response: httpx.Response, name: str, limits: Limits) -> bytes:
     """All that was sent, as it was sent: what is compressed, against what was asked for, might unfold to gigabytes."""
-    end, body = time.monotonic() + ANSWER_SECONDS, bytearray()
+    end, body = time.monotonic() + limits.seconds, bytearray()
     for chunk in response.iter_raw():
         body += chunk
-        if len(body) > MAX_ANSWER_BYTES:
-            raise EndpointRefused(f"endpoint {name}: the answer is larger than {MAX_ANSWER_BYTES:,} bytes: no mask is")
+        if len(body) > limits.max_bytes:
+            raise EndpointRefused(f"endpoint {name}: the answer is larger than {limits.max_bytes:,} bytes: no mask is")
         if time.monotonic() > end:
-            raise httpx.ReadTimeout(f"the answer is not complete after {ANSWER_SECONDS:g} s")
+            raise httpx.ReadTimeout(f"the answer is not complete after {limits.seconds:g} s")
     return bytes(body)

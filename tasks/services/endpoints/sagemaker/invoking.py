@@ -103,9 +103,10 @@ def _error_of_invocation(error: ClientError, name: str) -> FloodExtentError | No
         return kind(f"endpoint {name}: the model answered {status}: {message}. Its log is {log_group(name)}")
     if is_missing(error) or (code_of(error).startswith("Validation") and "not found" in message_of(error)):
         ours = ", or past `max_endpoint_minutes`, or by the sweep because its lease was not renewed"
+        by = f"by hand{ours if run_of(name) else ''}"
         return EndpointRefused(
-            f"endpoint {name} is not there any more ({message_of(error)}): deleted by hand{ours if run_of(name) else ''}. "
-            "Run again: what was answered is kept"
+            f"endpoint {name} is not there any more ({message_of(error)}): deleted {by}. Run again: what was answered "
+            "is kept"
         )
     return None
 
