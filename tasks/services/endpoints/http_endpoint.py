@@ -14,7 +14,7 @@ from tasks.core.errors import EndpointRefused, EndpointUnavailable
 from tasks.services.endpoints import container_client
 from tasks.services.endpoints.contract import HTTP, Deployment, EndpointSpec, Report
 
-PATIENT_SECONDS, POLL_SECONDS = 5.0, 0.5
+PATIENT_SECONDS, POLL_SECONDS = 2.0, 0.5
 
 
 @dataclass(frozen=True)
