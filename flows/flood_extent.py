@@ -17,6 +17,7 @@ from flows.parameters import (
     DeployMinutes,
     Device,
     Endpoint,
+    EndpointName,
     FileName,
     FloodLabels,
     InChild,
@@ -33,6 +34,7 @@ from flows.parameters import (
     ReviewHours,
     RunParameters,
     Seconds,
+    ServerUrl,
     Share,
     SquareMetres,
     Text,
@@ -67,6 +69,8 @@ def flood_extent(
     output_directory: Text = "out",
     endpoint: Endpoint = "local",
     training_job: Text | None = None,
+    endpoint_name: EndpointName | None = None,
+    endpoint_url: ServerUrl | None = None,
     min_contour_size: SquareMetres = 25.0,
     width: Width = 1000,
     flood_labels: FloodLabels = [1, 2],  # noqa: B006 - never changed; the run form shows it
@@ -109,14 +113,16 @@ def flood_extent(
     Args:
         dataset: NRG JPEG2000 frames: s3://bucket/prefix, a local folder, or a .txt file with one image URI a line.
         output_directory: Where the product goes, in a folder named after the dataset: local or s3://.
-        endpoint: Where the model runs: local, on this machine, or sagemaker.
-        training_job: For sagemaker, where it is required: training job whose model to deploy.
+        endpoint: Where the model runs: local, on this machine; sagemaker; or http, a server of your own.
+        training_job: For sagemaker: training job whose model to deploy; or else endpoint_name.
+        endpoint_name: For sagemaker: endpoint that is there already; it is asked, and left as it is.
+        endpoint_url: For http: address of the server, which frames are sent to; without user and password.
         min_contour_size: Smallest polygon, and hole, that is kept: m² on the ellipsoid.
         width: Width in px of the dataset's widest tile after resizing; all tiles share its scale; never enlarges.
         flood_labels: Labels that count as flood: 1 is flood, 2 flood with cloud.
         crs: Assigned to tiles without a CRS; corrects one that differs in datum alone. EPSG:7855 or WKT.
         failure_tolerance: Share of tiles that may fail before the run counts as failed; the product is written anyway.
-        model: For local: the built-in baseline water-index, or the path of an ONNX model.
+        model: For local: the built-in baseline water-index, or the path of an ONNX model. For http: your name for it.
         calibration: Near infrared (0 to 255) below which it is water, for water-index; without it the dataset decides.
         confidence: Ask the model how sure it is: on, off, or auto: for a model on this machine, where it costs nothing.
         chip_px: Longest side of the pieces that the model is asked for, a multiple of 8; without it, a tile is one.
@@ -133,7 +139,7 @@ def flood_extent(
         max_endpoint_minutes: For sagemaker: hard cap on the endpoint's age; a run estimated to need more is refused.
         deploy_minutes: For sagemaker: in which the endpoint must be in service.
         lease_minutes: For sagemaker: after so long without a sign of life of its run, the sweep deletes the endpoint.
-        requests_per_instance: For sagemaker: images that an instance is asked for at a time; one a vCPU serves well.
+        requests_per_instance: For sagemaker, http: images that an instance is sent at once; one a vCPU serves well.
         predict_seconds: For sagemaker: what a request is expected to take; the report has what tiles took.
         work_directory: For operators, as all that follows: intermediates and cache: local or s3://.
         keep_work: Keep the intermediates of a good run.

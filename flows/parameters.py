@@ -1,10 +1,17 @@
 """The parameters of a run: names, bounds and defaults, for the run form, the command line and the flow alike."""
 
+import re
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from tasks.services.endpoints.contract import EndpointSpec
+from tasks.services.endpoints.contract import HTTP, LOCAL, NAME_PATTERN, SAGEMAKER, EndpointSpec
+
+# Which endpoint is asked.
+ENDPOINT_SETTINGS = ("endpoint", "training_job", "endpoint_name", "endpoint_url")
+# Of a server. Without user and password: a flow's parameters are kept and shown. The form and the API go by it, too.
+URL_PATTERN = r"^https?://[^\s@?#\\]+$"
 
 
 def _as_numbers(labels: Any) -> Any:
@@ -26,11 +33,29 @@ def _no_path(text: str) -> str:
     return text
 
 
+def _server_url(text: str) -> str:
+    try:
+        named = text.isprintable() and urlsplit(text).hostname and urlsplit(text).port != 0
+    except ValueError:  # a port or an IPv6 address that is none
+        named = False
+    if not named or not re.search(URL_PATTERN, text):
+        raise ValueError("give the address of a server, such as http://gpu:8080, without user, password, ? and #")
+    return text.rstrip("/")
+
+
+def _endpoint_name(text: str) -> str:
+    if not NAME_PATTERN.fullmatch(text):
+        raise ValueError("give the name of a SageMaker endpoint, not its ARN")
+    return text
+
+
 Text = Annotated[str, Field(min_length=1)]
+ServerUrl = Annotated[str, Field(json_schema_extra={"pattern": URL_PATTERN}), AfterValidator(_server_url)]
+EndpointName = Annotated[str, Field(min_length=1, max_length=63), AfterValidator(_endpoint_name)]
 FileName = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_no_path)]
 InstanceType = Annotated[str, Field(pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9]+$")]
 InstanceTypes = Annotated[list[InstanceType], AfterValidator(_distinct)]
-Endpoint = Literal["local", "sagemaker"]
+Endpoint = Literal["local", "sagemaker", "http"]
 NirThreshold = Annotated[int, Field(ge=0, le=255)]
 ChipPx = Annotated[int, Field(ge=64, le=10_000, multiple_of=8)]
 OverlapPx = Annotated[int, Field(ge=16, le=1024)]
@@ -67,6 +92,8 @@ class RunParameters(BaseModel):
     output_directory: Text = "out"
     endpoint: Endpoint = "local"
     training_job: Text | None = None
+    endpoint_name: EndpointName | None = None
+    endpoint_url: ServerUrl | None = None
     min_contour_size: SquareMetres = 25.0
     width: Width = 1000
     flood_labels: FloodLabels = [1, 2]
@@ -102,16 +129,30 @@ class RunParameters(BaseModel):
     requester_pays: bool = False
 
     @model_validator(mode="after")
-    def _sagemaker_needs_a_training_job(self) -> Self:
-        if self.endpoint == "sagemaker" and not self.training_job:
+    def _sagemaker_needs_a_training_job_or_an_endpoint(self) -> Self:
+        if self.endpoint == SAGEMAKER and not self.training_job and not self.endpoint_name:
             raise ValueError(
-                "`endpoint` sagemaker needs `training_job`: name the finished training job whose model to deploy"
+                "`endpoint` sagemaker needs `training_job`: name the finished training job whose model to deploy, or, "
+                "in `endpoint_name`, an endpoint that is there already"
+            )
+        if self.endpoint_name and (self.endpoint != SAGEMAKER or self.training_job):
+            raise ValueError(
+                "`endpoint_name` is for `endpoint` sagemaker, and without `training_job`: either an endpoint that is "
+                "there already is asked, or one is deployed"
             )
         return self
 
     @model_validator(mode="after")
+    def _http_needs_an_address(self) -> Self:
+        if self.endpoint == HTTP and self.endpoint_url is None:
+            raise ValueError("`endpoint` http needs `endpoint_url`: the address of the server, such as http://gpu:8080")
+        if self.endpoint != HTTP and self.endpoint_url is not None:
+            raise ValueError(f"`endpoint_url` is for `endpoint` http, not {self.endpoint}")
+        return self
+
+    @model_validator(mode="after")
     def _only_water_index_is_calibrated(self) -> Self:
-        if self.calibration is not None and self.endpoint == "local" and not self.endpoint_spec().is_calibrated:
+        if self.calibration is not None and self.endpoint == LOCAL and not self.endpoint_spec().is_calibrated:
             raise ValueError(f"`calibration` is for the model water-index, {self.model} takes none. Leave it out")
         return self
 
@@ -153,10 +194,14 @@ class RunParameters(BaseModel):
         Args:
             owner: Which Prefect server knows the run.
         """
-        if self.endpoint == "local":
-            return EndpointSpec("local", model=self.model, device=self.device)
+        if self.endpoint == LOCAL:
+            return EndpointSpec(LOCAL, model=self.model, device=self.device)
+        if self.endpoint == HTTP:
+            requests = self.requests_per_instance
+            return EndpointSpec(HTTP, model=self.model, url=self.endpoint_url or "", requests_per_instance=requests)
         return EndpointSpec(
             kind=self.endpoint,
+            endpoint_name=self.endpoint_name or "",
             training_job=self.training_job or "",
             instance_types=tuple(dict.fromkeys([self.instance_type, *self.fallback_instance_types])),
             instance_count=self.instance_count,

@@ -17,8 +17,8 @@ from tasks.core.errors import FloodExtentError
 from tasks.runtime.aws_credentials import aws_access
 from tasks.runtime.policies import run_task
 from tasks.runtime.progress import watcher
-from tasks.services.endpoints.contract import Deployment, EndpointSpec
-from tasks.services.endpoints.endpoint_kinds import SAGEMAKER, endpoint_service
+from tasks.services.endpoints.contract import LOCAL, Deployment, EndpointSpec
+from tasks.services.endpoints.endpoint_kinds import endpoint_service
 
 # AWS takes a minute or two to end an endpoint; a run's report waits so long for it.
 GONE_SECONDS = 300.0
@@ -32,15 +32,16 @@ def endpoint_name(flow_run_id: UUID, attempt: int = 1) -> str:
 
 @run_task(name="deploy-endpoint", task_run_name="deploy {name}")
 def deploy_endpoint(spec: dict[str, Any], name: str) -> dict[str, Any]:
-    """Create the endpoint and wait until it answers."""
+    """Create the endpoint and wait until it answers; of one that is there already, look whether it does."""
     logger = get_run_logger()
 
     def report(line: str) -> None:
         logger.info(line)
         watcher().reported(line)
 
-    report(f"deploying endpoint {name}")
-    return endpoint_service(EndpointSpec.from_dict(spec)).deploy(name, report).to_dict()
+    wanted = EndpointSpec.from_dict(spec)
+    report(f"asking endpoint {wanted.address} how it is" if wanted.is_existing else f"deploying endpoint {name}")
+    return endpoint_service(wanted).deploy(name, report).to_dict()
 
 
 @dataclass
@@ -48,10 +49,11 @@ class EndpointLife:
     """One endpoint of a run, from its name to its end.
 
     Attributes:
-        spec: What is to be deployed.
+        spec: What is to be deployed, or asked.
         name: Fixed before anything is created.
         instance_hour_price: Of the first instance type, in any currency; None where not given.
-        times: When it was ``created``, ``in_service``, ``deleted`` and ``gone``, UTC; empty where none was needed.
+        times: When it was ``created``, ``in_service``, ``deleted`` and ``gone``, UTC; of one that was there already,
+            when it was ``asked`` how it is and found ``in_service``; empty where none was needed.
         error: Why it could not be deployed.
         left: What of it could not be deleted, in words.
         deployment: Once it answers.
@@ -74,7 +76,7 @@ class EndpointLife:
 
     def start(self, runner: TaskRunner[Any]) -> None:
         """Begin deploying, while tiles are being prepared; ``runner`` works in this process."""
-        self.times["created"] = datetime.now(UTC)
+        self.times["asked" if self.spec.is_existing else "created"] = datetime.now(UTC)
         self._deploying = runner.submit(deploy_endpoint, {"spec": self.spec.to_dict(), "name": self.name})
 
     def deployed(self) -> Deployment | None:
@@ -86,14 +88,17 @@ class EndpointLife:
             self.times["in_service"] = datetime.now(UTC)
             self.deployment = Deployment.from_dict(outcome)
             return self.deployment
-        self.error = f"the endpoint could not be deployed: {outcome}"
+        self.error = f"the endpoint could not be {'used' if self.spec.is_existing else 'deployed'}: {outcome}"
         if not isinstance(outcome, FloodExtentError):
             self.error += ". The run's log has the details"
         return None
 
     def end(self) -> None:
-        """Delete the endpoint, whatever state it is in: plain code, no task, so nothing can keep it from running."""
-        if not self.times:
+        """Delete the endpoint, whatever state it is in: plain code, no task, so nothing can keep it from running.
+
+        One that was there before the run stays.
+        """
+        if not self.times or self.spec.is_existing:
             return
         self.left = endpoint_service(self.spec).delete(self.name)
         for text in self.left:
@@ -104,7 +109,7 @@ class EndpointLife:
 
     def wait_until_gone(self) -> None:
         """See that nothing of it is left, for the report; what is left counts against the run."""
-        if not self.times and not self.left:
+        if self.spec.is_existing or (not self.times and not self.left):
             return
         self.left = endpoint_service(self.spec).wait_until_gone(self.name, GONE_SECONDS)
         if not self.left and self.before:
@@ -152,9 +157,10 @@ def tear_down_endpoint(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any
     It may run in another process than the flow did, so it knows the run's id and parameters and nothing else.
     """
     parameters = flow_run.parameters
-    if parameters.get("endpoint") != SAGEMAKER or parameters.get("dry_run"):
+    spec = EndpointSpec(parameters.get("endpoint") or LOCAL, endpoint_name=parameters.get("endpoint_name") or "")
+    if not spec.is_billed or parameters.get("dry_run"):
         return
     with aws_access(parameters.get("aws_block"), None):
-        left = endpoint_service(EndpointSpec(SAGEMAKER)).delete(endpoint_name(flow_run.id))
+        left = endpoint_service(spec).delete(endpoint_name(flow_run.id))
     for text in left or ("its endpoint: torn down",):
         flow_run_logger(flow_run).log(logging.ERROR if left else logging.INFO, "%s", text)

@@ -29,7 +29,8 @@ from tasks.services.publishing.assessing import product_at_hand
 from tasks.services.storage.uris import is_s3
 
 DIRECTORY = "demo"
-LEFT_OUT = frozenset({"dataset", "training_job", "dry_run", "review", "review_hours", "only_failed_of"})
+LEFT_OUT = frozenset({"dataset", "training_job", "endpoint_name"})
+LEFT_OUT |= {"dry_run", "review", "review_hours", "only_failed_of"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -13,6 +13,7 @@ from flows.parameters import RunParameters
 from tasks.core.errors import UnusableArgument
 
 FLOW_FILE = Path(__file__).parents[1] / "flood_extent.py"
+NOT_SHOWN = frozenset({"endpoint_url"})  # it may hold a password
 NOT_UNICODE = "string_unicode"  # how pydantic calls an argument whose bytes are not UTF-8
 ALIASES = {"output_directory": ["--output"], "only_failed_of": ["--only-failed"]}
 # In a message; the dataset is no option.
@@ -100,4 +101,4 @@ def _explained(problem: Any) -> str:
     if problem["type"] == NOT_UNICODE:
         readable = os.fsencode(problem["input"]).decode(errors="backslashreplace")
         return f"{given}: the name {readable} is not UTF-8. Rename it"
-    return f"{given}: {reason}, not {problem['input']!r}"
+    return f"{given}: {reason}" if name in NOT_SHOWN else f"{given}: {reason}, not {problem['input']!r}"

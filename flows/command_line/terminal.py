@@ -12,9 +12,11 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from flows.command_line.options import option
+from flows.parameters import ENDPOINT_SETTINGS
 from tasks.core.text import on_one_line
 from tasks.runtime.progress import is_step, watched_by
-from tasks.services.endpoints.endpoint_kinds import SAGEMAKER
+from tasks.services.endpoints.endpoint_kinds import LOCAL
 
 if TYPE_CHECKING:  # what is behind them takes long to import
     from tasks.core.scoring.assessment import Assessment
@@ -112,10 +114,11 @@ def show_product(console: Console, record: Mapping[str, Any], product: str) -> N
 
 
 def _again(record: Mapping[str, Any], product: str) -> str:
-    """The command that completes a product; what costs money must be asked for once more."""
+    """The command that completes a product; what sends frames elsewhere must be asked for once more."""
     command = ["flood-extent", "run", record["dataset"], "--only-failed", product]
-    if record["parameters"].get("endpoint") == SAGEMAKER:
-        command += ["--endpoint", SAGEMAKER, "--training-job", record["parameters"]["training_job"]]
+    settings = {name: record["parameters"].get(name) for name in ENDPOINT_SETTINGS}
+    for name, value in settings.items() if settings["endpoint"] != LOCAL else ():
+        command += [] if value is None else [option(name), value]
     return shlex.join(command)
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 from uuid import UUID
 
-from flows.parameters import RunParameters
+from flows.parameters import ENDPOINT_SETTINGS, RunParameters
 from flows.preflight import product_uri
 from flows.run.earlier_record import SETTINGS, check_record, settings_of
 from tasks.core.errors import FloodExtentError, UnusableArgument
@@ -18,7 +18,7 @@ from tasks.core.text import enumerated
 from tasks.core.tiles.ledger import DROPPED
 from tasks.core.tiles.tile import Tile
 from tasks.services import storage
-from tasks.services.endpoints.endpoint_kinds import SAGEMAKER, endpoint_service
+from tasks.services.endpoints.endpoint_kinds import LOCAL, endpoint_service
 from tasks.services.work_directory import run_records
 
 
@@ -65,8 +65,8 @@ class EarlierRun:
             explicit: Names of settings that were asked for all the same.
 
         Raises:
-            UnusableArgument: A setting was asked for that differs, the model is another one by now, or the run was on
-                SageMaker and nobody has asked for that.
+            UnusableArgument: A setting was asked for that differs, the model is another one by now, or the run used an
+                endpoint elsewhere and nobody has asked for that.
         """
         self._check_endpoint_was_asked_for(given)
         settings = {name: self._setting(name, given, explicit) for name in SETTINGS}
@@ -110,14 +110,14 @@ class EarlierRun:
         return f"from {self.uri}: {', '.join(differing) or 'all settings are the defaults'}"
 
     def _check_endpoint_was_asked_for(self, given: RunParameters) -> None:
-        """An endpoint costs money, and a training job is a program: neither is started because a file says so."""
-        job = self.settings["training_job"]
-        asked = (given.endpoint, given.training_job)
-        if self.settings["endpoint"] == SAGEMAKER and asked != (SAGEMAKER, job):
+        """What costs money, or gets frames sent, is not used because a file says so."""
+        then = {name: self.settings[name] for name in ENDPOINT_SETTINGS}
+        if then["endpoint"] != LOCAL and then != {name: getattr(given, name) for name in ENDPOINT_SETTINGS}:
+            named = " and ".join(f"`{name}` {value}" for name, value in then.items() if value is not None)
             raise UnusableArgument(
-                f"`only_failed_of` {given.only_failed_of}: that run used SageMaker, which costs money. To use it "
-                f"again, give `endpoint` {SAGEMAKER} and `training_job` {job} too, if that "
-                f"job is yours ({self.uri} names it)"
+                f"`only_failed_of` {given.only_failed_of}: that run sent its frames to another machine, which may cost "
+                f"money. To do so again, give {named} too, and nothing else of these, if that is yours ({self.uri} "
+                "names it)"
             )
 
     def _setting(self, name: str, given: RunParameters, explicit: Collection[str]) -> Any:

@@ -1,9 +1,9 @@
 """``dry_run``: what a run would do, found out without doing it: headers are read, AWS is asked, nothing is written."""
 
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 from prefect import State
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
@@ -14,9 +14,9 @@ from flows.parameters import RunParameters
 from flows.preflight import check, plan_tiles, product_uri
 from flows.run import run_identity
 from flows.run.completion import EarlierRun, completed_parameters
-from flows.run.known_calibration import by_tile, description, known_calibration
+from flows.run.known_calibration import by_tile, description, doubts, known_calibration
 from flows.run.run import estimate
-from tasks.core.errors import UnusableArgument
+from tasks.core.errors import EndpointRefused, EndpointUnavailable, UnusableArgument
 from tasks.core.reports import plan_report
 from tasks.core.reports.run_page import slug
 from tasks.core.states import NOT_POSSIBLE, PLANNED
@@ -29,7 +29,7 @@ from tasks.dataset import probe_dataset
 from tasks.runtime import dashboard
 from tasks.runtime.aws_credentials import aws_access
 from tasks.services import storage
-from tasks.services.endpoints.endpoint_kinds import LOCAL, SAGEMAKER, endpoint_service
+from tasks.services.endpoints.endpoint_kinds import endpoint_service
 from tasks.services.storage.uris import dataset_name
 from tasks.services.work_directory import run_records
 from tasks.services.work_directory.cached_tiles import CachedTiles
@@ -37,6 +37,9 @@ from tasks.services.work_directory.cached_tiles import CachedTiles
 # Of a model that cannot be had, no answer is cached.
 NO_MODEL = "none"
 SECONDS_A_MINUTE = 60
+ENDPOINT = "endpoint"
+
+T = TypeVar("T")
 
 
 def plan_run(asked: RunParameters, explicit: Collection[str] = ()) -> Plan:
@@ -51,16 +54,17 @@ def plan_run(asked: RunParameters, explicit: Collection[str] = ()) -> Plan:
     """
     with aws_access(asked.aws_block, asked.kms_key, requester_pays=asked.requester_pays):
         parameters, earlier = completed_parameters(asked, explicit)
-        # What SageMaker has against a run is no refusal here but a finding.
-        aside = {"endpoint": LOCAL, "model": RunParameters.model_fields["model"].default}
-        on_sagemaker = parameters.endpoint == SAGEMAKER
-        known = None if earlier is None or on_sagemaker else earlier.model_identity
-        identity = check(parameters.model_copy(update=aside if on_sagemaker else {}), known, writing=False)
+        spec = parameters.endpoint_spec()
+        known = None if earlier is None else earlier.model_identity
+        # What an endpoint elsewhere has against a run is no refusal here but a finding.
+        identity = check(parameters, NO_MODEL if spec.is_billed or spec.is_existing else known, writing=False)
         tiles = probe_dataset(parameters.dataset, parameters.crs, parameters.max_tile_megapixels)
         if earlier is not None:
             earlier.check_tiles(tiles)
-        if on_sagemaker:
+        if spec.is_billed:
             return _on_sagemaker(parameters, tiles, earlier)
+        if spec.is_existing:
+            return _on_existing(parameters, tiles, earlier)
         plan = _plan(parameters, tiles, earlier, identity)
         return replace(plan, findings=_tile_findings(plan), local_minutes=_local_minutes(parameters, plan))
 
@@ -68,7 +72,7 @@ def plan_run(asked: RunParameters, explicit: Collection[str] = ()) -> Plan:
 def _plan(parameters: RunParameters, tiles: Sequence[Tile], earlier: EarlierRun | None, identity: str) -> Plan:
     jobs = plan_tiles(parameters, tiles, identity)
     calibration = known_calibration(parameters, jobs, earlier, provisional=True)
-    calibrated = parameters.endpoint_spec().is_calibrated
+    spec, doubtful = parameters.endpoint_spec(), doubts(parameters, ())
     if calibration is not None:
         jobs = plan_tiles(parameters, tiles, identity, by_tile(calibration))
     cached = CachedTiles.look_up(jobs)
@@ -84,11 +88,14 @@ def _plan(parameters: RunParameters, tiles: Sequence[Tile], earlier: EarlierRun 
         lacking,
         places,
         parameters.endpoint,
+        address=spec.address,
         left_out={} if earlier is None else earlier.dropped,
         completes=parameters.only_failed_of,
         taken_over=None if earlier is None else earlier.description,
         review_hours=parameters.review_hours if parameters.review else None,
-        calibration=tuple(map(description, calibration or ())) if calibration or calibrated else None,
+        calibration=(*map(description, calibration or ()), *doubtful)
+        if calibration or doubtful or spec.is_calibrated
+        else None,
     )
 
 
@@ -114,6 +121,27 @@ def _on_sagemaker(parameters: RunParameters, tiles: Sequence[Tile], earlier: Ear
     others = () if trained is None else readiness.of_model(trained)
     plan = replace(plan, hosting=_hosting(parameters, waiting))
     return replace(plan, findings=(*plan.findings, *scale, *others, _minutes_finding(parameters, waiting)))
+
+
+def _on_existing(parameters: RunParameters, tiles: Sequence[Tile], earlier: EarlierRun | None) -> Plan:
+    """A run looks at its endpoint in the same way: that changes nothing."""
+    service, reports = endpoint_service(parameters.endpoint_spec()), list[str]()
+    identity, found = _looked(service.model_identity)
+    plan = _plan(parameters, tiles, earlier, identity or NO_MODEL)
+    if identity is not None and plan.waiting(PREDICT):
+        _, found = _looked(lambda: service.deploy(ENDPOINT, reports.append))
+        found = found or Finding(ENDPOINT, Verdict.OK, reports[-1])
+    return replace(plan, findings=(*_tile_findings(plan), *([found] if found else [])))
+
+
+def _looked(look: Callable[[], T]) -> tuple[T | None, Finding | None]:
+    """What was found, or what is said instead."""
+    try:
+        return look(), None
+    except EndpointUnavailable as error:
+        return None, Finding(ENDPOINT, Verdict.UNKNOWN, str(error))
+    except EndpointRefused as error:
+        return None, Finding(ENDPOINT, Verdict.PROBLEM, str(error))
 
 
 def _hosting(parameters: RunParameters, jobs: Sequence[TileJob]) -> Hosting:

@@ -5,14 +5,13 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from flows.parameters import NirThreshold, RunParameters, SquareMetres
+from flows.parameters import ENDPOINT_SETTINGS, NirThreshold, RunParameters, SquareMetres
 from tasks.core.errors import UnusableArgument
 from tasks.core.tiles.ledger import DROPPED
 
 # What the answers depend on. Where the cache is, and who may be asked, is said by who runs: a record is only a file.
 SETTINGS = (
-    "endpoint",
-    "training_job",
+    *ENDPOINT_SETTINGS,
     "model",
     "calibration",
     "confidence",

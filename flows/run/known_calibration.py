@@ -40,6 +40,17 @@ def known_calibration(
     return calibrate(histograms) if histograms and is_enough else None
 
 
+def doubts(parameters: RunParameters, calibration: Iterable[Threshold]) -> tuple[str, ...]:
+    """What a person should know of the calibration, or of its absence."""
+    if parameters.calibration is not None or not parameters.endpoint_spec().may_lack_threshold:
+        return tuple(description(one) for one in calibration if one.problem is not None)
+    text = (
+        f"no calibration: if {parameters.endpoint_url} holds {parameters.model}, as `model` says, each tile has a "
+        "threshold of its own. Give `calibration`; or in `model` a name of yours for what it holds"
+    )
+    return (text,)
+
+
 def by_tile(calibration: Iterable[Threshold]) -> dict[str, Split]:
     """What the model is told, by tile id."""
     return {tile: threshold.split for threshold in calibration for tile in threshold.tiles}

@@ -13,7 +13,7 @@ from tasks.runtime.dashboard import show_for_review
 DIGITS = 8
 QUESTION = """Look at the map and the table of tiles among this run's artifacts, then decide.
 
-{answered:,} of {total:,} tiles have an answer, {failed:,} failed. The endpoint is gone; nothing is computed again.
+{answered:,} of {total:,} tiles have an answer, {failed:,} failed. The run holds no endpoint; nothing is computed again.
 You have {hours:g} hours."""
 DOUBT = "\n\n**{doubt}.**"
 AGAIN = "**The last answer was not taken: {reason}.**\n\n{text}"

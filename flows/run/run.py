@@ -19,7 +19,7 @@ from flows.preflight import check, plan_tiles, product_uri
 from flows.run import run_identity
 from flows.run.completion import EarlierRun, completed_parameters
 from flows.run.final_state import check_mended, final_state
-from flows.run.known_calibration import by_tile, description, known_calibration
+from flows.run.known_calibration import by_tile, description, doubts, known_calibration
 from flows.run.ownership import server_identity
 from flows.run.review_form import Decision, check_reviewable
 from flows.run.suspension import SuspendedRun, forget
@@ -130,7 +130,7 @@ class Run:
             identity = check(parameters, None if earlier is None else earlier.model_identity)
             owner = server_identity() if parameters.endpoint_spec().is_billed else ""
             spec, price = parameters.endpoint_spec(owner), parameters.instance_hour_price
-            endpoint = EndpointLife(spec, endpoint_name(run_id), price)
+            endpoint = EndpointLife(spec, spec.endpoint_name or endpoint_name(run_id), price)
             not_locked = stack.enter_context(publishing.locked(product_uri(parameters)))
             stamp = f"{started:%Y%m%dT%H%M%S}_{run_id.hex[:8]}"
             log = stack.enter_context(log_file(parameters.log_storage_directory, parameters.log_file_prefix, stamp))
@@ -168,8 +168,8 @@ class Run:
         again = None if self.earlier is None else self._complete(self.earlier)
         title = run_name(self.dataset_name, (tile.id for tile in tiles), of_them=again)
         run_identity.name(title, {self.dataset_name, self.parameters.endpoint})
-        for threshold in self.calibration or ():
-            report(description(threshold))
+        for text in map(description, self.calibration) if self.calibration else self.doubts:
+            report(text)
         is_known = self.calibration is not None or not self.endpoint.spec.is_calibrated
         predicted = f"; to be predicted: {len(self.unpredicted):,}" if is_known else ""
         report(f"tiles: {len(tiles):,}, of which {len(unusable):,} unusable{predicted}")
@@ -225,7 +225,7 @@ class Run:
     @property
     def doubts(self) -> tuple[str, ...]:
         """What a person should know of the calibration."""
-        return tuple(description(one) for one in self.calibration or () if one.problem is not None)
+        return doubts(self.parameters, self.calibration or ())
 
     def _warn_of_the_scale(self) -> None:
         """Name the size of the images that the training job saw, where those that are sent have another."""

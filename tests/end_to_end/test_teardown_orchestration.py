@@ -75,6 +75,25 @@ def test_a_run_killed_under_its_worker_is_torn_down_by_the_hook(cloud: CloudRuns
     assert "torn down" not in cloud.log()
 
 
+@pytest.mark.parametrize("end", ["Cancelled", "Crashed"])
+def test_an_endpoint_that_was_there_before_outlives_its_run(cloud: CloudRuns, worker: Worker, end: str) -> None:
+    """Neither the run, nor its hooks in another process, nor a sweep after it touch an endpoint that it was given."""
+    cloud.sandbox.fault("InvokeEndpoint", "hang", seconds=4, times=None)
+    given = {"dataset": str(cloud.scene.dataset), "endpoint": "sagemaker", "endpoint_name": "production"}
+    cloud.wait_for(lambda: all(one["status"] == "InService" for one in cloud.sandbox.resources().endpoints.values()))
+    before = cloud.sandbox.resources()
+    run = worker.create_run({**given, **places(cloud.command.folder)})
+    cloud.wait_for(cloud.is_predicting)
+    if end == "Crashed":
+        assert kill_flow(run)
+    else:
+        worker.set_state(run, "CANCELLING", "Cancelling")
+    assert worker.state_of(run) == end
+    assert not [name for name in cloud.sandbox.requests() if name.startswith(("Create", "Delete", "AddTags"))]
+    assert cloud.sweep()[0] == 0
+    assert cloud.sandbox.resources() == before
+
+
 def test_a_run_that_falls_silent_is_crashed_and_swept(
     cloud: CloudRuns, worker: Worker, prefect_server: str, tmp_path: Path
 ) -> None:

@@ -1,12 +1,21 @@
-"""What a run's record says of its endpoint: nothing better than it is."""
+"""What a run does with its endpoint in the end, and what its record says of it: nothing better than it is."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID, uuid4
 
 import pytest
+from cloud import RUN, Cloud, only, tags_for
+from prefect.client.schemas.objects import FlowRun
+from prefect.states import Failed
 
-from tasks.endpoint import EndpointLife
+from flows.flood_extent import flood_extent
+from infra.sandbox.client import Sandbox
+from tasks.endpoint import EndpointLife, tear_down_endpoint
 from tasks.services.endpoints.contract import Deployment, EndpointSpec
+from tasks.services.endpoints.sagemaker import sagemaker_endpoint
+from tasks.services.endpoints.teardown.teardown import make_client
 
 NAME = f"flood-extent-{'a' * 32}-1"
 CREATED = datetime.now(UTC) - timedelta(minutes=30)
@@ -47,3 +56,51 @@ def test_what_never_came_up_is_said_with_its_reason() -> None:
     told = EndpointLife(EndpointSpec("sagemaker"), NAME, 0.5, {"created": CREATED}, error="AWS denies it").to_dict()
     assert "minutes_billed" not in told
     assert told["error"] == "AWS denies it"
+
+
+@pytest.mark.parametrize(
+    "spec", [EndpointSpec("sagemaker", endpoint_name=NAME), EndpointSpec("http", url="http://127.0.0.1:9")]
+)
+def test_one_that_was_there_before_stays(spec: EndpointSpec) -> None:
+    """Its end is nobody's: nothing is asked of AWS, the record has no deletion and no bill, whatever it is called."""
+    endpoint = EndpointLife(spec, NAME, 0.5, {"asked": CREATED}, deployment=Deployment(spec.kind, NAME))
+    endpoint.end()
+    endpoint.wait_until_gone()
+    asked = CREATED.isoformat(timespec="seconds")
+    assert endpoint.to_dict() == {"kind": spec.kind, "name": NAME, "asked": asked}
+
+
+@pytest.fixture
+def cloud(sandbox: Sandbox, aws_settings: pytest.MonkeyPatch) -> Iterator[Cloud]:
+    """The local AWS with an endpoint that a run has left behind."""
+    for name, value in sandbox.environment.items():
+        aws_settings.setenv(name, value)
+    made = Cloud(sandbox, make_client())
+    made.three(NAME_OF_RUN, tags_for(RUN))
+    sandbox.forget_requests()
+    yield made
+    sagemaker_endpoint._forget()
+
+
+NAME_OF_RUN = f"flood-extent-{RUN.hex}-1"
+
+
+@pytest.mark.usefixtures("prefect_api")
+@pytest.mark.parametrize(
+    ("parameters", "left", "asks"),
+    [
+        ({"endpoint": "sagemaker", "training_job": "job"}, (), True),
+        ({"endpoint": "sagemaker", "endpoint_name": NAME_OF_RUN}, (NAME_OF_RUN,), False),
+        ({"endpoint": "http", "endpoint_url": "http://127.0.0.1:9"}, (NAME_OF_RUN,), False),
+        ({"endpoint": "sagemaker", "training_job": "job", "dry_run": True}, (NAME_OF_RUN,), False),
+        ({}, (NAME_OF_RUN,), False),
+    ],
+)
+def test_the_hook_deletes_what_the_run_deployed_alone(
+    cloud: Cloud, parameters: dict[str, Any], left: tuple[str, ...], asks: bool
+) -> None:
+    """Of a run that failed, crashed or was cancelled, and whose endpoint was there before it, AWS hears nothing."""
+    run = FlowRun(id=UUID(RUN.hex), flow_id=uuid4(), parameters=parameters)
+    tear_down_endpoint(flood_extent, run, Failed())
+    assert cloud.left() == only(*left)
+    assert bool(cloud.sandbox.requests()) is asks

@@ -62,6 +62,8 @@ def _requests(jobs: Sequence[TileJob]) -> list[tuple[str, str]]:
 def _endpoint(plan: Plan) -> str:
     if not plan.waiting(PREDICT):
         return f"{plan.endpoint}: not needed"
+    if plan.address:
+        return f"{plan.endpoint}: {plan.address}, which is there already: frames would be sent to it"
     if plan.hosting is None:
         return f"{plan.endpoint}: started on this machine for the run" if plan.endpoint == "local" else plan.endpoint
     first, *others = plan.hosting.instance_types

@@ -77,7 +77,8 @@ class Plan:
         jobs: A job a tile, also for those that would fail.
         unanswered: By stage, ids of the tiles whose answer is not remembered.
         places: Where product, work and log would go, by these names.
-        endpoint: ``local`` or ``sagemaker``.
+        endpoint: ``local``, ``sagemaker`` or ``http``.
+        address: URL or name of an endpoint that is there already; empty where one would be deployed.
         hosting: What SageMaker would have to provide; None where nothing.
         findings: What a run depends on, as far as it was looked at.
         left_out: Words by id, for tiles that a person dropped in the run that this one would complete.
@@ -94,6 +95,7 @@ class Plan:
     unanswered: Mapping[str, frozenset[str]]
     places: Mapping[str, str]
     endpoint: str
+    address: str = ""
     hosting: Hosting | None = None
     findings: tuple[Finding, ...] = ()
     left_out: Mapping[str, str] = field(default_factory=dict)

@@ -1,4 +1,7 @@
-"""What a model endpoint is, whoever hosts it: deployed by name, asked with a JPEG, deleted by name."""
+"""What a model endpoint is, whoever hosts it: deployed by name, asked with a JPEG, deleted by name.
+
+One that is there already is only asked: to deploy it is to look whether it is in service, and it is never deleted.
+"""
 
 import re
 from collections.abc import Callable
@@ -11,7 +14,7 @@ from tasks.core.record import Record
 # SageMaker's own rule for endpoint names, kept for every kind so that a name fits wherever it is used.
 NAME_PATTERN = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}")
 
-LOCAL, SAGEMAKER = "local", "sagemaker"
+LOCAL, SAGEMAKER, HTTP = "local", "sagemaker", "http"
 
 Report = Callable[[str], None]
 """Takes a line about progress, for the run's log."""
@@ -22,9 +25,11 @@ class EndpointSpec(Record):
     """What a run wants deployed, as plain settings.
 
     Attributes:
-        kind: ``local`` or ``sagemaker``.
-        model: For ``local``: ``water-index``, or the path of an ONNX model.
+        kind: ``local``, ``sagemaker`` or ``http``.
+        model: For ``local``: ``water-index``, or the path of an ONNX model. For ``http``: the user's name for it.
         device: For ``local``: where an ONNX model runs.
+        url: For ``http``: where the server is, without a slash at the end.
+        endpoint_name: For ``sagemaker``: an endpoint that is there already; empty where one is deployed for the run.
         training_job: For ``sagemaker``, as all below: the finished job whose model is hosted.
         instance_types: Tried in this order where AWS is short of one.
         instance_count: Instances of that type.
@@ -38,6 +43,8 @@ class EndpointSpec(Record):
     kind: str
     model: str = ""
     device: str = "auto"
+    url: str = ""
+    endpoint_name: str = ""
     training_job: str = ""
     instance_types: tuple[str, ...] = ()
     instance_count: int = 1
@@ -53,14 +60,29 @@ class EndpointSpec(Record):
         return self.instance_count * self.requests_per_instance
 
     @property
+    def address(self) -> str:
+        """Of an endpoint that is there already: its URL, or its name; empty where one is deployed for the run."""
+        return self.url or self.endpoint_name
+
+    @property
+    def is_existing(self) -> bool:
+        """Whether it was there before the run, and stays: it is asked, and otherwise left alone."""
+        return bool(self.address)
+
+    @property
     def is_billed(self) -> bool:
         """Whether it costs money until it is deleted: then a server owns it, its minutes count, and its end is sure."""
-        return self.kind == SAGEMAKER
+        return self.kind == SAGEMAKER and not self.is_existing
 
     @property
     def is_calibrated(self) -> bool:
         """Whether the model's answers depend on a threshold that is found over the dataset."""
         return self.kind == LOCAL and known_models.is_calibrated(self.model)
+
+    @property
+    def may_lack_threshold(self) -> bool:
+        """Whether it may hold a model that needs a threshold, and no threshold is found for it."""
+        return self.kind == HTTP and known_models.is_calibrated(self.model)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +90,9 @@ class Deployment(Record):
     """An endpoint that answered when it was deployed.
 
     Attributes:
-        kind: ``local`` or ``sagemaker``.
+        kind: ``local``, ``sagemaker`` or ``http``.
         name: Endpoint name: at most 63 letters, digits and inner dashes.
-        url: Where it is asked: ``http://127.0.0.1:PORT`` where it is local, empty where the name is enough.
+        url: Where it is asked: ``http://127.0.0.1:PORT`` where it is local; empty where the name is enough.
         host: The host that can reach it, where only one can; None where any host can.
         in_flight: Requests that it serves at once; 0 where as many as there are processors here.
         facts: What else a report should say of it, such as the instance type.

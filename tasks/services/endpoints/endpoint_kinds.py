@@ -3,10 +3,11 @@
 import importlib
 
 from tasks.core.errors import UnusableArgument
-from tasks.services.endpoints.contract import LOCAL, SAGEMAKER, EndpointService, EndpointSpec
+from tasks.services.endpoints.contract import HTTP, LOCAL, SAGEMAKER, EndpointService, EndpointSpec
+from tasks.services.endpoints.http_endpoint import HttpEndpoint
 from tasks.services.endpoints.local_endpoint import LocalEndpoint
 
-__all__ = ["LOCAL", "SAGEMAKER", "endpoint_service"]
+__all__ = ["HTTP", "LOCAL", "SAGEMAKER", "endpoint_service"]
 
 
 def endpoint_service(spec: EndpointSpec) -> EndpointService:
@@ -20,10 +21,16 @@ def endpoint_service(spec: EndpointSpec) -> EndpointService:
     """
     if spec.kind == LOCAL:
         return LocalEndpoint(spec.model, device=spec.device)
+    if spec.kind == HTTP:
+        return HttpEndpoint(spec)
     if spec.kind != SAGEMAKER:
-        raise UnusableArgument(f"endpoint {spec.kind!r}: there are only {LOCAL!r} and {SAGEMAKER!r}")
+        raise UnusableArgument(f"endpoint {spec.kind!r}: there are only {LOCAL!r}, {SAGEMAKER!r} and {HTTP!r}")
     try:
         # Imported here: it needs the extra, and a local run should not wait for it.
+        if spec.is_existing:
+            module = importlib.import_module("tasks.services.endpoints.sagemaker.existing_endpoint")
+            existing: EndpointService = module.ExistingEndpoint(spec)
+            return existing
         module = importlib.import_module("tasks.services.endpoints.sagemaker.sagemaker_endpoint")
         importlib.import_module("sagemaker.core")
     except ImportError as error:

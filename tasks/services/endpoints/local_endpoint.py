@@ -4,7 +4,6 @@ It is deployed in the calling process and ends with it (``tasks.services.child_p
 host can ask it.
 """
 
-import functools
 import importlib.util
 import os
 import shutil
@@ -20,16 +19,13 @@ import httpx
 from tasks.core.errors import EndpointRefused, EndpointUnavailable
 from tasks.core.models import known_models
 from tasks.services import child_process, temp_folders
+from tasks.services.endpoints import container_client
 from tasks.services.endpoints.contract import LOCAL, Deployment, Report
 
 START_SECONDS = 60.0
 POLL_SECONDS = 0.05
-# What SageMaker allows an answer.
-ANSWER_SECONDS = 60.0
 # The server's exit status for "this model cannot be used" (EX_USAGE).
 MODEL_REFUSED = 64
-# A 4xx that may pass: the request timed out, too many requests.
-PASSING = frozenset({408, 429})
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,14 +51,9 @@ _servers: dict[str, _Server] = {}
 _lock = threading.Lock()
 
 
-@functools.cache
 def _client() -> httpx.Client:
-    """One pooled client a process; proxies of the environment must not get between it and loopback."""
-    return httpx.Client(trust_env=False, timeout=httpx.Timeout(ANSWER_SECONDS, connect=10.0))
-
-
-# Two processes must not read from the same connection.
-os.register_at_fork(after_in_child=_client.cache_clear)
+    """Nothing of the environment, such as a proxy that nobody can use, has anything to do with a server of our own."""
+    return container_client.pooled_client(trust_env=False)
 
 
 @dataclass(frozen=True)
@@ -122,14 +113,9 @@ class LocalEndpoint:
                 "a local endpoint works only on the host that deployed it; run the worker there, or use sagemaker"
             )
         try:
-            headers = {"content-type": known_models.JPEG_TYPE, "accept": accept}
-            headers |= {known_models.ATTRIBUTES: attributes} if attributes else {}
-            with _client().stream("POST", f"{deployment.url}/invocations", content=jpeg, headers=headers) as response:
-                # Joined here: a response is part of a cycle, and would keep megabytes until these are collected.
-                content = b"".join(response.iter_bytes())
+            return container_client.ask(_client(), deployment.url, jpeg, attributes, deployment.name, accept)
         except httpx.TransportError as error:
             raise _unreachable(deployment, error) from error
-        return _checked(response.status_code, content, deployment.name)
 
     def delete(self, name: str) -> tuple[str, ...]:
         """Stop the server that this process started under ``name``, if any: safe to repeat, and while it starts."""
@@ -163,7 +149,7 @@ class LocalEndpoint:
                 raise EndpointRefused(f"endpoint {name} was deleted while it was starting")
             if not server.child.alive:
                 raise _died(name, self.model, server.child)
-            if (url := server.url) and _answers(url):
+            if (url := server.url) and container_client.problem_of(_client(), url) is None:
                 return url
             time.sleep(POLL_SECONDS)
         raise EndpointUnavailable(
@@ -178,13 +164,6 @@ def _died(name: str, model: str, child: child_process.Child) -> EndpointRefused 
     return EndpointUnavailable(f"endpoint {name} ended with status {status} while starting; its last words: {message}")
 
 
-def _answers(url: str) -> bool:
-    try:
-        return _client().get(f"{url}/ping").status_code == httpx.codes.OK
-    except httpx.TransportError:
-        return False
-
-
 def _unreachable(deployment: Deployment, error: Exception) -> EndpointRefused | EndpointUnavailable:
     with _lock:
         server = _servers.get(deployment.name)
@@ -195,12 +174,3 @@ def _unreachable(deployment: Deployment, error: Exception) -> EndpointRefused | 
     return EndpointRefused(
         f"endpoint {deployment.name} has ended, short of memory perhaps; it said: {message}. Run again"
     )
-
-
-def _checked(status: int, content: bytes, name: str) -> bytes:
-    if httpx.codes.is_success(status):
-        return content
-    message = f"endpoint {name} answered {status}: {content[:500].decode(errors='replace')}"
-    if httpx.codes.is_server_error(status) or status in PASSING:
-        raise EndpointUnavailable(message)
-    raise EndpointRefused(message)

@@ -4,6 +4,8 @@ import inspect
 from typing import Any, get_type_hints
 
 import pytest
+from jsonschema import Draft202012Validator
+from prefect.exceptions import ParameterTypeError
 from prefect.utilities.callables import parameter_schema
 
 from flows.command_line.cli import UNUSABLE, main, parse
@@ -34,7 +36,7 @@ def test_every_parameter_is_described_in_the_run_form() -> None:
     properties = parameter_schema(flood_extent).model_dump()["properties"]
     assert {name: properties[name]["description"] for name in FIELDS} == descriptions()
     assert properties["width"]["minimum"] == 16
-    assert properties["endpoint"]["enum"] == ["local", "sagemaker"]
+    assert properties["endpoint"]["enum"] == ["local", "sagemaker", "http"]
 
 
 def test_every_parameter_is_an_option() -> None:
@@ -64,7 +66,12 @@ def test_labels_may_be_spelled_as_people_do(spelling: list[str]) -> None:
         (["--width", "0"], "--width"),
         (["--width", "wide"], "--width"),
         (["--endpoint", "azure"], "--endpoint"),
-        (["--endpoint", "sagemaker"], "--training-job"),
+        (["--endpoint", "sagemaker"], "--training-job.*--endpoint-name"),
+        (["--endpoint", "sagemaker", "--training-job", "j", "--endpoint-name", "e"], "without --training-job"),
+        (["--endpoint-name", "e"], "--endpoint-name is for --endpoint sagemaker"),
+        (["--endpoint", "sagemaker", "--endpoint-name", "arn:aws:sagemaker:x"], "--endpoint-name.*not its ARN"),
+        (["--endpoint", "http"], "--endpoint http needs --endpoint-url"),
+        (["--endpoint-url", "http://gpu"], "--endpoint-url is for --endpoint http, not local"),
         (["--flood-labels", "7"], "--flood-labels"),
         (["--failure-tolerance", "1.5"], "--failure-tolerance"),
         (["--min-contour-size", "nan"], "--min-contour-size"),
@@ -74,6 +81,44 @@ def test_a_wrong_value_is_refused_by_name(arguments: list[str], words: str) -> N
     """The message names the option and the value, before anything starts."""
     with pytest.raises(UnusableArgument, match=words):
         parsed(*arguments)
+
+
+WRONG_URLS = ["gpu:8080", "ftp://gpu", "http://", "http://:80", "http://gpu:99999", "http://gpu:x", "http://[::1"]
+WRONG_URLS += ["http://a b", "http://gpu?model=1", "http://gpu#1", "http://gpu\n", "http://gpu\\@x", "http:\\\\gpu"]
+
+
+@pytest.mark.parametrize("url", WRONG_URLS)
+def test_an_address_that_is_none_is_refused(url: str) -> None:
+    """What it should look like is said, before anything is sent anywhere."""
+    with pytest.raises(UnusableArgument, match="--endpoint-url: give the address of a server, such as http://gpu:8080"):
+        parsed("--endpoint", "http", "--endpoint-url", url)
+
+
+@pytest.mark.parametrize(
+    ("given", "url"),
+    [
+        ("http://gpu:8080/", "http://gpu:8080"),
+        ("https://gpu.example.org/models/flood", "https://gpu.example.org/models/flood"),
+        ("http://[::1]:8080", "http://[::1]:8080"),
+    ],
+)
+def test_an_address_has_one_spelling(given: str, url: str) -> None:
+    """A slash at the end makes no other endpoint, for which nothing would be cached."""
+    spec = parsed("--endpoint", "http", "--endpoint-url", given, "--requests-per-instance", "7").endpoint_spec()
+    assert (spec.url, spec.in_flight, spec.is_existing, spec.is_billed) == (url, 7, True, False)
+
+
+@pytest.mark.parametrize("url", ["http://me:secret@gpu", "https://me:se@cret@gpu/x", "http://secret@gpu"])
+def test_a_password_in_an_address_is_refused_and_not_shown(url: str) -> None:
+    """Not by the command line, nor by the flow; by the form's schema, a server refuses it before it keeps the run."""
+    with pytest.raises(UnusableArgument, match="without user, password") as refused:
+        parsed("--endpoint", "http", "--endpoint-url", url)
+    with pytest.raises(ParameterTypeError, match="without user, password") as refused_by_flow:
+        flood_extent.validate_parameters({"dataset": "tiles", "endpoint": "http", "endpoint_url": url})
+    assert "cret" not in f"{refused.value}{refused_by_flow.value}"
+    schema = parameter_schema(flood_extent).model_dump()
+    assert not Draft202012Validator(schema).is_valid({"dataset": "tiles", "endpoint_url": url})
+    assert Draft202012Validator(schema).is_valid({"dataset": "tiles", "endpoint_url": "http://gpu"})
 
 
 @pytest.mark.parametrize(

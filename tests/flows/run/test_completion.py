@@ -144,6 +144,44 @@ def test_an_endpoint_is_never_started_because_a_record_says_so(tmp_path: Path, e
             completed_parameters(again(tmp_path, RUN, **asked))
 
 
+HTTP = {"endpoint": "http", "endpoint_url": "http://gpu:8080"}
+NAMED = {"endpoint": "sagemaker", "endpoint_name": "production"}
+
+
+@pytest.mark.parametrize(
+    ("then", "asked", "named"),
+    [
+        (HTTP, {}, "`endpoint` http and `endpoint_url` http://gpu:8080"),
+        (HTTP, {"endpoint": "http", "endpoint_url": "http://other"}, "`endpoint_url` http://gpu:8080"),
+        (NAMED, {}, "`endpoint` sagemaker and `endpoint_name` production"),
+        (NAMED, {"endpoint": "sagemaker", "training_job": "production"}, "`endpoint_name` production"),
+    ],
+)
+def test_no_frame_is_sent_to_where_a_record_says(
+    tmp_path: Path, earlier: RunParameters, then: dict[str, str], asked: dict[str, str], named: str
+) -> None:
+    """An address in a file that people can change is used only by who names it; the message names it."""
+    path = Path(earlier.output_directory) / "frames" / "run.json"
+    record = json.loads(path.read_bytes())
+    record["parameters"] |= then
+    path.write_text(json.dumps(record))
+    with pytest.raises(UnusableArgument, match=named):
+        completed_parameters(again(tmp_path, RUN, **asked))
+
+
+def test_a_run_over_http_is_completed_over_http(tmp_path: Path, earlier: RunParameters) -> None:
+    """By who names the address again; what the model is called is taken over, and another name is refused."""
+    before = earlier.model_copy(update={**HTTP, "model": "unet"})
+    keep(before, Path(earlier.output_directory) / "frames" / "run.json")
+    parameters, _ = completed_parameters(again(tmp_path, RUN, **HTTP))
+    assert (parameters.endpoint_url, parameters.model) == ("http://gpu:8080", "unet")
+    with pytest.raises(UnusableArgument, match="`model` 'other'"):
+        completed_parameters(again(tmp_path, RUN, model="other", **HTTP))
+    keep(earlier, Path(earlier.output_directory) / "frames" / "run.json")
+    with pytest.raises(UnusableArgument, match="`endpoint` 'http': the run to complete was made with 'local'"):
+        completed_parameters(again(tmp_path, RUN, **HTTP))
+
+
 def test_no_edit_of_a_record_is_a_fault_of_the_program(tmp_path: Path, earlier: RunParameters) -> None:
     """Whatever somebody has made of a run.json: it is followed within bounds, or refused in a sentence."""
     path = tmp_path / "out" / "frames" / "run.json"

@@ -8,14 +8,21 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from cloud import Cloud
 from cloud_runs import CloudRuns, client_of
 from command_line import QUIET, CommandLine, Scene
+from model_serving import serving
 from prefect.settings import PREFECT_API_URL, PREFECT_LOGGING_TO_API_ENABLED, temporary_settings
 from prefect_api import PrefectApi
 
 from flows.flood_extent import flood_extent
-from infra.sandbox.client import ROLE
+from flows.parameters import RunParameters
+from flows.run.dry_run import plan_run
+from infra.sandbox.client import ROLE, Sandbox
+from tasks.core.models import water_index
+from tasks.core.reports import plan_report
 from tasks.core.states import NOT_POSSIBLE, PLANNED
+from tasks.core.tiles.plan import Finding, Plan, Verdict
 
 READS = ("Get", "List", "Describe", "Head")
 
@@ -204,3 +211,72 @@ def test_a_flow_run_that_would_be_refused_says_why() -> None:
     state = flood_extent(dataset="nowhere", dry_run=True, return_state=True)
     assert (state.type, state.name) == ("FAILED", NOT_POSSIBLE)
     assert state.message == "dataset 'nowhere' does not exist. Check the name"
+
+
+def planned(scene: Scene, folder: Path, **settings: Any) -> Plan:
+    places = {"output_directory": folder / "out", "work_directory": folder / "work"}
+    given = {name: str(place) for name, place in places.items()}
+    return plan_run(RunParameters(dataset=str(scene.dataset), **given, **settings))
+
+
+def test_a_server_behind_a_url_is_asked_how_it_is(scene: Scene, tmp_path: Path) -> None:
+    """The plan says where frames would go, that the server is in service, and that nothing calibrates it."""
+    with serving(water_index.answer) as url:
+        plan = planned(scene, tmp_path, endpoint="http", endpoint_url=url)
+    told = dict(plan_report.facts(plan))
+    assert told["endpoint"] == f"http: {url}, which is there already: frames would be sent to it"
+    assert told["calibration"].startswith(f"no calibration: if {url} holds water-index")
+    assert [(one.verdict, f"{url} is in service: frames are sent there" in one.text) for one in plan.findings] == [
+        (Verdict.OK, True)
+    ]
+    assert everything_below(tmp_path) == {}
+
+
+def test_a_server_that_does_not_answer_stands_in_the_way(scene: Scene, tmp_path: Path) -> None:
+    """A run could not get its answers; what its user calls the model, or a threshold, leaves no doubt."""
+    with serving(water_index.answer) as url:
+        pass
+    plan = planned(scene, tmp_path, endpoint="http", endpoint_url=url, model="unet")
+    assert (plan.possible, plan.calibration) == (False, None)
+    assert f"endpoint {url}: it does not answer" in plan.problems[0].text
+
+
+@pytest.fixture
+def theirs(sandbox: Sandbox, aws_settings: pytest.MonkeyPatch) -> Cloud:
+    """The local AWS with an endpoint of somebody else's."""
+    for name, value in sandbox.environment.items():
+        aws_settings.setenv(name, value)
+    made = Cloud(sandbox, client_of(sandbox))
+    made.three("production")
+    sandbox.forget_requests()
+    return made
+
+
+def endpoint_finding(scene: Scene, folder: Path, name: str = "production") -> Finding:
+    plan = planned(scene, folder, endpoint="sagemaker", endpoint_name=name)
+    assert plan.hosting is None
+    (found,) = plan.findings
+    return found
+
+
+def test_an_endpoint_that_is_there_already_is_a_finding_instead_of_a_cost(
+    scene: Scene, tmp_path: Path, theirs: Cloud
+) -> None:
+    """Its name, that it is in service and stays; every call describes."""
+    found = endpoint_finding(scene, tmp_path)
+    assert (found.verdict, found.text) == (
+        Verdict.OK,
+        "endpoint production is in service: frames are sent there, and it is left as it is",
+    )
+    assert all(name.startswith("Describe") for name in theirs.sandbox.requests())
+
+
+def test_an_endpoint_that_could_not_be_asked_stands_in_the_way(scene: Scene, tmp_path: Path, theirs: Cloud) -> None:
+    """Its status, or that there is none, is a problem with its remedy; what AWS does not tell is unknown."""
+    theirs.sandbox.settings(creating_seconds=60)
+    theirs.client.update_endpoint(EndpointName="production", EndpointConfigName="production")
+    updating, missing = (endpoint_finding(scene, tmp_path, name) for name in ("production", "misspelt"))
+    assert (updating.verdict, missing.verdict) == (Verdict.PROBLEM, Verdict.PROBLEM)
+    assert ("'production' is Updating" in updating.text, "no endpoint 'misspelt'" in missing.text) == (True, True)
+    theirs.sandbox.fault("DescribeEndpoint", "internal", times=None)
+    assert endpoint_finding(scene, tmp_path).verdict is Verdict.UNKNOWN

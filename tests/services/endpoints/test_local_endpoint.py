@@ -21,7 +21,7 @@ from processes import ended
 from tasks.core.errors import EndpointRefused, EndpointUnavailable
 from tasks.core.models import water_index
 from tasks.core.models.nir_threshold import Split
-from tasks.services.endpoints import local_endpoint
+from tasks.services.endpoints import container_client, local_endpoint
 from tasks.services.endpoints.contract import Deployment
 from tasks.services.endpoints.local_endpoint import LocalEndpoint
 
@@ -68,7 +68,7 @@ def test_proxies_of_the_environment_are_ignored(deployment: Deployment, monkeypa
     """A company proxy in the environment must not get between a client and its own machine."""
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
-    local_endpoint._client.cache_clear()
+    container_client.pooled_client.cache_clear()
     assert LocalEndpoint("water-index").invoke(deployment, water_and_crops())
 
 
@@ -103,16 +103,6 @@ def test_nobody_listening_is_transient() -> None:
     gone = Deployment("local", "gone", f"http://127.0.0.1:{port}", socket.gethostname())
     with pytest.raises(EndpointUnavailable, match=f"gone at http://127.0.0.1:{port}"):
         LocalEndpoint("water-index").invoke(gone, water_and_crops())
-
-
-@pytest.mark.parametrize(
-    ("status", "error"),
-    [(500, EndpointUnavailable), (503, EndpointUnavailable), (429, EndpointUnavailable), (413, EndpointRefused)],
-)
-def test_statuses_split_into_transient_and_final(status: int, error: type[Exception]) -> None:
-    """Server errors and "not now" are worth a retry; other refusals are not."""
-    with pytest.raises(error, match=f"{status}: because"):
-        local_endpoint._checked(status, b"because", "name")
 
 
 def test_delete_stops_the_process_and_may_be_repeated() -> None:

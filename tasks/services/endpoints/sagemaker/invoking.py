@@ -15,7 +15,7 @@ from tasks.core.errors import EndpointRefused, EndpointUnavailable, FloodExtentE
 from tasks.core.models.known_models import JPEG_TYPE, PNG_TYPE
 from tasks.services.endpoints.sagemaker.aws_errors import SERVER_ERROR, client_error, passes, translated
 from tasks.services.endpoints.sagemaker.throttle import Pace
-from tasks.services.endpoints.teardown.sagemaker_resources import code_of, is_missing, message_of
+from tasks.services.endpoints.teardown.sagemaker_resources import code_of, is_missing, message_of, run_of
 
 # SageMaker's own limits: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_InvokeEndpoint.html
 MAX_BODY_BYTES = 6 * 1024 * 1024
@@ -106,9 +106,10 @@ def _error_of_invocation(error: ClientError, name: str) -> FloodExtentError | No
         kind = EndpointUnavailable if passes(status) else EndpointRefused
         return kind(f"endpoint {name}: the model answered {status}: {message}. Its log is {log_group(name)}")
     if is_missing(error) or (code_of(error).startswith("Validation") and "not found" in message_of(error)):
+        ours = ", or past `max_endpoint_minutes`, or by the sweep because its lease was not renewed"
+        by = f"by hand{ours if run_of(name) else ''}"
         return EndpointRefused(
-            f"endpoint {name} is not there any more ({message_of(error)}): deleted by hand, or past "
-            "`max_endpoint_minutes`, or by the sweep because its lease was not renewed. Run again: what was answered "
+            f"endpoint {name} is not there any more ({message_of(error)}): deleted {by}. Run again: what was answered "
             "is kept"
         )
     return None

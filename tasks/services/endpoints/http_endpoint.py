@@ -1,0 +1,86 @@
+"""An endpoint of somebody else's behind a URL: a server that speaks the container contract, on a GPU perhaps.
+
+It is there before the run and stays: never created, never deleted. Every host may ask it.
+"""
+
+import hashlib
+import json
+import time
+from dataclasses import dataclass
+
+import httpx
+
+from tasks.core.errors import EndpointRefused, EndpointUnavailable
+from tasks.core.models.known_models import PNG_TYPE
+from tasks.services.endpoints import container_client
+from tasks.services.endpoints.contract import HTTP, Deployment, EndpointSpec, Report
+
+PATIENT_SECONDS, POLL_SECONDS = 2.0, 0.5
+
+
+@dataclass(frozen=True)
+class HttpEndpoint:
+    """The endpoint behind one URL.
+
+    Attributes:
+        spec: Its URL, and what the user calls its model.
+        patient_seconds: For which it is asked again whether it is in service.
+    """
+
+    spec: EndpointSpec
+    patient_seconds: float = PATIENT_SECONDS
+
+    def model_identity(self) -> str:
+        """The URL, and the user's name for the model: nothing says what a server holds."""
+        parts = [self.spec.url, self.spec.model]
+        return f"http-{hashlib.sha256(json.dumps(parts).encode()).hexdigest()}"
+
+    def deploy(self, name: str, report: Report) -> Deployment:
+        """Look whether it is in service: nothing is deployed.
+
+        Raises:
+            EndpointRefused: It is not.
+        """
+        url, end = self.spec.url, time.monotonic() + self.patient_seconds
+        try:
+            while (problem := container_client.problem_of(_client(), url)) and time.monotonic() < end:
+                time.sleep(POLL_SECONDS)
+        except httpx.InvalidURL as error:
+            problem = str(error)
+        if problem is not None:
+            raise EndpointRefused(f"endpoint {url}: {problem}. Start the server, or correct `endpoint_url`")
+        report(f"endpoint {url} is in service: frames are sent there; `model` calls what it holds {self.spec.model}")
+        facts = {"url": url, "model": self.spec.model}
+        return Deployment(HTTP, name, url, in_flight=self.spec.in_flight, facts=facts)
+
+    def invoke(self, deployment: Deployment, jpeg: bytes, attributes: str = "", accept: str = PNG_TYPE) -> bytes:
+        """The server's answer, unchecked. Safe to call from several threads.
+
+        Raises:
+            EndpointRefused: It refused the image.
+            EndpointUnavailable: It did not answer, or cannot just now.
+        """
+        try:
+            return container_client.ask(_client(), deployment.url, jpeg, attributes, deployment.url, accept)
+        except httpx.TransportError as error:
+            raise EndpointUnavailable(f"endpoint {deployment.url}: {error!r}") from error
+
+    def delete(self, name: str) -> tuple[str, ...]:  # noqa: ARG002 - whatever it is called
+        """Nothing: it is not the run's."""
+        return ()
+
+    def wait_until_gone(self, name: str, seconds: float) -> tuple[str, ...]:  # noqa: ARG002 - as above
+        """Nothing: it stays."""
+        return ()
+
+
+def _client() -> httpx.Client:
+    """By the proxies and authorities of the environment.
+
+    Raises:
+        EndpointRefused: There is a proxy that it cannot use.
+    """
+    try:
+        return container_client.pooled_client(trust_env=True)
+    except (ImportError, ValueError) as error:
+        raise EndpointRefused(f"a proxy of the environment cannot be used: {error}. Take it out") from error
