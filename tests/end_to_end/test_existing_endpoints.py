@@ -26,7 +26,7 @@ GIVEN = ("--calibration", "70")
 @pytest.fixture
 def url() -> Iterator[str]:
     """A team's own server, which holds ``water-index``."""
-    with serving(water_index.answer, Limits()) as address:
+    with serving(water_index.predict, Limits()) as address:
         yield address
 
 
@@ -47,7 +47,7 @@ def test_a_server_behind_a_url_maps_as_this_machine_does(command: CommandLine, s
 
 def test_answers_of_a_server_that_has_gone_are_kept(command: CommandLine, scene: Scene) -> None:
     """What it has answered is cached: a plan is possible, and a run computes nothing, without it."""
-    with serving(water_index.answer, Limits()) as url:
+    with serving(water_index.predict, Limits()) as url:
         arguments = [scene.dataset, "--endpoint", "http", "--endpoint-url", url, "--model", "unet"]
         assert command("run", *arguments)[0] == 0
     status, said = command("plan", *arguments)
@@ -65,7 +65,7 @@ def test_a_run_over_http_is_completed_by_the_command_that_it_shows(command: Comm
         asked.append(attributes)
         if len(asked) == 2:
             raise EndpointRefused("not this one")
-        return water_index.answer(nrg, attributes)
+        return water_index.predict(nrg, attributes)
 
     with serving(refusing_the_second, Limits()) as url:
         status, said = command("run", scene.dataset, "--endpoint", "http", "--endpoint-url", url, *GIVEN)

@@ -221,7 +221,7 @@ def planned(scene: Scene, folder: Path, **settings: Any) -> Plan:
 
 def test_a_server_behind_a_url_is_asked_how_it_is(scene: Scene, tmp_path: Path) -> None:
     """The plan says where frames would go, that the server is in service, and that nothing calibrates it."""
-    with serving(water_index.answer) as url:
+    with serving(water_index.predict) as url:
         plan = planned(scene, tmp_path, endpoint="http", endpoint_url=url)
     told = dict(plan_report.facts(plan))
     assert told["endpoint"] == f"http: {url}, which is there already: frames would be sent to it"
@@ -234,7 +234,7 @@ def test_a_server_behind_a_url_is_asked_how_it_is(scene: Scene, tmp_path: Path) 
 
 def test_a_server_that_does_not_answer_stands_in_the_way(scene: Scene, tmp_path: Path) -> None:
     """A run could not get its answers; what its user calls the model, or a threshold, leaves no doubt."""
-    with serving(water_index.answer) as url:
+    with serving(water_index.predict) as url:
         pass
     plan = planned(scene, tmp_path, endpoint="http", endpoint_url=url, model="unet")
     assert (plan.possible, plan.calibration) == (False, None)

@@ -28,7 +28,7 @@ def answering(reply: Reply) -> Iterator[str]:
 
 
 def asked(url: str, **limits: float) -> bytes:
-    return ask(pooled_client(trust_env=False), url, b"jpeg", "", "name", Limits(**limits))  # type: ignore[arg-type] # bytes are whole
+    return ask(pooled_client(trust_env=False), url, b"jpeg", "", "name", limits=Limits(**limits))  # type: ignore[arg-type] # bytes are whole
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from model_serving import serving
 from tasks.core.errors import EndpointRefused, EndpointUnavailable
 from tasks.core.masks.labels import decode_mask
 from tasks.core.models import water_index
+from tasks.core.models.nir_threshold import Split
 from tasks.services.endpoints import container_client
 from tasks.services.endpoints.contract import Deployment, EndpointSpec
 from tasks.services.endpoints.endpoint_kinds import endpoint_service
@@ -24,7 +25,7 @@ from tasks.services.endpoints.http_endpoint import HttpEndpoint
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
     """A server of ``water-index``."""
-    with serving(water_index.answer) as address:
+    with serving(water_index.predict) as address:
         yield address
 
 
@@ -57,7 +58,7 @@ def test_it_is_asked_with_the_image_and_the_threshold(url: str, threshold: int, 
     """A tile task, which knows the deployment alone, gets the mask that the server's model makes with it."""
     deployment = Deployment.from_dict(deploy(url).to_dict())
     service = endpoint_service(EndpointSpec(deployment.kind))
-    png = service.invoke(deployment, water_and_crops(), water_index.attributes(threshold))
+    png = service.invoke(deployment, water_and_crops(), water_index.attributes(Split(threshold, 64)))
     assert decode_mask(png, 64, 48, "tile").mean() == pytest.approx(share, abs=0.05)
 
 
