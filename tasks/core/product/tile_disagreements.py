@@ -6,7 +6,7 @@ import numpy as np
 import shapely
 from shapely import MultiPolygon
 
-from tasks.core.arrays import ObjectArray
+from tasks.core.arrays import BoolMask, ObjectArray
 from tasks.core.geo.areas import ellipsoidal_area_m2
 from tasks.core.joining.cutting import Pieces
 from tasks.core.product.assessment import objects
@@ -15,6 +15,7 @@ from tasks.core.product.places import Places, heaviest, pixel_side
 
 # Two grids draw one outline up to a pixel apart, and a georeference may be off by as much again.
 MISREGISTRATION_PX = 2
+FINE = 100  # parts of a pixel; where equal measures round apart, only time is lost
 DIFFERS = "{tile}: no flood here, but in a tile that overlaps it"
 
 
@@ -63,14 +64,32 @@ _CORNERS = ((np.maximum, np.s_[:2]), (np.minimum, np.s_[2:]))
 
 def _differing(tile: AnsweredTile, shared: object, pieces: ObjectArray) -> object:
     """What of the pieces lies in shared ground, is not the tile's flood, and is not as thin as misregistration."""
-    shapely.prepare(shared)
-    wet, own = (_near(shared, shapely.get_parts(areas)) for areas in (pieces, tile.extent.flood))
-    excess = shapely.difference(shapely.intersection(wet, shared), own)
+    wet, own = shapely.get_parts(pieces), shapely.get_parts(tile.extent.flood)
+    wet = _near(wet[~_among(wet, own, pixel_side(tile.grid))], objects([shared]))
+    own = _near(own, wet)
+    excess = shapely.difference(shapely.intersection(_one(wet), shared), _one(own))
     # 1 % more, for what is of just this width after rounding.
     half = MISREGISTRATION_PX / 2 * pixel_side(tile.grid) * 1.01
     inner = shapely.buffer(excess, -half, join_style="mitre")
     return shapely.buffer(inner, half, join_style="mitre")
 
 
-def _near(ground: object, polygons: ObjectArray) -> MultiPolygon:
-    return MultiPolygon(list(polygons[shapely.intersects(ground, polygons)]))
+def _among(wet: ObjectArray, own: ObjectArray, pixel: float) -> BoolMask:
+    """Whether polygons are among the tile's own, most often all: such a one has its bounds and its area.
+
+    None of its own reaches beyond the polygon that it has become a part of, so that no more needs to be compared.
+    """
+    measures = [np.column_stack([shapely.bounds(areas).reshape(-1, 4), shapely.area(areas)]) for areas in (own, wet)]
+    rounded = np.rint(np.concatenate(measures) / ([pixel / FINE] * 4 + [pixel**2 / FINE]))
+    kinds = np.unique(rounded, axis=0, return_inverse=True)[1].ravel()
+    return np.isin(kinds[len(own) :], kinds[: len(own)])
+
+
+def _near(polygons: ObjectArray, grounds: ObjectArray) -> ObjectArray:
+    return np.asarray(
+        polygons[np.unique(shapely.STRtree(polygons).query(grounds, predicate="intersects")[1])], np.object_
+    )
+
+
+def _one(polygons: ObjectArray) -> MultiPolygon:
+    return MultiPolygon(list(polygons))

@@ -1,32 +1,25 @@
 """The layer ``to_check``: the places most worth a person's look, largest area times doubt first."""
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import TypedDict
 
 import numpy as np
 import shapely
 
-from tasks.core.arrays import ObjectArray
 from tasks.core.geo.areas import ellipsoidal_area_m2
+from tasks.core.geo.crs import is_geographic
 from tasks.core.joining.uniting import as_multipolygons
 from tasks.core.product.assessment import objects
 from tasks.core.product.layer import Column, Layer
 from tasks.core.product.places import Places, heaviest
 
 TO_CHECK = "to_check"
+DIGITS_OF_DEGREES = 6  # 0.1 m, as of coordinates in metres
+TOLD = 10  # places that run.json, report, map and form name
 
 
-class PlaceToCheck(NamedTuple):
-    """A row of the layer, with where to look.
-
-    Attributes:
-        reason: What is doubted, a sentence.
-        doubt: 0 to 1.
-        area_m2: On the ellipsoid.
-        x: East, or longitude, of a point in it, in units of ``crs``.
-        y: North, or latitude.
-        crs: Of the layer.
-    """
+class PlaceToCheck(TypedDict):
+    """A row of the layer: ``x`` and ``y``, in units of ``crs``, are of a point in it."""
 
     reason: str
     doubt: float
@@ -34,6 +27,13 @@ class PlaceToCheck(NamedTuple):
     x: float
     y: float
     crs: str
+
+
+class ToCheck(TypedDict):
+    """How many places there are, also those beyond the layers' rows, and which to look at first, over all CRSs."""
+
+    count: int
+    first: list[PlaceToCheck]
 
 
 def to_check_layer(kinds: Sequence[Places], crs: str, suffix: str) -> Layer:
@@ -55,26 +55,29 @@ def to_check_layer(kinds: Sequence[Places], crs: str, suffix: str) -> Layer:
     return Layer(TO_CHECK, "MultiPolygon", crs or None, places[chosen], columns, suffix, left_out)
 
 
-def number_to_check(layers: Sequence[Layer]) -> int:
-    """How many places there are, also those beyond the layers' rows."""
-    return sum(len(layer) + layer.left_out for layer in layers if layer.base == TO_CHECK)
-
-
-def first_to_check(layers: Sequence[Layer], most: int) -> list[PlaceToCheck]:
-    """The places to look at first, over all CRSs."""
-    rows = [
-        (float(weight), PlaceToCheck(str(reason), float(doubt), float(area), x, y, str(layer.crs)))
-        for layer in layers
-        if layer.base == TO_CHECK
-        for weight, reason, doubt, area, (x, y) in zip(
-            *(layer.columns[name] for name in ("weight_m2", "reason", "doubt", "area_m2")),
-            _points(layer.geometries),
-            strict=True,
-        )
+def to_check(layers: Sequence[Layer]) -> ToCheck:
+    """What people are told of the places in these layers."""
+    found = [layer for layer in layers if layer.base == TO_CHECK]
+    weighted = [
+        row for layer in found if len(layer) for row in zip(layer.columns["weight_m2"], _places(layer), strict=True)
     ]
-    return [place for _, place in sorted(rows, key=lambda row: -row[0])[:most]]
+    weighted.sort(key=lambda row: -row[0])
+    return {
+        "count": sum(len(layer) + layer.left_out for layer in found),
+        "first": [place for _, place in weighted[:TOLD]],
+    }
 
 
-def _points(geometries: ObjectArray) -> list[list[float]]:
-    points: list[list[float]] = shapely.get_coordinates(shapely.point_on_surface(geometries)).tolist()
-    return points
+def _places(layer: Layer) -> Iterator[PlaceToCheck]:
+    digits = DIGITS_OF_DEGREES if is_geographic(str(layer.crs)) else 1
+    points = shapely.get_coordinates(shapely.point_on_surface(layer.geometries)).round(digits)
+    columns = (layer.columns[name] for name in ("reason", "doubt", "area_m2"))
+    for reason, doubt, area_m2, (x, y) in zip(*columns, points, strict=True):
+        yield {
+            "reason": str(reason),
+            "doubt": round(float(doubt), 3),
+            "area_m2": round(float(area_m2), 2),
+            "x": float(x),
+            "y": float(y),
+            "crs": str(layer.crs),
+        }
