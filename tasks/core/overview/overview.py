@@ -58,7 +58,7 @@ def draw(
     frame = MapFrame.around(tuple(shapely.total_bounds(tiles.geometries)), str(tiles.crs), long_side_px)
     picture = _mosaic(frame, images, str(tiles.crs))
     _draw_extent(picture, frame, chosen)
-    places = chosen[TO_CHECK].geometries[:TOLD] if TO_CHECK in chosen else ()
+    places = chosen[TO_CHECK].geometries[:TOLD] if TO_CHECK in chosen else np.empty(0, np.object_)
     mark_places(picture, frame, places)
     about = f"{title} - {_crs_name(str(tiles.crs))}"
     return _png(page(picture, frame, title=about, legend=_legend(with_places=len(places) > 0), notes=notes))
@@ -179,7 +179,7 @@ def _legend(*, with_places: bool) -> list[Sign]:
         Sign("flood, permanent water included", _flood_sign),
         Sign("not assessed", lambda swatch: _hatch(swatch, np.ones(swatch.shape[:2], dtype=bool))),
         Sign("imagery (NRG): vegetation red, water dark", _imagery_sign),
-        *([Sign("places to check, the worst first", mark_sign)] if with_places else []),
+        *([Sign("places to check, numbered in order", mark_sign)] if with_places else []),
     ]
 
 

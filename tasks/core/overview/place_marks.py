@@ -1,12 +1,10 @@
 """Marks on the map where a person should look: an outline, and the place's rank beside it."""
 
-from collections.abc import Sequence
-
 import cv2
 import numpy as np
 import shapely
 
-from tasks.core.arrays import UInt8Array
+from tasks.core.arrays import ObjectArray, UInt8Array
 from tasks.core.overview.map_frame import SUBPIXEL_BITS, MapFrame
 from tasks.core.overview.map_page import FONT, TEXT_SIZE, Colour
 
@@ -16,7 +14,7 @@ MARK_INK: Colour = (0, 40, 0)
 LINE_PX, RADIUS_PX = 2, 11
 
 
-def mark_places(picture: UInt8Array, frame: MapFrame, places: Sequence[shapely.MultiPolygon]) -> None:
+def mark_places(picture: UInt8Array, frame: MapFrame, places: ObjectArray) -> None:
     """Outline places and number them from 1, the first on top."""
     for geometry in places:
         rings = frame.rings(np.array([geometry], np.object_))
@@ -31,9 +29,8 @@ def mark_sign(swatch: UInt8Array) -> None:
     """As the legend shows it."""
     swatch[:] = (50, 40, 30)
     cv2.rectangle(swatch, (1, 1), (swatch.shape[1] - 2, swatch.shape[0] - 2), MARK, LINE_PX)
-    cv2.circle(
-        swatch, (swatch.shape[1] // 2, swatch.shape[0] // 2), swatch.shape[0] // 3, MARK, cv2.FILLED, cv2.LINE_AA
-    )
+    middle = (swatch.shape[1] // 2, swatch.shape[0] // 2)
+    cv2.circle(swatch, middle, swatch.shape[0] // 3, MARK, cv2.FILLED, cv2.LINE_AA)
 
 
 def _number(picture: UInt8Array, text: str, column: int, row: int) -> None:

@@ -86,9 +86,8 @@ def _among(wet: ObjectArray, own: ObjectArray, pixel: float) -> BoolMask:
 
 
 def _near(polygons: ObjectArray, grounds: ObjectArray) -> ObjectArray:
-    return np.asarray(
-        polygons[np.unique(shapely.STRtree(polygons).query(grounds, predicate="intersects")[1])], np.object_
-    )
+    reached = shapely.STRtree(polygons).query(grounds, predicate="intersects")[1]
+    return np.asarray(polygons[np.unique(reached)], np.object_)
 
 
 def _one(polygons: ObjectArray) -> MultiPolygon:

@@ -4,7 +4,7 @@ from typing import Any
 
 from tasks.core.product.to_check import PlaceToCheck, ToCheck
 
-HEADS = ("", "what is doubted", "doubt", "m²", "x", "y", "CRS")
+HEADS = ("rank", "what is doubted", "doubt", "m²", "x", "y", "CRS")
 NOTHING = "Nothing stood out. What a model is sure of may be wrong all the same."
 LAYER = "the layer to_check of flood_extent.gpkg has them in order, with their outlines"
 
@@ -28,7 +28,7 @@ def sentences(places: ToCheck, most: int) -> list[str]:
         f"{place['reason']}: {place['area_m2']:,.0f} m² at {_at(place['x'])}, {_at(place['y'])}"
         for place in places["first"][:most]
     ]
-    return [f"{number(places)}, the worst first", *first]
+    return [f"{number(places)}, in order", *first]
 
 
 def _cells(rank: int, place: PlaceToCheck) -> tuple[object, ...]:

@@ -90,9 +90,8 @@ class RunRecord(TypedDict):
     frames and settings; ``calibration`` holds the thresholds that the model was told (``Threshold``, with the number of
     tiles for each), or is None where it needs none; ``review`` is what a person decided, or None where nobody was
     asked; ``mapped_pixel_m`` the side of the smallest and of the largest mapped pixel, metres on the ground;
-    ``to_check``
-    the places most worth a person's look. A run without a product has neither pixel nor content hash. ``record_hash`` is
-    the SHA-256 of the file itself with 64 zeros in this place (``reports.seals``).
+    ``to_check`` the places most worth a person's look. A run without a product has neither pixel nor content hash.
+    ``record_hash`` is the SHA-256 of the file itself with 64 zeros in this place (``reports.seals``).
     """
 
     dataset: str

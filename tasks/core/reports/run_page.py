@@ -131,7 +131,7 @@ def _cells(row: TileRow, page: str) -> dict[str, Any]:
 
 def places_table(places: ToCheck) -> list[dict[str, Any]]:
     """A row for each of the first places to check."""
-    return [{head or "rank": cell(str(value)) for head, value in row.items()} for row in places_text.rows(places)]
+    return [{head: cell(str(value)) for head, value in row.items()} for row in places_text.rows(places)]
 
 
 def _without_place(error: str, tile: str) -> str:
