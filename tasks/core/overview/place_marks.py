@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import shapely
 
-from tasks.core.arrays import ObjectArray, UInt8Array
+from tasks.core.arrays import FloatArray, ObjectArray, UInt8Array
 from tasks.core.overview.map_frame import SUBPIXEL_BITS, MapFrame
 from tasks.core.overview.map_page import FONT, TEXT_SIZE, Colour
 
@@ -12,6 +12,7 @@ from tasks.core.overview.map_page import FONT, TEXT_SIZE, Colour
 MARK: Colour = (40, 255, 90)
 MARK_INK: Colour = (0, 40, 0)
 LINE_PX, RADIUS_PX = 2, 11
+HIDDEN_PX = 4 * RADIUS_PX
 
 
 def mark_places(picture: UInt8Array, frame: MapFrame, places: ObjectArray) -> None:
@@ -20,8 +21,7 @@ def mark_places(picture: UInt8Array, frame: MapFrame, places: ObjectArray) -> No
         rings = frame.rings(np.array([geometry], np.object_))
         cv2.polylines(picture, rings, True, MARK, LINE_PX, cv2.LINE_AA, SUBPIXEL_BITS)  # noqa: FBT003 - isClosed
     for rank, geometry in reversed(list(enumerate(places, 1))):
-        at = frame.pixels(shapely.get_coordinates(shapely.point_on_surface(geometry)))[0]
-        column, row = np.clip(np.rint(at), RADIUS_PX, (picture.shape[1] - RADIUS_PX, picture.shape[0] - RADIUS_PX))
+        column, row = np.clip(_beside(frame, geometry), RADIUS_PX, np.subtract(picture.shape[1::-1], RADIUS_PX))
         _number(picture, str(rank), int(column), int(row))
 
 
@@ -31,6 +31,14 @@ def mark_sign(swatch: UInt8Array) -> None:
     cv2.rectangle(swatch, (1, 1), (swatch.shape[1] - 2, swatch.shape[0] - 2), MARK, LINE_PX)
     middle = (swatch.shape[1] // 2, swatch.shape[0] // 2)
     cv2.circle(swatch, middle, swatch.shape[0] // 3, MARK, cv2.FILLED, cv2.LINE_AA)
+
+
+def _beside(frame: MapFrame, geometry: shapely.MultiPolygon) -> FloatArray:
+    """Where a place's number goes: into it, or above it on the right where it would hide the place."""
+    (left, bottom), (right, top) = frame.pixels(np.array(geometry.bounds).reshape(2, 2))
+    if max(right - left, bottom - top) < HIDDEN_PX:
+        return np.rint([right + RADIUS_PX, top - RADIUS_PX])
+    return np.asarray(np.rint(frame.pixels(shapely.get_coordinates(shapely.point_on_surface(geometry)))[0]))
 
 
 def _number(picture: UInt8Array, text: str, column: int, row: int) -> None:
