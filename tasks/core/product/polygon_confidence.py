@@ -97,9 +97,10 @@ def unsure_holes(flood: ObjectArray, regions: TiledRegions) -> Places:
     rings, owner = shapely.get_rings(flood, return_index=True)
     holes = shapely.polygons(rings[np.diff(owner, prepend=-1) == 0])
     found = _unsure(holes, mean(regions.within(holes, wet=False)), HOLE_UNSURE)
-    island_of, island = shapely.STRtree(flood).query(found.geometries, predicate="contains")
+    islands = shapely.polygons(shapely.get_exterior_ring(flood))  # what lies in their holes is another place
+    island_of, island = shapely.STRtree(islands).query(found.geometries, predicate="contains")
     dry = [
-        shapely.difference(hole, shapely.union_all(flood[island[island_of == number]]))
+        shapely.difference(hole, shapely.union_all(islands[island[island_of == number]]))
         for number, hole in enumerate(found.geometries)
     ]
     return replace(found, geometries=as_multipolygons(objects(dry)))

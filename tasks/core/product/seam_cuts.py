@@ -151,7 +151,7 @@ def _ground(grid: Grid, corners: FloatArray) -> FloatArray:
 def _beyond(cut: _Cut, answered: Sequence[AnsweredTile]) -> MultiPolygon:
     tile, other = answered[cut.tile], answered[cut.other].extent
     west, south, east, north = shapely.bounds(cut.line)
-    around = shapely.buffer(cut.line, max(east - west, north - south), cap_style="flat", join_style="mitre")
+    around = shapely.buffer(cut.line, np.hypot(east - west, north - south), cap_style="flat", join_style="mitre")
     dry = shapely.difference(shapely.intersection(around, other.observed), other.flood)
     (parts,) = as_multipolygons(objects([shapely.difference(dry, tile.extent.flood)]))
     near = shapely.dwithin(parts.geoms, cut.line, pixel_side(tile.grid))

@@ -14,10 +14,10 @@ from tasks.core.models import water_index
 STAGES = {
     "prepare": (imagery.VERSION, ("imagery", "jpeg2000"), "d249b07e0158f6fc"),
     "predict": (masks.VERSION, ("masks",), "10cfeb1b8b187285"),
-    "extract": (polygons.VERSION, ("polygons",), "b867a7b35f369015"),
+    "extract": (polygons.VERSION, ("polygons",), "9d6e06af66e41f9e"),
     "water-index": (water_index.VERSION, ("models/water_index.py",), "89c8bd6f04d1de2d"),
 }
-VERSIONS = {"prepare": 3, "predict": 2, "extract": 1, "water-index": 3}
+VERSIONS = {"prepare": 3, "predict": 2, "extract": 2, "water-index": 3}
 
 
 @pytest.mark.parametrize("stage", STAGES)
