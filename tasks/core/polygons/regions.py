@@ -24,7 +24,7 @@ _REGION, _CELL = np.dtype([("pixel", "<u4"), ("cells", "u1")]), np.dtype([("leve
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Regions:
+class LabelRegions:
     """The 4-connected parts of a tile's flood, then those of its observed ground without flood.
 
     Attributes:
@@ -87,7 +87,7 @@ class Regions:
         return cls(wet, regions["pixel"].astype(np.int64), np.repeat(np.arange(number), sizes), levels, counts)
 
 
-def regions_of(flood: BoolMask, observed: BoolMask, confidence: UInt8Array) -> Regions:
+def regions_of(flood: BoolMask, observed: BoolMask, confidence: UInt8Array) -> LabelRegions:
     """Take a tile apart: masks and confidence (height, width), 0 a toss-up, 255 sure."""
     wet, of_wet = cv2.connectedComponents(flood.astype(np.uint8), connectivity=4)
     dry, of_dry = cv2.connectedComponents((observed & ~flood).astype(np.uint8), connectivity=4)
@@ -100,4 +100,4 @@ def regions_of(flood: BoolMask, observed: BoolMask, confidence: UInt8Array) -> R
         first[here[::-1]] = start * region.shape[1] + np.arange(here.size)[::-1]  # of several values the last one stays
         np.add.at(histogram, here * LEVELS + (confidence[part].ravel() + np.int64(STEP // 2)) // STEP, 1)
     cells = np.flatnonzero(histogram[LEVELS:])
-    return Regions(wet - 1, first[1:], cells // LEVELS, cells % LEVELS, histogram[LEVELS:][cells])
+    return LabelRegions(wet - 1, first[1:], cells // LEVELS, cells % LEVELS, histogram[LEVELS:][cells])

@@ -12,7 +12,7 @@ from tasks.core.geo.grid import Grid
 from tasks.core.masks import labels as label_masks
 from tasks.core.polygons.extent_grid import check_on_grid
 from tasks.core.polygons.extent_wkb import LITTLE_ENDIAN, read_layout
-from tasks.core.polygons.regions import Regions, regions_of
+from tasks.core.polygons.regions import LabelRegions, regions_of
 from tasks.core.polygons.tracing import mask_polygons, to_crs
 
 
@@ -34,7 +34,7 @@ class TileExtent:
     unassessed: MultiPolygon
     flood_px: int
     flood_px_in_padding: int
-    regions: Regions | None = None
+    regions: LabelRegions | None = None
 
     def __post_init__(self) -> None:
         if not all(isinstance(area, MultiPolygon) for area in self.areas):
@@ -78,8 +78,8 @@ class TileExtent:
         return extent
 
 
-def _regions(table: memoryview, flood_px: int, grid: Grid) -> Regions | None:
-    regions = Regions.from_bytes(table, grid.width_px * grid.height_px) if len(table) else None
+def _regions(table: memoryview, flood_px: int, grid: Grid) -> LabelRegions | None:
+    regions = LabelRegions.from_bytes(table, grid.width_px * grid.height_px) if len(table) else None
     if regions is not None and regions.wet_px != flood_px:
         raise ValueError(f"it counts {flood_px} flooded pixels, and its regions {regions.wet_px}")
     return regions

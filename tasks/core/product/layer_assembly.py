@@ -19,7 +19,7 @@ from tasks.core.product.layer import AnsweredTile, Column, FailedTile, Layer
 from tasks.core.product.polygon_confidence import (
     CONF_MEAN,
     CONF_P10,
-    TiledRegions,
+    AllRegions,
     least_sure_tenth,
     mean,
     unsure_holes,
@@ -87,7 +87,7 @@ def _layers_of(
     flood = _filtered(flood, observed, min_contour_size, crs)
     pieces = cut(flood, [tile.extent.observed for tile in answered], crs)
     pieces_m2 = ellipsoidal_area_m2(pieces.geometries, crs)
-    regions = TiledRegions.of(answered)
+    regions = AllRegions.of(answered)
     confidence = regions.within(flood, wet=True)
     extent: dict[str, Column] = {
         "flood_id": np.arange(1, len(flood) + 1),

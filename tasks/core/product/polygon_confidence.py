@@ -25,7 +25,7 @@ HOLE_UNSURE = "the model is not sure that this hole in the flood is dry (confide
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class TiledRegions:
+class AllRegions:
     """The regions of all tiles of one CRS; of tiles without confidence there are none.
 
     Attributes:
@@ -92,7 +92,7 @@ def unsure_polygons(flood: ObjectArray, confidence: FloatArray) -> Places:
     return _unsure(flood, confidence, FLOOD_UNSURE)
 
 
-def unsure_holes(flood: ObjectArray, regions: TiledRegions) -> Places:
+def unsure_holes(flood: ObjectArray, regions: AllRegions) -> Places:
     """Holes of which the model was not sure that they are dry; islands in them are no part of the place."""
     rings, owner = shapely.get_rings(flood, return_index=True)
     holes = shapely.polygons(rings[np.diff(owner, prepend=-1) == 0])

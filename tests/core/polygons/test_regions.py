@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tasks.core.arrays import UInt8Array
 from tasks.core.geo.grid import Grid
-from tasks.core.polygons.regions import LEVELS, Regions
+from tasks.core.polygons.regions import LEVELS, LabelRegions
 from tasks.core.polygons.tile_extent import TileExtent, extract
 
 SIZE = (300, 21)  # rows beyond one block
@@ -23,7 +23,7 @@ def _tile(seed: int, share: float = 0.5) -> tuple[TileExtent, UInt8Array, UInt8A
     return extract(labels, valid, GRID, [1], confidence), labels, valid, confidence
 
 
-def _regions(seed: int = 1) -> Regions:
+def _regions(seed: int = 1) -> LabelRegions:
     regions = _tile(seed)[0].regions
     assert regions is not None
     return regions
@@ -70,7 +70,7 @@ def test_damaged_regions_are_refused_or_whole(data: st.DataObject) -> None:
     start = data.draw(st.integers(0, len(content)))
     content[start : start + data.draw(st.integers(0, 8))] = data.draw(st.binary(max_size=8))
     try:
-        regions = Regions.from_bytes(memoryview(bytes(content)), SIZE[0] * SIZE[1])
+        regions = LabelRegions.from_bytes(memoryview(bytes(content)), SIZE[0] * SIZE[1])
     except ValueError:
         return
     assert (regions.pixels < SIZE[0] * SIZE[1]).all()

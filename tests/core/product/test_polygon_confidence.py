@@ -19,7 +19,7 @@ from tasks.core.joining.seam_joining import join
 from tasks.core.product.assessment import objects
 from tasks.core.product.layer import AnsweredTile, Layer
 from tasks.core.product.layer_assembly import assemble, content_hash
-from tasks.core.product.polygon_confidence import TiledRegions
+from tasks.core.product.polygon_confidence import AllRegions
 
 SHAPE = (60, 70)
 SURE = np.full(SHAPE, 255, np.uint8)
@@ -66,7 +66,7 @@ def test_no_pixel_of_flood_is_lost(seed: int, size: int) -> None:
     mask = blobs(seed, SHAPE)
     tiles = _scene(mask, SURE, size)
     flood = objects(join([tile.extent.flood for tile in tiles], MGA, [tile.grid for tile in tiles]))
-    table = TiledRegions.of(tiles).within(flood, wet=True)
+    table = AllRegions.of(tiles).within(flood, wet=True)
     assert table.sum() == mask.sum()
 
 

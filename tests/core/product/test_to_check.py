@@ -9,7 +9,8 @@ import pyogrio
 import pytest
 import shapely
 from affine import Affine
-from cut_scenes import answered, blobs, grid_of, window
+from cut_scenes import answered, blobs, grid_of, window, windows
+from prairie import YEARS, prairie
 from rasterio.features import rasterize
 
 from tasks.core.arrays import BoolMask
@@ -62,6 +63,24 @@ def test_water_that_a_tile_lost_comes_first(angle: float) -> None:
     lost = lake[:, SIDE:]
     assert (shown & lost).sum() > 0.8 * lost.sum()
     assert shown.sum() == pytest.approx(cut_px**2, rel=0.01)
+
+
+@pytest.mark.parametrize("year", YEARS)
+def test_a_lost_frame_of_real_lakes_comes_first(year: int) -> None:
+    """Of four frames of prairie lakes one has lost its water: the first place is a cut at its edge."""
+    scene = prairie(year)
+    tiles = [
+        answered(f"{name}.jp2", part, grid, seen)
+        for name, ((part, grid), (seen, _)) in enumerate(
+            zip(*(windows(one, grid_of(one), len(one) // 2, 0) for one in (scene.water, scene.valid)), strict=True)
+        )
+    ]
+    lost = max(range(len(tiles)), key=lambda number: tiles[number].extent.flood_px)
+    grid, dry = tiles[lost].grid, np.zeros((tiles[lost].grid.height_px, tiles[lost].grid.width_px))
+    before, tiles[lost] = _reasons(_places(tiles)), answered(tiles[lost].id, dry, grid)
+    after = _reasons(_places(tiles))
+    assert f"{lost}.jp2, beyond, has none there" in after[0]
+    assert len(before) < len(after)
 
 
 def test_what_both_tiles_saw_alike_is_no_place() -> None:
