@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import cv2
 import numpy as np
 import shapely
 from shapely import MultiPolygon
@@ -9,6 +10,8 @@ from shapely import MultiPolygon
 from tasks.core.arrays import BoolMask, ObjectArray
 from tasks.core.geo.areas import ellipsoidal_area_m2
 from tasks.core.joining.cutting import Pieces
+from tasks.core.polygons.burning import burn
+from tasks.core.polygons.tracing import mask_polygons, to_crs
 from tasks.core.product.assessment import objects
 from tasks.core.product.layer import AnsweredTile
 from tasks.core.product.places import Places, heaviest, pixel_side
@@ -62,16 +65,17 @@ def _overlaps(answered: Sequence[AnsweredTile]) -> dict[int, object]:
 _CORNERS = ((np.maximum, np.s_[:2]), (np.minimum, np.s_[2:]))
 
 
-def _differing(tile: AnsweredTile, shared: object, pieces: ObjectArray) -> object:
+def _differing(tile: AnsweredTile, shared: object, pieces: ObjectArray) -> MultiPolygon:
     """What of the pieces lies in shared ground, is not the tile's flood, and is not as thin as misregistration."""
     wet, own = shapely.get_parts(pieces), shapely.get_parts(tile.extent.flood)
-    wet = _near(wet[~_among(wet, own, pixel_side(tile.grid))], objects([shared]))
-    own = _near(own, wet)
-    excess = shapely.difference(shapely.intersection(_one(wet), shared), _one(own))
-    # 1 % more, for what is of just this width after rounding.
-    half = MISREGISTRATION_PX / 2 * pixel_side(tile.grid) * 1.01
-    inner = shapely.buffer(excess, -half, join_style="mitre")
-    return shapely.buffer(inner, half, join_style="mitre")
+    wet = wet[~_among(wet, own, pixel_side(tile.grid))]
+    if not shapely.intersects(shared, wet).any():
+        return MultiPolygon()
+    # As masks: overlaying polygons takes several times as long as joining them where many differ a little.
+    excess = burn(wet, tile.grid) & burn(objects([shared]), tile.grid) & ~burn(own, tile.grid)
+    kernel = np.ones((MISREGISTRATION_PX + 1,) * 2, np.uint8)
+    inner = cv2.erode(excess.astype(np.uint8), kernel, borderType=cv2.BORDER_CONSTANT, borderValue=0)
+    return to_crs(mask_polygons(cv2.dilate(inner, kernel) > 0), tile.grid)
 
 
 def _among(wet: ObjectArray, own: ObjectArray, pixel: float) -> BoolMask:
@@ -83,12 +87,3 @@ def _among(wet: ObjectArray, own: ObjectArray, pixel: float) -> BoolMask:
     rounded = np.rint(np.concatenate(measures) / ([pixel / FINE] * 4 + [pixel**2 / FINE]))
     kinds = np.unique(rounded, axis=0, return_inverse=True)[1].ravel()
     return np.isin(kinds[len(own) :], kinds[: len(own)])
-
-
-def _near(polygons: ObjectArray, grounds: ObjectArray) -> ObjectArray:
-    reached = shapely.STRtree(polygons).query(grounds, predicate="intersects")[1]
-    return np.asarray(polygons[np.unique(reached)], np.object_)
-
-
-def _one(polygons: ObjectArray) -> MultiPolygon:
-    return MultiPolygon(list(polygons))

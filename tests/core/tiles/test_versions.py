@@ -14,7 +14,7 @@ from tasks.core.models import water_index
 STAGES = {
     "prepare": (imagery.VERSION, ("imagery", "jpeg2000"), "d249b07e0158f6fc"),
     "predict": (masks.VERSION, ("masks",), "10cfeb1b8b187285"),
-    "extract": (polygons.VERSION, ("polygons",), "9d6e06af66e41f9e"),
+    "extract": (polygons.VERSION, ("polygons",), "50e78aab68cb7d4e"),
     "water-index": (water_index.VERSION, ("models/water_index.py",), "89c8bd6f04d1de2d"),
 }
 VERSIONS = {"prepare": 3, "predict": 2, "extract": 2, "water-index": 3}
