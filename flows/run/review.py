@@ -15,7 +15,7 @@ from tasks.runtime.dashboard import show_for_review
 
 DIGITS = 8
 PLACES = 3
-QUESTION = """Look at the map, the table of tiles and that of places to check among this run's artifacts, then decide.
+QUESTION = """Look at the map and the tables of tiles and of places to check among this run's artifacts, then decide.
 
 {answered:,} of {total:,} tiles have an answer, {failed:,} failed. The endpoint is gone; nothing is computed again.
 You have {hours:g} hours."""

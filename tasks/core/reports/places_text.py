@@ -6,7 +6,7 @@ from tasks.core.product.to_check import PlaceToCheck, ToCheck
 
 HEADS = ("rank", "what is doubted", "doubt", "m²", "x", "y", "CRS")
 NOTHING = "Nothing stood out. What a model is sure of may be wrong all the same."
-LAYER = "the layer to_check of flood_extent.gpkg has them in order, with their outlines"
+LAYER = "the product's layer to_check has them in order, with their outlines"
 
 
 def number(places: ToCheck) -> str:
@@ -25,8 +25,8 @@ def sentences(places: ToCheck, most: int) -> list[str]:
     if not places["count"]:
         return []
     first = [
-        f"{place['reason']}: {place['area_m2']:,.0f} m² at {_at(place['x'])}, {_at(place['y'])}"
-        for place in places["first"][:most]
+        f"{rank}. {place['reason']}: {place['area_m2']:,.0f} m² at {_at(place['x'])}, {_at(place['y'])}"
+        for rank, place in enumerate(places["first"][:most], 1)
     ]
     return [f"{number(places)}, in order", *first]
 
