@@ -57,7 +57,7 @@ def predict(job: TileJob, service: EndpointService, endpoint: Deployment) -> Non
 def is_predicted(job: TileJob) -> bool:
     """Whether the work directory holds a usable label mask for this content, size and model."""
     try:
-        tile_files.labels(job)
+        tile_files.answer(job)
     except FinalError:
         return False
     return True
