@@ -32,7 +32,8 @@ def extract_tile(job: TileJob) -> dict[str, Any]:
 
 def extract_extent(job: TileJob) -> TileExtent:
     """Make the tile's polygons from the label mask and the valid mask in the work directory, and keep them there."""
-    extent = extract(tile_files.labels(job), tile_files.valid_mask(job), job.resized, job.flood_labels)
+    answer = tile_files.answer(job)
+    extent = extract(answer.labels, tile_files.valid_mask(job), job.resized, job.flood_labels, answer.confidence)
     keep(job, "extract", {job.extent_uri: extent.to_bytes()})
     return extent
 

@@ -102,7 +102,7 @@ def in_turn(pool: ThreadPoolExecutor, work: Callable[[Asked], Answered], asked: 
 def is_predicted(job: TileJob) -> bool:
     """Whether the work directory holds a usable label mask for this content, size and model."""
     try:
-        tile_files.labels(job)
+        tile_files.answer(job)
     except FinalError:
         return False
     return True

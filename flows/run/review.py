@@ -5,13 +5,17 @@ from prefect.runtime import flow_run
 
 from flows.run.review_form import ReviewForm, answer_to, ask, decision_of, form_for
 from flows.run.run import Run
+from tasks.core.product.to_check import to_check
+from tasks.core.reports import places_text
+from tasks.core.reports.report_markdown import plain
 from tasks.core.tiles.jobs import content_key
 from tasks.extent import assemble_layers
 from tasks.report import draw_overview
 from tasks.runtime.dashboard import show_for_review
 
 DIGITS = 8
-QUESTION = """Look at the map and the table of tiles among this run's artifacts, then decide.
+PLACES = 3
+QUESTION = """Look at the map and the tables of tiles and of places to check among this run's artifacts, then decide.
 
 {answered:,} of {total:,} tiles have an answer, {failed:,} failed. The run holds no endpoint; nothing is computed again.
 You have {hours:g} hours."""
@@ -52,6 +56,7 @@ def _show(run: Run) -> None:
         layers = assemble_layers(run.ledger, run.min_contour_size)
         draw_overview(folder, run.ledger, layers, run.dataset_name)
         show_for_review(run.dataset_name, folder, run.ledger, layers)
+    run.to_check = tuple(places_text.sentences(to_check(layers), PLACES))
 
 
 def _ask(run: Run, text: str) -> None:
@@ -71,4 +76,5 @@ def _question(run: Run) -> str:
     total, failed = len(run.jobs), len(run.ledger.failed)
     hours = run.parameters.review_hours
     text = QUESTION.format(answered=total - len(run.ledger.unanswered), total=total, failed=failed, hours=hours)
-    return text + "".join(DOUBT.format(doubt=doubt) for doubt in run.doubts)
+    doubts = "".join(DOUBT.format(doubt=doubt) for doubt in run.doubts)
+    return text + doubts + "".join(f"\n\n{plain(sentence)}." for sentence in run.to_check)

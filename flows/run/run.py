@@ -98,6 +98,7 @@ class Run:
         settled: Ids of tiles whose answers are taken from that run: no task is started for them.
         question: Key of the last question to a reviewer; empty before the first.
         decision: What the reviewer decided; None before that.
+        to_check: Sentences for the reviewer on the places that most deserve a look.
     """
 
     parameters: RunParameters
@@ -116,6 +117,7 @@ class Run:
     settled: frozenset[str] = frozenset()
     question: str = ""
     decision: Decision | None = None
+    to_check: tuple[str, ...] = ()
 
     @classmethod
     @contextmanager
@@ -327,7 +329,7 @@ class Run:
         if found is not None and _is_all_there(ledger):
             self.ledger, self.jobs = ledger, [account.job for account in ledger.accounts]
             self.started, self.model_identity, self.question = found.started, found.model_identity, found.question
-            self.calibration = found.calibration
+            self.calibration, self.to_check = found.calibration, found.to_check
             self.endpoint.take_up(found.endpoint.model_dump(exclude_unset=True))
 
     def put_aside(self, question: str) -> None:
@@ -338,7 +340,7 @@ class Run:
             "endpoint": self.endpoint.to_dict(),
             "question": question,
         }
-        values |= {"model_identity": self.model_identity, "calibration": self.calibration}
+        values |= {"model_identity": self.model_identity, "calibration": self.calibration, "to_check": self.to_check}
         found = SuspendedRun.model_validate({**values, "started": self.started})
         found.keep(self._work, self.id)
 

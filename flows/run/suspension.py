@@ -39,6 +39,7 @@ class SuspendedRun(BaseModel):
         model_identity: What the answers depend on besides frames and settings.
         calibration: The thresholds that the model was told; None where it needs none.
         question: Key of the question that a person was asked last.
+        to_check: Sentences for that person on the places that most deserve a look.
     """
 
     ledger: list[Account]
@@ -47,6 +48,7 @@ class SuspendedRun(BaseModel):
     model_identity: str
     calibration: tuple[Threshold, ...] | None = None
     question: str
+    to_check: tuple[str, ...] = ()
 
     @field_validator("ledger")
     @classmethod

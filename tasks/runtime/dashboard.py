@@ -24,7 +24,8 @@ from prefect.runtime import flow_run
 from prefect.utilities.urls import url_for
 
 from tasks.core.product.layer import Layer
-from tasks.core.reports import run_page
+from tasks.core.product.to_check import ToCheck, to_check
+from tasks.core.reports import places_text, run_page
 from tasks.core.reports.report_markdown import markdown, plain
 from tasks.core.reports.run_json import RunRecord, TileRow, tile_rows
 from tasks.core.tiles.ledger import Ledger
@@ -57,6 +58,17 @@ def show_tiles(dataset_name: str, rows: Sequence[TileRow], dropped_hint: str = "
         return create_table_artifact(run_page.tile_table(rows, page_of), f"{run_page.slug(dataset_name)}-tiles", about)
 
     offer("tiles", create)
+
+
+def show_places(dataset_name: str, places: ToCheck) -> None:
+    """A table of the places that most deserve a person's look; none where there is none."""
+
+    def create() -> object:
+        about = f"{places_text.number(places)} in {plain(dataset_name)}; {places_text.LAYER}."
+        return create_table_artifact(run_page.places_table(places), f"{run_page.slug(dataset_name)}-to-check", about)
+
+    if places["count"]:
+        offer("places to check", create)
 
 
 def show_report(dataset_name: str, report_markdown: str) -> None:
@@ -176,6 +188,7 @@ def show_result(name: str, folder: Path, record: RunRecord, product: str) -> Non
     caption = f"{area['flooded_ha']:,.2f} ha flooded of {area['observed_ha']:,.2f} ha observed."
     show_overview(name, (folder / "overview.png").read_bytes(), caption)
     show_tiles(name, record["tiles"])
+    show_places(name, record["to_check"])
     show_report(name, markdown(record))
     files = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
     show_product(name, product, sorted(files))
@@ -191,3 +204,4 @@ def show_for_review(name: str, folder: Path, ledger: Ledger, layers: Sequence[La
     """Map and table as they would be, for the person who decides."""
     show_overview(name, (folder / "overview.png").read_bytes(), "As it would be: your review decides.")
     show_tiles(name, tile_rows(ledger.accounts, layers))
+    show_places(name, to_check(layers))

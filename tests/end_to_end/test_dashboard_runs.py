@@ -59,7 +59,9 @@ def test_a_review_outlasts_the_heartbeats_and_goes_on_as_decided(
 ) -> None:
     """Longer than a silent run may be, nobody ends it; then it drops a tile, computes nothing again, and says so."""
     run = reviewed(dashboard, scene, tmp_path)
-    assert {"demo-flood-overview", "demo-flood-tiles"} <= set(dashboard.artifacts(run))
+    assert {"demo-flood-overview", "demo-flood-tiles", "demo-flood-to-check"} <= set(dashboard.artifacts(run))
+    inputs = dashboard.ask(f"flow_runs/{run}/input/filter", {"prefix": "suspended", "limit": 20})
+    assert any("to check, in order" in one["value"] for one in inputs)
     time.sleep(SILENT_SECONDS + 20)
     before = stage_runs(dashboard, run)
     assert dashboard.flow_run(run)["state"]["name"] == "Suspended"

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import shapely
 from prefect.logging import disable_run_logger
@@ -72,7 +73,8 @@ def test_a_cached_tile_costs_two_reads_a_stage(
     request: pytest.FixtureRequest, tmp_path: Path, place: str, reads: Any
 ) -> None:
     """In all of a run: the record once, and the file that is used once; folders are listed, however many tiles."""
-    jobs = [kept(f"{request.getfixturevalue(place)}/work", name) for name in "abc"]
+    work = f"{request.getfixturevalue(place)}/work"
+    jobs = [kept(work, "a"), kept(work, "b"), kept(work, "c", LABELS * 100)]
     for job in jobs:
         storage.delete(job.jpegs_uri)  # as after a good run
     with reads(request) as read:
@@ -80,6 +82,18 @@ def test_a_cached_tile_costs_two_reads_a_stage(
     keys = {job.key(stage): (job.tile.id, stage) for job in jobs for stage in ("prepare", "predict", "extract")}
     counts = Counter(stage for path in read for key, stage in keys.items() if key in path)
     assert counts == {(job.tile.id, stage): 2 for job in jobs for stage in ("prepare", "extract")}
+
+
+def test_confidence_goes_from_mask_to_product(tmp_path: Path) -> None:
+    """How sure the flood is comes out of the cached confidence, also where the polygons have to be made again."""
+    job = kept(tmp_path / "work", confidence=np.full(LABELS.shape, 51, np.uint8))
+    for damage in (False, True):
+        if damage:
+            Path(job.extent_uri).write_bytes(b"x")
+        with disable_run_logger():
+            flood, *_, places = assemble_layers.fn(Ledger([job]), 0.0)
+        assert set(flood.columns["conf_mean"].round(2)) == {0.2}
+        assert len(places) == len(flood)
 
 
 def damaged(work: Path) -> tuple[TileJob, Path]:

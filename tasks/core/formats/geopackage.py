@@ -41,7 +41,8 @@ def _shown_as(layer: Layer, pixel: str) -> dict[str, str]:
     about = LAYERS.get(layer.base, About(layer.name, ""))
     in_crs = f" ({layer.suffix.strip('_')})" if layer.suffix else ""
     fine = f" Mapped with pixels of {pixel}." if pixel else ""
-    return {"IDENTIFIER": about.title + in_crs, "DESCRIPTION": about.description + fine, "SPATIAL_INDEX": "YES"}
+    more = f" {layer.left_out:,} more, of less weight, are not in it." if layer.left_out else ""
+    return {"IDENTIFIER": about.title + in_crs, "DESCRIPTION": about.description + more + fine, "SPATIAL_INDEX": "YES"}
 
 
 def _main_files(files: Sequence[str]) -> list[tuple[str, str]]:

@@ -26,7 +26,8 @@ LAYERS = {
     "flood_extent": About(
         "Flood extent",
         f"Flooded ground, joined across tile edges; area_m2 is on the ellipsoid. {WATER} "
-        "Beside the polygons no flood was found only inside area_observed.",
+        "Beside the polygons no flood was found only inside area_observed. conf_mean is how sure the model was, 0 to "
+        "1; a tenth of the pixels are no surer than conf_p10.",
     ),
     "area_observed": About("Area observed", f"Ground that the model answered for. {CLOUD}"),
     "not_assessed": About(
@@ -38,6 +39,11 @@ LAYERS = {
         "Tiles",
         "Every tile with its state; without geometry where its place is not known. pixel_m is the side of its mapped "
         "pixels on the ground.",
+    ),
+    "to_check": About(
+        "Places to check",
+        "The places most worth a person's look, largest area times doubt (0 to 1) first: flood and holes that the "
+        "model is not sure of, tiles that differ where they overlap, flood cut off at a tile's edge.",
     ),
 }
 

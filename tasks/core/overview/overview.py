@@ -11,8 +11,10 @@ from tasks.core.formats.layer_titles import WATER
 from tasks.core.geo.grid import Grid
 from tasks.core.overview.map_frame import SUBPIXEL_BITS, MapFrame
 from tasks.core.overview.map_page import PAPER, Colour, Sign, ascii_text, page
+from tasks.core.overview.place_marks import mark_places, mark_sign
 from tasks.core.product.layer import Layer
 from tasks.core.product.mapped_pixel import mapped_pixel_m, pixel_text
+from tasks.core.product.to_check import TO_CHECK, TOLD
 
 LONG_SIDE_PX = 1400
 # BGR. In near infrared, red, green as red, green, blue vegetation is red, soil grey to greenish, water black: a yellow
@@ -56,8 +58,10 @@ def draw(
     frame = MapFrame.around(tuple(shapely.total_bounds(tiles.geometries)), str(tiles.crs), long_side_px)
     picture = _mosaic(frame, images, str(tiles.crs))
     _draw_extent(picture, frame, chosen)
+    places = chosen[TO_CHECK].geometries[:TOLD] if TO_CHECK in chosen else np.empty(0, np.object_)
+    mark_places(picture, frame, places)
     about = f"{title} - {_crs_name(str(tiles.crs))}"
-    return _png(page(picture, frame, title=about, legend=_legend(), notes=notes))
+    return _png(page(picture, frame, title=about, legend=_legend(with_places=len(places) > 0), notes=notes))
 
 
 def _by_suffix(layers: Sequence[Layer]) -> dict[str, dict[str, Layer]]:
@@ -170,11 +174,12 @@ def _lines(picture: UInt8Array, rings: Sequence[Int32Array], colour: Colour, sha
     cv2.addWeighted(lined, share, picture, 1 - share, 0, dst=picture)
 
 
-def _legend() -> list[Sign]:
+def _legend(*, with_places: bool) -> list[Sign]:
     return [
         Sign("flood, permanent water included", _flood_sign),
         Sign("not assessed", lambda swatch: _hatch(swatch, np.ones(swatch.shape[:2], dtype=bool))),
         Sign("imagery (NRG): vegetation red, water dark", _imagery_sign),
+        *([Sign("places to check, numbered in order", mark_sign)] if with_places else []),
     ]
 
 

@@ -48,7 +48,7 @@ def mask_of(area: Outlines, grid: Grid) -> BoolMask:
     mask = np.zeros((grid.height_px, grid.width_px), np.bool_)
     if not len(area.points):
         return mask
-    columns, rows = _corners(area.points, grid)
+    columns, rows = pixel_corners(area.points, grid)
     winding = _winding(columns, rows, area.ring_of[1:] == area.ring_of[:-1], mask.shape)
     lowest, highest = int(winding.min()), int(winding.max())
     if (lowest, highest) not in {(0, 1), (-1, 0), (1, 1), (-1, -1)}:
@@ -56,8 +56,12 @@ def mask_of(area: Outlines, grid: Grid) -> BoolMask:
     return np.asarray(winding != 0)
 
 
-def _corners(points: FloatArray, grid: Grid) -> tuple[IntArray, IntArray]:
-    """Pixel corners (columns, rows) that the points lie on."""
+def pixel_corners(points: FloatArray, grid: Grid) -> tuple[IntArray, IntArray]:
+    """Pixel corners (columns, rows) that the points (n, 2), in units of the grid's CRS, lie on.
+
+    Raises:
+        ValueError: They are no corners of its pixels.
+    """
     a, b, c, d, e, f = grid.transform
     with np.errstate(over="ignore", invalid="ignore"):
         x, y = points[:, 0] - c, points[:, 1] - f

@@ -1,7 +1,7 @@
 """The layout of a tile's extent as a file, checked byte by byte before GEOS parses it.
 
-The file is one WKB geometry collection, little-endian: three multipolygons, then a point. GEOS reads nested collections
-by recursion, so a small file of them ends the process; what is not of this one layout never gets there.
+The file begins with one WKB geometry collection, little-endian: three multipolygons, then a point. GEOS reads nested
+collections by recursion, so a small file of them ends the process; what is not of this one layout never gets there.
 
 Source: OGC 06-103r4, OpenGIS Simple Features 1.2.1, part 8.2 (well-known binary).
 """
@@ -37,20 +37,18 @@ class Outlines:
     ring_of: IntArray
 
 
-def read_layout(content: bytes) -> tuple[tuple[Outlines, ...], tuple[int, int]]:
-    """The outlines of the three multipolygons, and the two whole numbers that the point carries.
+def read_layout(content: bytes) -> tuple[tuple[Outlines, ...], tuple[int, int], int]:
+    """The outlines of the three multipolygons, the two whole numbers that the point carries, and where that ends.
 
     Raises:
-        ValueError: The content is of another layout, is cut or continued, or holds numbers that mean no place.
+        ValueError: The content is of another layout, is cut, or holds numbers that mean no place.
     """
     parser = _Parser(content)
     if parser.header(COLLECTION) != AREAS + 1:
         raise ValueError(f"a collection of {AREAS} multipolygons and a point is needed")
     areas = tuple(parser.multipolygon() for _ in range(AREAS))
     counts = parser.counts()
-    if parser.at != len(content):
-        raise ValueError(f"{len(content) - parser.at} bytes follow its end")
-    return areas, counts
+    return areas, counts, parser.at
 
 
 class _Parser:

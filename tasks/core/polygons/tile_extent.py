@@ -7,11 +7,12 @@ from typing import Self
 import shapely
 from shapely import GeometryCollection, MultiPolygon, Point
 
-from tasks.core.arrays import BoolMask, LabelArray
+from tasks.core.arrays import BoolMask, LabelArray, UInt8Array
 from tasks.core.geo.grid import Grid
 from tasks.core.masks import labels as label_masks
 from tasks.core.polygons.extent_grid import check_on_grid
 from tasks.core.polygons.extent_wkb import LITTLE_ENDIAN, read_layout
+from tasks.core.polygons.regions import LabelRegions, regions_of
 from tasks.core.polygons.tracing import mask_polygons, to_crs
 
 
@@ -25,6 +26,7 @@ class TileExtent:
         unassessed: Valid ground labelled flood under cloud where that does not count as flood; disjoint from both.
         flood_px: Pixels in ``flood``.
         flood_px_in_padding: Pixels labelled flood that were outside the valid mask.
+        regions: How sure its labels are; None where the model gave labels alone.
     """
 
     flood: MultiPolygon
@@ -32,6 +34,7 @@ class TileExtent:
     unassessed: MultiPolygon
     flood_px: int
     flood_px_in_padding: int
+    regions: LabelRegions | None = None
 
     def __post_init__(self) -> None:
         if not all(isinstance(area, MultiPolygon) for area in self.areas):
@@ -47,9 +50,13 @@ class TileExtent:
         return self.flood, self.observed, self.unassessed
 
     def to_bytes(self) -> bytes:
-        """One WKB geometry collection: the three areas, then a point that carries the two pixel counts."""
+        """One WKB geometry collection: the three areas, then a point that carries the two pixel counts.
+
+        After it the table of the regions, where there is one.
+        """
         collection = GeometryCollection([*self.areas, Point(self.flood_px, self.flood_px_in_padding)])
-        return bytes(shapely.to_wkb(collection, byte_order=LITTLE_ENDIAN))
+        table = b"" if self.regions is None else self.regions.to_bytes()
+        return bytes(shapely.to_wkb(collection, byte_order=LITTLE_ENDIAN)) + table
 
     @classmethod
     def from_bytes(cls, content: bytes, grid: Grid) -> Self:
@@ -59,10 +66,11 @@ class TileExtent:
             ValueError: The content is damaged, is something else, or is no extent of this grid.
         """
         try:
-            outlines, counts = read_layout(content)
+            outlines, counts, length = read_layout(content)
             check_on_grid(outlines, counts, grid)
-            flood, observed, unassessed, _ = shapely.from_wkb(content).geoms
-            extent = cls(flood, observed, unassessed, *counts)
+            regions = _regions(memoryview(content)[length:], counts[0], grid)
+            flood, observed, unassessed, _ = shapely.from_wkb(content[:length]).geoms
+            extent = cls(flood, observed, unassessed, *counts, regions)
         except (shapely.errors.ShapelyError, ValueError) as error:
             raise ValueError(f"not this tile's extent ({len(content)} bytes): {error}") from error
         if not shapely.is_valid(extent.areas).all():
@@ -70,10 +78,27 @@ class TileExtent:
         return extent
 
 
-def extract(labels: LabelArray, valid: BoolMask, grid: Grid, flood_labels: Collection[int]) -> TileExtent:
-    """Turn a label mask and a valid mask, both on the resized grid, into polygons by the labels that count as flood."""
+def _regions(table: memoryview, flood_px: int, grid: Grid) -> LabelRegions | None:
+    regions = LabelRegions.from_bytes(table, grid.width_px * grid.height_px) if len(table) else None
+    if regions is not None and regions.wet_px != flood_px:
+        raise ValueError(f"it counts {flood_px} flooded pixels, and its regions {regions.wet_px}")
+    return regions
+
+
+def extract(
+    labels: LabelArray,
+    valid: BoolMask,
+    grid: Grid,
+    flood_labels: Collection[int],
+    confidence: UInt8Array | None = None,
+) -> TileExtent:
+    """Turn a label mask and a valid mask into polygons by the labels that count as flood.
+
+    Both are on the resized grid, as is how sure each label is (``answers.Answer``), where the model gave that.
+    """
     masks = label_masks.split(labels, valid, flood_labels)
     flood, observed, unassessed = (
         to_crs(mask_polygons(mask), grid) for mask in (masks.flood, masks.observed, masks.unassessed)
     )
-    return TileExtent(flood, observed, unassessed, int(masks.flood.sum()), masks.flood_px_in_padding)
+    regions = None if confidence is None else regions_of(masks.flood, masks.observed, confidence)
+    return TileExtent(flood, observed, unassessed, int(masks.flood.sum()), masks.flood_px_in_padding, regions)

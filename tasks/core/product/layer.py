@@ -16,13 +16,14 @@ class Layer:
     """A layer of the product: geometries and columns of one length.
 
     Attributes:
-        base: ``flood_extent``, ``flood_extent_by_tile``, ``area_observed``, ``not_assessed`` or ``tiles``.
+        base: ``flood_extent``, ``flood_extent_by_tile``, ``area_observed``, ``not_assessed``, ``tiles``, ``to_check``.
         geometry_type: ``Polygon`` or ``MultiPolygon``: the one type of all its geometries.
         crs: Of the geometries: ``EPSG:7855`` where it has a code, else WKT2; None only where no tile's CRS is known.
         geometries: Object array of shapely geometries; None where a place is not known.
         columns: Column name to values: int64, float64, or object holding str. The unit is in the name. What is not
             known is NaN, masked (int64) or None, and NULL in files.
         suffix: Of the name, such as ``_epsg7855`` where the product has several CRSs; else empty.
+        left_out: How many more features there were than a person looks at.
     """
 
     base: str
@@ -31,6 +32,7 @@ class Layer:
     geometries: ObjectArray
     columns: dict[str, Column]
     suffix: str = ""
+    left_out: int = 0
 
     def __post_init__(self) -> None:
         lengths = {name: len(values) for name, values in self.columns.items()}

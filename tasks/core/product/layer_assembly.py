@@ -16,12 +16,24 @@ from tasks.core.joining.filtering import fill_small_holes, is_below
 from tasks.core.joining.seam_joining import join
 from tasks.core.product.assessment import not_assessed_layer, objects, observed_layer, place, tiles_layer
 from tasks.core.product.layer import AnsweredTile, Column, FailedTile, Layer
+from tasks.core.product.polygon_confidence import (
+    CONF_MEAN,
+    CONF_P10,
+    AllRegions,
+    least_sure_tenth,
+    mean,
+    unsure_holes,
+    unsure_polygons,
+)
+from tasks.core.product.seam_cuts import seam_cuts
+from tasks.core.product.tile_disagreements import disagreements
+from tasks.core.product.to_check import to_check_layer
 
 SUFFIX_LENGTH = 30
 
 
 def assemble(answered: Sequence[AnsweredTile], failed: Sequence[FailedTile], min_contour_size: float) -> list[Layer]:
-    """Make the layers of the product: flood_extent, flood_extent_by_tile, area_observed, not_assessed, tiles.
+    """Make the layers of the product: flood_extent, flood_extent_by_tile, area_observed, not_assessed, tiles, to_check.
 
     Tiles are joined, then holes below the smallest size are filled where all of them was observed, then polygons below
     it are dropped. The result does not depend on the order of the tiles.
@@ -32,7 +44,7 @@ def assemble(answered: Sequence[AnsweredTile], failed: Sequence[FailedTile], min
         min_contour_size: Smallest polygon and hole kept, in square metres on the ellipsoid; equal is kept.
 
     Returns:
-        The five layers; where tiles lie in several CRSs, five for each, the CRS in the name. Without any answer their
+        The six layers; where tiles lie in several CRSs, six for each, the CRS in the name. Without any answer their
         extents are empty.
     """
     answered, failed = sorted(answered, key=lambda tile: tile.id), sorted(failed, key=lambda tile: tile.id)
@@ -50,7 +62,8 @@ def content_hash(layers: Sequence[Layer]) -> str:
     """SHA-256 over the joined extent: what it is, not how, where or when it was made.
 
     Of each flood_extent layer, by name: its name, CRS, and its features sorted: normalised WKB, flood_id and
-    tile_count. The area follows from the geometry; its last digits depend on the machine, so it is left out.
+    tile_count. The area follows from the geometry; its last digits depend on the machine, so it is left out. So is the
+    confidence, which says nothing of what the extent is.
     """
     digest = hashlib.sha256()
     for layer in sorted(layers, key=lambda layer: layer.name):
@@ -67,17 +80,21 @@ def content_hash(layers: Sequence[Layer]) -> str:
 def _layers_of(
     answered: Sequence[AnsweredTile], failed: Sequence[FailedTile], min_contour_size: float, crs: str, suffix: str
 ) -> list[Layer]:
-    """The five layers of one CRS."""
+    """The six layers of one CRS."""
     grids = [tile.grid for tile in answered]
     observed = objects(join([tile.extent.observed for tile in answered], crs, grids))
     flood = objects(join([tile.extent.flood for tile in answered], crs, grids))
     flood = _filtered(flood, observed, min_contour_size, crs)
     pieces = cut(flood, [tile.extent.observed for tile in answered], crs)
     pieces_m2 = ellipsoidal_area_m2(pieces.geometries, crs)
+    regions = AllRegions.of(answered)
+    confidence = regions.within(flood, wet=True)
     extent: dict[str, Column] = {
         "flood_id": np.arange(1, len(flood) + 1),
         "area_m2": ellipsoidal_area_m2(flood, crs),
         "tile_count": np.bincount(pieces.polygon_of, minlength=len(flood)),
+        CONF_MEAN: mean(confidence),
+        CONF_P10: least_sure_tenth(confidence),
     }
     by_tile: dict[str, Column] = {
         "flood_id": pieces.polygon_of + 1,
@@ -85,12 +102,19 @@ def _layers_of(
         "area_m2": pieces_m2,
     }
     flood_m2 = np.asarray(np.bincount(pieces.tile_of, pieces_m2, len(answered)), np.float64)
+    doubts = [
+        unsure_polygons(flood, mean(confidence)),
+        unsure_holes(flood, regions),
+        disagreements(answered, pieces, min_contour_size, crs),
+        seam_cuts(answered, flood, crs),
+    ]
     return [
         Layer("flood_extent", "Polygon", crs or None, flood, extent, suffix),
         Layer("flood_extent_by_tile", "MultiPolygon", crs or None, pieces.geometries, by_tile, suffix),
         observed_layer(observed, crs, suffix),
         not_assessed_layer(answered, failed, crs, suffix),
         tiles_layer(answered, failed, flood_m2, crs, suffix),
+        to_check_layer(doubts, crs, suffix),
     ]
 
 

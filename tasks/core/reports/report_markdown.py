@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from tasks.core.formats.layer_titles import CLOUD, WATER
 from tasks.core.product.mapped_pixel import pixel_text
+from tasks.core.reports import places_text
 from tasks.core.reports.run_json import M2_PER_HECTARE, RunRecord, TileRow, seconds_by_stage
 
 TEXT_CHARACTERS = 500
@@ -28,6 +29,7 @@ def markdown(record: RunRecord) -> str:
         ["## Summary", "", *_summary(record)],
         *([["## Review", "", *table(("", ""), record["review"].items())]] if record["review"] else []),
         ["## Not assessed", "", *_not_assessed(record)],
+        ["## To check", "", *_to_check(record)],
         ["## Warnings", "", *_warnings(record)],
         ["## Tiles", "", *table(TILE_HEADS, (_tile_cells(tile) for tile in record["tiles"]))],
         ["## Seconds by stage", "", *table(("stage", "seconds over all tiles"), seconds)],
@@ -92,6 +94,18 @@ def _not_assessed(record: RunRecord) -> list[str]:
         lines.append(AGAIN)
     rows = [(tile["tile"], tile["stage"], tile["error"]) for tile in failed]
     return [*lines, "", *table(("tile", "left in", "why"), rows)] if rows else lines
+
+
+def _to_check(record: RunRecord) -> list[str]:
+    places = record["to_check"]
+    if not places["count"]:
+        return [places_text.NOTHING]
+    rows = (row.values() for row in places_text.rows(places))
+    return [
+        f"{plain(places_text.number(places))}; {plain(places_text.LAYER)}.",
+        "",
+        *table(places_text.HEADS, map(tuple, rows)),
+    ]
 
 
 def _warnings(record: RunRecord) -> list[str]:

@@ -21,6 +21,7 @@ from tasks.core.models.nir_threshold import Threshold
 from tasks.core.product.layer import Layer
 from tasks.core.product.layer_assembly import content_hash
 from tasks.core.product.mapped_pixel import mapped_pixel_m
+from tasks.core.product.to_check import ToCheck, to_check
 from tasks.core.redaction import redact
 from tasks.core.reports.seals import BLANK, RECORD_SEAL, seal_record
 from tasks.core.tiles.jobs import content_key
@@ -88,9 +89,9 @@ class RunRecord(TypedDict):
     of its life, or None where no endpoint was needed; ``model_identity`` is what the answers depend on besides the
     frames and settings; ``calibration`` holds the thresholds that the model was told (``Threshold``, with the number of
     tiles for each), or is None where it needs none; ``review`` is what a person decided, or None where nobody was
-    asked; ``mapped_pixel_m`` the side of the smallest and of the largest mapped pixel, metres on the ground. A run
-    without a product has neither pixel nor content hash. ``record_hash`` is the SHA-256 of the file itself with 64
-    zeros in this place (``reports.seals``).
+    asked; ``mapped_pixel_m`` the side of the smallest and of the largest mapped pixel, metres on the ground;
+    ``to_check`` the places most worth a person's look. A run without a product has neither pixel nor content hash.
+    ``record_hash`` is the SHA-256 of the file itself with 64 zeros in this place (``reports.seals``).
     """
 
     dataset: str
@@ -105,6 +106,7 @@ class RunRecord(TypedDict):
     counts: Counts
     totals: Totals
     mapped_pixel_m: tuple[float, float] | None
+    to_check: ToCheck
     warnings: list[str]
     tiles: list[TileRow]
     endpoint: dict[str, Any] | None
@@ -149,6 +151,7 @@ def run_record(
         "counts": _counts(tiles, layers),
         "totals": totals(layers),
         "mapped_pixel_m": mapped_pixel_m(layers),
+        "to_check": to_check(layers),
         "warnings": list(warnings),
         "tiles": tiles,
         "endpoint": None if endpoint is None else dict(endpoint),

@@ -19,6 +19,8 @@ import cv2
 import numpy as np
 
 from tasks.core.formats.product_files import FORMATS, tile_files
+from tasks.core.product.to_check import ToCheck
+from tasks.core.reports import places_text
 from tasks.core.reports.report_markdown import one_line, plain
 from tasks.core.reports.run_json import M2_PER_HECTARE, TileRow
 from tasks.core.tiles.ledger import DROPPED
@@ -125,6 +127,11 @@ def _cells(row: TileRow, page: str) -> dict[str, Any]:
         "remembered": ", ".join(row["cached"]),
         "task run": page,
     }
+
+
+def places_table(places: ToCheck) -> list[dict[str, Any]]:
+    """A row for each of the first places to check."""
+    return [{head: cell(str(value)) for head, value in row.items()} for row in places_text.rows(places)]
 
 
 def _without_place(error: str, tile: str) -> str:

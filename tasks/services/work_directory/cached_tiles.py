@@ -46,7 +46,7 @@ class CachedTiles:
         usable = [job for job in jobs if job.tile.problem is None and job.grid is not None]
         extract = _ids(recorded(usable, "extract"))
         masks = listed(usable, "predict")
-        predict, wrong_masks = _checked(_complete(usable, "predict", masks), extract, tile_files.labels)
+        predict, wrong_masks = _checked(_complete(usable, "predict", masks), extract, tile_files.answer)
         unpredicted = [job for job in usable if job.tile.id not in predict]
         jpegs = uris_in(storage.parent(unpredicted[0].jpegs_uri)) if unpredicted else set()
         without_jpeg = {job.tile.id for job in unpredicted if job.jpegs_uri not in jpegs}

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from tasks.core.arrays import BoolMask, IntArray, LabelArray
+from tasks.core.arrays import BoolMask, IntArray
 from tasks.core.chip_layout import Chip
 from tasks.core.errors import RecordMismatch, UnreadableImage, WrongMask
 from tasks.core.imagery.chip_archive import unpack
@@ -56,13 +56,6 @@ def check_prepared(job: TileJob, *, with_jpegs: bool) -> None:
 def histogram(job: TileJob) -> IntArray:
     """What the tile adds to the dataset's calibration, (2, 256) int64 pixels by level; it is in the record."""
     return np.array(record_of(job, "prepare").histogram, np.int64)
-
-
-def labels(job: TileJob) -> LabelArray:
-    """The label mask, (height, width) uint8."""
-    (content,) = read(job, "predict", job.labels_uri)
-    with _judging(job.labels_uri):
-        return decode_mask(content, job.resized.width_px, job.resized.height_px, job.tile.id)
 
 
 def answer(job: TileJob) -> Answer:

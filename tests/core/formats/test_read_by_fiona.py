@@ -81,9 +81,9 @@ def test_it_is_another_gdal() -> None:
 
 
 def test_every_layer_is_listed(layers: list[Layer], product: Path) -> None:
-    """The GeoPackage has the ten layers of two CRSs, in their order."""
+    """The GeoPackage has the twelve layers of two CRSs, in their order."""
     assert fiona.listlayers(product / geopackage.GEOPACKAGE) == [layer.name for layer in layers]
-    assert len(layers) == 10
+    assert len(layers) == 12
 
 
 def test_every_file_is_read_as_it_was_meant(layers: list[Layer], product: Path) -> None:

@@ -10,7 +10,7 @@ import shapely
 from shapely import MultiPolygon, Polygon, box
 
 from tasks.core.geo.grid import Grid
-from tasks.core.overview import map_page, overview
+from tasks.core.overview import map_page, overview, place_marks
 from tasks.core.overview.map_frame import MapFrame
 from tasks.core.product.layer import Layer
 
@@ -153,6 +153,17 @@ def test_flood_is_tinted_and_outlined_and_its_holes_are_not() -> None:
     assert _is(drawn.at(100, 100, reach=3), GREY)
     edge = drawn.at(200, 500, reach=2).astype(int)
     assert np.abs(edge - overview.FLOOD_LINE).max(axis=1).min() < 60
+
+
+def test_a_place_to_check_is_outlined_and_numbered() -> None:
+    """The mark's colour is on its outline, and its number in it; without a place, nowhere."""
+    layers = _layers(_grid())
+    place = _layer("to_check", [MultiPolygon([_ground(200, 200, 600, 600)])])
+    marked, plain = (_Map(shown, [(_grid(), _plain())]) for shown in ([*layers, place], layers))
+    for x, y in ((200, 300), (400, 600), (600, 500)):
+        assert (marked.at(x, y, 1) == place_marks.MARK).all(axis=1).any()
+    assert (marked.at(400, 400, 8) == place_marks.MARK_INK).all(axis=1).any()
+    assert not (plain.picture == place_marks.MARK).all(axis=2).any()
 
 
 def test_a_failed_tile_is_hatched_where_nobody_else_saw() -> None:

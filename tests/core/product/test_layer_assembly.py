@@ -17,7 +17,7 @@ from tasks.core.product.layer_assembly import assemble, content_hash
 
 ALL = np.ones((40, 50), bool)
 COLUMNS = {
-    "flood_extent": ["flood_id", "area_m2", "tile_count"],
+    "flood_extent": ["flood_id", "area_m2", "tile_count", "conf_mean", "conf_p10"],
     "flood_extent_by_tile": ["flood_id", "tile", "area_m2"],
     "area_observed": ["area_m2"],
     "not_assessed": ["tile", "stage", "error", "observed_elsewhere", "area_m2"],
@@ -33,6 +33,7 @@ COLUMNS = {
         "overlap_m2",
         "pixel_m",
     ],
+    "to_check": ["rank", "reason", "doubt", "area_m2", "weight_m2"],
 }
 
 
@@ -54,7 +55,7 @@ def _row(layer: Layer, tile: str) -> dict[str, object]:
     return {name: values[number] for name, values in layer.columns.items()} | {"geometry": layer.geometries[number]}
 
 
-def test_a_product_has_five_layers_with_their_columns() -> None:
+def test_a_product_has_six_layers_with_their_columns() -> None:
     """Names and columns are fixed, also where there is nothing to show."""
     for tiles in (_scene(blobs(1, ALL.shape)), _scene(~ALL)):
         assert {layer.name: list(layer.columns) for layer in assemble(tiles, [], 25.0)} == COLUMNS

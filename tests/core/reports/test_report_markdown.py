@@ -17,6 +17,7 @@ from tasks.core.models.nir_threshold import Threshold
 from tasks.core.polygons.tile_extent import TileExtent
 from tasks.core.product.layer import AnsweredTile, FailedTile, Layer
 from tasks.core.product.layer_assembly import assemble
+from tasks.core.product.to_check import PlaceToCheck
 from tasks.core.redaction import redact
 from tasks.core.reports import report_markdown, run_json
 from tasks.core.tiles.jobs import TileJob
@@ -83,6 +84,15 @@ def test_the_report_shows_the_calibration() -> None:
     assert "| 1 | 64 | 24 | 183 | " in report
     assert "| 0 | 60 | \N{EN DASH} | 180 | no water was found |" in report
     assert "## Calibration" not in report_markdown.markdown(_record())
+
+
+def test_the_report_names_the_places_to_check() -> None:
+    """How many, then the first with what is doubted and where; where there are none it says what that means."""
+    place: PlaceToCheck = {"reason": "a|b", "doubt": 0.75, "area_m2": 12345.6, "x": 5e5, "y": 6e6, "crs": CRS}
+    report = report_markdown.markdown({**_record(), "to_check": {"count": 1200, "first": [place]}})
+    assert "1,200 places to check" in report
+    assert f"| 1 | a\\|b | 0.75 | 12,346 | 500000 | 6000000 | {CRS} |" in report
+    assert "Nothing stood out" in report_markdown.markdown(_record())
 
 
 def test_no_answer_is_no_figure() -> None:

@@ -14,6 +14,7 @@ from tasks.core.geo.grid import Grid
 from tasks.core.models.nir_threshold import Threshold
 from tasks.core.polygons.tile_extent import extract
 from tasks.core.product.layer_assembly import AnsweredTile, FailedTile, assemble
+from tasks.core.product.to_check import PlaceToCheck, ToCheck
 from tasks.core.reports.run_json import Counts, RunRecord, TileRow, Totals, run_record, to_json
 from tasks.core.states import FINAL_STATES, NOT_POSSIBLE, PLANNED
 from tasks.core.tiles.jobs import TileJob
@@ -36,6 +37,10 @@ SAGEMAKER = {
     "cost": 0.04,
     "left": ["endpoint flood-extent-0123-1"],
 }
+
+
+ALL = np.ones((20, 20), np.uint8)
+UNSURE = AnsweredTile("1.jp2", GRID, extract(ALL, ALL == 1, GRID, [1], ALL), 1.0)
 
 
 def _record(**changes: Any) -> dict[str, Any]:
@@ -79,8 +84,9 @@ def test_the_schema_is_a_schema() -> None:
         {},
         {"layers": (), "state": "NoProduct", "review": None, "endpoint": None, "files": None},
         {"endpoint": {"kind": "local", "name": None}, "calibration": None},
+        {"layers": assemble([UNSURE], [], 0.0)},
     ],
-    ids=["product", "no product", "all cached"],
+    ids=["product", "no product", "all cached", "a place to check"],
 )
 def test_records_fit(changes: dict[str, Any]) -> None:
     """Tiles of every state, with a product and without, with an endpoint that is left, gone or was never needed."""
@@ -117,9 +123,10 @@ def test_what_is_no_record_does_not_fit(spoil: Callable[[dict[str, Any]], object
 
 def test_every_key_and_state_is_in_it() -> None:
     """The record's types in the code and the schema name the same."""
-    parts = [SCHEMA, *(SCHEMA["properties"][name] for name in ("counts", "totals")), SCHEMA["$defs"]["tile"]]
+    counts, totals, places = (SCHEMA["properties"][name] for name in ("counts", "totals", "to_check"))
+    parts = [SCHEMA, counts, totals, places, SCHEMA["$defs"]["tile"], places["properties"]["first"]["items"]]
     assert [list(part["properties"]) for part in parts] == [
-        list(record.__annotations__) for record in (RunRecord, Counts, Totals, TileRow)
+        list(record.__annotations__) for record in (RunRecord, Counts, Totals, ToCheck, TileRow, PlaceToCheck)
     ]
     ends = {"Completed", *FINAL_STATES} - {PLANNED, NOT_POSSIBLE}  # a dry run leaves no record
     assert set(SCHEMA["properties"]["state"]["enum"]) == ends

@@ -14,10 +14,10 @@ from tasks.core.models import water_index
 STAGES = {
     "prepare": (imagery.VERSION, ("imagery", "jpeg2000"), "fffce44f6876fd2d"),
     "predict": (masks.VERSION, ("masks",), "46b358e154eebf7f"),
-    "extract": (polygons.VERSION, ("polygons",), "1013673e8218ebe2"),
+    "extract": (polygons.VERSION, ("polygons",), "7ecf08a9e23afe45"),
     "water-index": (water_index.VERSION, ("models/water_index.py",), "8d709ff0b9fb5a9f"),
 }
-VERSIONS = {"prepare": 4, "predict": 2, "extract": 1, "water-index": 3}
+VERSIONS = {"prepare": 4, "predict": 2, "extract": 2, "water-index": 3}
 
 
 @pytest.mark.parametrize("stage", STAGES)

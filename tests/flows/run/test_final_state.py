@@ -88,6 +88,7 @@ def suspended(found: Ledger) -> SuspendedRun:
         "started": datetime(2026, 1, 1, tzinfo=UTC),
         "question": "review-1",
     }
+    values["to_check"] = ("2 places to check",)
     values |= {"calibration": (Threshold(64, ("a.jp2",), 24, 183, (41, 100)), Threshold(80, problem="no water"))}
     return SuspendedRun.model_validate({**values, "endpoint": {"kind": "local", "name": None}, "model_identity": "m"})
 

@@ -6,18 +6,19 @@ from pathlib import Path
 
 import pytest
 from s3_front import front
-from tile_jobs import HISTOGRAM, VALID, jpeg, kept, tile_job
+from tile_jobs import HISTOGRAM, LABELS, VALID, jpeg, kept, tile_job
 
 from tasks.core.errors import ObjectMissing
 from tasks.core.masks.valid_mask_png import encode_valid
 from tasks.core.tiles.jobs import Stage, TileJob
+from tasks.prediction import is_predicted
 from tasks.services.work_directory import cached_files
 from tasks.services.work_directory.cached_tiles import CachedTiles
 
 
 def unextracted(work: Path) -> TileJob:
     """A tile that still needs its polygons."""
-    job = kept(work)
+    job = kept(work, confidence=LABELS)
     Path(job.record_uri("extract")).unlink()
     return job
 
@@ -53,7 +54,8 @@ def test_a_cache_without_records_is_counted_not_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("stage", "uri"), [("prepare", "valid_uri"), ("prepare", "preview_uri"), ("predict", "labels_uri")]
+    ("stage", "uri"),
+    [("prepare", "valid_uri"), ("prepare", "preview_uri"), ("predict", "labels_uri"), ("predict", "confidence_uri")],
 )
 def test_another_tiles_file_is_found(stage: Stage, uri: str, tmp_path: Path) -> None:
     """What polygons are to be made of is bound to its tile: it is made again, and one sentence names the file."""
@@ -63,6 +65,14 @@ def test_another_tiles_file_is_found(stage: Stage, uri: str, tmp_path: Path) -> 
     found = CachedTiles.look_up([job])
     assert not found.has(stage, job)
     assert found.mismatches == (("a.jp2", f"{path}: not the file that its record names"),)
+
+
+def test_a_mask_without_its_confidence_is_predicted_again(tmp_path: Path) -> None:
+    """Its record names both: without one of them no polygons would ever be made."""
+    job = unextracted(tmp_path)
+    Path(job.confidence_uri).unlink()
+    assert looked_up(job)[1] == set()
+    assert not is_predicted(job)
 
 
 def png(width_px: int) -> bytes:

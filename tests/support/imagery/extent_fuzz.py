@@ -18,7 +18,8 @@ def whole(seed: int) -> bytes:
     """A sound extent."""
     random = np.random.default_rng(seed)
     labels = random.integers(0, 3, (6, 8)).astype(np.uint8)
-    return extract(labels, random.random((6, 8)) < 0.8, GRID, (1,)).to_bytes()
+    confidence = random.integers(0, 256, (6, 8)).astype(np.uint8) if seed % 2 else None
+    return extract(labels, random.random((6, 8)) < 0.8, GRID, (1,), confidence).to_bytes()
 
 
 @st.composite

@@ -8,7 +8,9 @@ from typing import Any
 import cv2
 import numpy as np
 
+from tasks.core.arrays import UInt8Array
 from tasks.core.geo.grid import Grid
+from tasks.core.masks import png_masks
 from tasks.core.masks.labels import encode_mask
 from tasks.core.masks.valid_mask_png import encode_valid
 from tasks.core.polygons.tile_extent import extract
@@ -42,11 +44,13 @@ def jpeg(width_px: int = WIDTH_PX, height_px: int = HEIGHT_PX, bands: int = 3) -
     return cv2.imencode(".jpg", np.zeros((height_px, width_px, bands), np.uint8))[1].tobytes()
 
 
-def kept(work: Path | str, name: str = "a") -> TileJob:
+def kept(work: Path | str, name: str = "a", confidence: UInt8Array | None = None) -> TileJob:
     """A tile of which everything is in the work directory."""
     job = tile_job(str(work), name)
     images = {job.jpegs_uri: jpeg(), job.preview_uri: jpeg(), job.valid_uri: encode_valid(VALID)}
     cached_files.keep(job, "prepare", images, histogram=HISTOGRAM)
-    cached_files.keep(job, "predict", {job.labels_uri: encode_mask(LABELS)})
-    cached_files.keep(job, "extract", {job.extent_uri: extract(LABELS, VALID, job.resized, (1, 2)).to_bytes()})
+    sure = {} if confidence is None else {job.confidence_uri: png_masks.encode(confidence)}
+    cached_files.keep(job, "predict", {job.labels_uri: encode_mask(LABELS), **sure})
+    extent = extract(LABELS, VALID, job.resized, (1, 2), confidence)
+    cached_files.keep(job, "extract", {job.extent_uri: extent.to_bytes()})
     return job

@@ -25,8 +25,17 @@ from prefect.settings import (
 )
 from prefect_api import PrefectApi
 
+from tasks.core.product.to_check import PlaceToCheck
 from tasks.core.reports.run_json import TileRow
-from tasks.runtime.dashboard import StageProgress, offer, show_overview, show_product, show_report, show_tiles
+from tasks.runtime.dashboard import (
+    StageProgress,
+    offer,
+    show_overview,
+    show_places,
+    show_product,
+    show_report,
+    show_tiles,
+)
 
 LONG_SECONDS = 600.0
 DATASET = "demo_flood"
@@ -50,6 +59,9 @@ ROW: TileRow = {
 }
 
 
+PLACE: PlaceToCheck = {"reason": "a place", "doubt": 0.5, "area_m2": 90.0, "x": 5e5, "y": 6e6, "crs": "EPSG:7855"}
+
+
 @pytest.fixture
 def warnings(caplog: pytest.LogCaptureFixture) -> Callable[[], list[str]]:
     """Reads what the log of the test's runs has of warnings and worse."""
@@ -71,6 +83,7 @@ def in_a_run(work: Callable[[], None]) -> str:
 def show_all() -> None:
     show_overview(DATASET, PNG, "1.20 ha flooded of 3.40 ha observed.")
     show_tiles(DATASET, [ROW])
+    show_places(DATASET, {"count": 3, "first": [PLACE]})
     show_report(DATASET, "# Flood extent\n")
     show_product(DATASET, "s3://bucket/maps/demo_flood", ["flood_extent.gpkg"])
 
@@ -84,9 +97,11 @@ def test_the_page_of_a_run_has_map_table_report_and_product(
 ) -> None:
     """All belong to the run itself, each under its key."""
     shown = {artifact["key"]: artifact for artifact in artifacts_of(prefect_api, in_a_run(show_all))}
-    assert set(shown) == {f"demo-flood-{kind}" for kind in ("overview", "tiles", "report", "product")}
+    assert set(shown) == {f"demo-flood-{kind}" for kind in ("overview", "tiles", "to-check", "report", "product")}
     assert "(data:image/png;base64," in shown["demo-flood-overview"]["data"]
     assert json.loads(shown["demo-flood-tiles"]["data"])[0]["error"] == "cut short"
+    assert json.loads(shown["demo-flood-to-check"]["data"])[0]["what is doubted"] == "a place"
+    assert shown["demo-flood-to-check"]["description"].startswith("3 places to check in demo")
     assert shown["demo-flood-overview"]["description"].startswith("1.20 ha flooded")
     assert not warnings()
 
@@ -120,7 +135,7 @@ def test_an_api_that_refuses_costs_a_warning_each(prefect_api: str, warnings: Ca
         offer("map", refused)
         show_all()
 
-    assert len(artifacts_of(prefect_api, in_a_run(work))) == 4
+    assert len(artifacts_of(prefect_api, in_a_run(work))) == 5
     assert len(warnings()) == 1
     assert "404" in warnings()[0]
 
@@ -129,7 +144,7 @@ def test_an_api_that_has_gone_costs_one_warning(
     prefect_api: str,  # noqa: ARG001 - the run's own API
     warnings: Callable[[], list[str]],
 ) -> None:
-    """The run does not fail, and is not told four times."""
+    """The run does not fail, and is not told five times."""
     with socket.socket() as taken:  # bound and not listening: every connection is refused
         taken.bind(("127.0.0.1", 0))
         gone = {
