@@ -32,8 +32,8 @@ def extract_tile(job: TileJob) -> dict[str, Any]:
 
 def extract_extent(job: TileJob) -> TileExtent:
     """Make the tile's polygons from the label mask and the valid mask in the work directory, and keep them there."""
-    answer = tile_files.answer(job)
-    extent = extract(answer.labels, tile_files.valid_mask(job), job.resized, job.flood_labels, answer.confidence)
+    valid, answer = tile_files.valid_mask(job), tile_files.answer(job)
+    extent = extract(answer.labels, valid, job.resized, job.flood_labels, answer.confidence)
     keep(job, "extract", {job.extent_uri: extent.to_bytes()})
     return extent
 

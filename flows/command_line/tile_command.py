@@ -100,7 +100,7 @@ def map_tile(parameters: RunParameters) -> MappedTile:
         threshold = _threshold(parameters, prepared, job.tile.id)
         answer = _predicted(parameters, prepared, threshold, job.tile.id)
     with timed() as extracting:
-        extent = extract(answer.labels, prepared.valid, grid, job.flood_labels)
+        extent = extract(answer.labels, prepared.valid, grid, job.flood_labels, answer.confidence)
     seconds = {"prepare": preparing.seconds, "predict": predicting.seconds, "extract": extracting.seconds}
     return MappedTile(job, prepared, answer, extent, threshold, seconds)
 

@@ -6,5 +6,14 @@ from pathlib import Path
 
 sys.path += [str(folder) for folder in (Path(__file__).parents[1] / "support").iterdir()]
 
-for name in sys.argv[1:] or ("decode", "tile", "isolation", "polygons", "places", "orchestration", "calibration"):
+for name in sys.argv[1:] or (
+    "decode",
+    "tile",
+    "isolation",
+    "polygons",
+    "places",
+    "orchestration",
+    "calibration",
+    "chips",
+):
     importlib.import_module(name).run()

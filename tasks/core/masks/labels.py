@@ -6,6 +6,7 @@ Labels: 0 other, 1 flood, 2 flood with cloud. Masks are boolean arrays (height, 
 from collections.abc import Collection
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
 from tasks.core.arrays import BoolMask, LabelArray
@@ -72,7 +73,8 @@ def split(labels: LabelArray, valid: BoolMask, flood_labels: Collection[int]) ->
         valid: (height, width) bool, True where the tile holds imagery.
         flood_labels: Labels that count as flood. Flood under cloud is not assessed where it is not among them.
     """
-    flood = np.isin(np.arange(SAMPLES), list(flood_labels))[labels]
+    counts = np.isin(np.arange(SAMPLES), list(flood_labels)).astype(np.uint8)
+    flood = np.asarray(cv2.LUT(labels, counts), np.uint8).view(np.bool_)
     labelled_px = int(np.count_nonzero(flood))
     flood &= valid
     flood_px_in_padding = labelled_px - int(np.count_nonzero(flood))

@@ -17,7 +17,7 @@ from tasks.core.geo.grid import Grid
 # Steps of 2 %: 255 is five times 51, so that sure and toss-up keep their values.
 STEP, SURE_LEVEL = 5, 51
 LEVELS = SURE_LEVEL + 1
-ROWS_AT_ONCE, MOST_PIXELS = 256, 16_000_000
+ROWS_AT_ONCE, MOST_PIXELS = 64, 8_000_000
 
 _HEAD = struct.Struct("<III")
 _REGION, _CELL = np.dtype([("pixel", "<u4"), ("cells", "u1")]), np.dtype([("level", "u1"), ("count", "<u4")])

@@ -54,7 +54,8 @@ def mask_polygons(mask: BoolMask, many_pixels: int = MANY_PIXELS) -> list[Polygo
         with vertices only where the outline turns; in no particular order.
     """
     if mask.size > many_pixels:
-        shapes = rasterio.features.shapes(mask.view(np.uint8), mask=mask, connectivity=4)
+        samples = mask.view(np.uint8)
+        shapes = rasterio.features.shapes(samples, mask=samples, connectivity=4)
         return [shapely.geometry.shape(polygon) for polygon, _ in shapes]
     outline = _turns_only(_outlines(mask))
     if not outline.ring_of.size:

@@ -13,8 +13,8 @@ from tasks.core.models import water_index
 # By stage: its version, the packages that its answer comes from, and the digest of their code.
 STAGES = {
     "prepare": (imagery.VERSION, ("imagery", "jpeg2000"), "fffce44f6876fd2d"),
-    "predict": (masks.VERSION, ("masks",), "46b358e154eebf7f"),
-    "extract": (polygons.VERSION, ("polygons",), "7ecf08a9e23afe45"),
+    "predict": (masks.VERSION, ("masks",), "5847d115e732d3bf"),
+    "extract": (polygons.VERSION, ("polygons",), "c150bd87bd7b01ca"),
     "water-index": (water_index.VERSION, ("models/water_index.py",), "8d709ff0b9fb5a9f"),
 }
 VERSIONS = {"prepare": 4, "predict": 2, "extract": 2, "water-index": 3}
