@@ -19,7 +19,7 @@ from prefect_api import PrefectApi
 from tasks.core.masks.valid_mask_png import encode_valid
 
 STAGES = ["prepare", "predict", "extract"]
-LAYERS = ["flood_extent", "flood_extent_by_tile", "area_observed", "not_assessed", "tiles"]
+LAYERS = ["flood_extent", "flood_extent_by_tile", "area_observed", "not_assessed", "tiles", "to_check"]
 
 
 def stages(record: dict[str, Any], key: str) -> list[list[str]]:
