@@ -20,7 +20,7 @@ from tasks.core.masks.valid_mask_png import encode_valid
 from tasks.runtime.published_event import PUBLISHED
 
 STAGES = ["prepare", "predict", "extract"]
-LAYERS = ["flood_extent", "flood_extent_by_tile", "area_observed", "not_assessed", "tiles"]
+LAYERS = ["flood_extent", "flood_extent_by_tile", "area_observed", "not_assessed", "tiles", "to_check"]
 
 
 def stages(record: dict[str, Any], key: str) -> list[list[str]]:
