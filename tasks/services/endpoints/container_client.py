@@ -30,7 +30,7 @@ class Limits:
 
     Attributes:
         seconds: In which it must be complete; 60 are what SageMaker allows.
-        max_bytes: A label mask of the largest width takes less, however badly it compresses.
+        max_bytes: The compressed label mask of a tile of the largest width takes less.
     """
 
     seconds: float = 60.0
