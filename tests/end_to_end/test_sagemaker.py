@@ -6,6 +6,7 @@ from typing import Any
 from uuid import uuid4
 
 import httpx
+import pyogrio
 import pytest
 from cloud_runs import JOB, CloudRuns, client_of, files_below
 from command_line import CommandLine
@@ -32,6 +33,21 @@ def test_the_report_tells_the_endpoints_life(cloud: CloudRuns) -> None:
     assert (endpoint["instance_type"], endpoint["instance_count"], endpoint["training_job"]) == ("ml.c5.xlarge", 2, JOB)
     report = (cloud.command.folder / "out" / "demo_flood" / "report.md").read_text()
     assert "minutes\\_billed" in report
+
+
+def test_probabilities_in_chips_give_the_same_extent(cloud: CloudRuns) -> None:
+    """Asked how sure it is, in four requests a tile and more, the endpoint maps the same, and each polygon says it."""
+    assert cloud.run("--calibration", "70")[0] == 0
+    in_one = cloud.command.record()
+    cloud.sandbox.forget_requests()
+    status, said = cloud.run("--calibration", "70", "--confidence", "on", "--chip-px", "256")
+    assert status == 0, said
+    assert cloud.command.record()["content_hash"] == in_one["content_hash"]
+    assert cloud.sandbox.requests()["InvokeEndpoint"] >= 4 * 6
+    package = cloud.command.folder / "out" / "demo_flood" / "flood_extent.gpkg"
+    confidence = pyogrio.raw.read(package, layer="flood_extent", columns=["conf_mean"])[3][0]
+    assert ((confidence >= 0) & (confidence <= 1)).all()
+    assert confidence.max() > 0.5
 
 
 def test_a_remembered_run_deploys_nothing(cloud: CloudRuns) -> None:

@@ -10,8 +10,10 @@ from cloud import RUN, Cloud
 from jpegs import water_and_crops
 
 from tasks.core.errors import EndpointRefused, EndpointUnavailable, FloodExtentError
+from tasks.core.masks.answers import decode_answer
 from tasks.core.masks.labels import decode_mask
 from tasks.core.models import water_index
+from tasks.core.models.known_models import RECORD_TYPE
 from tasks.core.models.nir_threshold import Split
 from tasks.services.endpoints.sagemaker import invoking
 from tasks.services.endpoints.sagemaker.invoking import Limits, invoke
@@ -43,6 +45,24 @@ def test_the_answer_is_the_models() -> None:
     labels = water_index.predict(nrg)
     mask = decode_mask(invoke(NAME, image, 1), labels.shape[1], labels.shape[0], "tile")
     np.testing.assert_array_equal(mask, labels)
+
+
+@pytest.mark.usefixtures("endpoint")
+def test_probabilities_give_the_labels_of_the_mask() -> None:
+    """Their largest is, pixel for pixel, the label that the endpoint answers as a mask."""
+    image = water_and_crops()
+    found = decode_answer(invoke(NAME, image, 1, accept=RECORD_TYPE), 64, 48, "tile")
+    assert found.shape == (2, 48, 64)
+    np.testing.assert_array_equal(found.argmax(axis=0), decode_mask(invoke(NAME, image, 1), 64, 48, "tile"))
+
+
+@pytest.mark.usefixtures("endpoint")
+def test_probabilities_of_a_large_image_do_not_fit_an_answer() -> None:
+    """As AWS documents it, at 6,291,456 bytes; a label mask of the same image does."""
+    image = water_and_crops(900, 900)
+    with pytest.raises((EndpointUnavailable, EndpointRefused), match="exceeds 6291456 bytes"):
+        invoke(NAME, image, 1, accept=RECORD_TYPE)
+    assert decode_mask(invoke(NAME, image, 1), 900, 900, "tile").any()
 
 
 @pytest.mark.usefixtures("endpoint")
