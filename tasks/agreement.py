@@ -11,7 +11,7 @@ from prefect.states import Failed
 from tasks.core.errors import FloodExtentError
 from tasks.core.reports.run_page import slug
 from tasks.core.scoring import score_page
-from tasks.core.scoring.assessment import PICTURE
+from tasks.core.scoring.scored_product import PICTURE
 from tasks.runtime import dashboard
 from tasks.runtime.policies import run_task
 from tasks.services.publishing import assessing

@@ -6,7 +6,7 @@ from rich.markup import escape
 
 from flows.command_line.console import make_console
 from flows.command_line.terminal import show_measures, show_score
-from tasks.core.scoring.assessment import AGREEMENT, PICTURE, SUMMARY, TABLE
+from tasks.core.scoring.scored_product import AGREEMENT, PICTURE, SUMMARY, TABLE
 from tasks.services.publishing.assessing import compare, put
 from tasks.services.temp_folders import temp_folder
 

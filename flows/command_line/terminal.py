@@ -19,7 +19,7 @@ from tasks.runtime.progress import is_step, watched_by
 from tasks.services.endpoints.endpoint_kinds import LOCAL
 
 if TYPE_CHECKING:  # what is behind them takes long to import
-    from tasks.core.scoring.assessment import Assessment
+    from tasks.core.scoring.scored_product import Assessment
     from tasks.core.scoring.scoring import Score
     from tasks.core.tiles.plan import Plan
 

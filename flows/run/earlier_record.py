@@ -90,6 +90,7 @@ def first_problem(error: ValidationError) -> str:
 
 def settings_of(record: Mapping[str, Any]) -> dict[str, Any]:
     """The settings that the earlier run's answers depend on, checked as a run's own are."""
-    there = {name: record["parameters"].get(name) for name in SETTINGS}
+    # What that run did not know yet stands at its default.
+    there = {name: record["parameters"][name] for name in SETTINGS if name in record["parameters"]}
     checked = RunParameters.model_validate({"dataset": record["dataset"], **there}, strict=True)
     return {name: getattr(checked, name) for name in SETTINGS}

@@ -21,9 +21,9 @@ from tasks.core.formats.layer_titles import split_name
 from tasks.core.formats.sqlite_copies import lockable
 from tasks.core.formats.vector_files import gdal_options
 from tasks.core.geo.crs import crs_name
-from tasks.core.scoring.assessment import Assessment
 from tasks.core.scoring.displacement import displacement
 from tasks.core.scoring.score_dates import differ, flight_dates, reference_dates
+from tasks.core.scoring.scored_product import Assessment
 from tasks.core.scoring.scoring import Regions, Score, regions_of
 
 # GDAL would leave an .aux.xml beside what it reads.

@@ -7,7 +7,7 @@ from typing import Any
 from tasks.core.reports.report_markdown import plain, table
 from tasks.core.reports.run_json import M2_PER_HECTARE
 from tasks.core.reports.run_page import TABLE_ROWS, cell, picture_uri
-from tasks.core.scoring.assessment import AGREEMENT, PICTURE, SUMMARY, TABLE, Assessment
+from tasks.core.scoring.scored_product import AGREEMENT, PICTURE, SUMMARY, TABLE, Assessment
 from tasks.core.scoring.scoring import Score
 
 ALL = "all"

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from tasks.core.errors import ObjectMissing, UnusableArgument
 from tasks.core.formats.geopackage import GEOPACKAGE
-from tasks.core.scoring.assessment import Assessment, write_assessment
 from tasks.core.scoring.score_files import assess, other_date
+from tasks.core.scoring.scored_product import Assessment, write_assessment
 from tasks.services import storage
 from tasks.services.temp_folders import temp_folder
 

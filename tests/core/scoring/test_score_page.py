@@ -13,8 +13,8 @@ import shapely
 
 from tasks.core.reports.run_page import PICTURE_BYTES, TABLE_ROWS
 from tasks.core.scoring import score_page
-from tasks.core.scoring.assessment import Assessment
 from tasks.core.scoring.displacement import Displacement
+from tasks.core.scoring.scored_product import Assessment
 from tasks.core.scoring.scoring import Regions, Score
 
 NOTHING = shapely.Polygon()

@@ -89,6 +89,14 @@ def test_a_reviewers_contour_size_holds(tmp_path: Path, earlier: RunParameters) 
     assert completed_parameters(again(tmp_path, RUN))[0].min_contour_size == 90.0
 
 
+def test_a_record_of_an_earlier_version_can_be_completed(tmp_path: Path, earlier: RunParameters) -> None:
+    """Settings that it did not know are those that its run had without knowing: the defaults."""
+    known = earlier.model_dump(mode="json", exclude={"confidence", "chip_px", "chip_overlap_px", "endpoint_url"})
+    keep(earlier, tmp_path / "out" / "frames" / "run.json", parameters=known)
+    parameters, _ = completed_parameters(again(tmp_path, RUN))
+    assert (parameters.width, parameters.confidence, parameters.chips) == (800, "auto", None)
+
+
 def test_another_model_is_refused(tmp_path: Path, earlier: RunParameters) -> None:
     """Tiles that another model answered do not fit the others."""
     keep(earlier, tmp_path / "out" / "frames" / "run.json", model_identity="another")

@@ -12,8 +12,8 @@ import shapely
 
 from tasks.core.formats.geopackage import write_geopackage
 from tasks.core.product.layer import Layer
-from tasks.core.scoring.assessment import AGREEMENT, COLOURS, PICTURE, SUMMARY, TABLE, Assessment, write_assessment
 from tasks.core.scoring.score_files import assess
+from tasks.core.scoring.scored_product import AGREEMENT, COLOURS, PICTURE, SUMMARY, TABLE, Assessment, write_assessment
 
 CRS = "EPSG:7855"
 X, Y = 500_000.0, 6_600_000.0
