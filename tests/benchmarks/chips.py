@@ -26,7 +26,7 @@ from tasks.services.endpoints.endpoint_kinds import endpoint_service
 from tasks.services.frames.dataset_listing import list_tiles
 
 STAGES = ("prepare", "predict", "extract")
-WHOLE, CHIPS = {"width": 1000}, {"width": SIDE_PX, "chip_px": 1024}
+WHOLE, CHIPS = {"width": 1000}, {"width": SIDE_PX, "chip_px": 720}
 KIB = 1024
 
 

@@ -88,7 +88,11 @@ def prepare_image(
     nrg, layout = image.nrg, ChipLayout(width_px, height_px, *(chips or ()))
     del image
     preview, valid = _preview(nrg), erode(valid)
+    waiting = np.packbits(valid)  # an eighth, while the chips take their room
+    del valid
     jpegs = pack((encode_jpeg(nrg[chip.whole], path.name) for chip in layout), len(layout))
+    del nrg
+    valid = np.unpackbits(waiting, count=height_px * width_px).view(np.bool_).reshape(height_px, width_px)
     return PreparedImage(jpegs, preview, valid, grid.resized(width_px, height_px), warnings, layout)
 
 

@@ -91,6 +91,7 @@ def _flat_imagery_warning(area: FlatArea, name: str) -> str:
 
 
 def erode(valid: BoolMask) -> BoolMask:
-    """Shrink a valid mask by one pixel, never at the tile's own border: neighbouring tiles must still join there."""
-    shrunk = cv2.erode(valid.view(np.uint8), NEIGHBOURS, borderType=cv2.BORDER_CONSTANT, borderValue=1)
-    return np.asarray(shrunk, np.uint8).view(np.bool_)
+    """Shrink a valid mask in place by one pixel; not at the tile's own border: neighbouring tiles must join there."""
+    samples = valid.view(np.uint8)
+    cv2.erode(samples, NEIGHBOURS, dst=samples, borderType=cv2.BORDER_CONSTANT, borderValue=1)
+    return valid

@@ -54,9 +54,9 @@ def mask_polygons(mask: BoolMask, many_pixels: int = MANY_PIXELS) -> list[Polygo
         with vertices only where the outline turns; in no particular order.
     """
     if mask.size > many_pixels:
-        samples = mask.view(np.uint8)
-        shapes = rasterio.features.shapes(samples, mask=samples, connectivity=4)
-        return [shapely.geometry.shape(polygon) for polygon, _ in shapes]
+        # Not by its `mask`, of which it makes copies: what is no part of the mask is traced as well, and left out.
+        shapes = rasterio.features.shapes(mask.view(np.uint8), connectivity=4)
+        return [shapely.geometry.shape(polygon) for polygon, value in shapes if value]
     outline = _turns_only(_outlines(mask))
     if not outline.ring_of.size:
         return []
