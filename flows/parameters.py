@@ -1,9 +1,13 @@
 """The parameters of a run: names, bounds and defaults, for the run form, the command line and the flow alike."""
 
+from math import isqrt
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from tasks.core import class_map
+from tasks.core.masks.labels import LABELS
+from tasks.core.models.known_models import NOT_MAPPED
 from tasks.services.endpoints.contract import EndpointSpec
 
 
@@ -14,6 +18,11 @@ def _as_numbers(labels: Any) -> Any:
 
 def _each_once(labels: list[Literal[1, 2]]) -> list[Literal[1, 2]]:
     return sorted(set(labels))
+
+
+def _with_flood(labels: list[Literal[0, 1, 2, 3]]) -> list[Literal[0, 1, 2, 3]]:
+    class_map.checked(tuple(labels))
+    return labels
 
 
 def _distinct(names: list[str]) -> list[str]:
@@ -43,6 +52,12 @@ SquareMetres = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 FloodLabels = Annotated[
     list[Literal[1, 2]], Field(min_length=1), BeforeValidator(_as_numbers), AfterValidator(_each_once)
 ]
+ClassMap = Annotated[
+    list[Literal[0, 1, 2, 3]],
+    Field(min_length=class_map.FEWEST_CLASSES, max_length=256),
+    BeforeValidator(_as_numbers),
+    AfterValidator(_with_flood),
+]
 Share = Annotated[float, Field(ge=0, le=1)]
 Minutes = Annotated[int, Field(ge=10, le=1440)]
 Megapixels = Annotated[int, Field(ge=1, le=10_000)]
@@ -54,8 +69,8 @@ ReviewHours = Annotated[float, Field(gt=0, le=720)]
 Price = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
-# Of three classes: 4 bytes a class and pixel in the 6,291,456 bytes that an answer may have.
-MOST_CHIP_PX = 720
+# Of probabilities: bytes that an answer of SageMaker's may have, those that are no values, and those of each value.
+ANSWER_BYTES, HEAD_BYTES, VALUE_BYTES = 6_291_456, 256, 4
 
 
 class RunParameters(BaseModel):
@@ -73,6 +88,7 @@ class RunParameters(BaseModel):
     crs: Text | None = None
     failure_tolerance: Share = 0.0
     model: Text = "water-index"
+    labels: ClassMap | None = None
     calibration: NirThreshold | None = None
     confidence: Confidence = "auto"
     chip_px: ChipPx | None = None
@@ -116,6 +132,12 @@ class RunParameters(BaseModel):
         return self
 
     @model_validator(mode="after")
+    def _water_index_answers_labels(self) -> Self:
+        if self.labels is not None and self.endpoint_spec().is_calibrated:
+            raise ValueError(NOT_MAPPED)
+        return self
+
+    @model_validator(mode="after")
     def _chips_overlap_by_half_at_most(self) -> Self:
         if self.chip_px is not None and 2 * self.chip_overlap_px > self.chip_px:
             raise ValueError(
@@ -126,14 +148,12 @@ class RunParameters(BaseModel):
 
     @model_validator(mode="after")
     def _probabilities_fit_an_answer_of_sagemaker(self) -> Self:
-        if (
-            self.endpoint == "sagemaker"
-            and self.confidence == "on"
-            and (self.chip_px or MOST_CHIP_PX + 1) > MOST_CHIP_PX
-        ):
+        pixel_bytes = VALUE_BYTES * len(self.labels or LABELS)
+        most_px = isqrt((ANSWER_BYTES - HEAD_BYTES) // pixel_bytes) // 8 * 8
+        if self.endpoint == "sagemaker" and self.confidence == "on" and (self.chip_px or most_px + 1) > most_px:
             raise ValueError(
-                f"`confidence` on needs `chip_px` of at most {MOST_CHIP_PX} on SageMaker, whose answers have 6 MB at "
-                "most, and probabilities of three classes are 12 bytes a pixel"
+                f"`confidence` on needs `chip_px` of at most {most_px} on SageMaker, whose answers have 6 MB at "
+                f"most, and probabilities of {pixel_bytes // VALUE_BYTES} classes are {pixel_bytes} bytes a pixel"
             )
         return self
 
@@ -154,7 +174,12 @@ class RunParameters(BaseModel):
             owner: Which Prefect server knows the run.
         """
         if self.endpoint == "local":
-            return EndpointSpec("local", model=self.model, device=self.device)
+            return EndpointSpec(
+                "local",
+                model=self.model,
+                device=self.device,
+                class_map=None if self.labels is None else tuple(self.labels),
+            )
         return EndpointSpec(
             kind=self.endpoint,
             training_job=self.training_job or "",

@@ -14,6 +14,7 @@ SETTINGS = (
     "endpoint",
     "training_job",
     "model",
+    "labels",
     "calibration",
     "confidence",
     "chip_px",

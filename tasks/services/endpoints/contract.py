@@ -25,6 +25,7 @@ class EndpointSpec(Record):
         kind: ``local`` or ``sagemaker``.
         model: For ``local``: ``water-index``, or the path of an ONNX model.
         device: For ``local``: where an ONNX model runs.
+        class_map: For ``local``: the label of each class of an ONNX model; None: its metadata say it.
         training_job: For ``sagemaker``, as all below: the finished job whose model is hosted.
         instance_types: Tried in this order where AWS is short of one.
         instance_count: Instances of that type.
@@ -38,6 +39,7 @@ class EndpointSpec(Record):
     kind: str
     model: str = ""
     device: str = "auto"
+    class_map: tuple[int, ...] | None = None
     training_job: str = ""
     instance_types: tuple[str, ...] = ()
     instance_count: int = 1

@@ -400,3 +400,23 @@ def test_a_device_that_is_not_there_is_refused(nrg: NDArray[np.uint8], tmp_path:
     np.testing.assert_array_equal(*answers)
     with pytest.raises(EndpointRefused, match="`device` cuda, but onnxruntime finds no GPU"):
         onnx_model.load(path, "cuda")
+
+
+@pytest.mark.parametrize("metadata", [{}, {"labels": "0,0,1,0"}, {"labels": "nonsense"}])
+def test_a_class_map_takes_the_place_of_the_metadata(
+    metadata: dict[str, str], nrg: NDArray[np.uint8], tmp_path: Path
+) -> None:
+    """A model of four classes without a map of its own, or with another, answers by the one that is given."""
+    model = onnx_model.load(land_cover(tmp_path / "m.onnx", **metadata), class_map=(0, 1, 3, 0))
+    np.testing.assert_array_equal(model.predict(nrg), np.array([0, 1, 3])[nrg.argmax(axis=2)])
+    found = model.probabilities(nrg)
+    assert found is not None
+    np.testing.assert_array_equal(found.argmax(axis=0), model.predict(nrg))
+
+
+def test_a_class_map_names_each_class(tmp_path: Path) -> None:
+    """One that is too short is found out when the model is loaded; water-index takes none."""
+    with pytest.raises(EndpointRefused, match="knows 4 classes: its `labels` name 3"):
+        onnx_model.load(land_cover(tmp_path / "m.onnx"), class_map=(0, 1, 3))
+    with pytest.raises(EndpointRefused, match="water-index answers flood or not"):
+        known_models.load("water-index", class_map=(0, 1))

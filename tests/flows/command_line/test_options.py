@@ -56,6 +56,7 @@ def test_a_dataset_whose_name_is_not_utf_8_is_to_be_renamed() -> None:
 def test_labels_may_be_spelled_as_people_do(spelling: list[str]) -> None:
     """A list of labels is read with spaces, commas or brackets."""
     assert parsed("--flood-labels", *spelling).flood_labels == [1, 2]
+    assert parsed("--labels", *spelling, "--model", "m.onnx").labels == [1, 2]
 
 
 @pytest.mark.parametrize(
@@ -66,6 +67,10 @@ def test_labels_may_be_spelled_as_people_do(spelling: list[str]) -> None:
         (["--endpoint", "azure"], "--endpoint"),
         (["--endpoint", "sagemaker"], "--training-job"),
         (["--flood-labels", "7"], "--flood-labels"),
+        (["--model", "m.onnx", "--labels", "0", "2"], "--labels: .*1, flood, among them"),
+        (["--model", "m.onnx", "--labels", "1"], "--labels"),
+        (["--model", "m.onnx", "--labels", "0", "1", "4"], "--labels"),
+        (["--labels", "0", "1"], "--labels.*water-index"),
         (["--failure-tolerance", "1.5"], "--failure-tolerance"),
         (["--min-contour-size", "nan"], "--min-contour-size"),
     ],
