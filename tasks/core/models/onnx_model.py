@@ -216,10 +216,10 @@ def _fits(classes: int, mapping: tuple[int, ...] | None) -> bool:
 
 def _needed(mapping: tuple[int, ...] | None) -> str:
     if mapping is not None:
-        return f"its `labels` name {len(mapping)}"
+        return f"its labels, given as `labels` or in its metadata, name {len(mapping)}"
     return (
-        "0 other, 1 flood and, if known, 2 flood with cloud have a meaning. Say in its metadata `labels`, or as the "
-        "parameter `labels`, which label each class is"
+        "0 other, 1 flood and, if known, 2 flood with cloud have a meaning. Say which label each class is: give "
+        "`labels`, or put them into its metadata"
     )
 
 

@@ -13,6 +13,7 @@ from flows.parameters import RunParameters
 from tasks.core.errors import UnusableArgument
 
 FIELDS = RunParameters.model_fields
+SURE_ON_SAGEMAKER = ["--endpoint", "sagemaker", "--training-job", "j", "--confidence", "on", "--chip-px"]
 
 
 def parsed(*arguments: str) -> RunParameters:
@@ -71,6 +72,8 @@ def test_labels_may_be_spelled_as_people_do(spelling: list[str]) -> None:
         (["--model", "m.onnx", "--labels", "1"], "--labels"),
         (["--model", "m.onnx", "--labels", "0", "1", "4"], "--labels"),
         (["--labels", "0", "1"], "--labels.*water-index"),
+        ([*SURE_ON_SAGEMAKER, "728"], "--chip-px of at most 720 .* 3 classes are 12 bytes"),
+        ([*SURE_ON_SAGEMAKER, "720", "--labels", "0", "1", "0", "3"], "--chip-px of at most 624 .* 4 classes"),
         (["--failure-tolerance", "1.5"], "--failure-tolerance"),
         (["--min-contour-size", "nan"], "--min-contour-size"),
     ],
