@@ -25,6 +25,11 @@ def checked(class_map: tuple[int, ...]) -> tuple[int, ...]:
     return class_map
 
 
+def is_unmapped(class_map: Sequence[int]) -> bool:
+    """Whether each class is the label of its number."""
+    return tuple(class_map) == tuple(range(len(class_map)))
+
+
 def by_label(probabilities: Float32Array, class_map: Sequence[int]) -> Float32Array:
     """The most probable class of each label stands for it.
 
@@ -35,7 +40,7 @@ def by_label(probabilities: Float32Array, class_map: Sequence[int]) -> Float32Ar
     Returns:
         float32 (labels, height, width), up to the largest of the map's; they sum up to 1.
     """
-    if tuple(class_map[: len(probabilities)]) == tuple(range(len(probabilities))):
+    if is_unmapped(class_map[: len(probabilities)]):
         return probabilities
     members = [[number for number, label in enumerate(class_map) if label == one] for one in range(max(class_map) + 1)]
     found = np.stack([probabilities[one].max(axis=0, initial=0) for one in members])

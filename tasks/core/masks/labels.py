@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tasks.core.arrays import BoolMask, LabelArray
+from tasks.core.arrays import BoolMask, LabelArray, UInt8Array
+from tasks.core.class_map import is_unmapped
 from tasks.core.errors import WrongMaskFormat
 from tasks.core.masks import png_masks
 from tasks.core.masks.png_masks import COLOUR_TYPES, DEPTHS, GREY, INDEXED, Header
@@ -71,7 +72,13 @@ def decode_mask(png: bytes, width_px: int, height_px: int, name: str, class_map:
             "check that the model was trained with these labels and answers with class numbers, not grey levels; "
             "which label each class of another model is, is said by `labels`"
         )
-    return np.array(class_map, np.uint8)[classes]
+    return classes if is_unmapped(class_map) else _mapped(classes, class_map)
+
+
+def _mapped(classes: UInt8Array, class_map: Sequence[int]) -> LabelArray:
+    """By a table of bytes: as an index, each pixel would take eight."""
+    table = bytes(class_map).ljust(SAMPLES, b"\0")
+    return np.frombuffer(classes.tobytes().translate(table), np.uint8).reshape(classes.shape)
 
 
 def split(labels: LabelArray, valid: BoolMask, flood_labels: Collection[int]) -> LabelMasks:

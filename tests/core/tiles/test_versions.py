@@ -13,7 +13,7 @@ from tasks.core.models import water_index
 # By stage: its version, the packages that its answer comes from, and the digest of their code.
 STAGES = {
     "prepare": (imagery.VERSION, ("imagery", "jpeg2000"), "fffce44f6876fd2d"),
-    "predict": (masks.VERSION, ("masks",), "26b92143a041c4fa"),
+    "predict": (masks.VERSION, ("masks",), "2db5bf17166e5014"),
     "extract": (polygons.VERSION, ("polygons",), "1013673e8218ebe2"),
     "water-index": (water_index.VERSION, ("models/water_index.py",), "8d709ff0b9fb5a9f"),
 }
