@@ -13,6 +13,7 @@ from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows.parameters import (
     ChipPx,
+    ClassMap,
     Confidence,
     DeployMinutes,
     Device,
@@ -77,6 +78,7 @@ def flood_extent(
     crs: Text | None = None,
     failure_tolerance: Share = 0.0,
     model: Text = "water-index",
+    labels: ClassMap | None = None,
     calibration: NirThreshold | None = None,
     confidence: Confidence = "auto",
     chip_px: ChipPx | None = None,
@@ -123,6 +125,7 @@ def flood_extent(
         crs: Assigned to tiles without a CRS; corrects one that differs in datum alone. EPSG:7855 or WKT.
         failure_tolerance: Share of tiles that may fail before the run counts as failed; the product is written anyway.
         model: For local: the built-in baseline water-index, or the path of an ONNX model. For http: your name for it.
+        labels: Label of each class of the model, in its order: 0 other, 1 flood, 2 flood with cloud, 3 ignored.
         calibration: Near infrared (0 to 255) below which it is water, for water-index; without it the dataset decides.
         confidence: Ask the model how sure it is: on, off, or auto: for a model on this machine, where it costs nothing.
         chip_px: Longest side of the pieces that the model is asked for, a multiple of 8; without it, a tile is one.

@@ -1,11 +1,15 @@
 """The parameters of a run: names, bounds and defaults, for the run form, the command line and the flow alike."""
 
 import re
+from math import isqrt
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from tasks.core import class_map
+from tasks.core.masks.labels import LABELS
+from tasks.core.models.known_models import NOT_MAPPED
 from tasks.services.endpoints.contract import HTTP, LOCAL, NAME_PATTERN, SAGEMAKER, EndpointSpec
 
 # Which endpoint is asked.
@@ -21,6 +25,11 @@ def _as_numbers(labels: Any) -> Any:
 
 def _each_once(labels: list[Literal[1, 2]]) -> list[Literal[1, 2]]:
     return sorted(set(labels))
+
+
+def _with_flood(labels: list[Literal[0, 1, 2, 3]]) -> list[Literal[0, 1, 2, 3]]:
+    class_map.checked(tuple(labels))
+    return labels
 
 
 def _distinct(names: list[str]) -> list[str]:
@@ -68,6 +77,12 @@ SquareMetres = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 FloodLabels = Annotated[
     list[Literal[1, 2]], Field(min_length=1), BeforeValidator(_as_numbers), AfterValidator(_each_once)
 ]
+ClassMap = Annotated[
+    list[Literal[0, 1, 2, 3]],
+    Field(min_length=class_map.FEWEST_CLASSES, max_length=256),
+    BeforeValidator(_as_numbers),
+    AfterValidator(_with_flood),
+]
 Share = Annotated[float, Field(ge=0, le=1)]
 Minutes = Annotated[int, Field(ge=10, le=1440)]
 Megapixels = Annotated[int, Field(ge=1, le=10_000)]
@@ -79,8 +94,8 @@ ReviewHours = Annotated[float, Field(gt=0, le=720)]
 Price = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
-# Of three classes: 4 bytes a class and pixel in the 6,291,456 bytes that an answer may have.
-MOST_CHIP_PX = 720
+# Of probabilities: bytes that an answer of SageMaker's may have, those that are no values, and those of each value.
+ANSWER_BYTES, HEAD_BYTES, VALUE_BYTES = 6_291_456, 256, 4
 
 
 class RunParameters(BaseModel):
@@ -100,6 +115,7 @@ class RunParameters(BaseModel):
     crs: Text | None = None
     failure_tolerance: Share = 0.0
     model: Text = "water-index"
+    labels: ClassMap | None = None
     calibration: NirThreshold | None = None
     confidence: Confidence = "auto"
     chip_px: ChipPx | None = None
@@ -157,6 +173,12 @@ class RunParameters(BaseModel):
         return self
 
     @model_validator(mode="after")
+    def _water_index_answers_labels(self) -> Self:
+        if self.labels is not None and self.endpoint_spec().is_calibrated:
+            raise ValueError(NOT_MAPPED)
+        return self
+
+    @model_validator(mode="after")
     def _chips_overlap_by_half_at_most(self) -> Self:
         if self.chip_px is not None and 2 * self.chip_overlap_px > self.chip_px:
             raise ValueError(
@@ -167,14 +189,12 @@ class RunParameters(BaseModel):
 
     @model_validator(mode="after")
     def _probabilities_fit_an_answer_of_sagemaker(self) -> Self:
-        if (
-            self.endpoint == "sagemaker"
-            and self.confidence == "on"
-            and (self.chip_px or MOST_CHIP_PX + 1) > MOST_CHIP_PX
-        ):
+        pixel_bytes = VALUE_BYTES * len(self.labels or LABELS)
+        most_px = isqrt((ANSWER_BYTES - HEAD_BYTES) // pixel_bytes) // 8 * 8
+        if self.endpoint == "sagemaker" and self.confidence == "on" and (self.chip_px or most_px + 1) > most_px:
             raise ValueError(
-                f"`confidence` on needs `chip_px` of at most {MOST_CHIP_PX} on SageMaker, whose answers have 6 MB at "
-                "most, and probabilities of three classes are 12 bytes a pixel"
+                f"`confidence` on needs `chip_px` of at most {most_px} on SageMaker, whose answers have 6 MB at "
+                f"most, and probabilities of {pixel_bytes // VALUE_BYTES} classes are {pixel_bytes} bytes a pixel"
             )
         return self
 
@@ -195,7 +215,8 @@ class RunParameters(BaseModel):
             owner: Which Prefect server knows the run.
         """
         if self.endpoint == LOCAL:
-            return EndpointSpec(LOCAL, model=self.model, device=self.device)
+            labels = None if self.labels is None else tuple(self.labels)
+            return EndpointSpec(LOCAL, model=self.model, device=self.device, class_map=labels)
         if self.endpoint == HTTP:
             requests = self.requests_per_instance
             return EndpointSpec(HTTP, model=self.model, url=self.endpoint_url or "", requests_per_instance=requests)

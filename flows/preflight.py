@@ -72,6 +72,7 @@ def plan_tiles(
         work_directory=storage.resolve(parameters.work_directory),
         with_confidence=parameters.asks_confidence,
         chips=parameters.chips,
+        class_map=parameters.labels,
         told=told,
     )
 

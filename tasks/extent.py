@@ -9,6 +9,7 @@ from shapely import MultiPolygon
 from tasks.core.errors import FloodExtentError, ObjectMissing, RecordMismatch
 from tasks.core.polygons.tile_extent import TileExtent, extract
 from tasks.core.polygons.tracing import mask_polygons, to_crs
+from tasks.core.product.assessment import reason
 from tasks.core.product.layer import AnsweredTile, FailedTile, Layer
 from tasks.core.product.layer_assembly import assemble
 from tasks.core.text import without_folders
@@ -58,7 +59,8 @@ def _answered(account: Account, ledger: Ledger) -> AnsweredTile | None:
     except FloodExtentError as error:
         ledger.fail(job, "extract", str(error) if isinstance(error, RecordMismatch) else f"{error}. Run again")
         return None
-    return AnsweredTile(job.tile.id, job.resized, extent, sum(account.seconds.values()))
+    unassessed = reason(job.flood_labels, job.class_map)
+    return AnsweredTile(job.tile.id, job.resized, extent, sum(account.seconds.values()), unassessed)
 
 
 def _extent(account: Account, ledger: Ledger) -> TileExtent:

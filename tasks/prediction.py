@@ -12,13 +12,13 @@ from tasks.core.errors import EndpointRefused, FinalError, WrongMask
 from tasks.core.masks import png_masks
 from tasks.core.masks.answers import decode_answer
 from tasks.core.masks.chip_joining import join
-from tasks.core.masks.labels import encode_mask
+from tasks.core.masks.labels import LABELS, MAPPED_LABELS, encode_mask
 from tasks.core.models import water_index
 from tasks.core.models.known_models import PNG_TYPE, RECORD_TYPE
 from tasks.core.tiles.jobs import TileJob
 from tasks.runtime.policies import tile_task
 from tasks.runtime.timing import timed
-from tasks.services.endpoints.contract import Deployment, EndpointService, EndpointSpec
+from tasks.services.endpoints.contract import LOCAL, Deployment, EndpointService, EndpointSpec
 from tasks.services.endpoints.endpoint_kinds import endpoint_service
 from tasks.services.work_directory import tile_files
 from tasks.services.work_directory.cached_files import keep
@@ -77,11 +77,18 @@ class _Question:
         accept = RECORD_TYPE if self.job.with_confidence else PNG_TYPE
         content = self.service.invoke(self.endpoint, jpeg, attributes, accept)
         try:
-            return decode_answer(content, chip.columns.length, chip.rows.length, self.job.tile.id)
+            return decode_answer(content, chip.columns.length, chip.rows.length, self.job.tile.id, self._class_map)
         except WrongMask as error:
             if "log_group" in self.endpoint.facts:
                 raise type(error)(f"{error}. The endpoint's log is {self.endpoint.facts['log_group']}") from error
             raise
+
+    @property
+    def _class_map(self) -> tuple[int, ...]:
+        """The label of each class that is answered: a server on this machine has the map, and answers labels."""
+        if self.job.class_map is None:
+            return LABELS
+        return MAPPED_LABELS[: max(self.job.class_map) + 1] if self.endpoint.kind == LOCAL else self.job.class_map
 
 
 def in_turn(pool: ThreadPoolExecutor, work: Callable[[Asked], Answered], asked: Iterable[Asked]) -> Iterator[Answered]:

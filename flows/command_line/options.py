@@ -5,7 +5,7 @@ import ast
 import os
 import re
 from pathlib import Path
-from typing import Any, get_origin
+from typing import Any, get_args, get_origin
 
 from pydantic import ValidationError
 
@@ -54,9 +54,14 @@ def add_options(parser: argparse.ArgumentParser, *, leave_out: frozenset[str] = 
             how["help"] += f" (default: {' '.join(map(str, default))})"
         if field.annotation is bool:
             how["action"] = argparse.BooleanOptionalAction
-        elif get_origin(field.annotation) is list:
+        elif _is_list(field.annotation):
             how["nargs"] = "+"
         parser.add_argument(*_flags(name), **how)
+
+
+def _is_list(annotation: Any) -> bool:
+    """Whether a value is a list, or may be: of ``Annotated`` the first part counts."""
+    return get_origin(annotation) is list or any(map(_is_list, get_args(annotation)))
 
 
 def _flags(name: str) -> list[str]:

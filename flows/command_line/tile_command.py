@@ -32,6 +32,7 @@ from tasks.core.masks.valid_mask_png import encode_valid
 from tasks.core.models import known_models, water_index
 from tasks.core.models.nir_threshold import Threshold, calibrate
 from tasks.core.polygons.tile_extent import TileExtent, extract
+from tasks.core.product.assessment import reason
 from tasks.core.product.layer import AnsweredTile, Layer
 from tasks.core.product.layer_assembly import assemble
 from tasks.core.tiles.estimates import PIXELS_A_MEGAPIXEL
@@ -45,9 +46,9 @@ from tasks.services.temp_folders import temp_folder
 
 JPEG, CHIPS, VALID_MASK, LABEL_MASK = "prepared.jpg", "prepared_chips.zip", "valid_mask.png", "label_mask.png"
 CONFIDENCE, POLYGONS = "confidence.png", "polygons.gpkg"
-# Red, green, blue of the labels 0, 1, 2; as indices they are the labels themselves.
-PALETTE = (232, 230, 220, 30, 90, 200, 170, 120, 200)
-OPTIONS = {"output_directory", "width", "model", "calibration", "flood_labels", "min_contour_size", "crs"}
+# Red, green, blue of the labels 0, 1, 2, 3; as indices they are the labels themselves.
+PALETTE = (232, 230, 220, 30, 90, 200, 170, 120, 200, 130, 130, 130)
+OPTIONS = {"output_directory", "width", "model", "labels", "calibration", "flood_labels", "min_contour_size", "crs"}
 OPTIONS |= {"max_tile_megapixels", "confidence", "chip_px", "chip_overlap_px", "device"}
 
 
@@ -106,7 +107,7 @@ def map_tile(parameters: RunParameters) -> MappedTile:
 
 
 def _predicted(parameters: RunParameters, prepared: PreparedImage, threshold: Threshold | None, tile: str) -> Answer:
-    model = known_models.load(parameters.model, parameters.device)
+    model = known_models.load(parameters.model, parameters.device, parameters.endpoint_spec().class_map)
     attributes = "" if threshold is None else water_index.attributes(threshold.split)
 
     def answers() -> Iterator[Float32Array | LabelArray]:
@@ -159,7 +160,8 @@ def keep(mapped: MappedTile, folder: str, min_contour_size: float) -> tuple[Laye
     if len(mapped.prepared.layout) > 1:
         files[CHIPS] = files.pop(JPEG)
     files |= {f"{Path(image).stem}.wld": _world_file(mapped.job.resized) for image in files if image != CHIPS}
-    tile = AnsweredTile(mapped.job.tile.id, mapped.job.resized, mapped.extent, sum(mapped.seconds.values()))
+    job, unassessed = mapped.job, reason(mapped.job.flood_labels, mapped.job.class_map)
+    tile = AnsweredTile(job.tile.id, job.resized, mapped.extent, sum(mapped.seconds.values()), unassessed)
     layers = assemble([tile], [], min_contour_size)
     with temp_folder("tile") as scratch:
         write_geopackage(layers, scratch / POLYGONS, title=mapped.job.tile.id)

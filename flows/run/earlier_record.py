@@ -13,6 +13,7 @@ from tasks.core.tiles.ledger import DROPPED
 SETTINGS = (
     *ENDPOINT_SETTINGS,
     "model",
+    "labels",
     "calibration",
     "confidence",
     "chip_px",

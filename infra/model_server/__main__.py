@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from tasks.core import class_map
 from tasks.services import child_process
 
 LOOPBACK = "127.0.0.1"
@@ -38,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     cv2.setNumThreads(1)  # requests are what runs in parallel
     limits = app.Limits(max_bytes=options.max_bytes, max_pixels=options.max_pixels, concurrency=options.concurrency)
     try:
-        application = app.create_app(known_models.load(options.model, options.device), limits)
+        application = app.create_app(known_models.load(options.model, options.device, options.labels), limits)
     except EndpointRefused as error:
         sys.stderr.write(f"{error}\n")
         return MODEL_REFUSED
@@ -56,6 +57,9 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m infra.model_server", description=main.__doc__)
     parser.add_argument("--model", default="water-index", help="water-index, or the path of an ONNX model")
     parser.add_argument("--device", default="auto", choices=["auto", "cpu", "cuda"], help="where an ONNX model runs")
+    parser.add_argument(
+        "--labels", type=_class_map, help="label of each class of an ONNX model, in place of its metadata's"
+    )
     parser.add_argument("--host", default=LOOPBACK, help="address to listen on (a container: 0.0.0.0)")
     parser.add_argument("--port", type=int, default=8080, help="0: a free one")
     parser.add_argument("--announce", type=Path, help="file that the port is written to once it is open")
@@ -63,6 +67,10 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--max-pixels", type=int, default=100_000_000, help="largest image")
     parser.add_argument("--concurrency", type=int, default=2, help="predictions at a time")
     return parser.parse_args(arguments)
+
+
+def _class_map(text: str) -> tuple[int, ...]:
+    return class_map.checked(tuple(map(int, text.split(","))))
 
 
 def listen(host: str, port: int) -> socket.socket:

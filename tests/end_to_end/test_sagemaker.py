@@ -259,3 +259,13 @@ def test_credentials_may_come_from_a_block(cloud: CloudRuns, prefect_server: str
     assert cloud.command.record()["parameters"]["aws_block"] == name
     assert SECRET not in said + files_below(cloud.command.folder)
     assert cloud.everything() == cloud.others
+
+
+def test_labels_map_the_classes_of_a_training_job(cloud: CloudRuns) -> None:
+    """A class that is ignored counts as not assessed; the answers to other maps are not taken for these."""
+    assert cloud.run()[0] == 0
+    observed_ha = cloud.command.record()["totals"]["observed_ha"]
+    assert cloud.run("--labels", "3", "1")[0] == 0
+    totals = cloud.command.record()["totals"]
+    assert totals["observed_ha"] < 0.9 * observed_ha
+    assert totals["observed_ha"] + totals["not_assessed_ha"] == pytest.approx(observed_ha, rel=0.01)

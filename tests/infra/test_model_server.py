@@ -12,7 +12,7 @@ import pytest
 from model_serving import LIMITS, serving
 from numpy.typing import NDArray
 
-from infra.model_server.__main__ import listen
+from infra.model_server.__main__ import _parse, listen
 from tasks.core.errors import EndpointRefused
 from tasks.core.models.known_models import Predict
 
@@ -174,3 +174,12 @@ def test_answers_are_not_held_back() -> None:
         connection, _ = listener.accept()
         with connection:
             assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
+@pytest.mark.parametrize("text", ["0,9", "0,0", "1", "0,flood", ""])
+def test_a_class_map_of_nothing_is_refused(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Who starts the server by hand learns it before the model is loaded."""
+    assert _parse(["--labels", "0,1,3"]).labels == (0, 1, 3)
+    with pytest.raises(SystemExit):
+        _parse(["--labels", text])
+    assert "--labels" in capsys.readouterr().err

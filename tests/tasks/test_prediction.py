@@ -16,6 +16,7 @@ from tasks.core.masks.answers import Answer
 from tasks.core.models import known_models
 from tasks.core.models.nir_threshold import Split
 from tasks.core.tiles.jobs import TileJob
+from tasks.extent import extract_extent
 from tasks.imagery import prepare
 from tasks.prediction import predict
 from tasks.services.endpoints.contract import Deployment, EndpointService
@@ -62,7 +63,8 @@ def predicted(frame: Path, tmp_path: Path) -> Callable[..., tuple[Answer, TileJo
 
     def work(service: EndpointService, endpoint: Deployment = ENDPOINT, **settings: Any) -> tuple[Answer, TileJob]:
         tiles = list_tiles(str(frame.parent), crs=None, max_pixels=10**6)
-        (job,) = tile_jobs.planned(tiles, work_directory=str(tmp_path), told={"frame.jp2": Split(70, 96)}, **settings)
+        given = {"work_directory": str(tmp_path), **settings}
+        (job,) = tile_jobs.planned(tiles, told={"frame.jp2": Split(70, 96)}, **given)
         prepare(job)
         predict(job, service, endpoint)
         return tile_files.answer(job), job
@@ -137,6 +139,54 @@ def test_a_model_that_looks_around_itself_hardly_shows_the_seams(
     differing = [float(np.mean(one != other)) for one, other in ((whole, small), (whole, large), (small, large))]
     assert max(differing) < 0.005
     assert 0.1 < whole.mean() < 0.9
+
+
+def land_cover(path: Path) -> Path:
+    """An ONNX model of five classes without a map: brightness in steps, of which the darkest is water."""
+    onnx = pytest.importorskip("onnx", reason="needs onnx")
+    helper, float32 = onnx.helper, onnx.TensorProto.FLOAT
+    middles = np.array([40, 70, 90, 120, 160], np.float32)[:, None, None, None] / 255
+    weights = np.zeros((5, 3, 1, 1), np.float32)
+    weights[:, 0] = 2 * middles[:, 0] * 400  # the nearest middle wins: 2 m x - m^2
+    graph = helper.make_graph(
+        [helper.make_node("Conv", ["x", "w", "b"], ["y"])],
+        "g",
+        [helper.make_tensor_value_info("x", float32, (1, 3, "h", "w"))],
+        [helper.make_tensor_value_info("y", float32, (1, 5, "h", "w"))],
+        [
+            onnx.numpy_helper.from_array(weights, "w"),
+            onnx.numpy_helper.from_array(-(middles[:, 0, 0, 0] ** 2) * 400, "b"),
+        ],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+    onnx.save(model, path)
+    return path
+
+
+@pytest.mark.parametrize("with_confidence", [True, False])
+def test_a_class_map_holds_for_any_endpoint(
+    predicted: Callable[..., tuple[Answer, TileJob]], tmp_path: Path, with_confidence: bool
+) -> None:
+    """A server on this machine maps classes itself; those of another endpoint are mapped here, to the same labels."""
+    pytest.importorskip("onnxruntime", reason="needs onnxruntime")
+    path, class_map = str(land_cover(tmp_path / "cover.onnx")), (1, 0, 0, 3, 0)
+    local = LocalEndpoint(path, class_map=class_map)
+    deployment = local.deploy("mapped")
+    try:
+        here, _ = predicted(
+            local, deployment, class_map=class_map, with_confidence=with_confidence, work_directory=str(tmp_path / "a")
+        )
+    finally:
+        local.delete("mapped")
+    classes = Here(known_models.load(path, class_map=(0, 1, 2, 3, 4)))
+    there, job = predicted(
+        classes, Deployment("sagemaker", "there"), class_map=class_map, with_confidence=with_confidence, chips=(128, 32)
+    )
+    np.testing.assert_array_equal(there.labels, here.labels)
+    assert (there.confidence is not None) == with_confidence
+    extent = extract_extent(job)
+    assert extent.flood_px == int((here.labels == 1).sum())
+    assert extent.unassessed.area == pytest.approx(0.25 * int((here.labels == 3).sum()))
 
 
 def failing_once(fails: int) -> Callable[[NDArray[np.uint8], str], NDArray[np.uint8]]:

@@ -32,7 +32,8 @@ LAYERS = {
     "area_observed": About("Area observed", f"Ground that the model answered for. {CLOUD}"),
     "not_assessed": About(
         "Area not assessed",
-        "Ground without an answer: tiles that failed or were dropped, and labels left out as flood with cloud. "
+        "Ground without an answer: tiles that failed or were dropped, and labels left out as flood with cloud "
+        "or as ignored. "
         "observed_elsewhere is the share (0 to 1) that an overlapping tile saw.",
     ),
     "tiles": About(

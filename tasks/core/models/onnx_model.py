@@ -8,10 +8,10 @@ subtracted and divided by.
 Output: the model's first: scores or probabilities (1, classes, height, width), or (1, height, width, classes) from an
 NHWC model, whose largest wins (the first of equals); or integer classes (1, height, width). A third optional entry of
 its metadata, ``labels``, says which label each class is, comma-separated, such as ``0,0,1,0`` where the third of four
-is water: 0 other, 1 flood, 2 flood with cloud. Without it the classes are these labels, two or three. A model that
-declares another number of classes is refused when it is loaded, one that answers other classes when it does.
-Probabilities are the scores where these sum up to 1 in every pixel, else their softmax; of several classes that are one
-label the most probable stands for it.
+is water: 0 other, 1 flood, 2 flood with cloud. A class map that is given takes its place, and may also say 3: ignored.
+Without any the classes are these labels, two or three. A model that declares another number of classes is refused when
+it is loaded, one that answers other classes when it does. Probabilities are the scores where these sum up to 1 in every
+pixel, else their softmax; of several classes that are one label the most probable stands for it.
 
 No answer is never taken for "no flood", which is what the first of equals would be. The whole answer is refused where
 any score is NaN or plus infinity (a sum that ran over), where all scores of a pixel are minus infinity, and where no
@@ -21,10 +21,14 @@ or a class that is masked out. So is one label everywhere: a tile may be all wat
 Size: a dynamic height and width takes the image as it is. A fixed one takes images up to that size: they are padded on
 the right and at the bottom by repeating their edge, and the answer is cut back; larger images are refused, naming the
 width to ask for. The output must have the input's size.
+
+Batches: on a GPU, images of one size that are asked for at the same time are one run where the model declares the first
+axis of input and output dynamic (``batching``). On a processor each is a run of its own, which is no slower there.
 """
 
 import hashlib
 import struct
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,13 +37,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.core.arrays import Float32Array, UInt8Array
+from tasks.core.class_map import FEWEST_CLASSES, by_label
 from tasks.core.errors import EndpointRefused
+from tasks.core.models.batching import Batches, Run
 from tasks.core.models.onnx_files import weight_files
 
 # Raise it when the answer of the same model to the same image changes.
 VERSION = 2
 BANDS = 3
-FEWEST_CLASSES = 2
 LABELS = (0, 1, 2)  # of classes that are not mapped
 CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
 AXES = 4
@@ -88,8 +93,7 @@ class OnnxModel:
 
     Attributes:
         name: Of its file, for messages.
-        session: An ``onnxruntime.InferenceSession``; safe to run from several threads.
-        input_name: Of its only input.
+        run: Its session: images (n, ...) to the answers of its first output; safe to call from several threads.
         channels_first: NCHW; else NHWC.
         height_px, width_px: Fixed size, or None where dynamic.
         mean, std: float32 (3,), in 0..1.
@@ -97,8 +101,7 @@ class OnnxModel:
     """
 
     name: str
-    session: Any
-    input_name: str
+    run: Run
     channels_first: bool
     height_px: int | None
     width_px: int | None
@@ -117,20 +120,20 @@ class OnnxModel:
         return labels
 
     def probabilities(self, nrg: UInt8Array) -> Float32Array | None:
-        """How sure the labels are, float32 (2 or 3, height, width) by label; None where the model answers classes.
+        """How sure the labels are, float32 (2 to 4, height, width) by label; None where the model answers classes.
 
         Raises:
             EndpointRefused: As ``predict``.
         """
         _, scores = self._asked(nrg)
-        return None if scores is None else _by_label(_probabilities(scores), self.labels)
+        return None if scores is None else by_label(_probabilities(scores), self.labels or LABELS)
 
     def _asked(self, nrg: UInt8Array) -> tuple[UInt8Array, NDArray[Any] | None]:
         """Labels (height, width), and the scores that they are the largest of, (classes, height, width)."""
         height_px, width_px = nrg.shape[:2]
         pixels = ((self._padded(nrg).astype(np.float32) / 255 - self.mean) / self.std)[np.newaxis]
         asked = np.ascontiguousarray(pixels.transpose(0, 3, 1, 2)) if self.channels_first else pixels
-        answer = np.asarray(self.session.run(None, {self.input_name: asked})[0])
+        answer = self.run(np.asarray(asked, np.float32))
         try:
             labels = _labels(answer, pixels.shape[1:3], self.channels_first, self.labels)
         except ValueError as error:
@@ -207,36 +210,26 @@ def _probabilities(scores: NDArray[Any]) -> Float32Array:
     return np.asarray(values / values.sum(axis=0), np.float32)
 
 
-def _by_label(probabilities: Float32Array, mapping: tuple[int, ...] | None) -> Float32Array:
-    """Float32 (labels, height, width) that sum up to 1: the most probable class of each label stands for it."""
-    if mapping is None:
-        return probabilities
-    members = [
-        [number for number, label in enumerate(mapping) if label == wanted] for wanted in range(max(mapping) + 1)
-    ]
-    found = np.stack([probabilities[one].max(axis=0, initial=0) for one in members])
-    return np.asarray(found / found.sum(axis=0), np.float32)
-
-
 def _fits(classes: int, mapping: tuple[int, ...] | None) -> bool:
     return FEWEST_CLASSES <= classes <= len(LABELS) if mapping is None else classes == len(mapping)
 
 
 def _needed(mapping: tuple[int, ...] | None) -> str:
     if mapping is not None:
-        return f"its metadata `labels` name {len(mapping)}"
+        return f"its labels, given as `labels` or in its metadata, name {len(mapping)}"
     return (
-        "0 other, 1 flood and, if known, 2 flood with cloud have a meaning. Say in its metadata `labels` which label "
-        "each class is"
+        "0 other, 1 flood and, if known, 2 flood with cloud have a meaning. Say which label each class is: give "
+        "`labels`, or put them into its metadata"
     )
 
 
-def load(path: Path, device: str = "auto") -> OnnxModel:
+def load(path: Path, device: str = "auto", class_map: tuple[int, ...] | None = None) -> OnnxModel:
     """Load a model and judge its layout.
 
     Args:
         path: Of the file.
         device: ``cpu``, ``cuda``, or ``auto``: a GPU where onnxruntime can use one.
+        class_map: The label of each class, in place of its metadata's.
 
     Raises:
         EndpointRefused: onnxruntime is missing, the file is no ONNX model, its weights are not in files of its own
@@ -259,10 +252,10 @@ def load(path: Path, device: str = "auto") -> OnnxModel:
             f"model {path}: `device` cuda, but onnxruntime finds no GPU here, only "
             f"{', '.join(session.get_providers())}. Install onnxruntime-gpu with its CUDA, or give cpu"
         )
-    return _judged(session, path)
+    return _judged(session, path, class_map)
 
 
-def _judged(session: Any, path: Path) -> OnnxModel:
+def _judged(session: Any, path: Path, class_map: tuple[int, ...] | None) -> OnnxModel:
     inputs = session.get_inputs()
     if len(inputs) != 1 or inputs[0].type != "tensor(float)" or len(inputs[0].shape) != AXES:
         described = ", ".join(f"{one.name}: {one.type} {one.shape}" for one in inputs)
@@ -271,12 +264,24 @@ def _judged(session: Any, path: Path) -> OnnxModel:
     if BANDS not in (shape[1], shape[3]) or (isinstance(shape[0], int) and shape[0] != 1):
         raise EndpointRefused(f"{path}: its input {shape} is neither (1, 3, height, width) nor (1, height, width, 3)")
     channels_first = shape[1] == BANDS
-    mapping = _mapping(session, path)
+    mapping = _mapping(session, path) if class_map is None else class_map
     _check_classes(session.get_outputs()[0].shape, path, mapping, channels_first=channels_first)
     sizes = shape[2:4] if channels_first else shape[1:3]
     height_px, width_px = (size if isinstance(size, int) else None for size in sizes)
     mean, std = (_metadata(session, path, key, default) for key, default in (("input_mean", 0), ("input_std", 1)))
-    return OnnxModel(path.name, session, inputs[0].name, channels_first, height_px, width_px, mean, std, mapping)
+    run = _run(session, session.get_providers())
+    return OnnxModel(path.name, run, channels_first, height_px, width_px, mean, std, mapping)
+
+
+def _run(session: Any, providers: Collection[str]) -> Run:
+    """A run of the session; of images in batches where that is faster, and the model takes them."""
+    (image,), answer = session.get_inputs(), session.get_outputs()[0]
+
+    def run(images: Float32Array) -> NDArray[Any]:
+        return np.asarray(session.run(None, {image.name: images})[0])
+
+    takes_batches = len(answer.shape) > 0 and not any(isinstance(one.shape[0], int) for one in (image, answer))
+    return Batches(run) if takes_batches and CUDA in providers else run
 
 
 def _check_classes(shape: list[Any], path: Path, mapping: tuple[int, ...] | None, *, channels_first: bool) -> None:

@@ -1,6 +1,6 @@
 """Which ground was observed, which was not assessed, and what a tile saw that others saw too."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 import shapely
@@ -11,13 +11,26 @@ from tasks.core.geo.areas import ellipsoidal_area_m2
 from tasks.core.geo.grid import Grid
 from tasks.core.geo.precision import step
 from tasks.core.joining.uniting import as_multipolygons
+from tasks.core.masks.labels import FLOOD_UNDER_CLOUD, IGNORED
 from tasks.core.polygons.tracing import ground
-from tasks.core.product.layer import AnsweredTile, Column, FailedTile, Layer
+from tasks.core.product.layer import UNDER_CLOUD, AnsweredTile, Column, FailedTile, Layer
 from tasks.core.product.mapped_pixel import PIXEL_M
 
 DONE = "done"
 LAST_STAGE = "extract"
-UNDER_CLOUD = "flood under cloud is not assessed: label 2 is not among flood_labels"
+IGNORED_CLASS = "ignored ground is not assessed: labels give the model's class here as 3"
+
+
+def reason(flood_labels: Collection[int], class_map: Collection[int] | None) -> str:
+    """Why valid ground of an answered tile may be unassessed.
+
+    Args:
+        flood_labels: Labels that count as flood.
+        class_map: Labels that the model's classes are mapped to; None where they are not: then none is ignored.
+    """
+    is_ignored = class_map is not None and IGNORED in class_map
+    is_hidden = FLOOD_UNDER_CLOUD not in flood_labels and (class_map is None or FLOOD_UNDER_CLOUD in class_map)
+    return "; or ".join([UNDER_CLOUD] * is_hidden + [IGNORED_CLASS] * is_ignored)
 
 
 def objects(values: Sequence[object]) -> ObjectArray:
@@ -34,13 +47,13 @@ def observed_layer(observed: ObjectArray, crs: str, suffix: str) -> Layer:
 
 
 def not_assessed_layer(answered: Sequence[AnsweredTile], failed: Sequence[FailedTile], crs: str, suffix: str) -> Layer:
-    """One feature a failed tile, and one a tile with flood under cloud where that does not count as flood.
+    """One feature a failed tile, and one a tile with ground that its answer leaves open (``reason``).
 
     A tile whose place is not known has neither area nor ``observed_elsewhere``: NaN, which files hold as NULL.
     """
     rows = [(tile.id, tile.stage, tile.error, place(tile)) for tile in failed]
     rows += [
-        (tile.id, LAST_STAGE, UNDER_CLOUD, tile.extent.unassessed)
+        (tile.id, LAST_STAGE, tile.unassessed, tile.extent.unassessed)
         for tile in answered
         if not tile.extent.unassessed.is_empty
     ]

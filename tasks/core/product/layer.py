@@ -8,6 +8,8 @@ from tasks.core.arrays import FloatArray, IntArray, ObjectArray
 from tasks.core.geo.grid import Grid
 from tasks.core.polygons.tile_extent import TileExtent
 
+UNDER_CLOUD = "flood under cloud is not assessed: label 2 is not among flood_labels"
+
 Column = IntArray | FloatArray | ObjectArray
 
 
@@ -57,12 +59,14 @@ class AnsweredTile:
         grid: The resized grid that its masks lie on.
         extent: What it says, in units of ``grid.crs``.
         seconds: Time spent on it over all stages.
+        unassessed: Why ground that it saw is not assessed, where some is not (``assessment.reason``).
     """
 
     id: str
     grid: Grid
     extent: TileExtent
     seconds: float
+    unassessed: str = UNDER_CLOUD
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -43,6 +43,7 @@ class TileJob(Record):
         nir: What the model is told of the dataset; None where it needs nothing, or it is not known yet.
         with_confidence: Whether the endpoint is asked how sure it is.
         chips: Size and overlap of the pieces that the endpoint is asked for, px; None: one request a tile.
+        class_map: The label of each of the model's classes; None where the model, or nobody, says.
     """
 
     tile: Tile
@@ -56,6 +57,7 @@ class TileJob(Record):
     nir: Split | None = None
     with_confidence: bool = False
     chips: tuple[int, int] | None = None
+    class_map: tuple[int, ...] | None = None
 
     __pydantic_config__: ClassVar = ConfigDict(extra="ignore")  # for the name in ``to_dict``
 
@@ -161,6 +163,7 @@ def plan_jobs(
     work_directory: str,
     with_confidence: bool = False,
     chips: tuple[int, int] | None = None,
+    class_map: Sequence[int] | None = None,
     told: Mapping[str, Split] = MappingProxyType({}),
 ) -> list[TileJob]:
     """A job a tile, all at the same scale, in the order of ``tiles``.
@@ -174,13 +177,21 @@ def plan_jobs(
         work_directory: Where the answers lie.
         with_confidence: Whether the endpoint is asked how sure it is.
         chips: Size and overlap of the pieces that it is asked for, px; None: one request a tile.
+        class_map: The label of each of the model's classes; None where the model, or nobody, says.
         told: What the model is told, by tile id; of the others nothing is known.
     """
     scale = common_scale(tiles, width_px)
     labels = tuple(sorted(flood_labels))
+    classes = None if class_map is None else tuple(class_map)
     return [
         _plan_job(
-            tile, scale, (model_identity, with_confidence, told.get(tile.id)), labels, max_pixels, work_directory, chips
+            tile,
+            scale,
+            (model_identity, with_confidence, told.get(tile.id), classes),
+            labels,
+            max_pixels,
+            work_directory,
+            chips,
         )
         for tile in tiles
     ]
@@ -189,7 +200,7 @@ def plan_jobs(
 def _plan_job(
     tile: Tile,
     scale: float,
-    asked: tuple[str, bool, Split | None],
+    asked: tuple[str, bool, Split | None, tuple[int, ...] | None],
     labels: tuple[int, ...],
     max_pixels: int,
     work_directory: str,
@@ -199,11 +210,11 @@ def _plan_job(
     grid = None if tile.grid is None or size is None else tile.grid.resized(*size)
     image = ("prepare", imagery.VERSION, tile.content_hash, size, *(chips or ()))
     declared = () if tile.nodata is None else (tile.nodata,)
-    model_identity, with_confidence, nir = asked
-    told = (*(nir or ()), *(["confidence"] if with_confidence else []))
+    model_identity, with_confidence, nir, class_map = asked
+    told = (*(nir or ()), *(["confidence"] if with_confidence else []), *(["labels", *class_map] if class_map else []))
     predict_key = content_key("predict", masks.VERSION, content_key(*image), model_identity, *told)
     place = None if grid is None else asdict(grid)
     extract_key = content_key("extract", polygons.VERSION, predict_key, place, labels, *declared)
     prepare_key = content_key(*image, *declared)
     keys = prepare_key, predict_key, extract_key
-    return TileJob(tile, grid, max_pixels, labels, *keys, work_directory, nir, with_confidence, chips)
+    return TileJob(tile, grid, max_pixels, labels, *keys, work_directory, nir, with_confidence, chips, class_map)

@@ -30,6 +30,7 @@ class EndpointSpec(Record):
         device: For ``local``: where an ONNX model runs.
         url: For ``http``: where the server is, without a slash at the end.
         endpoint_name: For ``sagemaker``: an endpoint that is there already; empty where one is deployed for the run.
+        class_map: For ``local``: the label of each class of an ONNX model; None: its metadata say it.
         training_job: For ``sagemaker``, as all below: the finished job whose model is hosted.
         instance_types: Tried in this order where AWS is short of one.
         instance_count: Instances of that type.
@@ -45,6 +46,7 @@ class EndpointSpec(Record):
     device: str = "auto"
     url: str = ""
     endpoint_name: str = ""
+    class_map: tuple[int, ...] | None = None
     training_job: str = ""
     instance_types: tuple[str, ...] = ()
     instance_count: int = 1

@@ -20,7 +20,7 @@ def endpoint_service(spec: EndpointSpec) -> EndpointService:
         UnusableArgument: There is no such kind of endpoint, or what it needs is not installed.
     """
     if spec.kind == LOCAL:
-        return LocalEndpoint(spec.model, device=spec.device)
+        return LocalEndpoint(spec.model, device=spec.device, class_map=spec.class_map)
     if spec.kind == HTTP:
         return HttpEndpoint(spec)
     if spec.kind != SAGEMAKER:

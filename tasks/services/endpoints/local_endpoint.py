@@ -64,11 +64,13 @@ class LocalEndpoint:
         model: ``water-index``, or the path of an ONNX model.
         start_seconds: Within which a server must answer.
         device: Where an ONNX model runs: ``cpu``, ``cuda``, or ``auto``: a GPU where onnxruntime can use one.
+        class_map: The label of each class of an ONNX model; None: its metadata say it.
     """
 
     model: str
     start_seconds: float = START_SECONDS
     device: str = "auto"
+    class_map: tuple[int, ...] | None = None
 
     def model_identity(self) -> str:
         """The method's version and constants, or the file's SHA-256.
@@ -137,6 +139,7 @@ class LocalEndpoint:
             folder = temp_folders.make("endpoint")
             arguments = ["--model", model, "--port", "0", "--announce", str(folder / "port")]
             arguments += ["--concurrency", str(os.cpu_count() or 1), "--device", self.device]
+            arguments += [] if self.class_map is None else ["--labels", ",".join(map(str, self.class_map))]
             command = [sys.executable, "-m", "infra.model_server", *arguments]
             server = _Server(child_process.start(command, log=folder / "log"), folder)
             _servers[name] = server

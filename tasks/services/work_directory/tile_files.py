@@ -15,7 +15,7 @@ from tasks.core.imagery.chip_archive import unpack
 from tasks.core.imagery.jpeg_header import size_of
 from tasks.core.imagery.preparation import PREVIEW_PX
 from tasks.core.masks.answers import Answer, decode_confidence
-from tasks.core.masks.labels import decode_mask
+from tasks.core.masks.labels import MAPPED_LABELS, decode_mask
 from tasks.core.masks.valid_mask_png import decode_valid
 from tasks.core.polygons.tile_extent import TileExtent
 from tasks.core.tiles.jobs import Stage, TileJob
@@ -65,7 +65,7 @@ def answer(job: TileJob) -> Answer:
     labels, *confidence = (content_of(job, "predict", uri, files.get(storage.name(uri))) for uri in uris)
     size = job.resized.width_px, job.resized.height_px
     with _judging(job.labels_uri):
-        decoded = decode_mask(labels, *size, job.tile.id)
+        decoded = decode_mask(labels, *size, job.tile.id, MAPPED_LABELS)
     with _judging(job.confidence_uri):
         return Answer(decoded, *(decode_confidence(png, *size, job.tile.id) for png in confidence))
 

@@ -103,3 +103,28 @@ def test_a_confidence_comes_back_from_its_file() -> None:
     np.testing.assert_array_equal(decode_confidence(encode(confidence), 5, 4, "tile"), confidence)
     with pytest.raises(WrongMask):
         decode_confidence(encode(confidence), 4, 5, "tile")
+
+
+@given(
+    arrays.arrays(np.float32, (6, 3, 4), elements=st.floats(0, 1, width=32)),
+    st.lists(st.integers(0, 3), min_size=6, max_size=6).filter(lambda labels: 1 in labels),
+)
+def test_probabilities_of_many_classes_are_those_of_labels(scores: NDArray[np.float32], class_map: list[int]) -> None:
+    """The label is that of the most probable class, the confidence its lead over the next label, as sorting has it."""
+    found = of_scores(scores)
+    by_label = decode_answer(probabilities.encode(found), 4, 3, "tile", class_map)
+    answer = answer_of(by_label)
+    best = np.stack([np.where(np.equal(class_map, one)[:, None, None], found, 0).max(axis=0) for one in range(4)])
+    chosen = np.take_along_axis(best, answer.labels[np.newaxis], axis=0)[0]
+    np.testing.assert_array_equal(chosen, found.max(axis=0))
+    ordered = np.sort(best, axis=0)
+    assert answer.confidence is not None
+    np.testing.assert_allclose(answer.confidence, 255 * (ordered[-1] - ordered[-2]) / best.sum(axis=0), atol=0.51)
+
+
+@pytest.mark.parametrize("class_map", [[0, 1], [0, 1, 0, 3]])
+def test_a_map_names_each_class_of_the_probabilities(class_map: list[int]) -> None:
+    """Of too few or too many it is another model's, and every label might be wrong."""
+    content = sent([0.2, 0.2, 0.1, 0.1, 0.7, 0.7], [1, 3, 1, 2])
+    with pytest.raises(WrongMaskFormat, match=f"{len(class_map)} classes of its size are needed.*`labels`"):
+        decode_answer(content, 2, 1, "tile", class_map)

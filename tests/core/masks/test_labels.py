@@ -17,6 +17,7 @@ from tasks.core.errors import WrongMask, WrongMaskFormat
 from tasks.core.masks.labels import decode_mask, encode_mask, split
 
 LABELS = arrays.arrays(np.uint8, arrays.array_shapes(min_dims=2, max_dims=2, max_side=20), elements=st.integers(0, 2))
+MAPPED = arrays.arrays(np.uint8, arrays.array_shapes(min_dims=2, max_dims=2, max_side=20), elements=st.integers(0, 3))
 MASK = np.array([[0, 1, 2], [2, 1, 0]], np.uint8)
 
 
@@ -178,7 +179,7 @@ def test_a_bomb_is_refused_by_its_header() -> None:
         decode_mask(_png(2_000_000_000, 2_000_000_000), 3, 2, "a")
 
 
-@given(LABELS, st.randoms(use_true_random=False), st.sampled_from([{1}, {2}, {1, 2}, {0, 1}]))
+@given(MAPPED, st.randoms(use_true_random=False), st.sampled_from([{1}, {2}, {1, 2}, {0, 1}]))
 def test_every_valid_pixel_is_observed_or_not_assessed(labels: np.ndarray, random: object, counts: set[int]) -> None:
     """Observed and unassessed share the valid pixels, flood lies in observed, and nothing is both."""
     seed = random.randrange(2**32)  # type: ignore[attr-defined]
@@ -194,3 +195,21 @@ def test_flood_under_cloud_counts_or_is_not_assessed() -> None:
     valid = np.ones(MASK.shape, bool)
     assert split(MASK, valid, [1, 2]).flood.sum() == 4
     assert np.array_equal(split(MASK, valid, [1]).unassessed, MASK == 2)
+
+
+def test_classes_of_another_model_are_labels_by_a_map() -> None:
+    """Of any number; one beyond the map is refused with the parameter to mend."""
+    classes = np.array([[0, 17, 200]], np.uint8)
+    class_map = [0] * 17 + [1] + [0] * 182 + [3]
+    assert decode_mask(encode_mask(classes), 3, 1, "a", class_map).tolist() == [[0, 1, 3]]
+    with pytest.raises(WrongMask, match=r"the label 200: .*`labels`"):
+        decode_mask(encode_mask(classes), 3, 1, "a", class_map[:-1])
+
+
+@pytest.mark.parametrize("counts", [[1], [1, 2]])
+def test_ignored_ground_is_never_dry(counts: list[int]) -> None:
+    """It is not assessed, whatever counts as flood, and outside the valid mask it is nothing."""
+    labels, valid = np.array([[0, 1, 3, 3]], np.uint8), np.array([[True, True, True, False]])
+    masks = split(labels, valid, counts)
+    assert masks.unassessed.tolist() == [[False, False, True, False]]
+    assert masks.observed.tolist() == [[True, True, False, False]]

@@ -1,5 +1,8 @@
 """Any ONNX segmentation model: tiny models made here, with the ``onnx`` package, answer through the adapter."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -11,6 +14,7 @@ from numpy.typing import NDArray
 
 from tasks.core.errors import EndpointRefused
 from tasks.core.models import known_models, onnx_files, onnx_model
+from tasks.core.models.batching import Batches
 
 onnx = pytest.importorskip("onnx", reason="needs the extras onnx and dev")
 pytest.importorskip("onnxruntime", reason="needs the extra onnx")
@@ -365,7 +369,7 @@ def test_classes_of_other_models_are_mapped_to_labels(nrg: NDArray[np.uint8], tm
     found = model.probabilities(nrg)
     assert found is not None
     np.testing.assert_array_equal(found.argmax(axis=0), model.predict(nrg))
-    with pytest.raises(EndpointRefused, match=r"knows 4 classes.*metadata `labels`"):
+    with pytest.raises(EndpointRefused, match=r"knows 4 classes.*give `labels`, or put them into its metadata"):
         onnx_model.load(land_cover(tmp_path / "m.onnx"))
 
 
@@ -400,3 +404,86 @@ def test_a_device_that_is_not_there_is_refused(nrg: NDArray[np.uint8], tmp_path:
     np.testing.assert_array_equal(*answers)
     with pytest.raises(EndpointRefused, match="`device` cuda, but onnxruntime finds no GPU"):
         onnx_model.load(path, "cuda")
+
+
+@pytest.mark.parametrize("metadata", [{}, {"labels": "0,0,1,0"}, {"labels": "nonsense"}])
+def test_a_class_map_takes_the_place_of_the_metadata(
+    metadata: dict[str, str], nrg: NDArray[np.uint8], tmp_path: Path
+) -> None:
+    """A model of four classes without a map of its own, or with another, answers by the one that is given."""
+    model = onnx_model.load(land_cover(tmp_path / "m.onnx", **metadata), class_map=(0, 1, 3, 0))
+    np.testing.assert_array_equal(model.predict(nrg), np.array([0, 1, 3])[nrg.argmax(axis=2)])
+    found = model.probabilities(nrg)
+    assert found is not None
+    np.testing.assert_array_equal(found.argmax(axis=0), model.predict(nrg))
+
+
+def test_a_class_map_names_each_class(tmp_path: Path) -> None:
+    """One that is too short is found out when the model is loaded; water-index takes none."""
+    with pytest.raises(EndpointRefused, match=r"knows 4 classes: its labels, .* name 3"):
+        onnx_model.load(land_cover(tmp_path / "m.onnx"), class_map=(0, 1, 3))
+    with pytest.raises(EndpointRefused, match="water-index answers flood or not"):
+        known_models.load("water-index", class_map=(0, 1))
+
+
+def in_batches(path: Path, images: int) -> tuple[onnx_model.OnnxModel, list[int]]:
+    """A model run in batches as on a GPU, which is asked for so many, and the number of images in each run."""
+    import onnxruntime  # noqa: PLC0415 - an extra
+
+    session, sizes = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"]), []
+    batches = onnx_model._run(session, ["CUDAExecutionProvider"])
+    assert isinstance(batches, Batches)
+    alone = batches.run
+
+    def run(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+        sizes.append(len(pixels))
+        while len(sizes) == 1 and len(batches._queue) < images - 1:
+            time.sleep(0.001)  # the others ask
+        return alone(pixels)
+
+    batches.run = run
+    return replace(onnx_model.load(path), run=batches), sizes
+
+
+def many(path: Path, **metadata: str) -> Path:
+    """As ``scores``, of any number of images; a white pixel has no score."""
+    most = helper.make_tensor("most", TensorProto.FLOAT, [1], [2.999])
+    nodes = [
+        helper.make_node("Constant", [], ["most"], value=most),
+        helper.make_node("ReduceSum", ["x", "axes"], ["sum"], keepdims=1),
+        helper.make_node("Sub", ["most", "sum"], ["left"]),
+        helper.make_node("Sqrt", ["left"], ["root"]),
+        helper.make_node("Sub", ["root", "root"], ["nothing"]),
+        helper.make_node("Add", ["x", "nothing"], ["y"]),
+    ]
+    axes = helper.make_tensor("axes", TensorProto.INT64, [1], [1])
+    nodes.insert(0, helper.make_node("Constant", [], ["axes"], value=axes))
+    output = helper.make_tensor_value_info("y", TensorProto.FLOAT, ("n", 3, *DYNAMIC))
+    return saved(path, nodes, ("n", 3, *DYNAMIC), output, **metadata)
+
+
+def test_batches_answer_as_images_alone(nrg: NDArray[np.uint8], tmp_path: Path) -> None:
+    """Labels and probabilities of images that share a run are their own, and one without an answer costs no other."""
+    model, sizes = in_batches(many(tmp_path / "m.onnx"), 7)
+    images = [np.roll(nrg, by, axis=1) for by in range(6)]
+    blank = np.full_like(nrg, 255)
+    with ThreadPoolExecutor(7) as pool:
+        refused, *futures = [pool.submit(model.probabilities, one) for one in (blank, *images)]
+        answers = [future.result() for future in futures]
+    with pytest.raises(EndpointRefused, match="NaN or infinity"):
+        refused.result()
+    assert sizes[:2] == [1, 6]
+    for one, answer in zip(images, answers, strict=True):
+        assert answer is not None
+        np.testing.assert_array_equal(answer.argmax(axis=0), one.argmax(axis=2))
+
+
+@pytest.mark.parametrize("make", [scores, labels])
+def test_a_model_of_one_image_is_asked_for_one(make: type, tmp_path: Path) -> None:
+    """Where input or output is declared to be of one image there are no batches, and none on a processor."""
+    import onnxruntime  # noqa: PLC0415 - an extra
+
+    path = make(tmp_path / "m.onnx")
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    assert not isinstance(onnx_model._run(session, ["CUDAExecutionProvider"]), Batches)
+    assert not isinstance(onnx_model.load(many(tmp_path / "many.onnx"), "cpu").run, Batches)

@@ -1,6 +1,7 @@
 """The layers of the product: every tile accounted for, nothing depending on the order of the tiles."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from shapely import MultiPolygon
 
 from tasks.core.arrays import BoolMask
 from tasks.core.polygons.tracing import mask_polygons, to_crs
+from tasks.core.product.assessment import reason
 from tasks.core.product.layer import AnsweredTile, FailedTile, Layer
 from tasks.core.product.layer_assembly import assemble, content_hash
 
@@ -156,6 +158,28 @@ def test_flood_under_cloud_that_does_not_count_is_not_assessed() -> None:
     assert "flood under cloud" in str(row["error"])
     assert shapely.area(row["geometry"]) == pytest.approx(100 * 2.25)
     assert shapely.area(layers["area_observed"].geometries).sum() == pytest.approx(1900 * 2.25)
+
+
+@pytest.mark.parametrize(
+    ("flood_labels", "class_map", "hidden", "ignored"),
+    [
+        ([1], None, True, False),
+        ([1], (0, 1, 2), True, False),
+        ([1], (0, 1, 3), False, True),
+        ([1, 2], (0, 1, 2, 3), False, True),
+        ([1], (0, 1, 2, 3), True, True),
+    ],
+)
+def test_why_ground_is_not_assessed_is_said(
+    flood_labels: list[int], class_map: tuple[int, ...] | None, hidden: bool, ignored: bool
+) -> None:
+    """Flood under cloud that does not count, a class that is ignored, or either: what can be the reason, no other."""
+    labels = np.full((40, 50), 3)
+    why = reason(flood_labels, class_map)
+    tile = replace(answered("a.jp2", labels, grid_of(ALL)), unassessed=why)
+    row = _row(_by_name(assemble([tile], [], 25.0))["not_assessed"], "a.jp2")
+    assert row["error"] == why
+    assert ("under cloud" in why, "ignored" in why) == (hidden, ignored)
 
 
 def test_every_tile_has_its_row() -> None:

@@ -32,6 +32,7 @@ def moved(tile: Tile) -> Tile:
         (lambda: plan(replace(TILE, content_hash="def")), STAGES),
         (lambda: plan(width_px=800), STAGES),
         (lambda: plan(model_identity="water-index 2"), ("predict", "extract")),
+        (lambda: plan(class_map=[0, 1, 3]), ("predict", "extract")),
         (lambda: plan(flood_labels=[1]), ("extract",)),
         (lambda: plan(moved(TILE)), ("extract",)),
         (lambda: plan(replace(TILE, nodata=(255, 255, 255))), ("prepare", "extract")),

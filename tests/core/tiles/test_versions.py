@@ -13,7 +13,7 @@ from tasks.core.models import water_index
 # By stage: its version, the packages that its answer comes from, and the digest of their code.
 STAGES = {
     "prepare": (imagery.VERSION, ("imagery", "jpeg2000"), "592f8d4a8e495f45"),
-    "predict": (masks.VERSION, ("masks",), "5847d115e732d3bf"),
+    "predict": (masks.VERSION, ("masks",), "e791d4ffc7422de7"),
     "extract": (polygons.VERSION, ("polygons",), "577cc05c5956880d"),
     "water-index": (water_index.VERSION, ("models/water_index.py",), "8d709ff0b9fb5a9f"),
 }

@@ -15,6 +15,7 @@ from flows.parameters import RunParameters
 from tasks.core.errors import UnusableArgument
 
 FIELDS = RunParameters.model_fields
+SURE_ON_SAGEMAKER = ["--endpoint", "sagemaker", "--training-job", "j", "--confidence", "on", "--chip-px"]
 
 
 def parsed(*arguments: str) -> RunParameters:
@@ -58,6 +59,7 @@ def test_a_dataset_whose_name_is_not_utf_8_is_to_be_renamed() -> None:
 def test_labels_may_be_spelled_as_people_do(spelling: list[str]) -> None:
     """A list of labels is read with spaces, commas or brackets."""
     assert parsed("--flood-labels", *spelling).flood_labels == [1, 2]
+    assert parsed("--labels", *spelling, "--model", "m.onnx").labels == [1, 2]
 
 
 @pytest.mark.parametrize(
@@ -73,6 +75,12 @@ def test_labels_may_be_spelled_as_people_do(spelling: list[str]) -> None:
         (["--endpoint", "http"], "--endpoint http needs --endpoint-url"),
         (["--endpoint-url", "http://gpu"], "--endpoint-url is for --endpoint http, not local"),
         (["--flood-labels", "7"], "--flood-labels"),
+        (["--model", "m.onnx", "--labels", "0", "2"], "--labels: .*1, flood, among them"),
+        (["--model", "m.onnx", "--labels", "1"], "--labels"),
+        (["--model", "m.onnx", "--labels", "0", "1", "4"], "--labels"),
+        (["--labels", "0", "1"], "--labels.*water-index"),
+        ([*SURE_ON_SAGEMAKER, "728"], "--chip-px of at most 720 .* 3 classes are 12 bytes"),
+        ([*SURE_ON_SAGEMAKER, "720", "--labels", "0", "1", "0", "3"], "--chip-px of at most 624 .* 4 classes"),
         (["--failure-tolerance", "1.5"], "--failure-tolerance"),
         (["--min-contour-size", "nan"], "--min-contour-size"),
     ],

@@ -75,6 +75,16 @@ def test_a_setting_that_differs_is_refused(tmp_path: Path, earlier: RunParameter
         completed_parameters(again(tmp_path, RUN, width=1000), explicit={"width"})
 
 
+def test_the_class_map_is_the_earlier_runs(tmp_path: Path, earlier: RunParameters) -> None:
+    """Tiles by two maps do not make one."""
+    (tmp_path / "m.onnx").write_bytes(b"\x08\x08")  # the version of its format alone: enough to be told apart
+    then = earlier.model_copy(update={"model": str(tmp_path / "m.onnx"), "labels": [0, 1, 3]})
+    keep(then, tmp_path / "out" / "frames" / "run.json")
+    assert completed_parameters(again(tmp_path, RUN))[0].labels == [0, 1, 3]
+    with pytest.raises(UnusableArgument, match=r"`labels` \[0, 1, 2\].*\[0, 1, 3\]"):
+        completed_parameters(again(tmp_path, RUN, model=then.model, labels=[0, 1, 2]))
+
+
 def test_another_place_than_the_products_is_refused(tmp_path: Path, earlier: RunParameters) -> None:
     """Who names a product to complete and another output means two things at once."""
     assert earlier.width == 800
