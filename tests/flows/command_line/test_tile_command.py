@@ -11,7 +11,7 @@ from command_line import CommandLine, Scene
 from PIL import Image
 from rich.console import Console
 
-from flows.command_line.tile_command import JPEG, LABEL_MASK, POLYGONS, VALID_MASK, map_tile, run_tile
+from flows.command_line.tile_command import CONFIDENCE, JPEG, LABEL_MASK, POLYGONS, VALID_MASK, map_tile, run_tile
 from flows.parameters import RunParameters
 from tasks.core.errors import UnreadableImage, UnusableArgument
 
@@ -26,9 +26,9 @@ def kept(scene: Scene, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_everything_of_the_way_is_kept(kept: Path) -> None:
-    """JPEG, both masks and polygons, the images with world files for a GIS."""
+    """JPEG, masks, confidence and polygons, the images with world files for a GIS."""
     names = {path.name for path in kept.iterdir()}
-    images = {JPEG, VALID_MASK, LABEL_MASK}
+    images = {JPEG, VALID_MASK, LABEL_MASK, CONFIDENCE}
     assert names == images | {Path(name).with_suffix(".wld").name for name in images} | {POLYGONS}
 
 
