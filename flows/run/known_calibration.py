@@ -45,8 +45,8 @@ def doubts(parameters: RunParameters, calibration: Iterable[Threshold]) -> tuple
     if parameters.calibration is not None or not parameters.endpoint_spec().may_lack_threshold:
         return tuple(description(one) for one in calibration if one.problem is not None)
     text = (
-        f"no calibration: if {parameters.endpoint_url} holds {parameters.model}, as `model` says, each tile has a "
-        "threshold of its own. Give `calibration`; or in `model` a name of yours for what it holds"
+        f"no calibration: if {parameters.endpoint_url} holds {parameters.model}, as `model` says, each image "
+        "that is sent has a threshold of its own. Give `calibration`; or in `model` a name of yours for what it holds"
     )
     return (text,)
 

@@ -81,7 +81,7 @@ def water_index() -> Iterator[tuple[LocalEndpoint, Deployment]]:
 
 
 @pytest.mark.parametrize("with_confidence", [True, False])
-@pytest.mark.parametrize("chips", [(64, 16), (128, 64), (304, 32)])
+@pytest.mark.parametrize("chips", [(64, 16), (128, 64), (304, 32), (328, 16), (496, 64)])
 def test_chips_change_nothing_of_a_model_that_looks_at_single_pixels(
     predicted: Callable[..., tuple[Answer, TileJob]],
     water_index: tuple[LocalEndpoint, Deployment],

@@ -1,7 +1,8 @@
 """Which pixels of a tile hold imagery: alpha decides where there is one, else padding is sought.
 
 Of images of many megapixels padding is sought in a smaller copy, as it is in every tile that is made smaller, and taken
-a pixel of that copy wider: a metre of ground that is not mapped is better than padding that is.
+a pixel of that copy wider: a metre of ground that is not mapped is better than padding that is. A strip of padding that
+is less than four pixels wide in that copy is not seen, as in every tile that is made smaller.
 """
 
 from functools import partial

@@ -1,7 +1,8 @@
 """The answers to an image's chips, put together: one answer, as if the image had been asked for in one piece.
 
 Probabilities of chips that overlap are averaged, each weighted by its distance from the chip's edge (a Hann window in
-rows and columns), where a model that looks around itself knows least. Labels cannot be averaged: there the chip whose
+rows and columns), where a model that looks around itself knows least: the outermost pixels count for nothing. At the
+image's own edge, which every chip there sees alike, nothing falls off. Labels cannot be averaged: there the chip whose
 middle is nearest has the say.
 """
 
@@ -16,6 +17,8 @@ from tasks.core.errors import WrongMaskFormat
 from tasks.core.masks.answers import Answer, answer_of
 
 PROBABILITY_AXES = 3
+MIDDLE = 0.5
+BLIND_PX = 8  # at a chip's edge: half of the least overlap, so that each pixel has a chip that sees it
 MIXED = "{name}: the endpoint answered some of its chips in another form than the others"
 
 
@@ -58,7 +61,7 @@ def _averaged(layout: ChipLayout, answers: Iterator[Float32Array | LabelArray], 
     strip = np.zeros((labels, max(row.length for row in rows), layout.width_px), np.float32)
     for row, end in zip(rows, [*(row.whole.start for row in rows[1:]), layout.height_px], strict=True):
         for column in layout.columns:
-            weights = _hann(row)[:, np.newaxis] * _hann(column)
+            weights = _hann(row, layout.height_px)[:, np.newaxis] * _hann(column, layout.width_px)
             strip[:, : row.length, column.whole] += next(answers) * weights
         done = end - row.whole.start
         found = answer_of(strip[:, :done])
@@ -70,7 +73,10 @@ def _averaged(layout: ChipLayout, answers: Iterator[Float32Array | LabelArray], 
     return joined
 
 
-def _hann(span: Span) -> Float32Array:
-    """Weights along an axis: of the middles of pixels, so that none is 0."""
-    middles = (np.arange(span.length) + 0.5) / span.length
-    return np.asarray(np.sin(np.pi * middles) ** 2, np.float32)
+def _hann(span: Span, length: int) -> Float32Array:
+    """Weights along an axis of so many pixels, by the middles of pixels."""
+    middles = (np.arange(span.length) + 0.5 - BLIND_PX) / max(1, span.length - 2 * BLIND_PX)
+    weights = np.sin(np.pi * middles.clip(0, 1)) ** 2
+    weights[(span.whole.start == 0) & (middles < MIDDLE)] = 1
+    weights[(span.whole.stop == length) & (middles > MIDDLE)] = 1
+    return np.asarray(weights, np.float32)

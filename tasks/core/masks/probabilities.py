@@ -8,6 +8,7 @@ is a magic number, the length, the record, and zeros up to a multiple of four by
 
 import struct
 from collections.abc import Iterator
+from itertools import islice
 
 import numpy as np
 
@@ -20,6 +21,7 @@ FEATURES, KEY, VALUE = 1, 1, 2
 FLOAT32_TENSOR, INT32_TENSOR, VALUES = 2, 7, 1
 TARGET, SHAPE = "target", "shape"
 AXES = 4
+MOST_FIELDS = 64  # of a message; a small answer could hold millions of empty ones
 
 
 def is_record(content: bytes) -> bool:
@@ -54,7 +56,7 @@ def decode(content: bytes) -> Float32Array:
         raise ValueError(f"a record of {length} bytes in {len(content)}")
     try:
         tensors = dict(_tensors(memoryview(content)[HEAD_BYTES : HEAD_BYTES + length]))
-        shape = _numbers(tensors[SHAPE, INT32_TENSOR])
+        shape = _numbers(tensors[SHAPE, INT32_TENSOR])[: AXES + 1]
         parts = [np.frombuffer(_view(part), "<f4") for part in tensors[TARGET, FLOAT32_TENSOR]]
         values = parts[0] if len(parts) == 1 else np.concatenate(parts)
     except (IndexError, KeyError) as error:
@@ -66,23 +68,35 @@ def decode(content: bytes) -> Float32Array:
 
 def _tensors(record: memoryview) -> Iterator[tuple[tuple[str, int], list[Value]]]:
     """The values of each feature's tensor, by the feature's name and the tensor's kind."""
-    for number, feature in fields(record):
+    for number, feature in _few(record):
         if number == FEATURES and isinstance(feature, memoryview):
-            entry = dict(fields(feature))
-            for kind, tensor in fields(_view(entry[VALUE])):
-                values = [value for field, value in fields(_view(tensor)) if field == VALUES]
+            entry = dict(_few(feature))
+            for kind, tensor in _few(_view(entry[VALUE])):
+                values = [value for field, value in _few(_view(tensor)) if field == VALUES]
                 yield (bytes(_view(entry[KEY])).decode(errors="replace"), kind), values
 
 
+def _few(message: memoryview) -> list[tuple[int, Value]]:
+    """The fields of a message.
+
+    Raises:
+        ValueError: There are more than any record of ours has.
+    """
+    found = list(islice(fields(message), MOST_FIELDS + 1))
+    if len(found) > MOST_FIELDS:
+        raise ValueError("more fields than a record has")
+    return found
+
+
 def _numbers(values: list[Value]) -> list[int]:
-    """Integers, packed or each a field."""
+    """Integers, packed or each a field; no more of them than are too many."""
     numbers: list[int] = []
     for value in values:
         if not isinstance(value, memoryview):
             numbers.append(value)
             continue
         at = 0
-        while at < len(value):
+        while at < len(value) and len(numbers) <= AXES:
             number, at = varint(value, at)
             numbers.append(number)
     return numbers

@@ -21,7 +21,7 @@ from tasks.core.models import nir_threshold
 from tasks.core.models.humps import GREY_LEVELS
 from tasks.core.models.nir_threshold import WATERLINE, Split, Threshold
 
-VERSION = 3
+VERSION = 2
 NIR, RED, GREEN = range(3)
 OTHER, FLOOD = 0, 1
 MEDIAN_PX = 5

@@ -211,7 +211,10 @@ def _plan_job(
     image = ("prepare", imagery.VERSION, tile.content_hash, size, *(chips or ()))
     declared = () if tile.nodata is None else (tile.nodata,)
     model_identity, with_confidence, nir, class_map = asked
-    told = (*(nir or ()), *(["confidence"] if with_confidence else []), *(["labels", *class_map] if class_map else []))
+    told = () if nir is None else (nir.nir,)
+    if with_confidence:  # the contrast changes no label
+        told = (*told, "confidence", *(() if nir is None else (nir.contrast,)))
+    told = (*told, "labels", *class_map) if class_map else told
     predict_key = content_key("predict", masks.VERSION, content_key(*image), model_identity, *told)
     place = None if grid is None else asdict(grid)
     extract_key = content_key("extract", polygons.VERSION, predict_key, place, labels, *declared)

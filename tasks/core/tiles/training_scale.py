@@ -21,7 +21,7 @@ def base_size(hyperparameters: Mapping[str, str]) -> int:
 
 
 def long_side_px(jobs: Iterable[TileJob]) -> int:
-    """The long side of the largest image that is sent, for all tiles share its scale; 0 where none is usable."""
+    """The long side of the largest tile, resized: all share its scale, in chips too; 0 where none is usable."""
     grids = (job.grid for job in jobs if job.tile.problem is None)
     return max((max(grid.width_px, grid.height_px) for grid in grids if grid is not None), default=0)
 
@@ -30,12 +30,12 @@ def scale_finding(long_side_px: int, base_size: int) -> Finding:
     """Whether images of this size look as they did in training; a warning, for labels may be good all the same.
 
     Args:
-        long_side_px: Of the largest image that is sent.
+        long_side_px: Of the largest tile, resized; chips of it show ground at the same scale.
         base_size: Hyperparameter of the training job, px.
     """
     low, high = SMALLEST * base_size, LARGEST * base_size
     seen = f"in training it was {low:,g} to {high:,g} px, {SMALLEST:g} to {LARGEST:g} times base_size {base_size}"
-    sent = f"`width` makes the long side of the images {long_side_px:,} px; {seen}"
+    sent = f"`width` makes the long side of the tiles {long_side_px:,} px; {seen}"
     if low <= long_side_px <= high:
         return Finding(SCALE, Verdict.OK, sent)
     if long_side_px > high:

@@ -2,8 +2,8 @@
 
 https://docs.aws.amazon.com/sagemaker/latest/dg/your-algorithms-inference-code.html
 
-What the server answers is a stranger's: no more of it is read, and for no longer, than ``Limits`` say. Redirects are
-not followed, so that an image goes nowhere else.
+What the server answers is a stranger's: no more of the body is read, and for no longer, than ``Limits`` say. Redirects
+are not followed, so that an image goes nowhere else.
 """
 
 import functools

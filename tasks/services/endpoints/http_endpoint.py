@@ -5,8 +5,11 @@ It is there before the run and stays: never created, never deleted. Every host m
 
 import hashlib
 import json
+import os
+import threading
 import time
 from dataclasses import dataclass
+from functools import lru_cache
 
 import httpx
 
@@ -61,7 +64,8 @@ class HttpEndpoint:
             EndpointUnavailable: It did not answer, or cannot just now.
         """
         try:
-            return container_client.ask(_client(), deployment.url, jpeg, attributes, deployment.url, accept)
+            with _places(os.getpid(), deployment.url, deployment.in_flight):
+                return container_client.ask(_client(), deployment.url, jpeg, attributes, deployment.url, accept)
         except httpx.TransportError as error:
             raise EndpointUnavailable(f"endpoint {deployment.url}: {error!r}") from error
 
@@ -74,6 +78,12 @@ class HttpEndpoint:
         return ()
 
 
+@lru_cache(maxsize=16)
+def _places(_process: int, _url: str, in_flight: int) -> threading.BoundedSemaphore:
+    """Of this process at one server: tiles in chips ask several times at once."""
+    return threading.BoundedSemaphore(max(1, in_flight))
+
+
 def _client() -> httpx.Client:
     """By the proxies and authorities of the environment.
 
@@ -84,3 +94,7 @@ def _client() -> httpx.Client:
         return container_client.pooled_client(trust_env=True)
     except (ImportError, ValueError) as error:
         raise EndpointRefused(f"a proxy of the environment cannot be used: {error}. Take it out") from error
+    except httpx.InvalidURL as error:  # its text may hold a part of a password
+        raise EndpointRefused(
+            "a proxy of the environment cannot be used: HTTP_PROXY, HTTPS_PROXY or ALL_PROXY is no address. Correct it"
+        ) from error

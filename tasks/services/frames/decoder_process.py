@@ -33,6 +33,7 @@ BYTES_A_PIXEL = 32
 OTHER_BYTES = 1 << 30
 MAX_HEAD_BYTES = 1 << 20
 BYTES_BESIDE = 1024  # a chip's, in the archive of them
+BYTES_A_JPEG_PIXEL = 4  # of the best quality; noise takes less than three
 BITS_A_BYTE = 8
 
 
@@ -108,9 +109,13 @@ def read_answer(stream: BinaryIO, request: Request) -> PreparedImage:
     head = json.loads(line)
     if "error" in head:
         raise _error(head["error"], head["text"]) from (head["cause"] and RuntimeError(head["cause"]))
-    most, layout = (MAX_JPEG_BYTES + BYTES_BESIDE) * len(request.layout), request.layout
-    lengths = [head["jpegs"], head["preview"]]
-    if not all(0 <= length <= most for length in lengths) or Grid.from_dict(head["grid"]) != request.resized:
+    layout, lengths = request.layout, [head["jpegs"], head["preview"]]
+    sent_px = sum(row.length for row in layout.rows) * sum(column.length for column in layout.columns)
+    most = MAX_JPEG_BYTES + min(MAX_JPEG_BYTES * len(layout), BYTES_A_JPEG_PIXEL * sent_px) + BYTES_BESIDE * len(layout)
+    if (
+        not (0 <= lengths[0] <= most and 0 <= lengths[1] <= MAX_JPEG_BYTES)
+        or Grid.from_dict(head["grid"]) != request.resized
+    ):
         raise ValueError("the decoder's answer is not of the frame that was asked for")
     jpegs, preview = (_exactly(stream, length) for length in lengths)
     pixels = request.width_px * request.height_px

@@ -70,13 +70,16 @@ def test_a_label_mask_is_an_answer_too() -> None:
         struct.pack("<II", 0xCED7230A, 0),
         struct.pack("<II", 0xCED7230A, 1 << 29 | 4) + bytes(4),
         struct.pack("<I", 0xCED7230A),
+        struct.pack("<II", 0xCED7230A, 2_000_000) + b"\x0a\x00" * 1_000_000,
+        sent([0.9, 0.2, 0.1, 0.8], [1] * 300_000),
     ],
-    ids=["values", "cut", "axes", "no message", "empty", "part of a record", "no length"],
+    ids=["values", "cut", "axes", "no message", "empty", "part of a record", "no length", "many fields", "many axes"],
 )
 def test_damaged_probabilities_are_an_error(content: bytes) -> None:
     """Nothing of them is believed."""
-    with pytest.raises(WrongMask, match="tile: the probabilities of"):
+    with pytest.raises(WrongMask, match="tile: the probabilities of") as raised:
         decode_answer(content, 2, 1, "tile")
+    assert len(str(raised.value)) < 500
 
 
 @pytest.mark.parametrize(

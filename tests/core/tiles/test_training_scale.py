@@ -37,7 +37,7 @@ def test_a_warning_names_sizes_range_and_remedy(sent: int, change: str) -> None:
 def test_half_a_pixel_is_kept() -> None:
     """An odd base_size has an end between two pixels."""
     assert scale_finding(261, 521).text.startswith(
-        "`width` makes the long side of the images 261 px; in training it was 260.5 to"
+        "`width` makes the long side of the tiles 261 px; in training it was 260.5 to"
     )
     assert [scale_finding(sent, 521).verdict for sent in (260, 261)] == [Verdict.WARNING, Verdict.OK]
 

@@ -103,7 +103,7 @@ def test_what_would_be_refused_is_told_with_the_rest_of_the_plan(
 def test_a_scale_that_the_model_has_not_seen_is_warned_of(cloud: CloudRuns) -> None:
     """By a plan and in a run's log; both go on, for the labels may be good."""
     cloud.sandbox.add_training_job("fine", hyperparameters={"base_size": "1000"})
-    words = "makes the long side of the images 400 px; in training it was 500 to 2,000 px"
+    words = "makes the long side of the tiles 400 px; in training it was 500 to 2,000 px"
     status, said = cloud.command("plan", *cloud.arguments("--training-job", "fine")[1:])
     assert (status, f"warning scale: --width {words}" in one_line(said)) == (0, True), said
     status, said = cloud.run("--training-job", "fine")

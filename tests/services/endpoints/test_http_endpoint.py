@@ -2,16 +2,21 @@
 
 import ssl
 import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from http.server import ThreadingHTTPServer
 from pathlib import Path
 
+import numpy as np
 import pytest
 from certificates import self_signed
 from jpegs import water_and_crops
 from loopback import Handler, listening
 from model_serving import serving
+from numpy.typing import NDArray
 
+from infra.model_server.app import Limits
 from tasks.core.errors import EndpointRefused, EndpointUnavailable
 from tasks.core.masks.labels import decode_mask
 from tasks.core.models import water_index
@@ -145,6 +150,35 @@ def test_other_hosts_are_asked_by_the_proxy_of_the_environment(monkeypatch: pyte
         assert endpoint(url).invoke(there, b"jpeg") == b"jpeg"
         assert endpoint(url).invoke(here, water_and_crops()) != water_and_crops()
     assert asked == ["http://gpu.invalid:8080/ping", "http://gpu.invalid:8080/invocations"]
+
+
+def test_a_proxy_that_is_no_address_is_said_without_its_password(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    """Nothing of what the variable holds reaches a log."""
+    monkeypatch.setenv("HTTP_PROXY", "http://user:se/cret@proxy:3128")
+    monkeypatch.setenv("http_proxy", "http://user:se/cret@proxy:3128")
+    with pytest.raises(EndpointRefused, match="HTTP_PROXY") as refused:
+        endpoint(url).deploy("name", lambda _: None)
+    assert "'se'" not in str(refused.value)
+
+
+def test_chips_of_a_tile_wait_for_their_turn() -> None:
+    """However many tiles and chips ask, the server gets no more at a time than it was said to serve."""
+    running, most, lock = 0, 0, threading.Lock()
+
+    def counting(nrg: NDArray[np.uint8], _: str) -> NDArray[np.uint8]:
+        nonlocal running, most
+        with lock:
+            running, most = running + 1, max(most, running + 1)
+        time.sleep(0.02)
+        with lock:
+            running -= 1
+        return np.zeros(nrg.shape[:2], np.uint8)
+
+    with serving(counting, Limits(concurrency=8)) as address, ThreadPoolExecutor(8) as pool:
+        service = HttpEndpoint(EndpointSpec("http", model="m", url=address, requests_per_instance=2))
+        deployment = service.deploy("turns", lambda _: None)
+        list(pool.map(lambda _: service.invoke(deployment, water_and_crops()), range(16)))
+    assert most == 2
 
 
 def test_a_proxy_that_cannot_be_used_is_said(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
