@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import PurePosixPath
 from types import MappingProxyType
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, NamedTuple
 
 from pydantic import ConfigDict
 
@@ -180,44 +180,49 @@ def plan_jobs(
         class_map: The label of each of the model's classes; None where the model, or nobody, says.
         told: What the model is told, by tile id; of the others nothing is known.
     """
-    scale = common_scale(tiles, width_px)
-    labels = tuple(sorted(flood_labels))
-    classes = None if class_map is None else tuple(class_map)
-    return [
-        _plan_job(
-            tile,
-            scale,
-            (model_identity, with_confidence, told.get(tile.id), classes),
-            labels,
-            max_pixels,
-            work_directory,
-            chips,
-        )
-        for tile in tiles
-    ]
+    scale, classes = common_scale(tiles, width_px), None if class_map is None else tuple(class_map)
+    asked = _Asked(
+        model_identity, tuple(sorted(flood_labels)), max_pixels, work_directory, with_confidence, chips, classes
+    )
+    return [_plan_job(tile, scale, asked, told.get(tile.id)) for tile in tiles]
 
 
-def _plan_job(
-    tile: Tile,
-    scale: float,
-    asked: tuple[str, bool, Split | None, tuple[int, ...] | None],
-    labels: tuple[int, ...],
-    max_pixels: int,
-    work_directory: str,
-    chips: tuple[int, int] | None,
-) -> TileJob:
+class _Asked(NamedTuple):
+    """What all tiles of a run have in common: as the arguments of ``plan_jobs``."""
+
+    model_identity: str
+    flood_labels: tuple[int, ...]
+    max_pixels: int
+    work_directory: str
+    with_confidence: bool
+    chips: tuple[int, int] | None
+    class_map: tuple[int, ...] | None
+
+    def of_the_model(self, nir: Split | None) -> dict[str, object]:
+        """What an answer depends on besides image and model: of the contrast only how sure it is."""
+        confidence = {"confidence": None if nir is None else nir.contrast} if self.with_confidence else {}
+        return {"nir": None if nir is None else nir.nir, "labels": self.class_map, **confidence}
+
+
+def _plan_job(tile: Tile, scale: float, asked: _Asked, nir: Split | None) -> TileJob:
     size = None if tile.grid is None else target_size(tile.grid, scale)
     grid = None if tile.grid is None or size is None else tile.grid.resized(*size)
-    image = ("prepare", imagery.VERSION, tile.content_hash, size, *(chips or ()))
+    image = ("prepare", imagery.VERSION, tile.content_hash, size, asked.chips)
     declared = () if tile.nodata is None else (tile.nodata,)
-    model_identity, with_confidence, nir, class_map = asked
-    told = () if nir is None else (nir.nir,)
-    if with_confidence:  # the contrast changes no label
-        told = (*told, "confidence", *(() if nir is None else (nir.contrast,)))
-    told = (*told, "labels", *class_map) if class_map else told
-    predict_key = content_key("predict", masks.VERSION, content_key(*image), model_identity, *told)
+    of_model = asked.of_the_model(nir)
+    predict_key = content_key("predict", masks.VERSION, content_key(*image), asked.model_identity, of_model)
     place = None if grid is None else asdict(grid)
-    extract_key = content_key("extract", polygons.VERSION, predict_key, place, labels, *declared)
-    prepare_key = content_key(*image, *declared)
-    keys = prepare_key, predict_key, extract_key
-    return TileJob(tile, grid, max_pixels, labels, *keys, work_directory, nir, with_confidence, chips, class_map)
+    extract_key = content_key("extract", polygons.VERSION, predict_key, place, asked.flood_labels, *declared)
+    keys = content_key(*image, *declared), predict_key, extract_key
+    return TileJob(
+        tile,
+        grid,
+        asked.max_pixels,
+        asked.flood_labels,
+        *keys,
+        asked.work_directory,
+        nir,
+        asked.with_confidence,
+        asked.chips,
+        asked.class_map,
+    )
