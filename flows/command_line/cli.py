@@ -29,6 +29,7 @@ ANALYSTS = {
     "plan": ("DATASET", "what a run would do, without doing it"),
     "tile": ("FRAME", "map one frame without Prefect, and keep all that is made of it to look at"),
     "score": ("PRODUCT REFERENCE", "compare a product with reference polygons"),
+    "compare": ("A B", "what became of the flood from one product to another: gained, lost, peak"),
     "clean": ("--older-than DAYS", "remove old files that runs have left in the work directory"),
 }
 OPERATORS = {
@@ -83,7 +84,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """The options of the command that is given, and as ``do`` what runs it."""
     groups = {"commands for analysts": ANALYSTS, "commands for operators": OPERATORS}
     listed = [
-        "\n".join([f"{title}:", *(f"  {name:8}{about}" for name, (_, about) in commands.items())])
+        "\n".join([f"{title}:", *(f"  {name:9}{about}" for name, (_, about) in commands.items())])
         for title, commands in groups.items()
     ]
     overview = Parser(

@@ -9,25 +9,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import shapely
 
-from tasks.core.arrays import UInt8Array
 from tasks.core.formats.geopackage import write_geopackage
 from tasks.core.geo.areas import ellipsoidal_area_m2
 from tasks.core.joining.uniting import as_multipolygons
-from tasks.core.overview.map_frame import SUBPIXEL_BITS, MapFrame
-from tasks.core.overview.map_page import PAPER, Colour, Sign, page
+from tasks.core.overview.class_picture import draw_classes
+from tasks.core.overview.map_page import Colour
 from tasks.core.product.layer import Layer
 from tasks.core.scoring.displacement import Displacement
 from tasks.core.scoring.scoring import Regions, Score
 
 AGREEMENT, TABLE, SUMMARY, PICTURE = "agreement.gpkg", "score.csv", "score.json", "agreement.png"
-LONG_SIDE_PX = 1400
-# BGR: what both have, what the reference alone has, what was mapped alone; and what nobody calls flood.
+# BGR: what both have, what the reference alone has, what was mapped alone.
 COLOURS: Mapping[str, Colour] = {"hit": (190, 120, 40), "miss": (40, 40, 210), "false_alarm": (40, 190, 250)}
-OBSERVED: Colour = (225, 225, 225)
 
 
 @dataclass(frozen=True)
@@ -76,7 +72,7 @@ def write_assessment(assessment: Assessment, folder: Path, title: str) -> None:
     write_geopackage([layer], folder / AGREEMENT, title=title)
     (folder / SUMMARY).write_text(json.dumps(assessment.to_dict(), indent=2) + "\n")
     (folder / TABLE).write_text(_table(assessment), encoding="utf-8", newline="")
-    (folder / PICTURE).write_bytes(cv2.imencode(".png", _picture(assessment, layer, title))[1].tobytes())
+    (folder / PICTURE).write_bytes(_picture(assessment, layer, title))
 
 
 def _finite(values: Mapping[str, float]) -> dict[str, float | None]:
@@ -93,24 +89,9 @@ def _table(assessment: Assessment) -> str:
     return text.getvalue()
 
 
-def _picture(assessment: Assessment, layer: Layer, title: str) -> UInt8Array:
-    ground = assessment.regions.observed or shapely.union_all(layer.geometries)
-    bounds = ground.bounds if not ground.is_empty else (0.0, 0.0, 1.0, 1.0)
-    frame = MapFrame.around(bounds, assessment.crs, LONG_SIDE_PX)
-    picture = np.full((frame.height_px, frame.width_px, 3), PAPER, np.uint8)
-    painted = [(ground, OBSERVED), *zip(layer.geometries, COLOURS.values(), strict=True)]
-    for area, colour in painted:
-        rings = frame.rings(np.array([area], np.object_))
-        if rings:
-            cv2.fillPoly(picture, rings, colour, shift=SUBPIXEL_BITS)
-    legend = [Sign(name.replace("_", " "), _paint(colour)) for name, colour in COLOURS.items()]
-    score = assessment.score
+def _picture(assessment: Assessment, layer: Layer, title: str) -> bytes:
+    ground, score = assessment.regions.observed or shapely.union_all(layer.geometries), assessment.score
     notes = [f"IoU {score.iou:.4f}, precision {score.precision:.4f}, recall {score.recall:.4f}, bias {score.bias:.3f}"]
-    return page(picture, frame, title=title, legend=legend, notes=notes)
-
-
-def _paint(colour: Colour) -> Any:
-    def paint(swatch: UInt8Array) -> None:
-        swatch[:] = colour
-
-    return paint
+    areas = zip(COLOURS.items(), layer.geometries, strict=True)
+    classes = {name.replace("_", " "): (area, colour) for (name, colour), area in areas}
+    return draw_classes(ground, classes, assessment.crs, title, notes)

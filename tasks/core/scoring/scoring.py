@@ -152,17 +152,18 @@ def regions_of(extent: Areas, reference: Areas, observed: Areas | None) -> Regio
         reference: The flood by the reference, likewise. Invalid polygons are made valid.
         observed: Ground to which the comparison is limited; None for no limit.
     """
-    mapped, expected = _dissolved(extent), _dissolved(reference)
+    mapped, expected = dissolved(extent), dissolved(reference)
     if observed is None:
         return Regions(mapped, expected, shapely.Polygon(), None)
-    limit = _dissolved(observed)
+    limit = dissolved(observed)
     outside = shapely.difference(expected, limit)
     # As areas: where outlines meet, an intersection also holds lines, and GEOS cannot intersect such mixtures.
     mapped, expected = as_multipolygons(shapely.intersection([mapped, expected], limit))
     return Regions(mapped, expected, outside, limit)
 
 
-def _dissolved(areas: Areas) -> BaseGeometry:
+def dissolved(areas: Areas) -> BaseGeometry:
+    """One valid geometry of many, which may overlap or be invalid."""
     geometries = np.atleast_1d(np.asarray(areas, np.object_))
     valid = shapely.make_valid(shapely.force_2d(geometries), method="structure", keep_collapsed=False)
     return shapely.disjoint_subset_union_all(as_multipolygons(valid))

@@ -1,0 +1,139 @@
+"""Two products compared: read from their files, written as layers, picture and summary."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyogrio
+import shapely
+
+from tasks.core.errors import UnusableArgument
+from tasks.core.formats.geopackage import write_geopackage
+from tasks.core.formats.layer_titles import split_name
+from tasks.core.formats.sqlite_copies import lockable
+from tasks.core.formats.vector_files import gdal_options
+from tasks.core.geo.areas import ellipsoidal_area_m2
+from tasks.core.overview.class_picture import draw_classes
+from tasks.core.overview.map_page import Colour
+from tasks.core.product.layer import Column, Layer
+from tasks.core.scoring.change import CLASSES, FIRST_ALONE, GAINED, KEPT, LOST, SECOND_ALONE, Change, Mapped, change
+from tasks.core.scoring.score_files import ONLY_READ, package_of, read_polygons
+from tasks.core.scoring.scoring import dissolved
+
+LAYERS, SUMMARY, PICTURE = "change.gpkg", "change.json", "change.png"
+# BGR. What is new stands out, what went is like wet ground, what one map alone shows is pale.
+COLOURS: dict[str, Colour] = {
+    KEPT: (190, 120, 40),
+    GAINED: (40, 40, 210),
+    LOST: (60, 170, 230),
+    FIRST_ALONE: (225, 190, 150),
+    SECOND_ALONE: (170, 170, 240),
+}
+NOTHING = Mapped(shapely.Polygon(), shapely.Polygon())
+MEASURES = (*CLASSES, "first", "second", "peak")
+
+
+@dataclass(frozen=True)
+class ComparedProducts:
+    """Two products, the first the earlier one.
+
+    Attributes:
+        names: Of the products.
+        changes: One a CRS.
+    """
+
+    names: tuple[str, str]
+    changes: tuple[Change, ...]
+
+    def square_metres(self) -> dict[str, float]:
+        """As those of ``Change``, over all CRSs."""
+        areas = [one.square_metres() for one in self.changes]
+        return {name: sum(area[name] for area in areas) for name in MEASURES}
+
+    def layers(self) -> list[Layer]:
+        """``change``, a row a class, and ``peak``, a row a connected part; a CRS each."""
+        return [layer for number, one in enumerate(self.changes) for layer in _layers(one, self._suffix(number))]
+
+    def _suffix(self, number: int) -> str:
+        return f"_{self.changes[number].crs.lower().replace(':', '')}" if len(self.changes) > 1 else ""
+
+
+def compare_products(first: Path, second: Path) -> ComparedProducts:
+    """Compare two products, by the layers ``flood_extent`` and ``area_observed`` of their GeoPackages.
+
+    Args:
+        first: A product's folder, or one of its files; the earlier one.
+        second: Likewise.
+
+    Raises:
+        UnusableArgument: One of them cannot be read or is none, or they have no CRS in common.
+    """
+    earlier, later = (_mapped(path) for path in (first, second))
+    if not earlier.keys() & later.keys():
+        raise UnusableArgument(
+            f"{second}: is in {', '.join(sorted(later))}, {first} in {', '.join(sorted(earlier))}. Nothing is "
+            "reprojected silently: map both from frames of one CRS"
+        )
+    both = sorted(earlier.keys() | later.keys())
+    changes = (change(earlier.get(crs, NOTHING), later.get(crs, NOTHING), crs) for crs in both)
+    folders = [(one if one.is_dir() else one.parent).absolute() for one in (first, second)]
+    alike = folders[0].name == folders[1].name
+    names = [str(folder) if alike else folder.name for folder in folders]
+    return ComparedProducts((names[0], names[1]), tuple(changes))
+
+
+def _mapped(product: Path) -> dict[str, Mapped]:
+    """What a product maps, by CRS."""
+    package, _ = package_of(product)
+    with gdal_options(ONLY_READ), lockable(package) as file:
+        flood, observed = (_by_crs(file, base, product) for base in ("flood_extent", "area_observed"))
+    return {crs: Mapped(flood[crs], observed.get(crs, NOTHING.observed)) for crs in flood}
+
+
+def _by_crs(package: Path, base: str, product: Path) -> dict[str, Any]:
+    try:
+        names = [str(name) for name, _ in pyogrio.list_layers(package) if split_name(str(name))[0] == base]
+    except pyogrio.errors.DataSourceError:
+        names = []
+    if not names:
+        raise UnusableArgument(
+            f"{product}: is no product of ours, for it has no layer {base}. Give the folder that a run has written"
+        )
+    found = [read_polygons(package, name) for name in names]
+    return {one.crs: dissolved(one.geometries[~shapely.is_missing(one.geometries)]) for one in found}
+
+
+def _layers(found: Change, suffix: str) -> Sequence[Layer]:
+    parts, areas = shapely.get_parts(found.peak), found.square_metres()
+    columns: dict[str, Column] = {
+        "class": np.array(CLASSES, np.object_),
+        "area_m2": np.array([areas[name] for name in CLASSES]),
+    }
+    peak: dict[str, Column] = {"area_m2": ellipsoidal_area_m2(parts, found.crs)}
+    return [
+        Layer("change", "MultiPolygon", found.crs, found.areas, columns, suffix),
+        Layer("peak", "Polygon", found.crs, parts, peak, suffix),
+    ]
+
+
+def write_change(compared: ComparedProducts, folder: Path) -> list[str]:
+    """Write layers, summary and the picture of the CRS with most ground; files of these names are replaced.
+
+    Returns:
+        Names of the files.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    first, second = compared.names
+    title = f"{first} to {second}"
+    (folder / LAYERS).unlink(missing_ok=True)
+    write_geopackage(compared.layers(), folder / LAYERS, title=title)
+    rounded = {f"{name}_m2": round(value, 2) for name, value in compared.square_metres().items()}
+    (folder / SUMMARY).write_text(json.dumps({"products": [first, second], **rounded}, indent=2) + "\n")
+    shown = max(compared.changes, key=lambda one: one.ground.area)
+    classes = {name.replace("_", " "): (shown.areas[CLASSES.index(name)], COLOURS[name]) for name in COLOURS}
+    notes = [f"first: {first}; second: {second}. Ground that one of them did not see is neither gained nor lost."]
+    (folder / PICTURE).write_bytes(draw_classes(shown.ground, classes, shown.crs, title, notes))
+    return [LAYERS, SUMMARY, PICTURE]
