@@ -22,7 +22,9 @@ POLL_SECONDS = 0.02
 
 def answers(folder: Path) -> set[str]:
     """Names of the label masks in the cache."""
-    return {path.name for path in (folder / "work" / "cache" / "predict").glob("*.png")}
+    return {
+        path.name for path in (folder / "work" / "cache" / "predict").glob("*.png") if "confidence" not in path.name
+    }
 
 
 def kept(folder: Path, stage: str) -> int:
