@@ -40,8 +40,8 @@ FIRST_STATES = ("failed", DROPPED)
 CONSOLE = "https://console.aws.amazon.com/s3"
 LEGEND = (
     "Blue within a yellow line: **flood**, permanent water included. Violet hatching: **not assessed**; there, no "
-    "flood on the map means nothing. Blank ground was not looked at. To see more, open the image in a new tab, or "
-    "`overview.png` of the product."
+    "flood on the map means nothing. Blank ground was not looked at. Green and numbered: **places to check** first. To "
+    "see more, open the image in a new tab, or `overview.png` of the product."
 )
 FILES = {
     "overview.png": "the map",
