@@ -35,7 +35,7 @@ def run(options: argparse.Namespace) -> int:
     console = make_console()
     places = (storage.resolve(options.first), storage.resolve(options.second))
     with product_at_hand(places[0]) as first, product_at_hand(places[1]) as second:
-        found = compare_products(first, second)
+        found = compare_products(first, second, places)
     areas = found.square_metres()
     width = max(map(len, SHOWN.values()))
     for name, text in SHOWN.items():

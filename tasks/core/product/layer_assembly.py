@@ -49,7 +49,7 @@ def assemble(answered: Sequence[AnsweredTile], failed: Sequence[FailedTile], min
     """
     answered, failed = sorted(answered, key=lambda tile: tile.id), sorted(failed, key=lambda tile: tile.id)
     first, *others = _crs_in_order(answered, failed)
-    suffixes = _suffixes([first, *others])
+    suffixes = layer_suffixes([first, *others])
     layers = []
     for crs in (first, *others):
         here = [tile for tile in answered if tile.grid.crs == crs]
@@ -135,7 +135,7 @@ def _crs_in_order(answered: Sequence[AnsweredTile], failed: Sequence[FailedTile]
     return [*sorted(seen), *sorted(unseen)] or [""]
 
 
-def _suffixes(crss: Sequence[str]) -> dict[str, str]:
+def layer_suffixes(crss: Sequence[str]) -> dict[str, str]:
     """What to add to a layer's name for each CRS: nothing where there is but one."""
     if len(crss) == 1:
         return {crss[0]: ""}

@@ -4,23 +4,22 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import pyogrio
 import shapely
+from shapely.geometry.base import BaseGeometry
 
 from tasks.core.errors import UnusableArgument
 from tasks.core.formats.geopackage import write_geopackage
-from tasks.core.formats.layer_titles import split_name
 from tasks.core.formats.sqlite_copies import lockable
 from tasks.core.formats.vector_files import gdal_options
 from tasks.core.geo.areas import ellipsoidal_area_m2
 from tasks.core.overview.class_picture import draw_classes
 from tasks.core.overview.map_page import Colour
 from tasks.core.product.layer import Column, Layer
+from tasks.core.product.layer_assembly import layer_suffixes
 from tasks.core.scoring.change import CLASSES, FIRST_ALONE, GAINED, KEPT, LOST, SECOND_ALONE, Change, Mapped, change
-from tasks.core.scoring.score_files import ONLY_READ, package_of, read_polygons
+from tasks.core.scoring.score_files import ONLY_READ, layers_of, package_of
 from tasks.core.scoring.scoring import dissolved
 
 LAYERS, SUMMARY, PICTURE = "change.gpkg", "change.json", "change.png"
@@ -55,18 +54,17 @@ class ComparedProducts:
 
     def layers(self) -> list[Layer]:
         """``change``, a row a class, and ``peak``, a row a connected part; a CRS each."""
-        return [layer for number, one in enumerate(self.changes) for layer in _layers(one, self._suffix(number))]
-
-    def _suffix(self, number: int) -> str:
-        return f"_{self.changes[number].crs.lower().replace(':', '')}" if len(self.changes) > 1 else ""
+        suffixes = layer_suffixes([one.crs for one in self.changes])
+        return [layer for one in self.changes for layer in _layers(one, suffixes[one.crs])]
 
 
-def compare_products(first: Path, second: Path) -> ComparedProducts:
+def compare_products(first: Path, second: Path, places: tuple[str, str]) -> ComparedProducts:
     """Compare two products, by the layers ``flood_extent`` and ``area_observed`` of their GeoPackages.
 
     Args:
         first: A product's folder, or one of its files; the earlier one.
         second: Likewise.
+        places: Where people know them to be: what they are called where both have one name.
 
     Raises:
         UnusableArgument: One of them cannot be read or is none, or they have no CRS in common.
@@ -74,15 +72,14 @@ def compare_products(first: Path, second: Path) -> ComparedProducts:
     earlier, later = (_mapped(path) for path in (first, second))
     if not earlier.keys() & later.keys():
         raise UnusableArgument(
-            f"{second}: is in {', '.join(sorted(later))}, {first} in {', '.join(sorted(earlier))}. Nothing is "
+            f"{places[1]}: is in {', '.join(sorted(later))}, {places[0]} in {', '.join(sorted(earlier))}. Nothing is "
             "reprojected silently: map both from frames of one CRS"
         )
     both = sorted(earlier.keys() | later.keys())
     changes = (change(earlier.get(crs, NOTHING), later.get(crs, NOTHING), crs) for crs in both)
-    folders = [(one if one.is_dir() else one.parent).absolute() for one in (first, second)]
-    alike = folders[0].name == folders[1].name
-    names = [str(folder) if alike else folder.name for folder in folders]
-    return ComparedProducts((names[0], names[1]), tuple(changes))
+    earlier_name, later_name = ((one if one.is_dir() else one.parent).absolute().name for one in (first, second))
+    names = places if earlier_name == later_name else (earlier_name, later_name)
+    return ComparedProducts(names, tuple(changes))
 
 
 def _mapped(product: Path) -> dict[str, Mapped]:
@@ -93,16 +90,8 @@ def _mapped(product: Path) -> dict[str, Mapped]:
     return {crs: Mapped(flood[crs], observed.get(crs, NOTHING.observed)) for crs in flood}
 
 
-def _by_crs(package: Path, base: str, product: Path) -> dict[str, Any]:
-    try:
-        names = [str(name) for name, _ in pyogrio.list_layers(package) if split_name(str(name))[0] == base]
-    except pyogrio.errors.DataSourceError:
-        names = []
-    if not names:
-        raise UnusableArgument(
-            f"{product}: is no product of ours, for it has no layer {base}. Give the folder that a run has written"
-        )
-    found = [read_polygons(package, name) for name in names]
+def _by_crs(package: Path, base: str, product: Path) -> dict[str, BaseGeometry]:
+    found = layers_of(package, base, product)
     return {one.crs: dissolved(one.geometries[~shapely.is_missing(one.geometries)]) for one in found}
 
 
@@ -133,7 +122,8 @@ def write_change(compared: ComparedProducts, folder: Path) -> list[str]:
     rounded = {f"{name}_m2": round(value, 2) for name, value in compared.square_metres().items()}
     (folder / SUMMARY).write_text(json.dumps({"products": [first, second], **rounded}, indent=2) + "\n")
     shown = max(compared.changes, key=lambda one: one.ground.area)
-    classes = {name.replace("_", " "): (shown.areas[CLASSES.index(name)], COLOURS[name]) for name in COLOURS}
+    areas = zip(CLASSES, shown.areas, strict=True)
+    classes = {name.replace("_", " "): (area, COLOURS[name]) for name, area in areas}
     notes = [f"first: {first}; second: {second}. Ground that one of them did not see is neither gained nor lost."]
     (folder / PICTURE).write_bytes(draw_classes(shown.ground, classes, shown.crs, title, notes))
     return [LAYERS, SUMMARY, PICTURE]

@@ -198,14 +198,7 @@ def _of_crs(package: Path, base: str, crs: str, reference: Path, named: str | No
         reference: Named in the message.
         named: The layer's whole name, where a person gave it.
     """
-    try:
-        layers = [str(name) for name, _ in pyogrio.list_layers(package)]
-    except DataSourceError as error:
-        raise UnusableArgument(f"{package}: {_no_product(str(error), base)}") from error
-    chosen = [name for name in layers if name == (named or name) and (named or split_name(name)[0] == base)]
-    found = [read_polygons(package, name) for name in chosen]
-    if not found:
-        raise UnusableArgument(f"{package}: {_no_product('', named or base)}")
+    found = layers_of(package, base, package, named)
     fitting = [one for one in found if one.crs == crs]
     if not fitting:
         raise UnusableArgument(
@@ -214,6 +207,22 @@ def _of_crs(package: Path, base: str, crs: str, reference: Path, named: str | No
             f"ogr2ogr -t_srs {found[0].crs} reprojected.gpkg {reference}"
         )
     return fitting[0]
+
+
+def layers_of(package: Path, base: str, product: Path, named: str | None = None) -> list[Polygons]:
+    """The layers of a product that are called ``base``, with the suffix of a CRS or without; ``named`` as above.
+
+    Raises:
+        UnusableArgument: There are none; ``product`` is what the message says that of.
+    """
+    try:
+        layers = [str(name) for name, _ in pyogrio.list_layers(package)]
+    except DataSourceError as error:
+        raise UnusableArgument(f"{product}: {_no_product(str(error), base)}") from error
+    chosen = [name for name in layers if name == (named or name) and (named or split_name(name)[0] == base)]
+    if not chosen:
+        raise UnusableArgument(f"{product}: {_no_product('', named or base)}")
+    return [read_polygons(package, name) for name in chosen]
 
 
 def _no_product(reason: str, layer: str) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pyogrio
 import pyogrio.raw
+import pyproj
 import pytest
 import shapely
 from PIL import Image
@@ -62,6 +63,25 @@ def test_layers_picture_and_summary_are_left_where_that_is_asked(products: list[
     summary = json.loads(left["change.json"])
     assert summary["products"] == ["monday", "friday"]
     assert summary["gained_m2"] == pytest.approx(5000, rel=1e-3)
+
+
+def test_products_of_one_name_are_called_by_their_places(products: list[str], place: str) -> None:
+    """As two flights over one dataset are; what is in S3 is read from a copy, whose place tells nobody anything."""
+    places = [storage.join(place, flight, "lake") for flight in ("monday", "friday")]
+    for local, uri in zip(products, places, strict=True):
+        storage.write_bytes(storage.join(uri, GEOPACKAGE), (Path(local) / GEOPACKAGE).read_bytes())
+    assert cli.main(["compare", *places, "--output", storage.join(place, "week")]) == 0
+    assert json.loads(contents(storage.join(place, "week"))["change.json"])["products"] == places
+
+
+def test_layers_of_several_zones_are_named_as_a_products_are(tmp_path: Path) -> None:
+    """Also where a zone has no code, and its definition is all there is."""
+    projection = "+proj=tmerc +lat_0=0 +lon_0=147.5 +k=0.9996 +x_0=500000 +y_0=10000000 +ellps=GRS80 +units=m"
+    own = pyproj.CRS.from_proj4(projection).to_wkt()
+    zones = [product(tmp_path / name, (MGA_55, "_1", HECTARE, SEEN), (own, "_2", HECTARE, SEEN)) for name in "ab"]
+    assert cli.main(["compare", *map(str, zones), "--output", str(tmp_path / "out")]) == 0
+    layers = pyogrio.list_layers(tmp_path / "out" / "change.gpkg")[:, 0].tolist()
+    assert sorted(layers) == ["change_epsg7855", "change_unknown", "peak_epsg7855", "peak_unknown"]
 
 
 def test_the_layers_can_be_read(products: list[str], tmp_path: Path) -> None:
