@@ -8,8 +8,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from tasks.core import class_map
-from tasks.core.masks.labels import LABELS
-from tasks.core.models.known_models import NOT_MAPPED
+from tasks.core.models.known_models import MAX_BODY_BYTES, NOT_MAPPED
 from tasks.services.endpoints.contract import HTTP, LOCAL, NAME_PATTERN, SAGEMAKER, EndpointSpec
 
 # Which endpoint is asked.
@@ -94,8 +93,8 @@ ReviewHours = Annotated[float, Field(gt=0, le=720)]
 Price = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
-# Of probabilities: bytes that an answer of SageMaker's may have, those that are no values, and those of each value.
-ANSWER_BYTES, HEAD_BYTES, VALUE_BYTES = 6_291_456, 256, 4
+# Of an answer with probabilities: bytes that are no values, and those of each value.
+HEAD_BYTES, VALUE_BYTES = 256, 4
 
 
 class RunParameters(BaseModel):
@@ -189,9 +188,9 @@ class RunParameters(BaseModel):
 
     @model_validator(mode="after")
     def _probabilities_fit_an_answer_of_sagemaker(self) -> Self:
-        pixel_bytes = VALUE_BYTES * len(self.labels or LABELS)
-        most_px = isqrt((ANSWER_BYTES - HEAD_BYTES) // pixel_bytes) // 8 * 8
-        if self.endpoint == "sagemaker" and self.confidence == "on" and (self.chip_px or most_px + 1) > most_px:
+        pixel_bytes = VALUE_BYTES * len(self.labels or class_map.LABELS)
+        most_px = isqrt((MAX_BODY_BYTES - HEAD_BYTES) // pixel_bytes) // 8 * 8
+        if self.endpoint == SAGEMAKER and self.confidence == "on" and (self.chip_px or most_px + 1) > most_px:
             raise ValueError(
                 f"`confidence` on needs `chip_px` of at most {most_px} on SageMaker, whose answers have 6 MB at "
                 f"most, and probabilities of {pixel_bytes // VALUE_BYTES} classes are {pixel_bytes} bytes a pixel"
@@ -206,7 +205,7 @@ class RunParameters(BaseModel):
     @property
     def asks_confidence(self) -> bool:
         """Whether the model is to answer probabilities, from which is known how sure its labels are."""
-        return self.confidence == "on" or (self.confidence == "auto" and self.endpoint == "local")
+        return self.confidence == "on" or (self.confidence == "auto" and self.endpoint == LOCAL)
 
     def endpoint_spec(self, owner: str = "") -> EndpointSpec:
         """What is to be deployed, for the service that deploys it.

@@ -8,11 +8,12 @@ from typing import Any, TypeVar
 
 from tasks.core.arrays import Float32Array, LabelArray
 from tasks.core.chip_layout import Chip
+from tasks.core.class_map import LABELS, MAPPED_LABELS
 from tasks.core.errors import EndpointRefused, FinalError, WrongMask
 from tasks.core.masks import png_masks
 from tasks.core.masks.answers import decode_answer
 from tasks.core.masks.chip_joining import join
-from tasks.core.masks.labels import LABELS, MAPPED_LABELS, encode_mask
+from tasks.core.masks.labels import encode_mask
 from tasks.core.models import water_index
 from tasks.core.models.known_models import PNG_TYPE, RECORD_TYPE
 from tasks.core.tiles.jobs import TileJob

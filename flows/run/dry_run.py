@@ -20,8 +20,7 @@ from tasks.core.errors import EndpointRefused, EndpointUnavailable, UnusableArgu
 from tasks.core.reports import plan_report
 from tasks.core.reports.run_page import slug
 from tasks.core.states import NOT_POSSIBLE, PLANNED
-from tasks.core.tiles.estimates import minutes_by
-from tasks.core.tiles.jobs import TileJob
+from tasks.core.tiles.estimates import Estimate, minutes_by
 from tasks.core.tiles.plan import PREDICT, STAGES, Finding, Hosting, Plan, Verdict
 from tasks.core.tiles.tile import Tile
 from tasks.core.tiles.training_scale import long_side_px, scale_finding
@@ -119,8 +118,9 @@ def _on_sagemaker(parameters: RunParameters, tiles: Sequence[Tile], earlier: Ear
         return plan
     scale = () if trained is None else (scale_finding(long_side_px(plan.jobs), trained.base_size),)
     others = () if trained is None else readiness.of_model(trained)
-    plan = replace(plan, hosting=_hosting(parameters, waiting))
-    return replace(plan, findings=(*plan.findings, *scale, *others, _minutes_finding(parameters, waiting)))
+    needed = estimate(parameters, waiting)
+    findings = (*plan.findings, *scale, *others, _minutes_finding(needed, parameters.max_endpoint_minutes))
+    return replace(plan, hosting=_hosting(parameters, needed), findings=findings)
 
 
 def _on_existing(parameters: RunParameters, tiles: Sequence[Tile], earlier: EarlierRun | None) -> Plan:
@@ -144,21 +144,20 @@ def _looked(look: Callable[[], T]) -> tuple[T | None, Finding | None]:
         return None, Finding(ENDPOINT, Verdict.PROBLEM, str(error))
 
 
-def _hosting(parameters: RunParameters, jobs: Sequence[TileJob]) -> Hosting:
+def _hosting(parameters: RunParameters, needed: Estimate) -> Hosting:
     spec = parameters.endpoint_spec()
-    predicting = estimate(parameters, jobs).requests * parameters.predict_seconds / spec.in_flight / SECONDS_A_MINUTE
+    predicting = needed.requests * parameters.predict_seconds / spec.in_flight / SECONDS_A_MINUTE
     return Hosting(
         instance_types=spec.instance_types,
         instance_count=spec.instance_count,
-        deploying_minutes=estimate(parameters, jobs).minutes - predicting,
+        deploying_minutes=needed.minutes - predicting,
         predicting_minutes=predicting,
         cap_minutes=parameters.max_endpoint_minutes,
         hour_price=parameters.instance_hour_price,
     )
 
 
-def _minutes_finding(parameters: RunParameters, jobs: Sequence[TileJob]) -> Finding:
-    needed, cap = estimate(parameters, jobs), parameters.max_endpoint_minutes
+def _minutes_finding(needed: Estimate, cap: float) -> Finding:
     try:
         needed.check(cap)
     except UnusableArgument as error:

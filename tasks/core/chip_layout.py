@@ -6,7 +6,7 @@ model that looks at single pixels sees the same ones in both.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, product, starmap
 from math import ceil
 from typing import NamedTuple
 
@@ -83,9 +83,14 @@ class ChipLayout:
         """From the left."""
         return _spans(self.width_px, self.chip_px, self.overlap_px)
 
+    @property
+    def sent_px(self) -> int:
+        """Pixels of all chips: where they overlap, several times."""
+        return sum(row.length for row in self.rows) * sum(column.length for column in self.columns)
+
     def __iter__(self) -> Iterator[Chip]:
         """Row by row."""
-        return (Chip(row, column) for row in self.rows for column in self.columns)
+        return starmap(Chip, product(self.rows, self.columns))
 
     def __len__(self) -> int:
         """How many chips."""

@@ -9,8 +9,9 @@ import numpy as np
 
 from tasks.core.arrays import Float32Array
 
-LABELS = (0, 1, 2, 3)
-FLOOD = 1
+OTHER, FLOOD, FLOOD_UNDER_CLOUD, IGNORED = 0, 1, 2, 3
+LABELS = (OTHER, FLOOD, FLOOD_UNDER_CLOUD)  # of classes that are not mapped
+MAPPED_LABELS = (*LABELS, IGNORED)
 FEWEST_CLASSES = 2
 
 
@@ -20,7 +21,7 @@ def checked(class_map: tuple[int, ...]) -> tuple[int, ...]:
     Raises:
         ValueError: It says nothing that a map of the flood could be made of.
     """
-    if len(class_map) < FEWEST_CLASSES or not set(class_map) <= set(LABELS) or FLOOD not in class_map:
+    if len(class_map) < FEWEST_CLASSES or not set(class_map) <= set(MAPPED_LABELS) or FLOOD not in class_map:
         raise ValueError("give the label of each class of the model in its order, and 1, flood, among them")
     return class_map
 

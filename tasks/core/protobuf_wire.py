@@ -44,9 +44,9 @@ def varint(message: memoryview, at: int) -> tuple[int, int]:
     number = shift = 0
     while shift < VARINT_BITS:
         byte = message[at]
-        number |= (byte & 0x7F) << shift
+        number |= (byte & (CONTINUED - 1)) << shift
         at, shift = at + 1, shift + 7
-        if byte < 0x80:  # noqa: PLR2004 - the last byte has no continuation bit
+        if byte < CONTINUED:
             return number, at
     raise ValueError("a number of more than 64 bits")
 

@@ -16,15 +16,13 @@ from werkzeug.wrappers import Response
 
 from infra.sandbox.sagemaker import masks
 from infra.sandbox.sagemaker.lifecycle import Status
-from infra.sandbox.sagemaker.sandbox_resources import ENDPOINT, Estate, Settings
+from infra.sandbox.sagemaker.sandbox_resources import ENDPOINT, MAX_BODY_BYTES, Estate, Settings
 from infra.sandbox.wire import ACCOUNT, RUNTIME, Call, Handler, Refused, refusal
 from tasks.core.errors import EndpointRefused, EndpointUnavailable
 from tasks.core.models.known_models import ATTRIBUTES, PNG_TYPE
 from tasks.services.endpoints.local_endpoint import LocalEndpoint
 
-# What SageMaker allows a container: seconds, and bytes of an answer.
-ANSWER_SECONDS = 60.0
-MAX_ANSWER_BYTES = 6_291_456
+ANSWER_SECONDS = 60.0  # that SageMaker gives a container
 CONTAINER = "sandbox"
 THROTTLED = Refused("Rate exceeded", code="ThrottlingException")
 TIMED_OUT = (
@@ -178,8 +176,8 @@ class Invocations:
         content, media_type = answered.content, answered.headers["content-type"]
         if media_type == PNG_TYPE:
             content = masks.converted(content, self._estate.settings.masks)
-        if len(content) > MAX_ANSWER_BYTES:
-            return model_error(call, 500, f"the response of {len(content)} bytes exceeds {MAX_ANSWER_BYTES} bytes")
+        if len(content) > MAX_BODY_BYTES:
+            return model_error(call, 500, f"the response of {len(content)} bytes exceeds {MAX_BODY_BYTES} bytes")
         return Response(content, 200, production, content_type=media_type)
 
 

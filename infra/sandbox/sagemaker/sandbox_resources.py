@@ -18,6 +18,8 @@ from infra.sandbox.wire import ACCOUNT, Call, Refused
 MODEL, CONFIG, ENDPOINT = "model", "endpoint-config", "endpoint"
 # How SageMaker's messages call them.
 SPOKEN = {MODEL: "model", CONFIG: "endpoint configuration", ENDPOINT: "endpoint"}
+# Of a request to an endpoint, and of its answer.
+MAX_BODY_BYTES = 6 * 1024 * 1024
 
 
 @dataclass
@@ -42,7 +44,7 @@ class Settings:
     stale_seconds: float = 0.0
     concurrency: int | None = None
     per_second: float | None = None
-    max_body_bytes: int = 6 * 1024 * 1024
+    max_body_bytes: int = MAX_BODY_BYTES
     masks: str = INDEXED
     quotas: Mapping[str, float] = field(default_factory=dict)
     default_quota: float = 20.0

@@ -108,9 +108,9 @@ def encode_jpeg(nrg: UInt8Array, name: str = "image") -> bytes:
     Raises:
         FinalError: Even the lowest quality is too large.
     """
+    bgr = cv2.cvtColor(nrg, cv2.COLOR_RGB2BGR)  # OpenCV writes BGR: near infrared goes where red goes
     for quality in JPEG_QUALITIES:
         settings = [cv2.IMWRITE_JPEG_QUALITY, quality, cv2.IMWRITE_JPEG_SAMPLING_FACTOR]
-        bgr = cv2.cvtColor(nrg, cv2.COLOR_RGB2BGR)  # OpenCV writes BGR: near infrared goes where red goes
         written, jpeg = cv2.imencode(".jpg", bgr, [*settings, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444])
         if written and jpeg.size < MAX_JPEG_BYTES:
             return bytes(jpeg)

@@ -9,11 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from tasks.core.arrays import Float32Array, LabelArray, UInt8Array
-from tasks.core.class_map import by_label
+from tasks.core.class_map import LABELS, by_label
 from tasks.core.errors import WrongMask, WrongMaskFormat
-from tasks.core.masks import png_masks
 from tasks.core.masks import probabilities as record
-from tasks.core.masks.labels import LABELS, decode_mask
+from tasks.core.masks.labels import decode_mask
 
 SURE = 255
 TOLERANCE = 0.01  # by which probabilities of a pixel may miss 1: models also answer in 16 bit
@@ -56,17 +55,6 @@ def _second(values: Float32Array, first: Float32Array, total: Float32Array) -> F
         return np.asarray(np.partition(values, -2, axis=0)[-2])
     last: Float32Array = values.min(axis=0)
     return last if len(values) == 2 else np.asarray(total - first - last)  # noqa: PLR2004 - one is between
-
-
-def decode_confidence(png: bytes, width_px: int, height_px: int, name: str) -> UInt8Array:
-    """Decode a confidence (height, width) uint8 as ``png_masks.encode`` writes it.
-
-    Raises:
-        WrongMask: It is not whole, or of another size or form.
-    """
-    if png_masks.read_header(png, name) != png_masks.Header(width_px, height_px, 8, png_masks.GREY):
-        raise png_masks.damaged(png, name)
-    return png_masks.decode(png, name)
 
 
 def decode_answer(

@@ -58,11 +58,12 @@ def _averaged(layout: ChipLayout, answers: Iterator[Float32Array | LabelArray], 
     size = (layout.height_px, layout.width_px)
     joined = Answer(np.empty(size, np.uint8), np.empty(size, np.uint8))
     rows = layout.rows
+    columns = [(column.whole, _hann(column, layout.width_px)) for column in layout.columns]
     strip = np.zeros((labels, max(row.length for row in rows), layout.width_px), np.float32)
     for row, end in zip(rows, [*(row.whole.start for row in rows[1:]), layout.height_px], strict=True):
-        for column in layout.columns:
-            weights = _hann(row, layout.height_px)[:, np.newaxis] * _hann(column, layout.width_px)
-            strip[:, : row.length, column.whole] += next(answers) * weights
+        down = _hann(row, layout.height_px)[:, np.newaxis]
+        for column, across in columns:
+            strip[:, : row.length, column] += next(answers) * (down * across)
         done = end - row.whole.start
         found = answer_of(strip[:, :done])
         assert found.confidence is not None and joined.confidence is not None  # noqa: S101, PT018 - of probabilities

@@ -11,15 +11,12 @@ import cv2
 import numpy as np
 
 from tasks.core.arrays import BoolMask, LabelArray, UInt8Array
-from tasks.core.class_map import is_unmapped
+from tasks.core.class_map import FLOOD_UNDER_CLOUD, IGNORED, LABELS, is_unmapped
 from tasks.core.errors import WrongMaskFormat
 from tasks.core.masks import png_masks
 from tasks.core.masks.png_masks import COLOUR_TYPES, DEPTHS, GREY, INDEXED, Header
 
-OTHER, FLOOD, FLOOD_UNDER_CLOUD, IGNORED = 0, 1, 2, 3
 SAMPLES = 256
-LABELS = (OTHER, FLOOD, FLOOD_UNDER_CLOUD)  # of classes that are not mapped
-MAPPED_LABELS = (*LABELS, IGNORED)
 
 
 @dataclass(frozen=True, slots=True)

@@ -116,6 +116,17 @@ def decode(png: bytes, name: str) -> UInt8Array:
     return values
 
 
+def decode_grey(png: bytes, width_px: int, height_px: int, name: str) -> UInt8Array:
+    """Decode (height, width) uint8 as ``encode`` writes it; the header is judged first, as it can declare gigabytes.
+
+    Raises:
+        WrongMask: It is not whole, or of another size or form.
+    """
+    if read_header(png, name) != Header(width_px, height_px, 8, GREY):
+        raise damaged(png, name)
+    return decode(png, name)
+
+
 def damaged(png: bytes, name: str) -> WrongMask:
     """The error for a PNG that is not whole."""
     return WrongMask(f"{name}: the mask of {len(png)} bytes is damaged or cut short: predict it again")

@@ -15,15 +15,12 @@ def encode_valid(valid: BoolMask) -> bytes:
 
 
 def decode_valid(png: bytes, width_px: int, height_px: int, name: str) -> BoolMask:
-    """Decode a mask (height, width) bool; its header is judged first, for a small PNG can declare gigabytes of pixels.
+    """Decode a mask (height, width) bool.
 
     Raises:
         UnreadableImage: Not a whole mask of that size.
     """
-    damaged = UnreadableImage(f"{name}: the valid mask is damaged. Remove the file and run again")
     try:
-        if png_masks.read_header(png, name) != png_masks.Header(width_px, height_px, 8, png_masks.GREY):
-            raise damaged
-        return np.asarray(png_masks.decode(png, name) == VALID)
+        return np.asarray(png_masks.decode_grey(png, width_px, height_px, name) == VALID)
     except WrongMask as error:
-        raise damaged from error
+        raise UnreadableImage(f"{name}: the valid mask is damaged. Remove the file and run again") from error

@@ -13,6 +13,8 @@ NOT_MAPPED = "`labels` are for a model of other classes: water-index answers flo
 ATTRIBUTES = "x-amzn-sagemaker-custom-attributes"
 # What a model is sent, and what it may be asked to answer: a label mask, or probabilities in RecordIO.
 JPEG_TYPE, PNG_TYPE, RECORD_TYPE = "image/jpeg", "image/png", "application/x-recordio-protobuf"
+# Of a request and of an answer: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_InvokeEndpoint.html
+MAX_BODY_BYTES = 6 * 1024 * 1024
 
 Predict = Callable[[UInt8Array, str], UInt8Array]
 """NRG uint8 (height, width, 3) and the request's attributes (``water_index.attributes``; empty where there are none) to

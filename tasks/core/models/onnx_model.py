@@ -37,7 +37,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.core.arrays import Float32Array, UInt8Array
-from tasks.core.class_map import FEWEST_CLASSES, by_label
+from tasks.core.class_map import FEWEST_CLASSES, LABELS, by_label
 from tasks.core.errors import EndpointRefused
 from tasks.core.models.batching import Batches, Run
 from tasks.core.models.onnx_files import weight_files
@@ -45,7 +45,6 @@ from tasks.core.models.onnx_files import weight_files
 # Raise it when the answer of the same model to the same image changes.
 VERSION = 2
 BANDS = 3
-LABELS = (0, 1, 2)  # of classes that are not mapped
 CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
 AXES = 4
 SUM_TOLERANCE = 1e-3  # of scores that are probabilities already

@@ -16,6 +16,7 @@ import numpy as np
 
 from tasks.core.arrays import BoolMask, Float32Array, IntArray, UInt8Array
 from tasks.core.chip_layout import Chip
+from tasks.core.class_map import FLOOD, OTHER
 from tasks.core.errors import EndpointRefused
 from tasks.core.models import nir_threshold
 from tasks.core.models.humps import GREY_LEVELS
@@ -23,7 +24,6 @@ from tasks.core.models.nir_threshold import WATERLINE, Split, Threshold
 
 VERSION = 2
 NIR, RED, GREEN = range(3)
-OTHER, FLOOD = 0, 1
 MEDIAN_PX = 5
 LIMIT = np.float32(0.5)  # water is below the threshold, land at it: what parts them is between two levels
 NEAR_BLACK = 16  # pixels with every band below this are padding, where nobody says what is
@@ -86,7 +86,8 @@ def _split(nrg: UInt8Array, nir: UInt8Array, green: UInt8Array, attributes: str)
         raise EndpointRefused(
             f"water-index takes the attribute nir-threshold=0 to 255, perhaps with ;nir-contrast=, not {attributes!r}"
         )
-    return Threshold(int(found[1])).split._replace(**({"contrast": int(found[2])} if found[2] else {}))
+    split = Threshold(int(found[1])).split
+    return split if found[2] is None else split._replace(contrast=int(found[2]))
 
 
 def histogram(nrg: UInt8Array, valid: BoolMask) -> IntArray:

@@ -7,11 +7,11 @@ import shapely
 from shapely import MultiPolygon, Polygon
 
 from tasks.core.arrays import FloatArray, ObjectArray
+from tasks.core.class_map import FLOOD_UNDER_CLOUD, IGNORED
 from tasks.core.geo.areas import ellipsoidal_area_m2
 from tasks.core.geo.grid import Grid
 from tasks.core.geo.precision import step
 from tasks.core.joining.uniting import as_multipolygons
-from tasks.core.masks.labels import FLOOD_UNDER_CLOUD, IGNORED
 from tasks.core.polygons.tracing import ground
 from tasks.core.product.layer import UNDER_CLOUD, AnsweredTile, Column, FailedTile, Layer
 from tasks.core.product.mapped_pixel import PIXEL_M

@@ -112,6 +112,18 @@ class Deployment(Record):
             raise ValueError(f"an endpoint name is 1 to 63 letters, digits and inner dashes, not {self.name!r}")
 
 
+class LeftAlone:
+    """The end of an endpoint that was there before the run: there is none."""
+
+    def delete(self, name: str) -> tuple[str, ...]:  # noqa: ARG002 - whatever it is called
+        """Nothing: it is not the run's."""
+        return ()
+
+    def wait_until_gone(self, name: str, seconds: float) -> tuple[str, ...]:  # noqa: ARG002 - as above
+        """Nothing: it stays."""
+        return ()
+
+
 class EndpointService(Protocol):
     """Deploys, asks and deletes endpoints of one model.
 

@@ -3,8 +3,6 @@
 It is there before the run and stays: never created, never deleted. Every host may ask it.
 """
 
-import hashlib
-import json
 import os
 import threading
 import time
@@ -15,14 +13,15 @@ import httpx
 
 from tasks.core.errors import EndpointRefused, EndpointUnavailable
 from tasks.core.models.known_models import PNG_TYPE
+from tasks.core.tiles.jobs import content_key
 from tasks.services.endpoints import container_client
-from tasks.services.endpoints.contract import HTTP, Deployment, EndpointSpec, Report
+from tasks.services.endpoints.contract import HTTP, Deployment, EndpointSpec, LeftAlone, Report
 
 PATIENT_SECONDS, POLL_SECONDS = 2.0, 0.5
 
 
 @dataclass(frozen=True)
-class HttpEndpoint:
+class HttpEndpoint(LeftAlone):
     """The endpoint behind one URL.
 
     Attributes:
@@ -35,8 +34,7 @@ class HttpEndpoint:
 
     def model_identity(self) -> str:
         """The URL, and the user's name for the model: nothing says what a server holds."""
-        parts = [self.spec.url, self.spec.model]
-        return f"http-{hashlib.sha256(json.dumps(parts).encode()).hexdigest()}"
+        return f"http-{content_key(self.spec.url, self.spec.model)}"
 
     def deploy(self, name: str, report: Report) -> Deployment:
         """Look whether it is in service: nothing is deployed.
@@ -68,14 +66,6 @@ class HttpEndpoint:
                 return container_client.ask(_client(), deployment.url, jpeg, attributes, deployment.url, accept)
         except httpx.TransportError as error:
             raise EndpointUnavailable(f"endpoint {deployment.url}: {error!r}") from error
-
-    def delete(self, name: str) -> tuple[str, ...]:  # noqa: ARG002 - whatever it is called
-        """Nothing: it is not the run's."""
-        return ()
-
-    def wait_until_gone(self, name: str, seconds: float) -> tuple[str, ...]:  # noqa: ARG002 - as above
-        """Nothing: it stays."""
-        return ()
 
 
 @lru_cache(maxsize=16)

@@ -109,13 +109,11 @@ def read_answer(stream: BinaryIO, request: Request) -> PreparedImage:
     head = json.loads(line)
     if "error" in head:
         raise _error(head["error"], head["text"]) from (head["cause"] and RuntimeError(head["cause"]))
-    layout, lengths = request.layout, [head["jpegs"], head["preview"]]
-    sent_px = sum(row.length for row in layout.rows) * sum(column.length for column in layout.columns)
-    most = MAX_JPEG_BYTES + min(MAX_JPEG_BYTES * len(layout), BYTES_A_JPEG_PIXEL * sent_px) + BYTES_BESIDE * len(layout)
-    if (
-        not (0 <= lengths[0] <= most and 0 <= lengths[1] <= MAX_JPEG_BYTES)
-        or Grid.from_dict(head["grid"]) != request.resized
-    ):
+    layout, lengths = request.layout, (head["jpegs"], head["preview"])
+    of_chips = min(MAX_JPEG_BYTES * len(layout), BYTES_A_JPEG_PIXEL * layout.sent_px)
+    most = (MAX_JPEG_BYTES + of_chips + BYTES_BESIDE * len(layout), MAX_JPEG_BYTES)
+    fits = all(0 <= length <= limit for length, limit in zip(lengths, most, strict=True))
+    if not fits or Grid.from_dict(head["grid"]) != request.resized:
         raise ValueError("the decoder's answer is not of the frame that was asked for")
     jpegs, preview = (_exactly(stream, length) for length in lengths)
     pixels = request.width_px * request.height_px

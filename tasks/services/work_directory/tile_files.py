@@ -10,12 +10,14 @@ import numpy as np
 
 from tasks.core.arrays import BoolMask, IntArray
 from tasks.core.chip_layout import Chip
+from tasks.core.class_map import MAPPED_LABELS
 from tasks.core.errors import RecordMismatch, UnreadableImage, WrongMask
 from tasks.core.imagery.chip_archive import unpack
 from tasks.core.imagery.jpeg_header import size_of
 from tasks.core.imagery.preparation import PREVIEW_PX
-from tasks.core.masks.answers import Answer, decode_confidence
-from tasks.core.masks.labels import MAPPED_LABELS, decode_mask
+from tasks.core.masks import png_masks
+from tasks.core.masks.answers import Answer
+from tasks.core.masks.labels import decode_mask
 from tasks.core.masks.valid_mask_png import decode_valid
 from tasks.core.polygons.tile_extent import TileExtent
 from tasks.core.tiles.jobs import Stage, TileJob
@@ -67,7 +69,7 @@ def answer(job: TileJob) -> Answer:
     with _judging(job.labels_uri):
         decoded = decode_mask(labels, *size, job.tile.id, MAPPED_LABELS)
     with _judging(job.confidence_uri):
-        return Answer(decoded, *(decode_confidence(png, *size, job.tile.id) for png in confidence))
+        return Answer(decoded, *(png_masks.decode_grey(png, *size, job.tile.id) for png in confidence))
 
 
 def extent(job: TileJob, expected: FileHash | None = None) -> TileExtent:

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from tasks.core.errors import WrongMask, WrongMaskFormat
 from tasks.core.masks import probabilities
-from tasks.core.masks.answers import answer_of, decode_answer, decode_confidence
+from tasks.core.masks.answers import answer_of, decode_answer
 from tasks.core.masks.labels import encode_mask
-from tasks.core.masks.png_masks import encode
+from tasks.core.masks.png_masks import decode_grey, encode
 from tasks.core.protobuf_wire import of_bytes, of_varint
 
 SCORES = arrays.arrays(
@@ -103,9 +103,9 @@ def test_a_confidence_comes_back_from_its_file() -> None:
     """Of its own size alone."""
     confidence = answer_of(of_scores(np.random.default_rng(1).random((2, 4, 5), np.float32))).confidence
     assert confidence is not None
-    np.testing.assert_array_equal(decode_confidence(encode(confidence), 5, 4, "tile"), confidence)
+    np.testing.assert_array_equal(decode_grey(encode(confidence), 5, 4, "tile"), confidence)
     with pytest.raises(WrongMask):
-        decode_confidence(encode(confidence), 4, 5, "tile")
+        decode_grey(encode(confidence), 4, 5, "tile")
 
 
 @given(

@@ -12,10 +12,10 @@ from tasks.core.models import water_index
 
 # By stage: its version, the packages that its answer comes from, and the digest of their code.
 STAGES = {
-    "prepare": (imagery.VERSION, ("imagery", "jpeg2000"), "592f8d4a8e495f45"),
-    "predict": (masks.VERSION, ("masks",), "c8d55d0a922cefa1"),
+    "prepare": (imagery.VERSION, ("imagery", "jpeg2000"), "dc967aff5177873b"),
+    "predict": (masks.VERSION, ("masks",), "dea9ae4641cf6cc2"),
     "extract": (polygons.VERSION, ("polygons",), "577cc05c5956880d"),
-    "water-index": (water_index.VERSION, ("models/water_index.py",), "2d52b30c4a8e37d7"),
+    "water-index": (water_index.VERSION, ("models/water_index.py",), "50bcca53852edfee"),
 }
 VERSIONS = {"prepare": 4, "predict": 2, "extract": 2, "water-index": 2}
 

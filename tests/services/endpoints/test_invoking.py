@@ -13,7 +13,7 @@ from tasks.core.errors import EndpointRefused, EndpointUnavailable, FloodExtentE
 from tasks.core.masks.answers import decode_answer
 from tasks.core.masks.labels import decode_mask
 from tasks.core.models import water_index
-from tasks.core.models.known_models import RECORD_TYPE
+from tasks.core.models.known_models import MAX_BODY_BYTES, RECORD_TYPE
 from tasks.core.models.nir_threshold import Split
 from tasks.services.endpoints.sagemaker import invoking
 from tasks.services.endpoints.sagemaker.invoking import Limits, invoke
@@ -136,7 +136,7 @@ def test_a_slow_model_gets_its_time() -> None:
 def test_an_image_that_is_too_large_is_not_sent(endpoint: Cloud) -> None:
     """SageMaker would refuse it after six megabytes have crossed the country."""
     with pytest.raises(EndpointRefused, match=r"6,291,457 bytes is larger than the 6,291,456.*smaller width"):
-        invoke(NAME, bytes(invoking.MAX_BODY_BYTES + 1), 1)
+        invoke(NAME, bytes(MAX_BODY_BYTES + 1), 1)
     assert asked(endpoint) == 0
 
 

@@ -3,7 +3,6 @@
 It is described and invoked; nothing is created, tagged, leased or deleted. Nor is it paid for by the run.
 """
 
-import hashlib
 import json
 from dataclasses import dataclass
 from datetime import UTC
@@ -11,7 +10,8 @@ from typing import Any
 
 from tasks.core.errors import EndpointRefused
 from tasks.core.models.known_models import PNG_TYPE
-from tasks.services.endpoints.contract import SAGEMAKER, Deployment, EndpointSpec, Report
+from tasks.core.tiles.jobs import content_key
+from tasks.services.endpoints.contract import SAGEMAKER, Deployment, EndpointSpec, LeftAlone, Report
 from tasks.services.endpoints.sagemaker import invoking
 from tasks.services.endpoints.sagemaker.aws_errors import translated
 from tasks.services.endpoints.sagemaker.hosting import IN_SERVICE
@@ -22,7 +22,7 @@ ATTEMPTS = 3
 
 
 @dataclass(frozen=True)
-class ExistingEndpoint:
+class ExistingEndpoint(LeftAlone):
     """The endpoint of one name.
 
     Attributes:
@@ -43,7 +43,7 @@ class ExistingEndpoint:
             config = self._described(client, CONFIG, self._endpoint(client)["EndpointConfigName"])
             names = [variant.get("ModelName", "") for variant in config.get("ProductionVariants", ())]
             parts = sorted(json.dumps(_parts(self._described(client, MODEL, name)), sort_keys=True) for name in names)
-        return f"sagemaker-{hashlib.sha256(json.dumps(parts).encode()).hexdigest()}"
+        return f"sagemaker-{content_key(*parts)}"
 
     def deploy(self, name: str, report: Report) -> Deployment:
         """Look whether it is in service: nothing is deployed.
@@ -70,14 +70,6 @@ class ExistingEndpoint:
     def invoke(self, deployment: Deployment, jpeg: bytes, attributes: str = "", accept: str = PNG_TYPE) -> bytes:
         """As ``invoking.invoke``."""
         return invoking.invoke(deployment.name, jpeg, deployment.in_flight, attributes=attributes, accept=accept)
-
-    def delete(self, name: str) -> tuple[str, ...]:  # noqa: ARG002 - whatever it is called
-        """Nothing: it is not the run's."""
-        return ()
-
-    def wait_until_gone(self, name: str, seconds: float) -> tuple[str, ...]:  # noqa: ARG002 - as above
-        """Nothing: it stays."""
-        return ()
 
     def _endpoint(self, client: Any) -> dict[str, Any]:
         described = ENDPOINT.described(client, self.spec.endpoint_name)

@@ -12,14 +12,12 @@ from botocore.config import Config
 from botocore.exceptions import ClientError, ReadTimeoutError
 
 from tasks.core.errors import EndpointRefused, EndpointUnavailable, FloodExtentError
-from tasks.core.models.known_models import JPEG_TYPE, PNG_TYPE
+from tasks.core.models.known_models import JPEG_TYPE, MAX_BODY_BYTES, PNG_TYPE
 from tasks.services.endpoints.sagemaker.aws_errors import SERVER_ERROR, client_error, passes, translated
 from tasks.services.endpoints.sagemaker.throttle import Pace
 from tasks.services.endpoints.teardown.sagemaker_resources import code_of, is_missing, message_of, run_of
 
-# SageMaker's own limits: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_InvokeEndpoint.html
-MAX_BODY_BYTES = 6 * 1024 * 1024
-ANSWER_SECONDS = 60
+ANSWER_SECONDS = 60  # SageMaker's own limit, of the same page as MAX_BODY_BYTES
 # What SageMaker gives as the container's status where the container did not answer in time.
 NO_STATUS = 0
 

@@ -1,7 +1,5 @@
 """What a SageMaker training job says of the model that it made: image, artifact, role and network, all in one place."""
 
-import hashlib
-import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Self
@@ -10,6 +8,7 @@ from botocore.exceptions import ClientError
 
 from tasks.core.errors import EndpointRefused
 from tasks.core.tiles import training_scale
+from tasks.core.tiles.jobs import content_key
 from tasks.services.endpoints.sagemaker.aws_errors import translated
 from tasks.services.endpoints.teardown.sagemaker_resources import is_missing
 
@@ -91,8 +90,7 @@ class TrainedModel:
 
     def identity(self) -> str:
         """Changes with whatever the model's answers depend on: part of the predictions' cache key."""
-        parts = [self.arn, self.image, self.artifact, self.finished]
-        return f"sagemaker-{hashlib.sha256(json.dumps(parts).encode()).hexdigest()}"
+        return f"sagemaker-{content_key(self.arn, self.image, self.artifact, self.finished)}"
 
 
 def _check(job: Any, name: str) -> None:
