@@ -16,7 +16,7 @@ class About(NamedTuple):
     description: str
 
 
-# Longer names first: a layer's name starts with one of these.
+# Longer names first: a layer's name starts with one of these. Those of a product are in the order of its GeoPackage.
 LAYERS = {
     "flood_extent_by_tile": About(
         "Flood extent by tile",
@@ -29,6 +29,20 @@ LAYERS = {
         "Beside the polygons no flood was found only inside area_observed. conf_mean is how sure the model was, 0 to "
         "1; a tenth of the pixels are no surer than conf_p10.",
     ),
+    "flood_source": About(
+        "Frames of each polygon",
+        "Which frames saw a polygon of the layer flood_extent, and how much of it: flood_id and src_id of the table "
+        "source.",
+    ),
+    "flood_trace": About(
+        "Flood trace",
+        "Ground that is normal water in the reference that was given, was observed, and is dry in these frames.",
+    ),
+    "normal_water": About(
+        "Normal water",
+        "Water that these frames show and that the reference has, too: permanent, or there before the flood. Pieces of "
+        "flood beside it that are thinner than the tolerance count as normal water: they are misregistration.",
+    ),
     "area_observed": About("Area observed", f"Ground that the model answered for. {CLOUD}"),
     "not_assessed": About(
         "Area not assessed",
@@ -36,10 +50,33 @@ LAYERS = {
         "or as ignored. "
         "observed_elsewhere is the share (0 to 1) that an overlapping tile saw.",
     ),
+    "area_of_interest": About(
+        "Area of interest",
+        "What the product is clipped to, with how much of it was observed, was not assessed, and is in no frame.",
+    ),
+    "excluded": About(
+        "Excluded water",
+        "Where the model found water on ground on which nothing may be called flood, with the reason that was given.",
+    ),
+    "exposure_summary": About(
+        "Exposure by class",
+        "Number, length and area of what was given as exposure, and of these flooded, not flooded, and not assessed: "
+        "there, nobody knows.",
+    ),
+    "exposure": About(
+        "Exposure",
+        "What was given as exposure (buildings, roads, parcels), each with the share of it that is flooded and the "
+        "share that was not assessed: there, nobody knows.",
+    ),
     "tiles": About(
         "Tiles",
         "Every tile with its state; without geometry where its place is not known. pixel_m is the side of its mapped "
         "pixels on the ground.",
+    ),
+    "source": About(
+        "Sources",
+        "The frames that the product was made of: where each was, its content hash, when it was taken and how that is "
+        "known, the side of its pixels on the ground.",
     ),
     "to_check": About(
         "Places to check",

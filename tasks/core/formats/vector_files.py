@@ -12,6 +12,7 @@ import pyogrio
 import shapely
 from pyogrio import errors, raw
 
+from tasks.core.arrays import ObjectArray
 from tasks.core.disk_space import room_remedy
 from tasks.core.errors import FinalError, StorageFull
 from tasks.core.formats.sqlite_copies import SQLITE_SUFFIXES, may_be_locked
@@ -42,7 +43,7 @@ def write_vector(layer: Layer, path: Path, *, driver: str, **options: Any) -> No
         warnings.filterwarnings("ignore", "'crs' was not provided", UserWarning)
         raw.write(
             str(path),
-            shapely.to_wkb(layer.geometries) if len(layer) else np.empty(0, dtype=object),
+            _wkb(layer),
             [encodable(values) for values in layer.columns.values()],
             list(layer.columns),
             field_mask=[np.ma.getmaskarray(values) for values in layer.columns.values()],
@@ -53,6 +54,13 @@ def write_vector(layer: Layer, path: Path, *, driver: str, **options: Any) -> No
             encoding="UTF-8",
             **options,
         )
+
+
+def _wkb(layer: Layer) -> ObjectArray | None:
+    """The geometries as GDAL takes them; None of a table."""
+    if layer.is_table:
+        return None
+    return np.asarray(shapely.to_wkb(layer.geometries) if len(layer) else np.empty(0), np.object_)
 
 
 def encodable(values: npt.NDArray[Any]) -> npt.NDArray[Any]:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 from shapely import MultiPolygon
 
 from tasks.core.arrays import FloatArray, IntArray, ObjectArray
@@ -15,13 +16,13 @@ Column = IntArray | FloatArray | ObjectArray
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Layer:
-    """A layer of the product: geometries and columns of one length.
+    """A layer of the product: geometries and columns of one length; a table has columns alone.
 
     Attributes:
         base: ``flood_extent``, ``flood_extent_by_tile``, ``area_observed``, ``not_assessed``, ``tiles``, ``to_check``.
-        geometry_type: ``Polygon`` or ``MultiPolygon``: the one type of all its geometries.
+        geometry_type: ``Polygon``, ``MultiPolygon`` or another: the one type of all its geometries; None of a table.
         crs: Of the geometries: ``EPSG:7855`` where it has a code, else WKT2; None only where no tile's CRS is known.
-        geometries: Object array of shapely geometries; None where a place is not known.
+        geometries: Object array of shapely geometries; None where a place is not known, and throughout a table.
         columns: Column name to values: int64, float64, or object holding str. The unit is in the name. What is not
             known is NaN, masked (int64) or None, and NULL in files.
         suffix: Of the name, such as ``_epsg7855`` where the product has several CRSs; else empty.
@@ -29,7 +30,7 @@ class Layer:
     """
 
     base: str
-    geometry_type: str
+    geometry_type: str | None
     crs: str | None
     geometries: ObjectArray
     columns: dict[str, Column]
@@ -48,6 +49,17 @@ class Layer:
     def name(self) -> str:
         """What files call it."""
         return self.base + self.suffix
+
+    @property
+    def is_table(self) -> bool:
+        """Whether it has no geometries at all."""
+        return self.geometry_type is None
+
+
+def table(base: str, columns: dict[str, Column], suffix: str = "") -> Layer:
+    """A layer without geometries."""
+    rows = len(next(iter(columns.values())))
+    return Layer(base, None, None, np.full(rows, None, np.object_), columns, suffix)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
