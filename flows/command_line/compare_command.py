@@ -3,7 +3,7 @@
 import argparse
 
 from flows.command_line.console import make_console
-from tasks.core.reports.run_json import M2_PER_HECTARE
+from tasks.core.geo.areas import M2_PER_HECTARE
 from tasks.core.scoring.change import FIRST_ALONE, GAINED, KEPT, LOST, SECOND_ALONE
 from tasks.core.scoring.change_files import compare_products, write_change
 from tasks.services import storage

@@ -14,6 +14,7 @@ from tasks.core.errors import UnusableArgument
 
 FLOW_FILE = Path(__file__).parents[1] / "flood_extent.py"
 NOT_SHOWN = frozenset({"endpoint_url"})  # it may hold a password
+OF_PLACES = frozenset({"exposure"})  # whose names may hold blanks and commas
 NOT_UNICODE = "string_unicode"  # how pydantic calls an argument whose bytes are not UTF-8
 ALIASES = {"output_directory": ["--output"], "only_failed_of": ["--only-failed"]}
 # In a message; the dataset is no option.
@@ -85,9 +86,9 @@ def parameters_of(arguments: argparse.Namespace) -> RunParameters:
         UnusableArgument: A value is out of bounds; the message names the option.
     """
     given = {name: value for name, value in vars(arguments).items() if name in RunParameters.model_fields}
-    given = {name: _parts(value) if isinstance(value, list) else value for name, value in given.items()}
+    words = {name: _parts(value) for name, value in given.items() if isinstance(value, list) and name not in OF_PLACES}
     try:
-        return RunParameters(**given)
+        return RunParameters(**given | words)
     except ValidationError as error:
         raise UnusableArgument("\n".join(_explained(problem) for problem in error.errors())) from error
 

@@ -12,7 +12,7 @@ from tasks.core.models import water_index
 
 # By stage: its version, the packages that its answer comes from, and the digest of their code.
 STAGES = {
-    "prepare": (imagery.VERSION, ("imagery", "jpeg2000"), "dc967aff5177873b"),
+    "prepare": (imagery.VERSION, ("imagery", "jpeg2000"), "5af5b70c9745e6e3"),
     "predict": (masks.VERSION, ("masks",), "d6faa5e91002f81a"),
     "extract": (polygons.VERSION, ("polygons",), "0e9c2a99ec9569ea"),
     "water-index": (water_index.VERSION, ("models/water_index.py",), "50bcca53852edfee"),
