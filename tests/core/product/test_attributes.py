@@ -70,10 +70,11 @@ def test_every_polygon_names_the_frame_that_saw_most_of_it(overlap: int) -> None
 
 def test_dates_are_those_of_the_frame() -> None:
     """A time, a day and a month stay what they are, and what is not known is NULL."""
-    mask, known = np.ones((10, 10), np.uint8), []
-    for number in range(4):  # apart, so that each polygon is of one frame
-        known.append(answered(f"{number}.jp2", mask, window(grid_of(mask), 0, 40 * number, 10, 10)))
-    columns = _described(known)["flood_extent"].columns
+    mask = np.ones((10, 10), np.uint8)
+    apart = [window(grid_of(mask), 0, 40 * number, 10, 10) for number in range(4)]  # each polygon is of one frame
+    columns = _described([answered(f"{number}.jp2", mask, grid) for number, grid in enumerate(apart)])[
+        "flood_extent"
+    ].columns
     dates = dict(zip(columns["src_id"].tolist(), columns["src_date"].tolist(), strict=True))
     assert dates == {1: "2021-04-03", 2: "2021-04-04", 3: "2021-04", 4: None}
     assert sorted(columns["src_time"].tolist(), key=str) == ["01:31Z", None, None, None]
