@@ -214,12 +214,13 @@ class RunParameters(BaseModel):
         Args:
             owner: Which Prefect server knows the run.
         """
+        labels = None if self.labels is None else tuple(self.labels)
         if self.endpoint == LOCAL:
-            labels = None if self.labels is None else tuple(self.labels)
             return EndpointSpec(LOCAL, model=self.model, device=self.device, class_map=labels)
         if self.endpoint == HTTP:
             requests = self.requests_per_instance
-            return EndpointSpec(HTTP, model=self.model, url=self.endpoint_url or "", requests_per_instance=requests)
+            url = self.endpoint_url or ""
+            return EndpointSpec(HTTP, model=self.model, url=url, requests_per_instance=requests, class_map=labels)
         return EndpointSpec(
             kind=self.endpoint,
             endpoint_name=self.endpoint_name or "",
