@@ -48,6 +48,16 @@ from tasks.services.endpoints.contract import HTTP, LOCAL, SAGEMAKER, EndpointSp
 
 # Which endpoint is asked.
 ENDPOINT_SETTINGS = ("endpoint", "training_job", "endpoint_name", "endpoint_url")
+# Where the model runs, besides.
+HOSTING_SETTINGS = (
+    "instance_type", "instance_count", "fallback_instance_types", "instance_hour_price", "max_endpoint_minutes",
+    "deploy_minutes", "lease_minutes", "requests_per_instance", "predict_seconds",
+)  # fmt: skip
+START_SETTINGS = ("review", "review_hours", "dry_run", "only_failed_of")
+OPERATORS_SETTINGS = (
+    "work_directory", "keep_work", "log_storage_directory", "log_file_prefix", "max_tile_megapixels", "decode_in_child",
+    "aws_block", "kms_key", "requester_pays",
+)  # fmt: skip
 # What the product says of itself, and what it is made of besides the labels.
 PRODUCT_SETTINGS = (
     "event_id", "event_name", "event_type", "event_subtype", "capture_time", "release", "release_reason", "licence",
@@ -233,3 +243,18 @@ class RunParameters(BaseModel):
             max_minutes=self.max_endpoint_minutes,
             owner=owner,
         )
+
+
+def _others() -> tuple[str, ...]:
+    named = {*ENDPOINT_SETTINGS, *HOSTING_SETTINGS, *START_SETTINGS, *OPERATORS_SETTINGS, *PRODUCT_SETTINGS}
+    return tuple(name for name in RunParameters.model_fields if name not in named)
+
+
+# By what they are about, as ``--help`` and the page of parameters have them.
+GROUPS = {
+    "what is mapped, and how": _others(),
+    "the product": PRODUCT_SETTINGS,
+    "how a run is started": START_SETTINGS,
+    "where the model runs": ENDPOINT_SETTINGS + HOSTING_SETTINGS,
+    "for operators": OPERATORS_SETTINGS,
+}

@@ -9,7 +9,7 @@ from typing import Any, get_args, get_origin
 
 from pydantic import ValidationError
 
-from flows.parameters import RunParameters
+from flows.parameters import GROUPS, RunParameters
 from tasks.core.errors import UnusableArgument
 
 FLOW_FILE = Path(__file__).parents[1] / "flood_extent.py"
@@ -43,6 +43,8 @@ def descriptions() -> dict[str, str]:
 def add_options(parser: argparse.ArgumentParser, *, leave_out: frozenset[str] = frozenset()) -> None:
     """Add the dataset, and an option for every other parameter; values stay text, for pydantic converts them."""
     about = descriptions()
+    titles = {name: title for title, names in GROUPS.items() for name in names}
+    groups = {title: parser.add_argument_group(title) for title in GROUPS}
     for name, field in RunParameters.model_fields.items():
         if name in leave_out:
             continue
@@ -57,7 +59,7 @@ def add_options(parser: argparse.ArgumentParser, *, leave_out: frozenset[str] = 
             how["action"] = argparse.BooleanOptionalAction
         elif _is_list(field.annotation):
             how["nargs"] = "+"
-        parser.add_argument(*_flags(name), **how)
+        groups[titles[name]].add_argument(*_flags(name), **how)
 
 
 def _is_list(annotation: Any) -> bool:
