@@ -55,7 +55,7 @@ def described(layers: Sequence[Layer], edition: Edition) -> list[Layer]:
 
 def _extent(extent: Layer, pieces: Layer, tiles: Layer, observed: Layer, edition: Edition) -> Layer:
     found = dict(extent.columns)
-    principal = _principal(len(extent), pieces)
+    principal = _principal(extent, pieces)
     sources = {one.tile: one for one in edition.sources}
     named = [None if tile is None else sources[tile] for tile in principal]
     known: dict[str, Column] = {
@@ -65,7 +65,7 @@ def _extent(extent: Layer, pieces: Layer, tiles: Layer, observed: Layer, edition
         "area_ha": np.asarray(found["area_m2"], np.float64) / M2_PER_HECTARE,
         "perim_m": lengths_m(extent.geometries, str(extent.crs)),
         "edge_flag": _at_edge(extent, observed),
-        "notes": _notes(len(extent), pieces, sources),
+        "notes": _notes(extent, pieces, sources),
     }
     columns = {**found, **known}
     order = [*(name for name in FIELDS if name in columns), *(name for name in columns if name not in FIELDS)]
@@ -102,10 +102,17 @@ def _of_sources(named: Sequence[Source | None]) -> dict[str, Column]:
     }
 
 
-def _principal(rows: int, pieces: Layer) -> ObjectArray:
+def _rows_of(extent: Layer, pieces: Layer) -> IntArray:
+    """(m,) the row of the polygon that each piece is of."""
+    ids = np.asarray(extent.columns["flood_id"], np.int64)
+    order = np.argsort(ids)
+    return np.asarray(order[np.searchsorted(ids, pieces.columns["flood_id"], sorter=order)], np.int64)
+
+
+def _principal(extent: Layer, pieces: Layer) -> ObjectArray:
     """(n,) the tile that saw most of each polygon, the first of equals; None where none did."""
-    tiles: ObjectArray = np.full(rows, None, np.object_)
-    owner = np.asarray(pieces.columns["flood_id"], np.int64) - 1
+    tiles: ObjectArray = np.full(len(extent), None, np.object_)
+    owner = _rows_of(extent, pieces)
     areas = np.asarray(pieces.columns["area_m2"], np.float64)
     order = np.lexsort((-np.arange(len(owner)), areas))  # of several values the last one stays
     tiles[owner[order]] = pieces.columns["tile"][order]
@@ -128,11 +135,13 @@ def _at_edge(extent: Layer, observed: Layer) -> IntArray:
     return flags
 
 
-def _notes(rows: int, pieces: Layer, sources: dict[str, Source]) -> ObjectArray:
-    """Where frames of several dates saw a polygon, which."""
-    dates: list[set[str]] = [set() for _ in range(rows)]
-    for flood_id, tile in zip(pieces.columns["flood_id"].tolist(), pieces.columns["tile"].tolist(), strict=True):
+def _notes(extent: Layer, pieces: Layer, sources: dict[str, Source]) -> ObjectArray:
+    """What was noted before, and where frames of several dates saw a polygon, which."""
+    dates: list[set[str]] = [set() for _ in range(len(extent))]
+    for row, tile in zip(_rows_of(extent, pieces).tolist(), pieces.columns["tile"].tolist(), strict=True):
         captured = sources[tile].captured
         if captured is not None:
-            dates[flood_id - 1].add(captured.date)
-    return objects([f"{SEVERAL_DATES}: {min(one)} to {max(one)}" if len(one) > 1 else None for one in dates])
+            dates[row].add(captured.date)
+    noted = extent.columns.get("notes", objects([None] * len(extent)))
+    several = [f"{SEVERAL_DATES}: {min(one)} to {max(one)}" if len(one) > 1 else None for one in dates]
+    return objects(["; ".join(filter(None, texts)) or None for texts in zip(noted, several, strict=True)])
