@@ -1,0 +1,151 @@
+"""What the page's map shows, as its script takes it: a set of layers for each CRS."""
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import shapely
+
+from tasks.core.arrays import FloatArray, IntArray
+from tasks.core.product.layer import Column, Layer
+from tasks.core.product.mapped_pixel import mapped_pixel_m
+from tasks.core.reports.html.elements import head
+from tasks.core.reports.html.map_plane import MapPlane
+from tasks.core.reports.html.outlines import VERTICES, Outlines, thin_enough
+from tasks.core.reports.html.pictures import Imagery
+from tasks.core.reports.html.signs import TO_CHECK, on_map, sign_of, title
+from tasks.core.text import on_one_line
+
+FEATURES = 20_000  # of a layer, which can be clicked on; a browser holds as many
+PRECISION = 3
+
+
+@dataclass(frozen=True, slots=True)
+class MapSet:
+    """The layers of one CRS.
+
+    Attributes:
+        plane: Where they lie.
+        layers: In the order in which they are drawn.
+        tolerance_m: How far their outlines on the map are from the exact ones, at most; 0 where they are exact.
+        data: All of it for the page's script.
+    """
+
+    plane: MapPlane
+    layers: tuple[Layer, ...]
+    tolerance_m: float
+    data: dict[str, Any]
+
+
+def map_sets(layers: Sequence[Layer], imagery: Iterable[Imagery] = (), most: int = VERTICES) -> list[MapSet]:
+    """A set for each CRS in which something has a place, that with most tiles first.
+
+    Args:
+        layers: Of the product.
+        imagery: Pictures of the ground, at most one a CRS.
+        most: Vertices of all sets together.
+    """
+    groups: dict[str, list[Layer]] = {}
+    for layer in on_map(layers):
+        if layer.crs:
+            groups.setdefault(layer.crs, []).append(layer)
+    groups = {crs: group for crs, group in groups.items() if any(map(_has_place, group))}
+    pictures = {picture.crs: picture for picture in imagery}
+    ranks = place_ranks(layers)
+    ordered = sorted(groups, key=lambda crs: (-_tiles(groups[crs]), crs))
+    return [_set(crs, groups[crs], pictures.get(crs), ranks, most // len(groups)) for crs in ordered]
+
+
+def place_ranks(layers: Sequence[Layer]) -> dict[tuple[str, int], int]:
+    """The places to check of all CRSs in order: name of the layer and row to 1, 2, …"""
+    weights = [
+        (-float(weight), layer.name, row)
+        for layer in layers
+        if layer.base == TO_CHECK
+        for row, weight in enumerate(layer.columns["weight_m2"])
+    ]
+    return {(name, row): rank for rank, (_, name, row) in enumerate(sorted(weights), 1)}
+
+
+def feature_name(layer: Layer, row: int) -> str:
+    """By which a link of the page finds a feature on the map."""
+    return f"{layer.name}:{row}"
+
+
+def _has_place(layer: Layer) -> bool:
+    return not bool((shapely.is_missing(layer.geometries) | shapely.is_empty(layer.geometries)).all())
+
+
+def _tiles(layers: Iterable[Layer]) -> int:
+    return sum(len(layer) for layer in layers if layer.base == "tiles")
+
+
+def _set(
+    crs: str, layers: Sequence[Layer], picture: Imagery | None, ranks: Mapping[tuple[str, int], int], most: int
+) -> MapSet:
+    ends = np.array([shapely.total_bounds(layer.geometries) for layer in layers if _has_place(layer)])
+    bounds = (*ends[:, :2].min(axis=0).tolist(), *ends[:, 2:].max(axis=0).tolist())
+    pixels = mapped_pixel_m(layers)
+    plane = MapPlane.around(bounds, crs, pixels[0] if pixels else None)
+    pixel = plane.step_m * 8 / plane.unit_m
+    outlines, tolerance = thin_enough([Outlines.of(layer.geometries) for layer in layers], pixel, most)
+    data = {
+        **plane.to_dict(),
+        "picture": None if picture is None else picture.to_dict(plane),
+        "layers": [_layer(layer, lines, plane, ranks) for layer, lines in zip(layers, outlines, strict=True)],
+    }
+    return MapSet(plane, tuple(layers), tolerance * plane.unit_m, data)
+
+
+def _layer(layer: Layer, outlines: Outlines, plane: MapPlane, ranks: Mapping[tuple[str, int], int]) -> dict[str, Any]:
+    features = outlines.to_lists(plane)
+    rows = _own_rows(layer)
+    others = set(range(len(layer))) - set(rows.tolist())
+    data = {
+        "name": layer.name,
+        "base": layer.base,
+        "title": title(layer),
+        "sign": sign_of(layer).to_dict(),
+        "rows": rows.tolist(),
+        "features": [features[row] for row in rows],
+        "others": [part for row in sorted(others) for part in features[row]],
+        "heads": [head(name) for name in layer.columns],
+        "columns": [_values(values[rows]) for values in layer.columns.values()],
+        "names": list(layer.columns),
+    }
+    if layer.base == TO_CHECK:
+        data["ranks"] = [ranks[layer.name, row] for row in rows.tolist()]
+    return data
+
+
+def _own_rows(layer: Layer) -> IntArray:
+    """The rows that can be clicked on: all, or those of the largest areas."""
+    rows = np.arange(len(layer))
+    if len(layer) <= FEATURES:
+        return rows
+    return np.asarray(np.sort(np.argsort(-_sizes(layer), kind="stable")[:FEATURES]), np.int64)
+
+
+def _sizes(layer: Layer) -> FloatArray:
+    known = layer.columns.get("area_m2")
+    sizes = shapely.area(layer.geometries) if known is None else np.asarray(known, np.float64)
+    return np.asarray(np.nan_to_num(sizes))
+
+
+def _values(column: Column) -> list[Any]:
+    return [_value(value) for value in column.tolist()]
+
+
+def _value(value: Any) -> Any:
+    if isinstance(value, float):
+        return round(value, PRECISION) if math.isfinite(value) else None
+    return value if isinstance(value, int | None) else on_one_line(value)
+
+
+def placed_rows(layers: Sequence[Layer], base: str) -> Iterator[tuple[Layer, int]]:
+    """Layer and row of each feature of a kind that is on the map."""
+    for layer in layers:
+        if layer.base == base and layer.crs:
+            yield from ((layer, int(row)) for row in np.flatnonzero(~shapely.is_missing(layer.geometries)))
