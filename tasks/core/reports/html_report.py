@@ -15,6 +15,7 @@ from tasks.core.reports.run_json import RunRecord
 REPORT = "report.html"
 CONTENTS = {
     "map-section": "Map",
+    "weaknesses": "What to know",
     "to-check": "Places to check",
     "tiles": "Tiles",
     "sources": "Sources",
@@ -25,9 +26,7 @@ CONTENTS = {
 }
 
 
-def html_report(
-    record: RunRecord, layers: Sequence[Layer], edition: Edition, imagery: Iterable[Imagery] = ()
-) -> bytes:
+def html_report(record: RunRecord, layers: Sequence[Layer], edition: Edition, imagery: Iterable[Imagery] = ()) -> bytes:
     """The page, one file that fetches nothing; the same arguments give the same bytes.
 
     Without scripts it is a document with plain tables. What it shows of names and errors is text, never markup, and its
@@ -51,8 +50,9 @@ def html_report(
         '</header>\n<main id="main">\n',
         summary.figures(record, layers),
         tile_tables.failure_notice(record, layers),
-        summary.reading(layers, edition),
+        summary.rules(),
         map_section(sets),
+        summary.weaknesses(layers, edition),
         tile_tables.place_section(layers),
         making.other_tables(layers),
         tile_tables.tile_section(record, layers),

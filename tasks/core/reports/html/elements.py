@@ -5,11 +5,14 @@ import math
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import quote
 
 from tasks.core.text import on_one_line
 
 TEXT_CHARACTERS = 600
+CACHED = 50_000
+FIGURE = "figure"  # kind of a cell that holds a number of our own
 NO_FIGURE = "\N{EN DASH}"  # of a tile without an answer: 0 would say that it was looked at
 # By the ending of a column's name; what is squared comes before what is not.
 UNITS = {"_m2": "m²", "_ha": "ha", "_px": "px", "_km": "km", "_m": "m"}
@@ -24,7 +27,7 @@ class Cell:
         text: What it shows.
         sort: What its column is sorted by instead of the text; NaN where there is no figure, which is sorted last.
         zoom: What a click on it shows on the map, as ``map_data`` calls a feature; None for nothing.
-        kind: Class by which the style sheet knows it; empty for none.
+        kind: Class by which the style sheet knows it; empty for none. ``FIGURE`` promises that the text is a number's.
     """
 
     text: str
@@ -33,9 +36,15 @@ class Cell:
     kind: str = ""
 
 
+@lru_cache(maxsize=CACHED)
+def one_line(value: str) -> str:
+    """Text that can be shown, on one line: without controls, and without credentials. The same words come again."""
+    return on_one_line(value)
+
+
 def text(value: object) -> str:
     """Any value as text of the page, on one line."""
-    line = on_one_line(value)
+    line = one_line(str(value))
     return html.escape(line if len(line) <= TEXT_CHARACTERS else f"{line[: TEXT_CHARACTERS - 1]}…")
 
 
@@ -52,7 +61,7 @@ def items(lines: Iterable[object]) -> str:
 
 def section(name: str, title: str, *contents: str) -> str:
     """A part of the page with its heading; ``name`` is its id."""
-    return f'<section id="{name}"><h2>{text(title)}</h2>\n{"".join(contents)}</section>\n'
+    return f'<section id="{text(name)}"><h2>{text(title)}</h2>\n{"".join(contents)}</section>\n'
 
 
 def folded(title: str, *contents: str) -> str:
@@ -90,7 +99,9 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[Cell | object]], *, capt
 def pairs(rows: Iterable[tuple[str, object]], *, caption: str) -> str:
     """A table of names and values; a word where it has no rows."""
     body = "\n".join(f'<tr><th scope="row">{text(name)}</th><td>{text(value)}</td></tr>' for name, value in rows)
-    return f'<table class="pairs"><caption>{text(caption)}</caption>\n{body}\n</table>\n' if body else paragraph("None.")
+    if not body:
+        return paragraph("None.")
+    return f'<table class="pairs"><caption>{text(caption)}</caption>\n{body}\n</table>\n'
 
 
 def _cell(cell: Cell | object) -> str:
@@ -98,17 +109,17 @@ def _cell(cell: Cell | object) -> str:
         return f"<td>{text(cell)}</td>"
     kind = f' class="{cell.kind}"' if cell.kind else ""
     sort = "" if cell.sort is None else f' data-sort="{cell.sort!r}"' if math.isfinite(cell.sort) else ' data-sort=""'
-    shown = text(cell.text)
+    shown = cell.text if cell.kind == FIGURE else text(cell.text)
     if cell.zoom is not None:
-        shown = f'<a href="#map" data-zoom="{html.escape(cell.zoom)}">{shown}</a>'
+        shown = f'<a href="#map" data-zoom="{text(cell.zoom)}">{shown}</a>'
     return f"<td{kind}{sort}>{shown}</td>"
 
 
 def figure(value: float | None, digits: int = 2) -> Cell:
     """A number that is sorted as one; a dash where it is not known."""
     if value is None or not math.isfinite(value):
-        return Cell(NO_FIGURE, math.nan, kind="figure")
-    return Cell(f"{value:,.{digits}f}", float(value), kind="figure")
+        return Cell(NO_FIGURE, math.nan, kind=FIGURE)
+    return Cell(f"{value:,.{digits}f}", float(value), kind=FIGURE)
 
 
 def hectares(area_m2: float | None) -> Cell:

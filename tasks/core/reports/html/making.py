@@ -43,7 +43,7 @@ def sources(edition: Edition) -> str:
     return section("sources", "Sources", more, table(SOURCE_HEADS, rows, caption="Frames that the product was made of"))
 
 
-def _source_cells(source: Source) -> Iterable[Cell | object]:
+def _source_cells(source: Source) -> tuple[Cell | object, ...]:
     time = source.captured
     when = ("not known", "", "") if time is None else (moment(time), time.precision.value, time.origin.value)
     sensor = source.sensor or "not known"

@@ -6,17 +6,23 @@
   const { sets } = JSON.parse(document.getElementById("map-data").textContent);
   if (!place || !sets.length) return;
 
-  const POPUP_ZOOM = 1; // two pixels a metre: nearer than this no click goes
+  const NEAR_PX = 8; // of a mapped pixel on the screen: nearer than this no click on a name goes
+  const NEAREST = 3; // and with the map's own buttons three zooms more
   const HATCH_PX = 10;
+  const THIN_PX = 0.4; // lines from far away, where they would hide the ground that they enclose
+  const FAR_PX = 0.5; // of a mapped pixel on the screen
+  const MARKED = 10; // places with a number on the map: more hide it
+  const LOST = "#b5007d";
   const HIDDEN_COLUMNS = new Set(["weight_m2"]);
 
+  document.getElementById("no-map").remove();
+  place.dataset.started = "true"; // by which it has a size
   const map = L.map(place, {
     crs: L.CRS.Simple,
     renderer: L.canvas({ padding: 0.3, tolerance: 4 }),
-    zoomSnap: 0.5,
+    zoomSnap: 0.25,
     zoomDelta: 1,
     minZoom: -12,
-    maxZoom: 5,
     attributionControl: false,
     // It would move under whoever has asked for stillness.
     zoomAnimation: !window.matchMedia("(prefers-reduced-motion: reduce)").matches,
@@ -55,6 +61,8 @@
     return {
       color: sign.line,
       weight: sign.width_px,
+      width: sign.width_px,
+      thins: sign.thins,
       dashArray: sign.dash_px || null,
       fill: true, // also of what has no colour: a click into it counts
       fillColor: sign.hatch ? hatch(sign.fill) : sign.fill || sign.line,
@@ -110,11 +118,11 @@
     return mark.on("click", () => zoomTo(feature, mark)).bindPopup(() => popup(layer, index));
   }
 
-  function styled(layer, index) {
-    const options = look(layer.sign);
-    const states = layer.columns[layer.names.indexOf("state")];
-    const lost = layer.base === "tiles" && states[index] !== "done";
-    return lost ? { ...options, color: "#b5007d", weight: 3, dashArray: states[index] === "failed" ? null : "6 5" } : options;
+  // What another tile saw of a lost one is assessed: so the hatching is drawn by itself, and a tile has its outline.
+  function styled(layer, index, plain) {
+    if (layer.base === "not_assessed") return { ...plain, fillOpacity: 0 };
+    const state = layer.base === "tiles" ? layer.columns[layer.names.indexOf("state")][index] : "done";
+    return state === "done" ? plain : { ...plain, color: LOST, weight: 3, thins: false, dashArray: state === "failed" ? null : "6 5" };
   }
 
   // A layer's features by row, and all that is drawn of it.
@@ -122,16 +130,17 @@
     const group = L.featureGroup();
     const features = new Map();
     const plain = look(layer.sign); // one hatch for all of them
+    const rest = layer.base === "not_assessed" ? { ...plain, stroke: false, interactive: false } : plain;
+    for (const drawn of shapes(set, layer.others, rest)) drawn.addTo(group);
     layer.features.forEach((parts, index) => {
-      const options = layer.base === "tiles" ? styled(layer, index) : plain;
+      const options = styled(layer, index, plain);
       const drawn = shapes(set, parts, options);
       if (!drawn.length) return;
       const feature = drawn.length === 1 ? drawn[0] : L.featureGroup(drawn);
       feature.bindPopup(() => popup(layer, index), { maxWidth: 340 }).addTo(group);
       features.set(layer.rows[index], feature);
-      if (layer.ranks) numbered(set, layer, index, feature).addTo(group);
+      if (layer.ranks && layer.ranks[index] <= MARKED) numbered(set, layer, index, feature).addTo(group);
     });
-    for (const rest of layer.others.length ? shapes(set, layer.others, plain) : []) rest.addTo(group);
     return { group, features };
   }
 
@@ -164,18 +173,40 @@
     }
   }
 
+  const linesOf = (layer) => (layer.eachLayer ? layer.getLayers().flatMap(linesOf) : layer.setStyle ? [layer] : []);
+
+  // Thin lines from far away, all but those of what must not be overlooked.
+  let far = false;
+  function refine() {
+    const isFar = sets[now].pixel_m * 2 ** map.getZoom() < FAR_PX;
+    if (far === isFar) return;
+    far = isFar;
+    for (const layers of built) {
+      for (const { group } of layers.values()) {
+        for (const line of group.eachLayer ? linesOf(group) : []) {
+          if (line.options.thins) line.setStyle({ weight: far ? THIN_PX : line.options.width });
+        }
+      }
+    }
+  }
+  map.on("zoomend", refine);
+
   function show(number) {
     now = number;
     const choice = document.getElementById("map-set");
     if (choice) choice.value = String(number);
     for (const one of document.querySelectorAll("[data-set]")) one.hidden = one.dataset.set !== String(number);
     draw();
+    map.setMaxZoom(nearZoom() + NEAREST);
     map.setMaxBounds(frame(number).pad(1));
-    map.fitBounds(frame(number), { animate: false });
+    map.fitBounds(frame(number), { animate: false, padding: [8, 8] });
+    refine();
   }
 
+  const nearZoom = () => Math.log2(NEAR_PX / sets[now].pixel_m);
+
   function zoomTo(feature, opened) {
-    map.fitBounds(feature.getBounds().pad(0.5), { maxZoom: POPUP_ZOOM, animate: false });
+    map.fitBounds(feature.getBounds().pad(0.5), { maxZoom: nearZoom(), animate: false });
     (opened || feature).openPopup();
   }
 

@@ -8,15 +8,14 @@ from typing import Any
 import numpy as np
 import shapely
 
-from tasks.core.arrays import FloatArray, IntArray
+from tasks.core.arrays import FloatArray, IntArray, ObjectArray
 from tasks.core.product.layer import Column, Layer
 from tasks.core.product.mapped_pixel import mapped_pixel_m
-from tasks.core.reports.html.elements import head
+from tasks.core.reports.html.elements import head, one_line
 from tasks.core.reports.html.map_plane import MapPlane
 from tasks.core.reports.html.outlines import VERTICES, Outlines, thin_enough
 from tasks.core.reports.html.pictures import Imagery
-from tasks.core.reports.html.signs import TO_CHECK, on_map, sign_of, title
-from tasks.core.text import on_one_line
+from tasks.core.reports.html.signs import NOT_ASSESSED, TO_CHECK, on_map, sign_of, title
 
 FEATURES = 20_000  # of a layer, which can be clicked on; a browser holds as many
 PRECISION = 3
@@ -59,7 +58,7 @@ def map_sets(layers: Sequence[Layer], imagery: Iterable[Imagery] = (), most: int
 
 
 def place_ranks(layers: Sequence[Layer]) -> dict[tuple[str, int], int]:
-    """The places to check of all CRSs in order: name of the layer and row to 1, 2, …"""
+    """The places to check of all CRSs in order: name of the layer and row, to their ranks from 1."""
     weights = [
         (-float(weight), layer.name, row)
         for layer in layers
@@ -89,14 +88,26 @@ def _set(
     bounds = (*ends[:, :2].min(axis=0).tolist(), *ends[:, 2:].max(axis=0).tolist())
     pixels = mapped_pixel_m(layers)
     plane = MapPlane.around(bounds, crs, pixels[0] if pixels else None)
-    pixel = plane.step_m * 8 / plane.unit_m
-    outlines, tolerance = thin_enough([Outlines.of(layer.geometries) for layer in layers], pixel, most)
+    ground = [*(layer.geometries for layer in layers), unseen(layers)]
+    (*outlines, hatched), tolerance = thin_enough([Outlines.of(geometries) for geometries in ground], plane.pixel, most)
+    found = [_layer(layer, lines, plane, ranks) for layer, lines in zip(layers, outlines, strict=True)]
+    for data in found:
+        if data["base"] == NOT_ASSESSED:
+            data["others"] += hatched.to_lists(plane)[0]
     data = {
         **plane.to_dict(),
         "picture": None if picture is None else picture.to_dict(plane),
-        "layers": [_layer(layer, lines, plane, ranks) for layer, lines in zip(layers, outlines, strict=True)],
+        "layers": found,
     }
     return MapSet(plane, tuple(layers), tolerance * plane.unit_m, data)
+
+
+def unseen(layers: Iterable[Layer]) -> ObjectArray:
+    """Ground of one CRS that is not assessed and that no tile has observed, as one geometry."""
+    kinds = {layer.base: layer.geometries for layer in layers}
+    none = np.empty(0, np.object_)
+    lost, observed = (shapely.union_all(kinds.get(base, none)) for base in (NOT_ASSESSED, "area_observed"))
+    return np.array([shapely.difference(lost, observed)], np.object_)
 
 
 def _layer(layer: Layer, outlines: Outlines, plane: MapPlane, ranks: Mapping[tuple[str, int], int]) -> dict[str, Any]:
@@ -141,7 +152,7 @@ def _values(column: Column) -> list[Any]:
 def _value(value: Any) -> Any:
     if isinstance(value, float):
         return round(value, PRECISION) if math.isfinite(value) else None
-    return value if isinstance(value, int | None) else on_one_line(value)
+    return value if isinstance(value, int | None) else one_line(str(value))
 
 
 def placed_rows(layers: Sequence[Layer], base: str) -> Iterator[tuple[Layer, int]]:

@@ -1,4 +1,4 @@
-"""The map's part of the page: where the script draws it, its legend with a switch for each layer, what it leaves out."""
+"""The map's part of the page: where the script draws it, and its legend with a switch for each layer."""
 
 from collections.abc import Sequence
 
@@ -7,8 +7,12 @@ from tasks.core.reports.html.map_data import MapSet
 from tasks.core.reports.html.signs import Sign, sign_of, title
 
 NOTHING = "No tile could be placed: there is no map."
-NO_SCRIPT = "The map needs JavaScript, which is off here; overview.png beside this page shows the same."
-THINNED = "Outlines are drawn to within {:.2g} m here, so that the page stays small; the exact ones are in the GeoPackage."
+NO_SCRIPT = "The map needs JavaScript, which is off here. overview.png beside this page shows the same."
+THINNED = (
+    "Outlines are simplified to {:.2g} m here and what is smaller is left out, to keep the page small; the exact ones "
+    "are in the GeoPackage."
+)
+SWATCH_LINE_PX = 2.5
 PICTURE = "Imagery: near infrared as red, so plants are red and water is dark"
 
 
@@ -20,7 +24,7 @@ def map_section(sets: Sequence[MapSet]) -> str:
     return section(
         "map-section",
         "Map",
-        f"<noscript>{paragraph(NO_SCRIPT)}</noscript>\n",
+        f'<div id="no-map">{paragraph(NO_SCRIPT)}</div>\n',
         '<div class="map-and-legend"><div class="map-frame"><div id="map" role="application" aria-label="Map"></div>',
         '<output id="position" for="map"></output></div>',
         f'<div class="panel">{_choice(sets)}{panels}</div></div>\n',
@@ -70,8 +74,9 @@ def _swatch(sign: Sign) -> str:
     ground = f' fill="{sign.fill}" fill-opacity="{sign.opacity}"' if sign.fill and not sign.hatch else ' fill="none"'
     lines = "".join(f"M{x} 16l12-16" for x in range(-8, 28, 6)) if sign.hatch else ""
     hatch = f'<path d="{lines}" stroke="{sign.line}" stroke-width="1.5"/>' if sign.hatch else ""
+    width_px = min(sign.width_px, SWATCH_LINE_PX)
     return (
         '<svg class="swatch" viewBox="0 0 28 16" aria-hidden="true">'
-        f'{hatch}<rect x="1.5" y="1.5" width="25" height="13" stroke="{sign.line}" stroke-width="{min(sign.width_px, 2.5)}"'
+        f'{hatch}<rect x="1.5" y="1.5" width="25" height="13" stroke="{sign.line}" stroke-width="{width_px}"'
         f"{ground}{dash}/></svg>"
     )

@@ -41,8 +41,14 @@ class MapPlane:
         west, south, east, north = bounds
         x_m, y_m = _unit_m(crs, (south + north) / 2)
         across_m = max((east - west) * x_m, (north - south) * y_m, 1.0)
-        step_m = across_m / STEPS_ACROSS if pixel_m is None else pixel_m / STEPS_PER_PIXEL
-        return cls(crs, bounds, x_m, y_m, float(f"{step_m:.2g}"))
+        # Rounded, so that a pixel of 5 m, which is 5.002 m on the ellipsoid, has whole steps.
+        step_m = across_m / STEPS_ACROSS if pixel_m is None else float(f"{pixel_m:.3g}") / STEPS_PER_PIXEL
+        return cls(crs, bounds, x_m, y_m, step_m)
+
+    @property
+    def pixel(self) -> float:
+        """Side of a mapped pixel, CRS units."""
+        return STEPS_PER_PIXEL * self.step_m / self.unit_m
 
     @property
     def unit_m(self) -> float:
@@ -65,6 +71,7 @@ class MapPlane:
             "x_m": self.x_m,
             "y_m": self.y_m,
             "step_m": self.step_m,
+            "pixel_m": STEPS_PER_PIXEL * self.step_m,
             "digits": digits,
             "bounds": self.steps(np.reshape(self.bounds, (2, 2))).ravel().tolist(),
             "degrees": None if crs.is_geographic else self._degrees(),

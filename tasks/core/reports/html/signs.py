@@ -24,6 +24,7 @@ class Sign:
         width_px: Of the outlines.
         dash_px: Of the outlines, as SVG writes dashes; empty for none.
         hatch: Whether the ground is hatched rather than tinted.
+        thins: Whether the outlines are thin from far away, where they would hide the ground.
         shown: Whether the layer is on when the page opens.
     """
 
@@ -33,6 +34,7 @@ class Sign:
     width_px: float = 1.5
     dash_px: str = ""
     hatch: bool = False
+    thins: bool = True
     shown: bool = True
 
     def to_dict(self) -> dict[str, Any]:
@@ -43,16 +45,16 @@ class Sign:
 # In the order in which they are drawn. Near infrared, red, green as red, green, blue is red of plants and black of
 # water: yellow stands out on each, and a blue tint lights up black water only.
 SIGNS = {
-    "area_observed": Sign("#ffffff", width_px=1.5),
-    TILES: Sign("#d8d8d8", width_px=1),
-    NOT_ASSESSED: Sign("#b5007d", "#b5007d", hatch=True, width_px=2),
+    "area_observed": Sign("#ffffff", width_px=2.5),
+    TILES: Sign("#1a1a1a", width_px=1),
+    NOT_ASSESSED: Sign("#b5007d", "#b5007d", hatch=True, width_px=2, thins=False),
     NORMAL_WATER: Sign("#0b5fa5", "#0b3c8c", 0.55),
     TRACE: Sign("#8a5a12", "#d9a441", 0.55),
     FLOOD: Sign("#ffef00", "#1496ff"),
     "excluded": Sign("#3a3a3a", "#3a3a3a", hatch=True),
     "exposure": Sign("#e8590c", "#e8590c", 0.35, shown=False),
-    "area_of_interest": Sign("#111111", width_px=3, dash_px="10 6"),
-    TO_CHECK: Sign("#28ff5a", width_px=2),
+    "area_of_interest": Sign("#111111", width_px=3, dash_px="10 6", thins=False),
+    TO_CHECK: Sign("#28ff5a", width_px=2, thins=False),
 }
 OTHER = Sign("#5f3dc4", "#5f3dc4", 0.25, shown=False)
 

@@ -43,7 +43,7 @@ def captured(edition: Edition) -> str:
     times = list(dict.fromkeys([moment(first), moment(last)]))
     origins = dict.fromkeys(time.origin.value for time in edition.captured)
     unknown = sum(source.captured is None for source in edition.sources)
-    rest = f"; of {unknown:,} not known" if unknown else ""
+    rest = f"; {unknown:,} frame{'' if unknown == 1 else 's'} without a time" if unknown else ""
     return f"{' to '.join(times)} (known to the {first.precision}, from {' and '.join(origins)}{rest})"
 
 
@@ -90,9 +90,14 @@ def _ha(hectares: float) -> str:
     return f"{hectares:,.2f} ha"
 
 
-def reading(layers: Sequence[Layer], edition: Edition) -> str:
-    """How map and figures are to be read, and what they are weak at."""
+def rules() -> str:
+    """How map and figures are to be read."""
+    return f'<div class="rules">{paragraph(*RULES)}</div>\n'
+
+
+def weaknesses(layers: Sequence[Layer], edition: Edition) -> str:
+    """What map and figures do not say."""
     water = () if any(layer.base == NORMAL_WATER for layer in layers) else (WATER,)
     clipped = (f"The product ends at the area of interest, {edition.area_of_interest}.",)
-    weaknesses = dict.fromkeys([CLOUD, *water, *edition.weaknesses, *(clipped if edition.area_of_interest else ())])
-    return section("reading", "How to read this", paragraph(*RULES), items(weaknesses))
+    lines = dict.fromkeys([CLOUD, *water, *edition.weaknesses, *(clipped if edition.area_of_interest else ())])
+    return section("weaknesses", "What to know before using it", items(lines))

@@ -1,11 +1,11 @@
 """The page's tables of tiles and of places to check."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from tasks.core.product.layer import Layer
 from tasks.core.product.to_check import TO_CHECK
-from tasks.core.reports.html.elements import Cell, figure, hectares, paragraph, section, table, text
+from tasks.core.reports.html.elements import FIGURE, Cell, figure, hectares, paragraph, section, table, text
 from tasks.core.reports.html.map_data import feature_name, place_ranks, placed_rows
 from tasks.core.reports.html.signs import TILES
 from tasks.core.reports.places_text import NOTHING
@@ -22,7 +22,10 @@ TILE_HEADS = (
     "padding, px",
 )  # fmt: skip
 PLACE_HEADS = ("rank", "what is doubted", "doubt, 0 to 1", "area, m²", "CRS")
-LEFT_OUT = "{:,} of {:,} tiles are not in this table, those with the least flood: click on them on the map; run.json has all."
+ORDER = "Largest area times doubt first; the first ten have their numbers on the map. A click on a number leads there."
+LEFT_OUT = (
+    "{:,} of {:,} tiles are not in this table, those with the least flood: they are on the map, and run.json has all."
+)
 
 
 def tile_section(record: RunRecord, layers: Sequence[Layer]) -> str:
@@ -46,7 +49,7 @@ def _places(layers: Sequence[Layer]) -> dict[str, str]:
     return {str(layer.columns["tile"][row]): feature_name(layer, row) for layer, row in placed_rows(layers, TILES)}
 
 
-def _tile_cells(row: TileRow, places: Mapping[str, str]) -> Iterable[Cell | object]:
+def _tile_cells(row: TileRow, places: Mapping[str, str]) -> tuple[Cell | object, ...]:
     return (
         Cell(row["tile"], zoom=places.get(row["tile"]), kind="name"),
         Cell(row["state"], float(_rank(row)), kind=row["state"] if row["state"] in STATES else ""),
@@ -79,7 +82,8 @@ def failure_notice(record: RunRecord, layers: Sequence[Layer]) -> str:
     about = paragraph("There, no flood on the map means nothing.", *([blind] if blind else []))
     again = paragraph(AGAIN.replace("`", "")) if record["counts"]["failed"] else ""
     return (
-        f'<div class="notice" role="note"><h2>{text(count)}</h2>{about}<ul class="failures">{lines}</ul>{more}{again}</div>'
+        f'<div class="notice" role="note"><h2>{text(count)}</h2>{about}'
+        f'<ul class="failures">{lines}</ul>{more}{again}</div>\n'
     )
 
 
@@ -99,14 +103,14 @@ def place_section(layers: Sequence[Layer]) -> str:
     rows = (_place_cells(rank, there[key], key[1]) for rank, key in ranks)
     left_out = sum(layer.left_out for layer in layers if layer.base == TO_CHECK)
     more = [f"{left_out:,} more, of less weight, are not shown."] if left_out else []
-    about = paragraph("Largest area times doubt first; their numbers are those on the map.", *more)
+    about = paragraph(ORDER, *more)
     return section("to-check", "Places to check", about, table(PLACE_HEADS, rows, caption="Places to check, in order"))
 
 
-def _place_cells(rank: int, layer: Layer, row: int) -> Iterable[Cell | object]:
+def _place_cells(rank: int, layer: Layer, row: int) -> tuple[Cell | object, ...]:
     columns = layer.columns
     return (
-        Cell(str(rank), float(rank), zoom=feature_name(layer, row), kind="figure"),
+        Cell(str(rank), float(rank), zoom=feature_name(layer, row), kind=FIGURE),
         Cell(str(columns["reason"][row]), kind="long"),
         figure(float(columns["doubt"][row])),
         figure(float(columns["area_m2"][row]), 0),
