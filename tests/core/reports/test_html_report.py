@@ -8,10 +8,13 @@ from html.parser import HTMLParser
 
 import cv2
 import numpy as np
+import pyproj
 import pytest
+import shapely
 from flood_products import BAD, CRS, ERROR, grid, ground, small_edition, small_layers, small_record, with_area
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from shapely import box
 
 from tasks.core.product.edition import Edition
 from tasks.core.product.layer import Layer, table
@@ -226,6 +229,23 @@ def test_two_crss_are_two_maps() -> None:
     page = Page(made(layers))
     assert [one["crs"].split("(")[1] for one in page.sets] == ["EPSG:7854)", "EPSG:7855)"]
     assert len([1 for _, attributes in page.named("select") if attributes.get("id") == "map-set"]) == 1
+
+
+def test_exposure_in_another_crs_is_on_the_same_map() -> None:
+    """Buildings in degrees lie where PROJ puts them, those beyond the map are left out, and their shares are shown."""
+    to_degrees = pyproj.Transformer.from_crs(CRS, "EPSG:7844", always_xy=True)
+    houses = [box(x, 6_000_040, x + 10, 6_000_050) for x in (500_020, 500_250, 900_000)]
+    degrees = [shapely.transform(one, to_degrees.transform, interleaved=False) for one in houses]
+    shares = {"flood_pct": np.array([100.0, 0.0, 0.0]), "unseen_pct": np.array([0.0, 100.0, 0.0])}
+    houses_layer = Layer("exposure", "Polygon", "EPSG:7844", np.array(degrees, np.object_), shares, "_houses")
+    page = Page(made([*small_layers(), houses_layer]))
+    (one,) = page.sets
+    (shown,) = (layer for layer in one["layers"] if layer["base"] == "exposure")
+    assert shown["title"] == "Exposure: houses"
+    assert shown["columns"] == [[100.0, 0.0], [0.0, 100.0]]
+    assert shown["heads"] == ["flood, %", "unseen, %"]
+    ((ring,),) = shown["features"][0]
+    assert np.array(ring[:2]) * one["step_m"] == pytest.approx([30, 40], abs=0.2)
 
 
 def test_nothing_placed_is_a_page_without_a_map() -> None:

@@ -15,7 +15,7 @@ CACHED = 50_000
 FIGURE = "figure"  # kind of a cell that holds a number of our own
 NO_FIGURE = "\N{EN DASH}"  # of a tile without an answer: 0 would say that it was looked at
 # By the ending of a column's name; what is squared comes before what is not.
-UNITS = {"_m2": "m²", "_ha": "ha", "_px": "px", "_km": "km", "_m": "m"}
+UNITS = {"_m2": "m²", "_ha": "ha", "_px": "px", "_km": "km", "_pct": "%", "_m": "m"}
 M2_PER_HECTARE = 10_000
 
 

@@ -13,6 +13,7 @@
   const FAR_PX = 0.5; // of a mapped pixel on the screen
   const MARKED = 10; // places with a number on the map: more hide it
   const LOST = "#b5007d";
+  const FLOODED = "#d00000"; // exposure
   const HIDDEN_COLUMNS = new Set(["weight_m2"]);
 
   document.getElementById("no-map").remove();
@@ -87,7 +88,7 @@
 
   function shown(value) {
     if (value === null) return "\u2013";
-    return typeof value === "number" ? value.toLocaleString("en", { maximumFractionDigits: 3 }) : value;
+    return typeof value === "number" ? value.toLocaleString("en", { maximumFractionDigits: Math.abs(value) < 100 ? 3 : 1 }) : value;
   }
 
   // What a layer's columns say of a feature. Nodes and text alone: names come from outside.
@@ -118,9 +119,17 @@
     return mark.on("click", () => zoomTo(feature, mark)).bindPopup(() => popup(layer, index));
   }
 
+  // Flooded, not known, or neither.
+  function exposed(layer, index) {
+    const share = (name) => layer.columns[layer.names.indexOf(name)]?.[index] ?? 0;
+    const colour = share("flood_pct") > 0 ? FLOODED : share("unseen_pct") > 0 ? LOST : null;
+    return colour && { color: colour, fillColor: colour, thins: false };
+  }
+
   // What another tile saw of a lost one is assessed: so the hatching is drawn by itself, and a tile has its outline.
   function styled(layer, index, plain) {
     if (layer.base === "not_assessed") return { ...plain, fillOpacity: 0 };
+    if (layer.base === "exposure") return { ...plain, ...exposed(layer, index) };
     const state = layer.base === "tiles" ? layer.columns[layer.names.indexOf("state")][index] : "done";
     return state === "done" ? plain : { ...plain, color: LOST, weight: 3, thins: false, dashArray: state === "failed" ? null : "6 5" };
   }

@@ -1,11 +1,12 @@
 """What the page's map shows, as its script takes it: a set of layers for each CRS."""
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pyproj
 import shapely
 
 from tasks.core.arrays import FloatArray, IntArray, ObjectArray
@@ -15,10 +16,21 @@ from tasks.core.reports.html.elements import head, one_line
 from tasks.core.reports.html.map_plane import MapPlane
 from tasks.core.reports.html.outlines import VERTICES, Outlines, thin_enough
 from tasks.core.reports.html.pictures import Imagery
-from tasks.core.reports.html.signs import NOT_ASSESSED, TO_CHECK, on_map, sign_of, title
+from tasks.core.reports.html.signs import (
+    EXPOSURE,
+    FLOOD_PCT,
+    NOT_ASSESSED,
+    TILES,
+    TO_CHECK,
+    UNSEEN_PCT,
+    on_map,
+    sign_of,
+    title,
+)
 
 FEATURES = 20_000  # of a layer, which can be clicked on; a browser holds as many
 PRECISION = 3
+SHARES = 1_000  # a flooded share counts so much more than an unseen one
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +58,9 @@ def map_sets(layers: Sequence[Layer], imagery: Iterable[Imagery] = (), most: int
         imagery: Pictures of the ground, at most one a CRS.
         most: Vertices of all sets together.
     """
-    groups: dict[str, list[Layer]] = {}
-    for layer in on_map(layers):
-        if layer.crs:
-            groups.setdefault(layer.crs, []).append(layer)
-    groups = {crs: group for crs, group in groups.items() if any(map(_has_place, group))}
+    there = [layer for layer in on_map(layers) if layer.crs]
+    crss = {str(layer.crs) for layer in there if layer.base == TILES and _has_place(layer)}
+    groups = {crs: _group(crs, there, crss) for crs in crss}
     pictures = {picture.crs: picture for picture in imagery}
     ranks = place_ranks(layers)
     ordered = sorted(groups, key=lambda crs: (-_tiles(groups[crs]), crs))
@@ -71,6 +81,29 @@ def place_ranks(layers: Sequence[Layer]) -> dict[tuple[str, int], int]:
 def feature_name(layer: Layer, row: int) -> str:
     """By which a link of the page finds a feature on the map."""
     return f"{layer.name}:{row}"
+
+
+def _group(crs: str, layers: Sequence[Layer], crss: Collection[str]) -> list[Layer]:
+    """The layers of a CRS; and exposure, and layers of CRSs without tiles, as far as they lie there."""
+    own = [layer for layer in layers if layer.crs == crs]
+    bounds = shapely.total_bounds(np.concatenate([layer.geometries for layer in own if layer.base != EXPOSURE]))
+    others = [layer for layer in layers if layer.base == EXPOSURE or layer.crs not in crss]
+    foreign = {id(layer): _drawn_in(layer, crs, bounds) for layer in others}
+    return [foreign.get(id(layer), layer) for layer in layers if layer.crs == crs or id(layer) in foreign]
+
+
+def _drawn_in(layer: Layer, crs: str, bounds: FloatArray) -> Layer:
+    """A layer in this CRS, to be looked at: its rows within bounds; where there are many, those that matter most."""
+    to_map = pyproj.Transformer.from_crs(str(layer.crs), crs, always_xy=True)
+    places = shapely.transform(layer.geometries, to_map.transform, interleaved=False)
+    low, high = np.split(shapely.bounds(places), 2, axis=1)
+    rows = np.flatnonzero(
+        ((low <= bounds[2:]) & (high >= bounds[:2]) & np.isfinite(low) & np.isfinite(high)).all(axis=1)
+    )
+    if len(rows) > FEATURES:
+        rows = np.sort(rows[np.argsort(-_sizes(layer)[rows], kind="stable")[:FEATURES]])
+    columns = {name: values[rows] for name, values in layer.columns.items()}
+    return Layer(layer.base, layer.geometry_type, crs, places[rows], columns, layer.suffix, len(layer) - len(rows))
 
 
 def _has_place(layer: Layer) -> bool:
@@ -140,6 +173,12 @@ def _own_rows(layer: Layer) -> IntArray:
 
 
 def _sizes(layer: Layer) -> FloatArray:
+    """What is kept where a browser could not hold all: of exposure what is flooded, then what nobody knows of."""
+    if FLOOD_PCT in layer.columns:
+        flooded, unseen = (
+            np.nan_to_num(np.asarray(layer.columns[name], np.float64)) for name in (FLOOD_PCT, UNSEEN_PCT)
+        )
+        return np.asarray(flooded * SHARES + unseen)
     known = layer.columns.get("area_m2")
     sizes = shapely.area(layer.geometries) if known is None else np.asarray(known, np.float64)
     return np.asarray(np.nan_to_num(sizes))

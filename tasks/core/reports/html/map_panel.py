@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from tasks.core.reports.html.elements import paragraph, section, text
 from tasks.core.reports.html.map_data import MapSet
-from tasks.core.reports.html.signs import Sign, sign_of, title
+from tasks.core.reports.html.signs import EXPOSURE, Sign, sign_of, title
 
 NOTHING = "No tile could be placed: there is no map."
 NO_SCRIPT = "The map needs JavaScript, which is off here. overview.png beside this page shows the same."
@@ -12,6 +12,7 @@ THINNED = (
     "Outlines are simplified to {:.2g} m here and what is smaller is left out, to keep the page small; the exact ones "
     "are in the GeoPackage."
 )
+COLOURS = " (red: flooded, magenta: not assessed)"
 SWATCH_LINE_PX = 2.5
 PICTURE = "Imagery: near infrared as red, so plants are red and water is dark"
 
@@ -56,7 +57,9 @@ def _panel(number: int, one: MapSet, of: int) -> str:
 def _layer_switch(number: int, one: MapSet, place: int) -> str:
     layer = one.layers[place]
     sign = sign_of(layer)
-    return _switch(f"{number}:{layer.name}", _swatch(sign), title(layer), f"{len(layer):,}", shown=sign.shown)
+    count = f"{len(layer):,}" + (f" of {len(layer) + layer.left_out:,}" if layer.left_out else "")
+    name = title(layer) + (COLOURS if layer.base == EXPOSURE else "")
+    return _switch(f"{number}:{layer.name}", _swatch(sign), name, count, shown=sign.shown)
 
 
 def _switch(name: str, swatch: str, about: str, count: str, *, shown: bool) -> str:

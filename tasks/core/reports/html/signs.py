@@ -9,6 +9,7 @@ from tasks.core.product.layer import Layer
 
 FLOOD, NORMAL_WATER, TRACE = "flood_extent", "normal_water", "flood_trace"
 NOT_ASSESSED, TILES, TO_CHECK = "not_assessed", "tiles", "to_check"
+EXPOSURE, FLOOD_PCT, UNSEEN_PCT = "exposure", "flood_pct", "unseen_pct"
 # The joined extent says it better, and a click gives the same columns.
 LEFT_OUT = ("flood_extent_by_tile",)
 
@@ -52,7 +53,7 @@ SIGNS = {
     TRACE: Sign("#8a5a12", "#d9a441", 0.55),
     FLOOD: Sign("#ffef00", "#1496ff"),
     "excluded": Sign("#3a3a3a", "#3a3a3a", hatch=True),
-    "exposure": Sign("#e8590c", "#e8590c", 0.35, shown=False),
+    EXPOSURE: Sign("#4a4a4a", "#8a8a8a", 0.5, shown=False),
     "area_of_interest": Sign("#111111", width_px=3, dash_px="10 6", thins=False),
     TO_CHECK: Sign("#28ff5a", width_px=2, thins=False),
 }
@@ -68,9 +69,10 @@ def on_map(layers: Sequence[Layer]) -> list[Layer]:
     """The layers that the map has, in the order in which they are drawn."""
     order = {base: number for number, base in enumerate(SIGNS)}
     there = [layer for layer in layers if not layer.is_table and layer.base not in LEFT_OUT]
-    return sorted(there, key=lambda layer: order.get(layer.base, order["exposure"]))
+    return sorted(there, key=lambda layer: order.get(layer.base, order[EXPOSURE]))
 
 
 def title(layer: Layer) -> str:
-    """Of a layer, for people."""
-    return LAYERS[layer.base].title if layer.base in LAYERS else layer.base.replace("_", " ")
+    """Of a layer, for people; of exposure with the name of what was given."""
+    known = LAYERS[layer.base].title if layer.base in LAYERS else layer.base.replace("_", " ")
+    return f"{known}: {layer.suffix.strip('_').replace('_', ' ')}" if layer.base == EXPOSURE else known
