@@ -9,6 +9,7 @@ from prefect.logging import get_run_logger
 from tasks.core.errors import ObjectMissing, RecordMismatch
 from tasks.core.geo.grid import Grid
 from tasks.core.overview.overview import draw
+from tasks.core.product.edition import Edition
 from tasks.core.product.layer import Layer
 from tasks.core.reports.report_markdown import markdown
 from tasks.core.reports.run_json import RunRecord, run_record, to_json
@@ -43,7 +44,7 @@ def _previews(ledger: Ledger) -> Iterator[tuple[Grid, bytes]]:
 
 @run_task(name="report")
 def write_report(
-    folder: Path, ledger: Ledger, layers: Sequence[Layer], warnings: Sequence[str], **facts: Any
+    folder: Path, ledger: Ledger, layers: Sequence[Layer], edition: Edition, warnings: Sequence[str], **facts: Any
 ) -> RunRecord:
     """Write ``run.json`` and ``report.md`` beside the layers.
 
@@ -51,11 +52,19 @@ def write_report(
         folder: The product, with all its other files.
         ledger: What became of each tile.
         layers: The product's layers.
+        edition: What the product says of itself.
         warnings: About the product as a whole.
         facts: The other arguments of ``run_json.run_record``.
     """
     files = hashes_of(folder)
-    record = run_record(accounts=ledger.accounts, layers=layers, warnings=warnings, files=files, **facts)
+    known: dict[str, Any] = {
+        "accounts": ledger.accounts,
+        "layers": layers,
+        "edition": edition,
+        "warnings": warnings,
+        "files": files,
+    }
+    record = run_record(**known, **facts)
     report = markdown(record).encode()
     (folder / "report.md").write_bytes(report)
     record = {**record, "files": dict(sorted({**files, "report.md": digest([report])}.items()))}

@@ -4,9 +4,10 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from tasks.core.formats.layer_titles import CLOUD, WATER
+from tasks.core.geo.areas import M2_PER_HECTARE
 from tasks.core.product.mapped_pixel import pixel_text
 from tasks.core.reports import places_text
-from tasks.core.reports.run_json import M2_PER_HECTARE, RunRecord, TileRow, seconds_by_stage
+from tasks.core.reports.run_json import RunRecord, TileRow, seconds_by_stage
 
 TEXT_CHARACTERS = 500
 TILE_HEADS = ("tile", "state", "stage", "seconds", "flooded ha", "observed ha", "padding px", "error")
