@@ -17,6 +17,7 @@ from tasks.core.tiles.tile import Tile
 
 CRS = "EPSG:7855"
 SIDE_PX = 100
+NONE = MultiPolygon()
 STARTED = datetime(2026, 3, 1, 9, tzinfo=UTC)
 BAD = "bad.jp2"
 ERROR = "cut short: 3 of 9 bytes. Copy it again"
@@ -35,15 +36,15 @@ def ground(place: Grid, share: float = 1.0) -> MultiPolygon:
 
 def answered(id_: str, place: Grid, share: float = 0.5) -> AnsweredTile:
     """A tile whose western share is flooded."""
-    flood = ground(place, share) if share else MultiPolygon()
-    return AnsweredTile(id_, place, TileExtent(flood, ground(place), MultiPolygon(), 100, 7), 1.25)
+    flood = ground(place, share) if share else NONE
+    return AnsweredTile(id_, place, TileExtent(flood, ground(place), NONE, NONE, 100, 7), 1.25)
 
 
 def small_layers(bad: str = BAD, error: str = ERROR, crs: str = CRS) -> list[Layer]:
     """Two tiles with an answer, one without: 1 ha, half of it flooded; all flooded, with an island; not assessed."""
     last = grid(1, crs)
     island = Polygon(ground(last).geoms[0].exterior, [box(500_130, 6_000_030, 500_170, 6_000_060).exterior])
-    extent = TileExtent(MultiPolygon([island]), ground(last), MultiPolygon(), 100, 7)
+    extent = TileExtent(MultiPolygon([island]), ground(last), NONE, NONE, 100, 7)
     done = [answered("a.jp2", grid(0, crs)), AnsweredTile("b.jp2", last, extent, 1.25)]
     return assemble(done, [FailedTile(bad, "prepare", error, 0.5, crs, ground(grid(2, crs)))], 0.0)
 

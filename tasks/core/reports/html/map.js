@@ -91,22 +91,38 @@
     return typeof value === "number" ? value.toLocaleString("en", { maximumFractionDigits: Math.abs(value) < 100 ? 3 : 1 }) : value;
   }
 
+  // Texts stand once each in their column, and what all rows share stands there alone.
+  function valueAt(column, index) {
+    return Array.isArray(column) ? column[index] : column.values[column.at ? column.at[index] : 0];
+  }
+
+  const isShared = (column) => !Array.isArray(column) && !column.at;
+
+  function named(layer, name, index) {
+    const column = layer.columns[layer.names.indexOf(name)];
+    return column === undefined ? null : valueAt(column, index);
+  }
+
   // What a layer's columns say of a feature. Nodes and text alone: names come from outside.
   function popup(layer, index) {
     const box = document.createElement("div");
     const title = box.appendChild(document.createElement("h3"));
     title.textContent = layer.ranks ? `${layer.title}: ${layer.ranks[index]}` : layer.title;
     const table = box.appendChild(document.createElement("table"));
+    const shared = document.createElement("details");
+    shared.appendChild(document.createElement("summary")).textContent = "the same for all";
+    const sharedTable = shared.appendChild(document.createElement("table"));
     layer.columns.forEach((values, column) => {
-      const value = values[index];
+      const value = valueAt(values, index);
       if (value === "" || HIDDEN_COLUMNS.has(layer.names[column])) return;
       if (layer.ranks && layer.names[column] === "rank") return;
-      const row = table.insertRow();
+      const row = (isShared(values) ? sharedTable : table).insertRow();
       const head = row.appendChild(document.createElement("th"));
       head.scope = "row";
       head.textContent = layer.heads[column];
       row.insertCell().textContent = shown(value);
     });
+    if (sharedTable.rows.length) box.append(shared);
     return box;
   }
 
@@ -121,7 +137,7 @@
 
   // Flooded, not known, or neither.
   function exposed(layer, index) {
-    const share = (name) => layer.columns[layer.names.indexOf(name)]?.[index] ?? 0;
+    const share = (name) => named(layer, name, index) ?? 0;
     const colour = share("flood_pct") > 0 ? FLOODED : share("unseen_pct") > 0 ? LOST : null;
     return colour && { color: colour, fillColor: colour, thins: false };
   }
@@ -130,7 +146,7 @@
   function styled(layer, index, plain) {
     if (layer.base === "not_assessed") return { ...plain, fillOpacity: 0 };
     if (layer.base === "exposure") return { ...plain, ...exposed(layer, index) };
-    const state = layer.base === "tiles" ? layer.columns[layer.names.indexOf("state")][index] : "done";
+    const state = layer.base === "tiles" ? named(layer, "state", index) : "done";
     return state === "done" ? plain : { ...plain, color: LOST, weight: 3, thins: false, dashArray: state === "failed" ? null : "6 5" };
   }
 

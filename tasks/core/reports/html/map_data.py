@@ -184,14 +184,26 @@ def _sizes(layer: Layer) -> FloatArray:
     return np.asarray(np.nan_to_num(sizes))
 
 
-def _values(column: Column) -> list[Any]:
-    return [_value(value) for value in column.tolist()]
+def _values(column: Column) -> list[Any] | dict[str, list[Any]]:
+    """Numbers one by one; texts once each, and which of them a row has; what is the same in all rows once."""
+    found = [_number(value) for value in column.tolist()]
+    texts = list(dict.fromkeys(found))
+    if len(found) > 1 and len(texts) == 1:
+        return {"values": [_shown(texts[0])]}
+    if column.dtype != np.object_:
+        return found
+    places = {value: place for place, value in enumerate(texts)}
+    return {"values": [_shown(value) for value in texts], "at": [places[value] for value in found]}
 
 
-def _value(value: Any) -> Any:
+def _number(value: Any) -> Any:
     if isinstance(value, float):
         return round(value, PRECISION) if math.isfinite(value) else None
-    return value if isinstance(value, int | None) else one_line(str(value))
+    return value
+
+
+def _shown(value: Any) -> Any:
+    return value if isinstance(value, int | float | None) else one_line(str(value))
 
 
 def placed_rows(layers: Sequence[Layer], base: str) -> Iterator[tuple[Layer, int]]:
