@@ -17,6 +17,10 @@ AGAIN = (
     "When the frames are mended, `flood-extent run DATASET --only-failed PRODUCT`, with this product's folder, does "
     "just these tiles again and completes the product; in the dashboard, a run with `only_failed_of` does."
 )
+FILES = (
+    "`SHA256SUMS` has the SHA-256 of the product's files: `sha256sum --check SHA256SUMS`, in its folder, compares "
+    "them. `run.json` has the content hash of the extent, which is the same whenever the extent is."
+)
 SPECIAL = re.compile(r"([\\`*_{}\[\]|#~!])")
 ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 
@@ -38,8 +42,7 @@ def markdown(record: RunRecord) -> str:
         *([["## Calibration", "", *_calibration(record["calibration"])]] if record["calibration"] else []),
         ["## Endpoint", "", *(table(("", ""), endpoint.items()) if endpoint else [NO_ENDPOINT])],
         ["## Versions", "", *table(("software", "version"), record["versions"].items())],
-        ["## Files", "", *table(("file", "SHA-256"), record["files"].items())],
-        [f"Content hash of the extent: `{record['content_hash']}`"],
+        ["## Files", "", FILES],
     ]
     return "\n\n".join("\n".join(section) for section in sections) + "\n"
 
