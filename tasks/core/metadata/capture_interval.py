@@ -1,7 +1,7 @@
 """When the frames of a product were taken, from the first moment that they may be of to the last."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from tasks.core.product.edition import CaptureTime, Edition, Precision
@@ -64,3 +64,8 @@ def last_second(time: CaptureTime) -> datetime:
         return (time.start.replace(day=1) + INTO_NEXT_MONTH).replace(day=1) - ONE_SECOND
     longest = {Precision.DAY: timedelta(days=1), Precision.MINUTE: timedelta(minutes=1)}
     return time.start + longest.get(time.precision, ONE_SECOND) - ONE_SECOND
+
+
+def utc(time: datetime) -> str:
+    """RFC 3339 in UTC, to the second."""
+    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

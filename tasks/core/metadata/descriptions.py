@@ -9,7 +9,6 @@ from tasks.core.metadata.capture_interval import capture_interval
 from tasks.core.metadata.resource import Resource
 from tasks.core.product.edition import Edition
 from tasks.core.product.mapped_pixel import mapped_pixel_m, pixel_text
-from tasks.core.reports.run_json import totals
 
 PURPOSE = "To show emergency services, planners and insurers where there was flood, and where nobody knows."
 NO_LICENCE = "No licence is stated."
@@ -34,14 +33,13 @@ def title(edition: Edition) -> str:
 
 def abstract(resource: Resource) -> str:
     """What a product is, what of it was seen, and when."""
-    areas, frames = totals(resource.layers), len(resource.frames)
+    areas, frames = resource.areas, len(resource.frames)
     pixel = pixel_text(mapped_pixel_m(resource.layers))
     return " ".join(
         [
-            f"Flooded ground, mapped from {frames:,} aerial {'frame' if frames == 1 else 'frames'} of near infrared, "
-            f"red and green.",
+            f"Flooded ground, mapped from {frames:,} aerial frames of near infrared, red and green.",
             when(resource.edition),
-            f"{areas['flooded_ha']:,.2f} ha are flooded of {areas['observed_ha']:,.2f} ha that were observed; "
+            f"{areas['flooded_ha']:,.2f} ha are flooded of {areas['observed_ha']:,.2f} ha that were observed.",
             f"{areas['not_assessed_ha']:,.2f} ha were not assessed.",
             "Only inside the area observed does ground beside the polygons mean that no flood was found.",
             *([f"Mapped pixels are {pixel} wide."] if pixel else []),
@@ -62,9 +60,11 @@ def weaknesses(resource: Resource) -> list[str]:
     """What a reader must know, a sentence or two each: those of the edition, and those that follow from the layers."""
     known = dict.fromkeys(resource.edition.weaknesses)
     bases = {layer.base for layer in resource.layers}
-    missing_ha = totals(resource.layers)["not_assessed_ha"]
+    missing_ha = resource.areas["not_assessed_ha"]
     if missing_ha > 0:
-        known[f"{missing_ha:,.2f} ha were not assessed: whether there is flood, nobody knows (layer not_assessed)."] = None
+        known[f"{missing_ha:,.2f} ha were not assessed: whether there is flood, nobody knows (layer not_assessed)."] = (
+            None
+        )
     if "normal_water" not in bases:
         known[WATER] = None
     known[CLOUD] = None
@@ -84,14 +84,14 @@ def lineage(resource: Resource) -> str:
     checked = "" if edition.valid_stat == "not validated" else f" Then it was {edition.valid_stat} by a person."
     reason = f" Release {edition.release}: {edition.release_reason}" if edition.release_reason else ""
     return (
-        f"{edition.det_method} from {len(resource.frames):,} frames, each shrunk to the mapped pixel and labelled pixel "
-        f"by pixel by the model {edition.model_id}; the labels were traced to polygons and joined across the edges of "
-        f"the frames.{checked}{reason}"
+        f"{edition.det_method} from {len(resource.frames):,} frames, each shrunk to the mapped pixel and labelled by the "
+        f"model {edition.model_id}; the labels were traced to polygons and joined across the edges of the frames."
+        f"{checked}{reason}"
     )
 
 
 def share_not_assessed(resource: Resource) -> float | None:
     """Of the ground that frames cover, 0 to 1; None where it is not known."""
-    areas = totals(resource.layers)
+    areas = resource.areas
     covered = areas["observed_ha"] + areas["not_assessed_ha"]
     return areas["not_assessed_ha"] / covered if covered else None

@@ -62,6 +62,7 @@ TITLES = {
 THUMBNAIL = "overview.png"
 # Parts of a file that is listed by another name, and files of single tiles, which the whole holds, too.
 PARTS = frozenset({".shx", ".dbf", ".prj", ".cpg", ".qix", ".sbn", ".sbx"})
+AUXILIARY = ".aux.xml"  # statistics that GDAL keeps beside a file
 TILES = "tiles"
 # Formats that keep the names of layers and columns, and hold one layer a file.
 ONE_LAYER = frozenset({".fgb", ".parquet", ".geojson"})
@@ -75,7 +76,8 @@ def kind_of(path: str) -> FileKind:
 def is_main(path: str) -> bool:
     """Whether a file of a product is one that a catalogue names: no part of another, and not of a single tile."""
     folders = PurePosixPath(path).parts[:-1]
-    return _ending(path) not in PARTS and TILES not in folders[:1] and not any(one.endswith(".gdb") for one in folders)
+    is_part = _ending(path) in PARTS or path.endswith(AUXILIARY)
+    return not is_part and TILES not in folders[:1] and not any(one.endswith(".gdb") for one in folders)
 
 
 def roles_of(path: str) -> list[str]:

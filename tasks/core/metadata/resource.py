@@ -1,16 +1,24 @@
 """What metadata describe, in ISO 19115's word a resource: the product's edition, layers and files."""
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
 
 from tasks.core.metadata.file_kinds import is_main
 from tasks.core.metadata.footprint import Footprint, footprint
+from tasks.core.metadata.hazards import countries_of
 from tasks.core.product.edition import Edition, Source
 from tasks.core.product.layer import Layer
+from tasks.core.product.layer_assembly import content_hash
+from tasks.core.reports.run_json import Totals, totals
+from tasks.core.text import safe_text
+
+PUBLISHED = re.compile(r"(?:s3|https?)://")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,16 +46,36 @@ class Resource:
         files: Its files, by path.
         versions: Of what made it, by software.
         place: Its footprint; None where nothing was observed.
+        areas: What of it is flooded, was observed, was not assessed.
+        content_hash: Of its extent.
+        countries: Of its event, ISO 3166-1 alpha-3; none where they are not known.
     """
 
     edition: Edition
     layers: Sequence[Layer]
     files: Sequence[ProductFile]
-    versions: dict[str, str]
-    place: Footprint | None = field(init=False)
+    versions: Mapping[str, str]
+    place: Footprint | None
+    areas: Totals
+    content_hash: str
+    countries: tuple[str, ...] = ()
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "place", footprint(self.layers))
+    @classmethod
+    def of(
+        cls,
+        edition: Edition,
+        layers: Sequence[Layer],
+        files: Sequence[ProductFile],
+        versions: Mapping[str, str],
+        countries: Sequence[str] = (),
+    ) -> Self:
+        """Measure the layers of a product, and see which countries its event names where none are given.
+
+        Raises:
+            UnusableArgument: A country is not a code of three capitals.
+        """
+        known = countries_of(edition.event, countries)
+        return cls(edition, layers, files, versions, footprint(layers), totals(layers), content_hash(layers), known)
 
     @property
     def frames(self) -> list[Source]:
@@ -73,7 +101,19 @@ class Resource:
 def files_below(folder: Path) -> list[ProductFile]:
     """The files of a product's folder, hashed, by path."""
     paths = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
-    return [ProductFile(name, _sha256(path), path.stat().st_size) for name, path in sorted(paths.items())]
+    return [file_at(path, name) for name, path in sorted(paths.items())]
+
+
+def file_at(path: Path, name: str) -> ProductFile:
+    """A file of a product, hashed, with its path below the product's folder."""
+    with path.open("rb") as file:
+        return ProductFile(name, hashlib.file_digest(file, "sha256").hexdigest(), path.stat().st_size)
+
+
+def published_uri(frame: Source) -> str | None:
+    """Where others can reach a frame, without credentials; None of one on a disk, whose folders are its owner's."""
+    uri = safe_text(frame.uri)
+    return uri if PUBLISHED.match(uri) else None
 
 
 def spdx_id(licence: str | None) -> str | None:
@@ -88,8 +128,3 @@ def spdx_id(licence: str | None) -> str | None:
 def spdx_page(identifier: str) -> str:
     """Where SPDX keeps the text of a licence."""
     return f"https://spdx.org/licenses/{identifier}.html"
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -10,13 +10,13 @@ from typing import Any
 import shapely
 from pystac import Asset, Item, MediaType
 
-from tasks.core.metadata import monty
 from tasks.core.metadata.descriptions import identifier
-from tasks.core.metadata.item_assets import CLASSIFICATION, FILE, TABLE, asset_of
-from tasks.core.metadata.item_links import links_of
-from tasks.core.metadata.item_properties import item_properties
-from tasks.core.metadata.projection import PROJECTION
 from tasks.core.metadata.resource import Resource
+from tasks.core.metadata.stac.item_assets import CLASSIFICATION, FILE, TABLE, asset_of
+from tasks.core.metadata.stac.item_links import links_of
+from tasks.core.metadata.stac.item_properties import item_properties, moment
+from tasks.core.metadata.stac.monty import MONTY
+from tasks.core.metadata.stac.projection import PROJECTION
 
 PROCESSING = "https://stac-extensions.github.io/processing/v1.2.0/schema.json"
 VERSION = "https://stac-extensions.github.io/version/v1.2.0/schema.json"
@@ -24,7 +24,7 @@ VERSION = "https://stac-extensions.github.io/version/v1.2.0/schema.json"
 EXTENSIONS = {
     "classification:": CLASSIFICATION,
     "file:": FILE,
-    "monty:": monty.SCHEMA,
+    "monty:": MONTY,
     "processing:": PROCESSING,
     "proj:": PROJECTION,
     "table:": TABLE,
@@ -40,20 +40,19 @@ def stac_item(resource: Resource) -> dict[str, Any]:
     Where nothing says when the frames were taken, ``datetime`` is when the product was made, for STAC needs one:
     ``flood_extent:capture_precision`` is then ``unknown``.
     """
-    place, properties = resource.place, item_properties(resource)
+    place = resource.place
     item = Item(
         id=identifier(resource.edition),
         geometry=None if place is None else dict(shapely.geometry.mapping(place.geometry)),
         bbox=None if place is None else list(place.bbox),
-        datetime=resource.edition.made,  # stands in properties as it is known
-        properties={},
+        datetime=moment(resource.edition),
+        properties=item_properties(resource),
     )
-    item.properties = properties
     item.add_asset(RUN_RECORD, Asset(f"./{RUN_RECORD}", "Record of the run", None, MediaType.JSON, ["metadata"]))
     for file in resource.main_files:
         item.add_asset(file.path, asset_of(file, resource.layers))
     item.add_links(links_of(resource))
-    item.stac_extensions = _extensions([properties, *(asset.extra_fields for asset in item.assets.values())])
+    item.stac_extensions = _extensions([item.properties, *(asset.extra_fields for asset in item.assets.values())])
     plain: dict[str, Any] = json.loads(json.dumps(item.to_dict(include_self_link=False, transform_hrefs=False)))
     return plain
 

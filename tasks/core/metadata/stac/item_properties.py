@@ -1,19 +1,18 @@
 """Properties of a STAC item: what a product is, when, whose, and how it came about."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from pystac import Provider, ProviderRole
 
-from tasks.core.metadata import monty
-from tasks.core.metadata.capture_interval import capture_interval
+from tasks.core.metadata.capture_interval import capture_interval, utc
 from tasks.core.metadata.descriptions import KEYWORDS, description, lineage, title, weaknesses
-from tasks.core.metadata.projection import projection_of
+from tasks.core.metadata.hazards import hazard_of
 from tasks.core.metadata.resource import Resource, spdx_id
+from tasks.core.metadata.stac.monty import monty_properties
+from tasks.core.metadata.stac.projection import projection_of
 from tasks.core.product.edition import Edition
-from tasks.core.product.layer_assembly import content_hash
 from tasks.core.product.mapped_pixel import mapped_pixel_m
-from tasks.core.reports.run_json import totals
 from tasks.core.text import safe_text
 
 # Results of analyses of lower levels, in the levels of the processing extension.
@@ -25,12 +24,13 @@ MADE_INSTEAD = "Nothing says when the frames were taken: datetime is when the pr
 
 
 def item_properties(resource: Resource) -> dict[str, Any]:
-    """All properties; without those that are not known, but for ``datetime``, which STAC wants even where it is null."""
+    """All properties that are known, but for ``datetime`` (``moment``)."""
     edition = resource.edition
     properties = {
         "title": safe_text(title(edition)),
         "description": safe_text(description(resource)),
-        "keywords": [*KEYWORDS, monty.hazard_of(edition.event).name.lower()],
+        "keywords": [*KEYWORDS, hazard_of(edition.event).name.lower()],
+        **_times(edition),
         "created": utc(edition.made),
         "updated": utc(edition.made),
         "gsd": resource.finest_gsd_m,
@@ -38,24 +38,25 @@ def item_properties(resource: Resource) -> dict[str, Any]:
         **_processing(resource),
         **_version(edition),
         **projection_of(resource.layers),
-        **monty.monty_properties(edition),
+        **monty_properties(edition, resource.countries),
         **_own(resource),
     }
-    return _times(edition) | {name: value for name, value in properties.items() if value is not None or name == "proj:code"}
+    return {name: value for name, value in properties.items() if value is not None or name == "proj:code"}
 
 
-def utc(time: datetime) -> str:
-    """RFC 3339 in UTC, to the second."""
-    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+def moment(edition: Edition) -> datetime | None:
+    """``datetime`` of an item: the second of capture; None for longer times; when it was made where nothing is known."""
+    interval = capture_interval(edition)
+    if interval is None:
+        return edition.made
+    return interval.start if interval.start == interval.end else None
 
 
 def _times(edition: Edition) -> dict[str, Any]:
     interval = capture_interval(edition)
     if interval is None:
-        return {"datetime": utc(edition.made), "flood_extent:datetime_note": MADE_INSTEAD}
-    if interval.start == interval.end:
-        return {"datetime": utc(interval.start)}
-    return {"datetime": None, "start_datetime": utc(interval.start), "end_datetime": utc(interval.end)}
+        return {"flood_extent:datetime_note": MADE_INSTEAD}
+    return {"start_datetime": utc(interval.start), "end_datetime": utc(interval.end)}
 
 
 def _rights(edition: Edition) -> dict[str, Any]:
@@ -90,13 +91,13 @@ def _own(resource: Resource) -> dict[str, Any]:
     """What no extension has a field for."""
     edition, interval, pixel = resource.edition, capture_interval(resource.edition), mapped_pixel_m(resource.layers)
     own = {
-        **totals(resource.layers),
+        **resource.areas,
         "capture_precision": UNKNOWN if interval is None else interval.coarsest.value,
         "frames_with_capture_time": 0 if interval is None else interval.known,
         "frames": len(resource.frames),
         "footprint_tolerance_m": None if resource.place is None else resource.place.tolerance_m,
         "map_resolution_m": None if pixel is None else round(pixel[1], 3),
-        "content_hash": content_hash(resource.layers),
+        "content_hash": resource.content_hash,
         "previous_content_hash": edition.previous_hash,
         "run_id": edition.run_id,
         "model_id": edition.model_id,
@@ -107,4 +108,6 @@ def _own(resource: Resource) -> dict[str, Any]:
         "event_subtype": edition.event.subtype,
         "weaknesses": [safe_text(one) for one in weaknesses(resource)],
     }
-    return {f"flood_extent:{name}": safe_text(value) if isinstance(value, str) else value for name, value in own.items()}
+    return {
+        f"flood_extent:{name}": safe_text(value) if isinstance(value, str) else value for name, value in own.items()
+    }

@@ -9,8 +9,8 @@ import numpy as np
 from pystac import Asset
 
 from tasks.core.metadata.file_kinds import holds_one_layer, kind_of, roles_of, title_of
-from tasks.core.metadata.projection import crs_fields
 from tasks.core.metadata.resource import ProductFile
+from tasks.core.metadata.stac.projection import crs_fields
 from tasks.core.product.layer import Column, Layer
 
 FILE = "https://stac-extensions.github.io/file/v2.1.0/schema.json"
@@ -37,7 +37,11 @@ def asset_of(file: ProductFile, layers: Sequence[Layer]) -> Asset:
     }
     kind = kind_of(file.path)
     return Asset(
-        f"./{quote(file.path)}", title_of(file.path), media_type=kind.media_type, roles=roles_of(file.path), extra_fields=fields
+        f"./{quote(file.path)}",
+        title_of(file.path),
+        media_type=kind.media_type,
+        roles=roles_of(file.path),
+        extra_fields=fields,
     )
 
 

@@ -7,13 +7,11 @@ from urllib.parse import quote
 
 from pystac import Link, RelType
 
-from tasks.core.metadata.resource import Resource, spdx_id, spdx_page
+from tasks.core.metadata.resource import Resource, published_uri, spdx_id, spdx_page
 from tasks.core.product.edition import Edition, Source
 from tasks.core.text import safe_text
 
 PREDECESSOR = "predecessor-version"
-# Places that others can reach; a folder of the machine that made the product is none of their business.
-PUBLISHED = re.compile(r"(?:s3|https?)://")
 WEB_PAGE = re.compile(r"https?://[^\s<>\"]+[^\s<>\".,;)]")
 
 
@@ -24,8 +22,7 @@ def links_of(resource: Resource) -> list[Link]:
 
 def _frame(frame: Source) -> Link:
     """Where a frame is; of one on a local disk only its name below the dataset."""
-    uri = safe_text(frame.uri)
-    href = uri if PUBLISHED.match(uri) else quote(safe_text(frame.tile))
+    href = published_uri(frame) or quote(safe_text(frame.tile))
     facts = {
         "flood_extent:src_id": frame.src_id,
         "flood_extent:content_hash": frame.content_hash or None,

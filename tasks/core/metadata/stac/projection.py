@@ -11,12 +11,11 @@ from tasks.core.metadata.footprint import metres_per_unit, simplified
 from tasks.core.product.layer import Layer
 
 PROJECTION = "https://stac-extensions.github.io/projection/v2.0.0/schema.json"
-CODED = "EPSG:"
 
 
 def crs_fields(crs: str) -> dict[str, Any]:
     """A CRS by its code, or by its WKT2 where it has none."""
-    return {"proj:code": crs} if crs.startswith(CODED) else {"proj:code": None, "proj:wkt2": crs}
+    return {"proj:code": crs} if crs.startswith("EPSG:") else {"proj:code": None, "proj:wkt2": crs}
 
 
 def projection_of(layers: Sequence[Layer]) -> dict[str, Any]:
