@@ -51,9 +51,9 @@ def when(edition: Edition) -> str:
     """When the frames were taken, and of how many of them that is known."""
     interval = capture_interval(edition)
     if interval is None:
-        return "Nothing says when they were taken."
-    known = "" if interval.known == interval.frames else f", as far as it is known ({interval.known} of them)"
-    return f"They were taken {interval.text} UTC{known}."
+        return "Time of capture: unknown."
+    known = "" if interval.known == interval.frames else f", known of {interval.known:,} of {interval.frames:,} frames"
+    return f"Time of capture{known}: {interval.text}."
 
 
 def weaknesses(resource: Resource) -> list[str]:
@@ -84,8 +84,8 @@ def lineage(resource: Resource) -> str:
     checked = "" if edition.valid_stat == "not validated" else f" Then it was {edition.valid_stat} by a person."
     reason = f" Release {edition.release}: {edition.release_reason}" if edition.release_reason else ""
     return (
-        f"{edition.det_method} from {len(resource.frames):,} frames, each shrunk to the mapped pixel and labelled by the "
-        f"model {edition.model_id}; the labels were traced to polygons and joined across the edges of the frames."
+        f"{edition.det_method} from {len(resource.frames):,} frames, each shrunk to the mapped pixel and labelled by "
+        f"the model {edition.model_id}; the labels were traced to polygons and joined across the edges of the frames."
         f"{checked}{reason}"
     )
 

@@ -45,7 +45,7 @@ def item_properties(resource: Resource) -> dict[str, Any]:
 
 
 def moment(edition: Edition) -> datetime | None:
-    """``datetime`` of an item: the second of capture; None for longer times; when it was made where nothing is known."""
+    """``datetime`` of an item: the second of capture; None for a longer time; of the run where nothing is known."""
     interval = capture_interval(edition)
     if interval is None:
         return edition.made
