@@ -46,8 +46,7 @@ KINDS = {
     ".md": FileKind("text/markdown", OVERVIEW, "Markdown"),
     ".json": FileKind(MediaType.JSON, METADATA, "JSON"),
     ".xml": FileKind(MediaType.XML, METADATA, "XML"),
-    ".sld": FileKind("application/vnd.ogc.sld+xml", ("style",), "OGC Styled Layer Descriptor"),
-    ".qml": FileKind("application/x-qgis-layer-settings", ("style",), "QGIS style"),
+    ".qgs": FileKind("application/x-qgis", ("style",), "QGIS project"),
     ".zip": FileKind("application/zip", DATA, "zip"),
 }
 OTHER = FileKind("application/octet-stream", DATA, "other")
@@ -58,10 +57,22 @@ TITLES = {
     "run.json": "Record of the run",
     "metadata.xml": "ISO 19115-3 metadata",
     "flood_extent.gpkg": "All layers",
+    "flood_extent.gdb": "All layers",
+    "flood_extent.pmtiles": "Web map",
+    "tables.xlsx": "Tables",
 }
 THUMBNAIL = "overview.png"
-# Parts of a file that is listed by another name, and files of single tiles, which the whole holds, too.
-PARTS = frozenset({".shx", ".dbf", ".prj", ".cpg", ".qix", ".sbn", ".sbx"})
+RASTERS = "rasters"
+# By the stem that the name of a raster begins with.
+RASTER_TITLES = {
+    "flood": "Flood mask",
+    "labels": "Labels of the model",
+    "confidence": "How sure the model was, percent",
+    "nrg": "Imagery as the model saw it",
+}
+# What belongs to a file that is listed, its styles, too; and files of single tiles, which the whole holds.
+PARTS = frozenset({".shx", ".dbf", ".prj", ".cpg", ".qix", ".sbn", ".sbx", ".qml", ".sld"})
+GEODATABASE = ".gdb"
 AUXILIARY = ".aux.xml"  # statistics that GDAL keeps beside a file
 TILES = "tiles"
 # Formats that keep the names of layers and columns, and hold one layer a file.
@@ -75,9 +86,20 @@ def kind_of(path: str) -> FileKind:
 
 def is_main(path: str) -> bool:
     """Whether a file of a product is one that a catalogue names: no part of another, and not of a single tile."""
-    folders = PurePosixPath(path).parts[:-1]
     is_part = _ending(path) in PARTS or path.endswith(AUXILIARY)
-    return not is_part and TILES not in folders[:1] and not any(one.endswith(".gdb") for one in folders)
+    return not is_part and PurePosixPath(path).parts[0] != TILES
+
+
+def geodatabase_of(path: str) -> str | None:
+    """The folder that is a geodatabase and holds a file; None where it is in none."""
+    return next((str(folder) for folder in PurePosixPath(path).parents if folder.suffix == GEODATABASE), None)
+
+
+def raster_of(path: str) -> str | None:
+    """Which of the product's rasters a file is, such as ``labels``; None where it is none."""
+    name = PurePosixPath(path)
+    is_raster = name.parts[0] == RASTERS and name.suffix == ".tif"
+    return next((base for base in RASTER_TITLES if is_raster and _is_of(base, name.stem)), None)
 
 
 def roles_of(path: str) -> list[str]:
@@ -87,11 +109,13 @@ def roles_of(path: str) -> list[str]:
 
 def title_of(path: str) -> str:
     """Of a file, for people: that of the layer that it is named after, else its name."""
-    name = PurePosixPath(path).name
-    base, suffix = split_name(PurePosixPath(path).stem)
+    raster = raster_of(path)
     if path in TITLES:
         return TITLES[path]
-    return LAYERS[base].title + suffix.replace("_", " ") if base in LAYERS else name
+    if raster is not None:
+        return RASTER_TITLES[raster] + PurePosixPath(path).stem.removeprefix(raster).replace("_", " ")
+    base, suffix = split_name(PurePosixPath(path).stem)
+    return LAYERS[base].title + suffix.replace("_", " ") if base in LAYERS else PurePosixPath(path).name
 
 
 def holds_one_layer(path: str) -> bool:
@@ -101,3 +125,8 @@ def holds_one_layer(path: str) -> bool:
 
 def _ending(path: str) -> str:
     return PurePosixPath(path).suffix.lower()
+
+
+def _is_of(base: str, stem: str) -> bool:
+    """Whether a stem is a base, perhaps with the suffix of a CRS."""
+    return stem == base or stem.startswith(f"{base}_")

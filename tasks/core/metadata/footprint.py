@@ -5,6 +5,7 @@ cut there (3.1.9), and the box of such a footprint has its west end east of its 
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -92,8 +93,12 @@ def _observed(layer: Layer) -> tuple[BaseGeometry, float] | None:
     if ground.is_empty:
         return None
     dense = shapely.segmentize(ground, LONGEST_EDGE_M / unit_m)
-    transformer = pyproj.Transformer.from_crs(horizontal(layer.crs), WGS84, always_xy=True)
-    return shapely.transform(dense, transformer.transform, interleaved=False), tolerance_m
+    return shapely.transform(dense, _to_degrees(layer.crs).transform, interleaved=False), tolerance_m
+
+
+@lru_cache(maxsize=64)
+def _to_degrees(crs: str) -> pyproj.Transformer:
+    return pyproj.Transformer.from_crs(horizontal(crs), WGS84, always_xy=True)
 
 
 def _united(geometries: Sequence[BaseGeometry]) -> BaseGeometry:

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Self
 
 from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
 
-from tasks.core.metadata.file_kinds import is_main
+from tasks.core.metadata.file_kinds import geodatabase_of, is_main
 from tasks.core.metadata.footprint import Footprint, footprint
 from tasks.core.metadata.hazards import countries_of
 from tasks.core.product.edition import Edition, Source
@@ -27,12 +28,12 @@ class ProductFile:
 
     Attributes:
         path: Below the product's folder, with slashes.
-        sha256: Of its bytes, in hex.
+        sha256: Of its bytes, in hex; None of a folder.
         size: Bytes.
     """
 
     path: str
-    sha256: str
+    sha256: str | None
     size: int
 
 
@@ -84,8 +85,17 @@ class Resource:
 
     @property
     def main_files(self) -> list[ProductFile]:
-        """Those that a catalogue names, by path."""
-        return sorted((file for file in self.files if is_main(file.path)), key=lambda file: file.path)
+        """Those that a catalogue names, by path; a geodatabase, which is a folder, as one without a hash."""
+        sizes: Counter[str] = Counter()
+        listed = []
+        for file in self.files:
+            geodatabase = geodatabase_of(file.path)
+            if geodatabase is not None:
+                sizes[geodatabase] += file.size
+            elif is_main(file.path):
+                listed.append(file)
+        folders = [ProductFile(path, None, size) for path, size in sizes.items()]
+        return sorted([*listed, *folders], key=lambda file: file.path)
 
     @property
     def crss(self) -> list[str]:

@@ -4,6 +4,7 @@ import hashlib
 import json
 import re
 from base64 import urlsafe_b64decode
+from dataclasses import replace
 from typing import Any
 
 import pystac
@@ -129,13 +130,37 @@ def test_a_file_of_one_layer_lists_its_columns() -> None:
     assert "table:columns" not in assets["flood_extent.shp"]
 
 
-@pytest.mark.parametrize("name", ["rasters/labels.tif", "rasters/labels_epsg7855.tif"])
-def test_a_raster_of_labels_says_what_its_values_are(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("rasters/labels.tif", {0: "other", 1: "flood", 2: "flood_with_cloud", 3: "ignored", 255: "not_observed"}),
+        ("rasters/flood_epsg7855.tif", {0: "no_flood", 1: "flood", 255: "not_observed"}),
+    ],
+)
+def test_a_raster_of_classes_says_what_its_values_are(name: str, values: dict[int, str]) -> None:
     """No flood is not no answer: 0 and 255 are told apart."""
     asset = stac_item(resource(files=(name,)))["assets"][name]
-    classes = {one["value"]: one["name"] for one in asset["classification:classes"]}
-    assert classes == {0: "other", 1: "flood", 2: "flood_with_cloud", 255: "no_data"}
+    assert {one["value"]: one["name"] for one in asset["classification:classes"]} == values
+    assert [one["value"] for one in asset["classification:classes"] if one.get("nodata")] == [255]
     assert asset["type"] == "image/tiff; application=geotiff; profile=cloud-optimized"
+
+
+def test_in_several_crss_each_file_has_its_own() -> None:
+    """The item has none then: a reader must not take one zone's coordinates for another's."""
+    two = [replace(one, suffix=f"_epsg{code}") for code in (7855, 7856) for one in layers(f"EPSG:{code}")]
+    files = ("flood_extent.gpkg", "flood_extent_epsg7856.shp", "rasters/flood_epsg7855.tif")
+    item = stac_item(resource(files=files, made_of=two))
+    assert not [name for name in item["properties"] if name.startswith("proj:")]
+    codes = {name: asset.get("proj:code") for name, asset in item["assets"].items() if name in files}
+    assert codes == dict(zip(files, (None, "EPSG:7856", "EPSG:7855"), strict=True))
+
+
+def test_a_geodatabase_is_one_asset() -> None:
+    """It is a folder: it has a size, and no hash."""
+    files = tuple(f"flood_extent.gdb/a0000000{number}.gdbtable" for number in (1, 2))
+    asset = stac_item(resource(files=files))["assets"]["flood_extent.gdb"]
+    assert (asset["href"], asset["file:size"]) == ("./flood_extent.gdb", 2000)
+    assert "file:checksum" not in asset
 
 
 def test_addresses_of_files_are_relative_and_escaped() -> None:

@@ -62,7 +62,7 @@ def _format(name: str) -> Element:
 
 
 def _transfer(file: ProductFile) -> Element:
-    about = f"{kind_of(file.path).format}; SHA-256 {file.sha256}"
+    about = kind_of(file.path).format + (f"; SHA-256 {file.sha256}" if file.sha256 else "")
     return node(
         "mrd:MD_DigitalTransferOptions",
         valued("mrd:transferSize", "gco:Real", f"{file.size / BYTES_PER_MB:.6f}"),

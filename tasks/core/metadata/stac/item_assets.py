@@ -8,7 +8,7 @@ from urllib.parse import quote
 import numpy as np
 from pystac import Asset
 
-from tasks.core.metadata.file_kinds import holds_one_layer, kind_of, roles_of, title_of
+from tasks.core.metadata.file_kinds import holds_one_layer, kind_of, raster_of, roles_of, title_of
 from tasks.core.metadata.resource import ProductFile
 from tasks.core.metadata.stac.projection import crs_fields
 from tasks.core.product.layer import Column, Layer
@@ -18,47 +18,52 @@ TABLE = "https://stac-extensions.github.io/table/v1.2.0/schema.json"
 CLASSIFICATION = "https://stac-extensions.github.io/classification/v2.0.0/schema.json"
 # Of the multiformats table: the code of SHA2-256 and its length, 32 bytes.
 MULTIHASH_SHA256 = "1220"
-LABELS = "labels"
-CLASSES = (
-    {"value": 0, "name": "other", "description": "No flood was found"},
-    {"value": 1, "name": "flood", "description": "Flood"},
-    {"value": 2, "name": "flood_with_cloud", "description": "Flood with cloud"},
-    {"value": 255, "name": "no_data", "description": "Not observed", "nodata": True},
-)
+_NOT_OBSERVED = {"value": 255, "name": "not_observed", "description": "Not observed", "nodata": True}
+# Values of the rasters of classes.
+CLASSES = {
+    "flood": (
+        {"value": 0, "name": "no_flood", "description": "Observed, no flood"},
+        {"value": 1, "name": "flood", "description": "Flood"},
+        _NOT_OBSERVED,
+    ),
+    "labels": (
+        {"value": 0, "name": "other", "description": "Other"},
+        {"value": 1, "name": "flood", "description": "Flood"},
+        {"value": 2, "name": "flood_with_cloud", "description": "Flood with cloud"},
+        {"value": 3, "name": "ignored", "description": "Of a class that is ignored"},
+        _NOT_OBSERVED,
+    ),
+}
 
 
 def asset_of(file: ProductFile, layers: Sequence[Layer]) -> Asset:
     """The asset that a file is, its address relative to the item."""
+    checksum = {} if file.sha256 is None else {"file:checksum": MULTIHASH_SHA256 + file.sha256}
+    classes = CLASSES.get(raster_of(file.path) or "", ())
     fields: dict[str, Any] = {
         "file:size": file.size,
-        "file:checksum": MULTIHASH_SHA256 + file.sha256,
+        **checksum,
+        **_crs_fields(file.path, layers),
         **_layer_fields(file.path, layers),
-        **({"classification:classes": [dict(one) for one in CLASSES]} if is_labels(file.path) else {}),
+        **({"classification:classes": [dict(one) for one in classes]} if classes else {}),
     }
     kind = kind_of(file.path)
-    return Asset(
-        f"./{quote(file.path)}",
-        title_of(file.path),
-        media_type=kind.media_type,
-        roles=roles_of(file.path),
-        extra_fields=fields,
-    )
+    href = f"./{quote(file.path)}"
+    return Asset(href, title_of(file.path), media_type=kind.media_type, roles=roles_of(file.path), extra_fields=fields)
 
 
-def is_labels(path: str) -> bool:
-    """Whether a file is a raster of labels."""
-    name = PurePosixPath(path)
-    return name.suffix == ".tif" and (name.stem == LABELS or name.stem.startswith(f"{LABELS}_"))
+def _crs_fields(path: str, layers: Sequence[Layer]) -> dict[str, Any]:
+    """CRS of a file of a product in several, by the suffix of its name; where there is one, the item has it."""
+    stem = PurePosixPath(path).stem
+    crss = (layer.crs for layer in layers if layer.suffix and layer.crs and stem.endswith(layer.suffix))
+    crs = next(crss, None)
+    return {} if crs is None else crs_fields(crs)
 
 
 def _layer_fields(path: str, layers: Sequence[Layer]) -> dict[str, Any]:
-    """CRS of a file of one layer where the product has several; columns and rows where the format keeps their names."""
+    """Columns and rows of a file of one layer, where the format keeps their names."""
     layer = next((one for one in layers if one.name == PurePosixPath(path).stem), None)
-    if layer is None:
-        return {}
-    several = len({one.crs for one in layers if one.crs}) > 1
-    fields = crs_fields(layer.crs) if several and layer.crs else {}
-    return fields | (_table_fields(layer) if holds_one_layer(path) else {})
+    return _table_fields(layer) if layer is not None and holds_one_layer(path) else {}
 
 
 def _table_fields(layer: Layer) -> dict[str, Any]:
