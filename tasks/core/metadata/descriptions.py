@@ -2,7 +2,10 @@
 
 import re
 import unicodedata
+from collections.abc import Iterator
 from hashlib import sha256
+
+import shapely
 
 from tasks.core.formats.layer_titles import CLOUD, WATER
 from tasks.core.metadata.capture_interval import capture_interval
@@ -58,19 +61,27 @@ def when(edition: Edition) -> str:
 
 def weaknesses(resource: Resource) -> list[str]:
     """What a reader must know, a sentence or two each: those of the edition, and those that follow from the layers."""
-    known = dict.fromkeys(resource.edition.weaknesses)
-    bases = {layer.base for layer in resource.layers}
+    return list(dict.fromkeys([*resource.edition.weaknesses, *_unseen(resource), *_unchecked(resource)]))
+
+
+def _unseen(resource: Resource) -> Iterator[str]:
+    """Where nobody knows whether there was flood."""
     missing_ha = resource.areas["not_assessed_ha"]
+    tiles = [layer.geometries for layer in resource.layers if layer.base == "tiles"]
+    unplaced = sum(int(shapely.is_missing(places).sum()) for places in tiles)
     if missing_ha > 0:
-        known[f"{missing_ha:,.2f} ha were not assessed: whether there is flood, nobody knows (layer not_assessed)."] = (
-            None
-        )
-    if "normal_water" not in bases:
-        known[WATER] = None
-    known[CLOUD] = None
+        yield f"{missing_ha:,.2f} ha were not assessed: whether there is flood, nobody knows (layer not_assessed)."
+    if unplaced:
+        yield f"Frames without an answer, of which nobody knows what ground they show: {unplaced:,} (layer tiles)."
+    yield CLOUD
+
+
+def _unchecked(resource: Resource) -> Iterator[str]:
+    """What may be called flood and is none."""
+    if all(layer.base != "normal_water" for layer in resource.layers):
+        yield WATER
     if resource.edition.valid_stat == "not validated":
-        known["The extent is not validated: nobody compared it with the ground."] = None
-    return list(known)
+        yield "The extent is not validated: nobody compared it with the ground."
 
 
 def description(resource: Resource) -> str:

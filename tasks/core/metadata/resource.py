@@ -132,7 +132,8 @@ def spdx_id(licence: str | None) -> str | None:
         expression = str(canonicalize_license_expression(licence or ""))
     except InvalidLicenseExpression:
         return None
-    return expression if expression and " " not in expression else None
+    is_listed = expression and " " not in expression and not expression.startswith("LicenseRef-")
+    return expression if is_listed else None
 
 
 def spdx_page(identifier: str) -> str:

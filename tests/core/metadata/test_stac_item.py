@@ -17,7 +17,8 @@ from pystac.validation import validate_dict
 from tasks.core.metadata.descriptions import identifier
 from tasks.core.metadata.stac.stac_item import stac_item, to_json
 from tasks.core.product.edition import Event
-from tasks.core.product.layer import Layer
+from tasks.core.product.layer import FailedTile, Layer
+from tasks.core.product.layer_assembly import assemble
 
 
 def _properties(**changes: Any) -> dict[str, Any]:
@@ -201,6 +202,7 @@ def test_the_release_before_is_named_by_its_hash() -> None:
         ("See https://example.org/terms.", "other", "https://example.org/terms"),
         ("Free for relief work", "other", None),
         ("CC-BY-4.0 OR ODbL-1.0", "other", None),
+        ("LicenseRef-agency", "other", None),
         (None, None, None),
     ],
 )
@@ -219,6 +221,17 @@ def test_weaknesses_stand_in_the_description_and_as_a_list() -> None:
     assert weaknesses[0] == "Trees hide water."
     assert any("not assessed: whether there is flood, nobody knows" in one for one in weaknesses)
     assert all(f"- {one}" in properties["description"] for one in weaknesses)
+
+
+def test_frames_without_a_place_are_a_weakness_of_their_own() -> None:
+    """No area can count them."""
+    lost = FailedTile("d", "prepare", "no georeference", 0.0)
+    made_of = [*layers(), *assemble([], [lost], 0.0)]
+    assert any(
+        "nobody knows what ground they show: 1" in one
+        for one in _properties(made_of=made_of)["flood_extent:weaknesses"]
+    )
+    assert not any("what ground they show" in one for one in _properties()["flood_extent:weaknesses"])
 
 
 def test_monty_has_country_hazard_and_event() -> None:
