@@ -85,7 +85,7 @@ def simplified(geometry: BaseGeometry, unit_m: float) -> tuple[BaseGeometry, flo
 
 
 def _observed(layer: Layer) -> tuple[BaseGeometry, float] | None:
-    """What a layer observed, in degrees between -180 and 180; and the tolerance, metres."""
+    """What a layer observed, in degrees; and the tolerance, metres."""
     if not len(layer) or layer.crs is None:
         return None
     unit_m = metres_per_unit(layer.crs)
@@ -102,11 +102,13 @@ def _to_degrees(crs: str) -> pyproj.Transformer:
 
 
 def _united(geometries: Sequence[BaseGeometry]) -> BaseGeometry:
-    """All of it, valid; longitudes beyond 180 where it crosses the antimeridian."""
+    """All of it, valid; from west of 180 on, with longitudes beyond that where it crosses the antimeridian."""
     longitudes = shapely.get_coordinates(geometries)[:, 0]
     if np.ptp(longitudes) > HALF_TURN:
         geometries = [shapely.transform(one, _eastwards) for one in geometries]
-    return shapely.union_all([_polygons(shapely.make_valid(one)) for one in geometries])
+    whole = shapely.union_all([_polygons(one) for one in geometries])
+    turns = np.floor((whole.bounds[0] + HALF_TURN) / TURN)  # frames in degrees may count them from 0 to 360
+    return shapely.transform(whole, lambda points: points - [turns * TURN, 0.0])
 
 
 def _eastwards(coordinates: FloatArray) -> FloatArray:
