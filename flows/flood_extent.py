@@ -16,6 +16,7 @@ from flows.parameter_types import (
     ChipPx,
     ClassMap,
     Confidence,
+    Countries,
     DeployMinutes,
     Device,
     Endpoint,
@@ -96,6 +97,7 @@ def flood_extent(
     event_name: Text | None = None,
     event_type: Text = "5-Flood",
     event_subtype: Text | None = None,
+    event_countries: Countries = [],  # noqa: B006 - as above
     capture_time: CaptureText | None = None,
     area_of_interest: Text | None = None,
     normal_water: Text | None = None,
@@ -160,6 +162,7 @@ def flood_extent(
         event_name: What people call it; title of map and report.
         event_type: Kind of event in the words of Copernicus EMS.
         event_subtype: Likewise, finer: Riverine flood, Flash flood, Coastal flood, Ice jam flood.
+        event_countries: Where it is, as ISO 3166-1 alpha-3, AUS; for the metadata of the emergency extension.
         capture_time: When the frames were taken, 2021-04-03T01:31Z or 2021-04-03; else their metadata or names say it.
         area_of_interest: Polygons, any CRS, which the product is clipped to; frames outside are not fetched.
         normal_water: Polygons, any CRS, of permanent or pre-flood water, which is told apart from flood.
@@ -218,7 +221,7 @@ def flood_extent(
         if run.makes_product:
             with run.staging() as folder:
                 edition = edition_of(run)
-                layers = assemble_layers(run.ledger, run.min_contour_size, edition)
+                layers = assemble_layers(run.ledger, run.min_contour_size, edition, run.given)
                 warnings = write_product(layers, folder, run.started)
                 draw_overview(folder, run.ledger, layers, run.dataset_name)
                 run.endpoint.wait_until_gone()

@@ -70,6 +70,9 @@ Profile = Literal["cems"]
 Release = Annotated[int, Field(ge=1, le=999)]
 Metres = Annotated[float, Field(ge=0, le=1000, allow_inf_nan=False)]
 Places = Annotated[list[Text], AfterValidator(_distinct)]
+Countries = Annotated[
+    list[Annotated[str, Field(pattern=r"^[A-Z]{3}$")]], Field(max_length=50), AfterValidator(_distinct)
+]
 Smoothing = Literal["off", "simplify", "smooth"]
 ServerUrl = Annotated[str, Field(json_schema_extra={"pattern": URL_PATTERN}), AfterValidator(_server_url)]
 EndpointName = Annotated[str, Field(min_length=1, max_length=63), AfterValidator(_endpoint_name)]

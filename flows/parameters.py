@@ -10,6 +10,7 @@ from flows.parameter_types import (
     ChipPx,
     ClassMap,
     Confidence,
+    Countries,
     DeployMinutes,
     Device,
     Endpoint,
@@ -60,8 +61,9 @@ OPERATORS_SETTINGS = (
 )  # fmt: skip
 # What the product says of itself, and what it is made of besides the labels.
 PRODUCT_SETTINGS = (
-    "event_id", "event_name", "event_type", "event_subtype", "capture_time", "release", "release_reason", "licence",
-    "attribution", "normal_water", "normal_water_tolerance", "exclude", "area_of_interest", "exposure", "smoothing",
+    "event_id", "event_name", "event_type", "event_subtype", "event_countries", "capture_time", "release",
+    "release_reason", "licence", "attribution",
+    "normal_water", "normal_water_tolerance", "exclude", "area_of_interest", "exposure", "smoothing",
     "formats", "profile",
 )  # fmt: skip
 
@@ -96,6 +98,7 @@ class RunParameters(BaseModel):
     event_name: Text | None = None
     event_type: Text = "5-Flood"
     event_subtype: Text | None = None
+    event_countries: Countries = []
     capture_time: CaptureText | None = None
     area_of_interest: Text | None = None
     normal_water: Text | None = None
@@ -190,6 +193,14 @@ class RunParameters(BaseModel):
     def _a_release_has_its_reason(self) -> Self:
         if self.release > 1 and self.release_reason is None:
             raise ValueError(f"`release` {self.release} needs `release_reason`: what differs from the release before")
+        return self
+
+    @model_validator(mode="after")
+    def _cems_names_files_by_the_event(self) -> Self:
+        if self.profile is not None and self.event_id is None:
+            raise ValueError(
+                "`profile` cems needs `event_id`: its files are named after it, as EMSR692_AOI01_DEL_PRODUCT"
+            )
         return self
 
     @model_validator(mode="after")

@@ -11,11 +11,12 @@ from tasks.core.geo.grid import Grid
 from tasks.core.overview.overview import draw
 from tasks.core.product.edition import Edition
 from tasks.core.product.layer import Layer
+from tasks.core.reports.html_report import REPORT, html_report
 from tasks.core.reports.report_markdown import markdown
 from tasks.core.reports.run_json import RunRecord, run_record, to_json
+from tasks.core.reports.sums import SUMS, sums
 from tasks.core.tiles.ledger import Ledger
 from tasks.runtime.policies import run_task
-from tasks.services.publishing.former_product import digest
 from tasks.services.publishing.product_folder import hashes_of
 from tasks.services.work_directory import tile_files
 from tasks.services.work_directory.cached_files import discard
@@ -56,18 +57,12 @@ def write_report(
         warnings: About the product as a whole.
         facts: The other arguments of ``run_json.run_record``.
     """
-    files = hashes_of(folder)
-    known: dict[str, Any] = {
-        "accounts": ledger.accounts,
-        "layers": layers,
-        "edition": edition,
-        "warnings": warnings,
-        "files": files,
-    }
+    known: dict[str, Any] = {"accounts": ledger.accounts, "layers": layers, "edition": edition, "warnings": warnings}
     record = run_record(**known, **facts)
-    report = markdown(record).encode()
-    (folder / "report.md").write_bytes(report)
-    record = {**record, "files": dict(sorted({**files, "report.md": digest([report])}.items()))}
+    (folder / "report.md").write_bytes(markdown(record).encode())
+    (folder / REPORT).write_bytes(html_report(record, layers, edition))
+    (folder / SUMS).write_bytes(sums(hashes_of(folder)))
+    record = {**record, "files": hashes_of(folder)}
     (folder / "run.json").write_bytes(to_json(record))
     get_run_logger().info("content hash %s", record["content_hash"])
     return record

@@ -15,6 +15,7 @@ from tasks.core.errors import UnusableArgument
 FLOW_FILE = Path(__file__).parents[1] / "flood_extent.py"
 NOT_SHOWN = frozenset({"endpoint_url"})  # it may hold a password
 OF_PLACES = frozenset({"exposure"})  # whose names may hold blanks and commas
+WRONG_FORM = "string_pattern_mismatch"
 NOT_UNICODE = "string_unicode"  # how pydantic calls an argument whose bytes are not UTF-8
 ALIASES = {"output_directory": ["--output"], "only_failed_of": ["--only-failed"]}
 # In a message; the dataset is no option.
@@ -25,10 +26,13 @@ PLAIN = {
     "float_parsing": "give a number",
     "int_from_float": "give a whole number",
     "int_parsing": "give a whole number",
-    "string_pattern_mismatch": "give the name of a SageMaker instance type, such as ml.c5.xlarge",
     "string_too_short": "give a value",
     "too_short": "give at least one",
 }
+
+# Of a text of another form.
+FORMS = {"event_countries": "give countries as ISO 3166-1 alpha-3, such as AUS"}
+INSTANCE_FORM = "give the name of a SageMaker instance type, such as ml.c5.xlarge"
 
 
 def descriptions() -> dict[str, str]:
@@ -105,6 +109,8 @@ def _explained(problem: Any) -> str:
     if not problem["loc"]:
         return as_options(reason)
     name = str(problem["loc"][0])
+    if problem["type"] == WRONG_FORM:
+        reason = FORMS.get(name, INSTANCE_FORM)
     given = name if name == "dataset" else option(name)
     if problem["type"] == NOT_UNICODE:
         readable = os.fsencode(problem["input"]).decode(errors="backslashreplace")

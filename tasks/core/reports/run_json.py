@@ -95,7 +95,8 @@ class RunRecord(TypedDict):
     frames and settings; ``calibration`` holds the thresholds that the model was told (``Threshold``, with the number of
     tiles for each), or is None where it needs none; ``review`` is what a person decided, or None where nobody was
     asked; ``edition`` what the product says of itself (``Edition``, whose sources are in ``tiles``), or None without a
-    product; ``mapped_pixel_m`` the side of the smallest and of the largest mapped pixel, metres on the ground;
+    product; ``given`` are the files of areas that people gave, with the frames outside the area of interest, or None;
+    ``mapped_pixel_m`` the side of the smallest and of the largest mapped pixel, metres on the ground;
     ``to_check`` the places most worth a person's look. A run without a product has neither pixel nor content hash.
     ``record_hash`` is the SHA-256 of the file itself with 64 zeros in this place (``reports.seals``).
     """
@@ -107,6 +108,7 @@ class RunRecord(TypedDict):
     calibration: list[dict[str, Any]] | None
     review: dict[str, Any] | None
     edition: dict[str, Any] | None
+    given: dict[str, Any] | None
     started: str
     finished: str
     parameters: dict[str, Any]
@@ -137,6 +139,7 @@ def run_record(
     calibration: Sequence[Threshold] | None = None,
     review: Mapping[str, Any] | None = None,
     edition: Edition | None = None,
+    given: Mapping[str, Any] | None = None,
     endpoint: Mapping[str, Any] | None = None,
     files: Mapping[str, str] | None = None,
     warnings: Sequence[str] = (),
@@ -154,6 +157,7 @@ def run_record(
         "calibration": None if calibration is None else [_threshold(one) for one in calibration],
         "review": None if review is None else dict(review),
         "edition": None if edition is None else _edition(edition),
+        "given": None if given is None else dict(given),
         "started": started.astimezone(UTC).isoformat(timespec="seconds"),
         "finished": finished.astimezone(UTC).isoformat(timespec="seconds"),
         "parameters": dict(parameters),
