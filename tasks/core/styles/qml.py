@@ -29,18 +29,24 @@ ABOVE_RIGHT, OVER = "2", "4"
 
 def qml(style: Style) -> str:
     """The style as the text of a ``.qml`` file."""
-    root = ET.Element("qgis", version=VERSION, styleCategories="Symbology|Labeling", labelsEnabled=_flag(style.label))
-    root.append(renderer(style))
-    if style.label:
-        root.append(labeling(style.label))
-    ET.SubElement(root, "blendMode").text = "0"
-    ET.SubElement(root, "layerOpacity").text = "1"
+    root = ET.Element("qgis", version=VERSION, styleCategories="Symbology|Labeling")
+    add_style(root, style)
     ET.SubElement(root, "layerGeometryType").text = str(int(style.kind))
     ET.indent(root)
     return ET.tostring(root, encoding="unicode") + "\n"
 
 
-def renderer(style: Style) -> ET.Element:
+def add_style(layer: ET.Element, style: Style) -> None:
+    """Put the style into the element of a layer, be it of a style file or of a project."""
+    layer.set("labelsEnabled", _flag(style.label))
+    layer.append(_renderer(style))
+    if style.label:
+        layer.append(_labeling(style.label))
+    ET.SubElement(layer, "blendMode").text = "0"
+    ET.SubElement(layer, "layerOpacity").text = "1"
+
+
+def _renderer(style: Style) -> ET.Element:
     """The element ``renderer-v2``: rules where there are several, else one symbol."""
     single = len(style.rules) == 1
     kind = "singleSymbol" if single else "RuleRenderer"
@@ -56,13 +62,13 @@ def renderer(style: Style) -> ET.Element:
                 key=f"rule-{number}",
                 symbol=str(number),
                 label=rule.title,
-                filter=" AND ".join(expression(one) for one in rule.conditions) or "ELSE",
+                filter=" AND ".join(_expression(one) for one in rule.conditions) or "ELSE",
             )
         symbols.append(_symbol(rule.symbol, SYMBOL_TYPES[style.kind], str(number)))
     return element
 
 
-def expression(condition: Condition) -> str:
+def _expression(condition: Condition) -> str:
     """A condition in QGIS's language."""
     column = f'"{condition.column}"'
     match condition:
@@ -138,7 +144,7 @@ def _hatch(symbol: ET.Element, hatch: Hatch, angle: str, name: str, level: int) 
     layer.append(_symbol((Line(hatch.colour, hatch.width_mm),), "line", name))
 
 
-def labeling(label: Label) -> ET.Element:
+def _labeling(label: Label) -> ET.Element:
     """The element ``labeling``."""
     element = ET.Element("labeling", type="simple")
     settings = ET.SubElement(element, "settings", calloutType="simple")

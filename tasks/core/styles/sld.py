@@ -115,6 +115,7 @@ def _hatch(polygon: ET.Element, hatch: Hatch) -> None:
     mark = _text(graphic, "Mark")
     _text(mark, "WellKnownName", "x")
     _fill(mark, hatch.colour)
+    _stroke(mark, Line(hatch.colour, hatch.width_mm))
     _text(graphic, "Size", _pixels(hatch.spacing_mm))
 
 

@@ -42,7 +42,7 @@ END
 ADD_STYLE = """
 INSERT INTO layer_styles (f_table_catalog, f_table_schema, f_table_name, f_geometry_column, styleName, styleQML,
     styleSLD, useAsDefault, description, owner, ui, update_time)
-SELECT '', '', table_name, column_name, 'default', ?, ?, 1, ?, '', NULL, last_change
+SELECT '', '', table_name, column_name, ?, ?, ?, 1, ?, '', NULL, last_change
 FROM gpkg_contents JOIN gpkg_geometry_columns USING (table_name) WHERE table_name = ?
 """
 ADD_CONTENTS = """
@@ -58,8 +58,12 @@ def write_style_table(package: Path, layers: Sequence[Layer]) -> None:
     Raises:
         sqlite3.Error: It cannot be written.
     """
-    styles = [(layer.name, style_of(layer.base, layer.geometry_type, layer.columns)) for layer in layers]
-    rows = [(qml(style), sld(style, name), style.rules[0].title, name) for name, style in styles if style]
+    styles = [(layer, style_of(layer.base, layer.geometry_type, layer.columns)) for layer in layers]
+    rows = [
+        (layer.base, qml(style), sld(style, layer.name), ", ".join(rule.title for rule in style.rules), layer.name)
+        for layer, style in styles
+        if style
+    ]
     if not rows:
         return
     with closing(sqlite3.connect(package)) as database, database:

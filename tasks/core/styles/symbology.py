@@ -148,7 +148,9 @@ def _share(low: float, high: float | None) -> Above:
 
 
 def style_of(base: str, geometry_type: str | None, columns: Iterable[str]) -> Style | None:
-    """The style of a layer; None of a table, and of a layer without a look of its own.
+    """The style of a layer; None of a table. A layer that has no look of its own gets a plain one.
+
+    Without any, QGIS would draw it as flood: it takes ``flood_extent.qml``, which lies beside ``flood_extent.gpkg``.
 
     Args:
         base: Its name without the suffix of a CRS.
@@ -157,5 +159,12 @@ def style_of(base: str, geometry_type: str | None, columns: Iterable[str]) -> St
     """
     if geometry_type is None:
         return None
-    style = _exposure(Kind.of(geometry_type)) if base == "exposure" else AREAS.get(base)
-    return style.of_columns(frozenset(columns)) if style else None
+    kind = Kind.of(geometry_type)
+    style = _exposure(kind) if base == "exposure" else AREAS.get(base)
+    if style is None or style.kind != kind:
+        return Style(kind, (Rule(base.replace("_", " "), _plain(kind)),))
+    return style.of_columns(frozenset(columns))
+
+
+def _plain(kind: Kind) -> Symbol:
+    return (Marker(GREY, DARK),) if kind == Kind.POINT else _cased(GREY, 0.4)
