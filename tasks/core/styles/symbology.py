@@ -20,9 +20,9 @@ TRACE = "#c49a3a"
 UNKNOWN, UNKNOWN_GROUND = "#c800aa", "#dccdd7"
 GREY, DARK, PALE = "#8c8c8c", "#303030", "#ffffff"
 CHECK, CHECK_INK = "#5aff28", "#002800"
-FAILED, DROPPED = "#d55e00", "#e69f00"
+FAILED, DROPPED = "#d55e00", "#f0e442"
 # Of exposure, by the share that is flooded: pale to dark, none of them blue.
-DRY, LITTLE, HALF, MOST = "#f7f7f7", "#fed976", "#fd8d3c", "#bd0026"
+DRY, LITTLE, HALF, MOST = "#f7f7f7", "#ffe08a", "#f0731a", "#a50026"
 # Of maps compared.
 BOTH, NEW, GONE = "#2878be", "#d22828", "#e6aa3c"
 FIRST_ALONE, SECOND_ALONE = "#96bee1", "#f0aaaa"
@@ -100,7 +100,7 @@ def _agreement() -> Style:
         "miss": ("miss", _filled(NEW)),
         "false_alarm": ("false alarm", _filled(FALSE_ALARM)),
     }
-    return _classes("class", symbols, _filled(GREY))
+    return _classes("agreement", symbols, _filled(GREY))
 
 
 AREAS: dict[str, Style] = {
@@ -112,7 +112,7 @@ AREAS: dict[str, Style] = {
     "not_assessed": _area("not assessed", (Fill(UNKNOWN_GROUND, 0.4), Hatch(UNKNOWN), Line(UNKNOWN, 0.4))),
     "area_of_interest": _area("area of interest", _cased(DARK, 0.8, dashed=True)),
     "excluded": _area(
-        "excluded: not called flood", (Fill(PALE, 0.4), Hatch(DARK, 0.25, 1.8, crossed=True), Line(DARK, 0.3))
+        "excluded: not called flood", (Fill(PALE, 0.4), Hatch(DARK, 0.3, 1.8, crossed=True), Line(DARK, 0.3))
     ),
     "tiles": _tiles(),
     "to_check": _to_check(),
