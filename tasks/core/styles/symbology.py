@@ -28,7 +28,7 @@ BOTH, NEW, GONE = "#2878be", "#d22828", "#e6aa3c"
 FIRST_ALONE, SECOND_ALONE = "#96bee1", "#f0aaaa"
 FALSE_ALARM = "#fabe28"
 
-FLOODED_SHARE, UNKNOWN_SHARE = "flood_frac", "unk_frac"
+FLOODED_PERCENT, UNSEEN_PERCENT = "flood_pct", "unseen_pct"
 TOLD_RANKS = 10
 
 DRAW_ORDER = (
@@ -132,19 +132,18 @@ def _exposed(kind: Kind, colour: str, *, known: bool = True) -> Symbol:
 
 
 def _exposure(kind: Kind) -> Style:
-    """By the share flooded; dry is only what all was assessed of."""
-    dry = (AtMost(FLOODED_SHARE, 0), AtMost(UNKNOWN_SHARE, 0))
-    flooded = ((0, 0.1, LITTLE, "10 %"), (0.1, 0.5, HALF, "50 %"), (0.5, None, MOST, ""))
-    rules = [
-        Rule(f"flooded up to {title}" if title else "flooded more", _exposed(kind, colour), (_share(low, high),))
-        for low, high, colour, title in flooded
-    ]
-    rest = Rule("not assessed", _exposed(kind, GREY, known=False))
-    return Style(kind, (Rule("not flooded", _exposed(kind, DRY), dry), *rules, rest))
-
-
-def _share(low: float, high: float | None) -> Above:
-    return Above(FLOODED_SHARE, low, high)
+    """By the share flooded; dry is only what all was seen of."""
+    dry = (AtMost(FLOODED_PERCENT, 0), AtMost(UNSEEN_PERCENT, 0))
+    return Style(
+        kind,
+        (
+            Rule("not flooded", _exposed(kind, DRY), dry),
+            Rule("flooded up to 10 %", _exposed(kind, LITTLE), (Above(FLOODED_PERCENT, 0, 10),)),
+            Rule("flooded up to 50 %", _exposed(kind, HALF), (Above(FLOODED_PERCENT, 10, 50),)),
+            Rule("flooded more than 50 %", _exposed(kind, MOST), (Above(FLOODED_PERCENT, 50),)),
+            Rule("no flood seen, but not all assessed", _exposed(kind, GREY, known=False)),
+        ),
+    )
 
 
 def style_of(base: str, geometry_type: str | None, columns: Iterable[str]) -> Style | None:

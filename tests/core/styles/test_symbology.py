@@ -15,7 +15,7 @@ from tasks.core.styles.symbology import AREAS, DRAW_ORDER, style_of
 from tasks.core.styles.symbols import AtMost, Condition, Fill, Is, Kind, Line, Style
 
 TABLES = {"flood_source", "exposure_summary", "source"}
-SHARES = st.none() | st.floats(0, 1) | st.sampled_from([0.0, 0.1, 0.5, 1.0])
+SHARES = st.none() | st.floats(0, 100) | st.sampled_from([0.0, 10.0, 50.0, 100.0])
 
 
 def _texts(style: Style) -> set[str]:
@@ -58,7 +58,7 @@ def test_a_missing_column_breaks_no_rule() -> None:
     assert ([rule.title for rule in style.rules], style.label) == (["other"], None)
     exposure = style_of("exposure", "Point", [])
     assert exposure is not None
-    assert [rule.title for rule in exposure.rules] == ["not assessed"]
+    assert [rule.title for rule in exposure.rules] == ["no flood seen, but not all assessed"]
 
 
 @pytest.mark.parametrize("geometry_type", ["Point", "MultiLineString", "Polygon", "Unknown"])
@@ -77,7 +77,7 @@ def test_a_table_has_no_look() -> None:
 @given(flooded=SHARES, unknown=SHARES, kind=st.sampled_from(Kind))
 def test_one_rule_at_most_holds_for_exposure(flooded: float | None, unknown: float | None, kind: Kind) -> None:
     """Nothing is drawn twice, dry is what all was assessed of, and what nobody knows falls to the rest."""
-    row = {symbology.FLOODED_SHARE: flooded, symbology.UNKNOWN_SHARE: unknown}
+    row = {symbology.FLOODED_PERCENT: flooded, symbology.UNSEEN_PERCENT: unknown}
     rules = [rule for rule in symbology._exposure(kind).rules if rule.conditions]
     found = [rule.title for rule in rules if all(_holds(one, row) for one in rule.conditions)]
     assert len(found) <= 1

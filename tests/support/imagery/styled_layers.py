@@ -17,8 +17,8 @@ WEST, SOUTH, SIDE_M, STEP_M = 500_000.0, 6_000_000.0, 40.0, 50.0
 # West, south, east, north of all squares, six in a row.
 EXTENT = (WEST - 10, SOUTH - 10, WEST + 6 * STEP_M, SOUTH + STEP_M)
 SHARES: dict[str, Column] = {
-    "flood_frac": np.array([0.0, 0.05, 0.3, 0.9, 0.0, np.nan]),
-    "unk_frac": np.array([0.0, 0.0, 0.0, 0.0, 0.5, 1.0]),
+    "flood_pct": np.array([0.0, 5.0, 30.0, 90.0, 0.0, np.nan]),
+    "unseen_pct": np.array([0.0, 0.0, 0.0, 0.0, 50.0, 100.0]),
 }
 
 
