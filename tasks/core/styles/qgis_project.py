@@ -37,13 +37,14 @@ def write_project(package: Path, layers: Sequence[Layer]) -> Path:
     root = ET.Element("qgis", projectname="", version=VERSION)
     spatial = [layer for layer in sorted(layers, key=_depth) if not layer.is_table]
     tables = [layer for layer in layers if layer.is_table]
-    _crs(ET.SubElement(root, "projectCrs"), next((layer.crs for layer in spatial if layer.crs), None))
+    crs = next((layer.crs for layer in spatial if layer.crs), None)
+    _crs(ET.SubElement(root, "projectCrs"), crs)
     tree, files = ET.SubElement(root, "layer-tree-group"), ET.SubElement(root, "projectlayers")
     for layer in (*spatial, *tables):
         source = f"./{package.name}|layername={layer.name}"
         _entry(tree, layer, titles[layer.name], source)
         _layer(files, layer, titles[layer.name], source)
-    _extent(root, [layer for layer in spatial if layer.crs == spatial[0].crs])
+    _extent(root, [layer for layer in spatial if layer.crs == crs])
     properties = ET.SubElement(root, "properties")
     for group, name, type_, value in PROPERTIES:
         ET.SubElement(ET.SubElement(properties, group), name, type=type_).text = value
@@ -89,7 +90,7 @@ def _crs(parent: ET.Element, crs: str | None) -> None:
 
 def _extent(root: ET.Element, layers: Sequence[Layer]) -> None:
     """What the map shows at first: all that has a place."""
-    shapes = [shape for layer in layers for shape in layer.geometries if shape is not None]
+    shapes = [shape for layer in layers for shape in layer.geometries if shape is not None and not shape.is_empty]
     if not shapes:
         return
     west, south, east, north = shapely.total_bounds(shapes).tolist()

@@ -52,8 +52,8 @@ def _cased(colour: str, width_mm: float, casing: str = PALE, *, dashed: bool = F
     return Line(casing, width_mm + 0.5, opacity=0.8), Line(colour, width_mm, dashed)
 
 
-def _area(title: str, symbol: Symbol, label: Label | None = None) -> Style:
-    return Style(Kind.POLYGON, (Rule(title, symbol),), label)
+def _area(title: str, symbol: Symbol) -> Style:
+    return Style(Kind.POLYGON, (Rule(title, symbol),))
 
 
 def _classes(column: str, symbols: dict[str, tuple[str, Symbol]], rest: Symbol, label: Label | None = None) -> Style:
@@ -62,8 +62,9 @@ def _classes(column: str, symbols: dict[str, tuple[str, Symbol]], rest: Symbol, 
     return Style(Kind.POLYGON, (*rules, Rule("other", rest)), label)
 
 
-def _filled(colour: str, opacity: float = 0.75) -> Symbol:
-    return Fill(colour, opacity), Line(DARK, 0.15)
+def _filled(colour: str) -> Symbol:
+    """A class; the casing parts what is red from red vegetation."""
+    return Fill(colour, 0.8), Line(PALE, 0.6), Line(DARK, 0.2)
 
 
 def _tiles() -> Style:

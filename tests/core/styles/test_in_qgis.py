@@ -34,7 +34,7 @@ def _over_white(red: int, green: int, blue: int, opacity: float) -> RGB:
 
 WHITE: RGB = (255, 255, 255)
 SHARED: dict[int, RGB] = {0: (247, 247, 247), 1: (255, 224, 138), 2: (240, 115, 26), 3: (165, 0, 38)}
-BLUE, RED, ORANGE = (_over_white(*rgb, 0.75) for rgb in ((40, 120, 190), (210, 40, 40), (230, 170, 60)))
+BLUE, RED, ORANGE = (_over_white(*rgb, 0.8) for rgb in ((40, 120, 190), (210, 40, 40), (230, 170, 60)))
 # In the middle of a layer's features, by their number.
 MIDDLES: dict[str, dict[int, RGB]] = {
     "flood_extent": {0: _over_white(20, 150, 255, 0.5), 1: WHITE},
@@ -50,10 +50,10 @@ MIDDLES: dict[str, dict[int, RGB]] = {
         0: BLUE,
         1: RED,
         2: ORANGE,
-        3: _over_white(150, 190, 225, 0.75),
-        4: _over_white(240, 170, 170, 0.75),
+        3: _over_white(150, 190, 225, 0.8),
+        4: _over_white(240, 170, 170, 0.8),
     },
-    "agreement": {0: BLUE, 1: RED, 2: _over_white(250, 190, 40, 0.75)},
+    "agreement": {0: BLUE, 1: RED, 2: _over_white(250, 190, 40, 0.8)},
     "levees": {0: WHITE},
 }
 # On the western edge of them.
