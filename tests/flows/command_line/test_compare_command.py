@@ -81,7 +81,7 @@ def test_layers_of_several_zones_are_named_as_a_products_are(tmp_path: Path) -> 
     zones = [product(tmp_path / name, (MGA_55, "_1", HECTARE, SEEN), (own, "_2", HECTARE, SEEN)) for name in "ab"]
     assert cli.main(["compare", *map(str, zones), "--output", str(tmp_path / "out")]) == 0
     layers = pyogrio.list_layers(tmp_path / "out" / "change.gpkg")[:, 0].tolist()
-    assert sorted(layers) == ["change_epsg7855", "change_unknown", "peak_epsg7855", "peak_unknown"]
+    assert sorted(layers) == ["change_epsg7855", "change_unknown", "layer_styles", "peak_epsg7855", "peak_unknown"]
 
 
 def test_the_layers_can_be_read(products: list[str], tmp_path: Path) -> None:
@@ -115,7 +115,7 @@ def test_a_zone_that_one_of_them_lacks_is_seen_by_the_other_alone(
         "1.00",
         "0.00",
     ]
-    assert len(pyogrio.list_layers(tmp_path / "out" / "change.gpkg")) == 4
+    assert len(pyogrio.list_layers(tmp_path / "out" / "change.gpkg")) == 5
 
 
 @pytest.mark.parametrize(
