@@ -29,9 +29,10 @@ from tasks.core.product.layer import Column, Layer, table
 from tasks.core.profiles.one_ground import apart
 
 WGS84 = "EPSG:4326"
-# Of ground that is put together, and the width of strips that are rounding: 1 mm. Lines that are the same in the
-# imagery's CRS come to lie some 0.1 mm apart, and nothing is to be left between them.
+# Of ground that is put together: 1 mm. Lines that are the same in the imagery's CRS come to lie some 0.1 mm apart.
 GRID_DEGREES = 1e-8
+# Strips this thin, 1 cm, are no ground: an area of interest is followed into each CRS of the frames to no less.
+STRIP_DEGREES = 1e-7
 
 NOT_AVAILABLE = "Not available"  # of texts that the tables want and nobody knows
 FOOTPRINT, NOT_ANALYSED, DELINEATION = "Image Footprint", "Not Analysed", "Delineation"
@@ -102,10 +103,11 @@ def _ground(layers: Sequence[Layer], footprints: Layer) -> Ground:
     given = [geometry for layer in _of(layers, "area_of_interest") for geometry in _in_degrees(layer)]
     area = _united(given) if given else shown
     observed = _united(geometry for layer in _of(layers, "area_observed") for geometry in _in_degrees(layer))
-    seen = shapely.intersection(shown, area, grid_size=GRID_DEGREES)
+    # Where two polygons only touch they share lines, with which nothing can be computed further.
+    (seen,) = as_multipolygons(objects([shapely.intersection(shown, area, grid_size=GRID_DEGREES)]))
     missing = shapely.difference(seen, observed, grid_size=GRID_DEGREES)
     unseen = shapely.difference(area, shown, grid_size=GRID_DEGREES)
-    return Ground(area, *as_multipolygons(objects([missing, unseen]), GRID_DEGREES))
+    return Ground(area, *as_multipolygons(objects([missing, unseen]), STRIP_DEGREES))
 
 
 def _united(geometries: Iterable[object]) -> shapely.MultiPolygon:
@@ -136,7 +138,7 @@ def _observed_event(extents: Sequence[Layer]) -> Layer:
     Where frames of two CRSs saw the same flood it counts in the first: no two polygons overlap.
     """
     degrees = [_in_degrees(layer) for layer in extents]
-    geometries, is_cut = apart(degrees, GRID_DEGREES)
+    geometries, is_cut = apart(degrees, GRID_DEGREES, STRIP_DEGREES)
     areas_m2 = np.concatenate([np.empty(0), *(np.asarray(layer.columns["area_m2"]) for layer in extents)])
     areas_m2[is_cut] = ellipsoidal_area_m2(geometries[is_cut], WGS84)
     columns: dict[str, Column] = {

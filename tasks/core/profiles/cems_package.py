@@ -22,10 +22,10 @@ from tasks.core.formats.geopackage import IN_SCRATCH
 from tasks.core.formats.shapefile_writer import write_shapefile
 from tasks.core.formats.vector_files import gdal_options, in_our_words, incomplete, write_vector
 from tasks.core.formats.workbook import write_workbook
-from tasks.core.geo.precision import decimals
 from tasks.core.geo.reprojection import is_ballpark
 from tasks.core.product.edition import Edition
 from tasks.core.product.layer import Layer
+from tasks.core.profiles.cems_features import write_features
 from tasks.core.profiles.cems_layers import AREA_ID, WGS84, CemsLayers, cems_layers
 from tasks.core.profiles.cems_summary import summary_sheet
 
@@ -70,7 +70,7 @@ def write_cems(layers: Sequence[Layer], edition: Edition, folder: Path, made: da
     for layer in cems[:5]:
         path = package / f"{stem}_{layer.name}_{version}.shp"
         warnings += [f"{FOLDER}/{reason}. Use {FOLDER}/{database.name}" for reason in _write_table(layer, path, made)]
-        _write_json(layer, path.with_suffix(".json"))
+        write_features(layer, path.with_suffix(".json"))
     _write_database(cems[:5], database, version, made)
     table = package / f"{stem}_{SUMMARY}_{version}.xlsx"
     with in_our_words(table):
@@ -103,11 +103,6 @@ def _write_table(layer: Layer, path: Path, made: datetime) -> Iterator[str]:
         return
     options = {"DBF_DATE_LAST_UPDATE": f"{made:%Y-%m-%d}"}
     write_vector(layer, path.with_suffix(".dbf"), driver="ESRI Shapefile", layer_options=options)
-
-
-def _write_json(layer: Layer, path: Path) -> None:
-    options = {"COORDINATE_PRECISION": str(decimals(WGS84))}
-    write_vector(replace(layer, base=path.stem), path, driver="GeoJSON", layer_options=options)
 
 
 def _write_database(layers: Sequence[Layer], path: Path, version: str, made: datetime) -> None:

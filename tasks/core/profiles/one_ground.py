@@ -9,12 +9,13 @@ from tasks.core.arrays import BoolMask, ObjectArray
 from tasks.core.joining.uniting import as_multipolygons
 
 
-def apart(sets: Sequence[ObjectArray], grid_size: float) -> tuple[ObjectArray, BoolMask]:
+def apart(sets: Sequence[ObjectArray], grid_size: float, strip: float) -> tuple[ObjectArray, BoolMask]:
     """All polygons behind one another; what several sets have stays in the first of them.
 
     Args:
         sets: Each (n,) multipolygons of one CRS, valid, of which none overlap.
-        grid_size: Of the coordinates of what is cut, in units of the CRS; strips no wider than this are left out.
+        grid_size: Of the coordinates of what is cut, in units of the CRS.
+        strip: What is cut is left without strips no wider than this, in units of the CRS.
 
     Returns:
         (m,) multipolygons, empty where others have all of one; (m,) which of them were cut.
@@ -28,5 +29,5 @@ def apart(sets: Sequence[ObjectArray], grid_size: float) -> tuple[ObjectArray, B
         others = shapely.union_all(geometries[earlier[meet & (later == row)]])
         geometries[row] = shapely.difference(geometries[row], others, grid_size=grid_size)
         is_cut[row] = True
-    geometries[is_cut] = as_multipolygons(geometries[is_cut], grid_size)
+    geometries[is_cut] = as_multipolygons(geometries[is_cut], strip)
     return geometries, is_cut
