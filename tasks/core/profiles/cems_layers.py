@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 import shapely
 
-from tasks.core.arrays import IntArray, ObjectArray
+from tasks.core.arrays import FloatArray, IntArray, ObjectArray
 from tasks.core.geo.areas import M2_PER_HECTARE, ellipsoidal_area_m2
 from tasks.core.geo.precision import STEP_M, round_coordinates, step
 from tasks.core.geo.reprojection import reproject
@@ -33,6 +33,8 @@ WGS84 = "EPSG:4326"
 GRID_DEGREES = 1e-8
 # Strips this thin, 1 cm, are no ground: an area of interest is followed into each CRS of the frames to no less.
 STRIP_DEGREES = 1e-7
+
+HECTARE_DECIMALS = 12  # of the fields ``area``: a dBASE table has 15, and would lose digits of the smallest otherwise
 
 NOT_AVAILABLE = "Not available"  # of texts that the tables want and nobody knows
 FOOTPRINT, NOT_ANALYSED, DELINEATION = "Image Footprint", "Not Analysed", "Delineation"
@@ -94,6 +96,10 @@ def hectares(geometries: Sequence[object]) -> float:
     return float(ellipsoidal_area_m2(objects(geometries), WGS84).sum()) / M2_PER_HECTARE
 
 
+def _rounded_ha(areas_m2: FloatArray) -> FloatArray:
+    return np.round(areas_m2 / M2_PER_HECTARE, HECTARE_DECIMALS)
+
+
 def _of(layers: Sequence[Layer], base: str) -> list[Layer]:
     return [layer for layer in layers if layer.base == base]
 
@@ -144,7 +150,7 @@ def _observed_event(extents: Sequence[Layer]) -> Layer:
     columns: dict[str, Column] = {
         **{name: _texts(extents, name) for name in ("event_type", "obj_desc", "det_method", "notation")},
         "dmg_src_id": _ids(extents),
-        "area": areas_m2 / M2_PER_HECTARE,
+        "area": _rounded_ha(areas_m2),
     }
     columns["obj_desc"][columns["obj_desc"] == ANY_FLOOD] = NOT_AVAILABLE
     kept = ~shapely.is_empty(geometries)
@@ -202,7 +208,7 @@ def _not_analysed(ground: shapely.MultiPolygon) -> Layer:
     columns: dict[str, Column] = {
         "obj_type": objects([NOT_ANALYSED] * len(parts)),
         "notation": objects([WHY] * len(parts)),
-        "area": ellipsoidal_area_m2(parts, WGS84) / M2_PER_HECTARE,
+        "area": _rounded_ha(ellipsoidal_area_m2(parts, WGS84)),
     }
     return Layer("notAnalysedA", "MultiPolygon", WGS84, parts, columns)
 

@@ -19,6 +19,7 @@ import pyogrio
 
 from tasks.core.errors import UnusableArgument
 from tasks.core.formats.geopackage import IN_SCRATCH
+from tasks.core.formats.shapefile_fields import loss
 from tasks.core.formats.shapefile_writer import write_shapefile
 from tasks.core.formats.vector_files import gdal_options, in_our_words, incomplete, write_vector
 from tasks.core.formats.workbook import write_workbook
@@ -64,7 +65,7 @@ def write_cems(layers: Sequence[Layer], edition: Edition, folder: Path, made: da
     stem, version = f"{event_code(edition.event.id)}_{PRODUCT}", f"v{edition.release}"
     package = folder / FOLDER
     shutil.rmtree(package, ignore_errors=True)
-    package.mkdir(parents=True)
+    package.mkdir(parents=True, exist_ok=True)
     warnings = list(_doubts(layers, cems))
     database = package / f"{stem}_{version}.gpkg"
     for layer in cems[:5]:
@@ -101,8 +102,11 @@ def _write_table(layer: Layer, path: Path, made: datetime) -> Iterator[str]:
             what = "is not written" if left_out.field is None else f"has no field {left_out.field}"
             yield f"{left_out.file} {what}: {left_out.reason}"
         return
+    lost = {name: reason for name, values in layer.columns.items() if (reason := loss(values)) is not None}
+    yield from (f"{path.stem}.dbf has no field {name}: {reason}" for name, reason in lost.items())
+    kept = replace(layer, columns={name: values for name, values in layer.columns.items() if name not in lost})
     options = {"DBF_DATE_LAST_UPDATE": f"{made:%Y-%m-%d}"}
-    write_vector(layer, path.with_suffix(".dbf"), driver="ESRI Shapefile", layer_options=options)
+    write_vector(kept, path.with_suffix(".dbf"), driver="ESRI Shapefile", layer_options=options)
 
 
 def _write_database(layers: Sequence[Layer], path: Path, version: str, made: datetime) -> None:

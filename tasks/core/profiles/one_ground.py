@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import shapely
 
-from tasks.core.arrays import BoolMask, ObjectArray
+from tasks.core.arrays import BoolMask, IntArray, ObjectArray
 from tasks.core.joining.uniting import as_multipolygons
 
 
@@ -20,14 +20,25 @@ def apart(sets: Sequence[ObjectArray], grid_size: float, strip: float) -> tuple[
     Returns:
         (m,) multipolygons, empty where others have all of one; (m,) which of them were cut.
     """
-    geometries = np.concatenate([np.empty(0, np.object_), *sets])
-    set_of = np.repeat(np.arange(len(sets)), [len(one) for one in sets])
-    is_cut = np.zeros(len(geometries), np.bool_)
-    later, earlier = shapely.STRtree(geometries).query(geometries, predicate="intersects")
-    meet = (set_of[earlier] < set_of[later]) & ~shapely.touches(geometries[earlier], geometries[later])
-    for row in np.unique(later[meet]):
-        others = shapely.union_all(geometries[earlier[meet & (later == row)]])
-        geometries[row] = shapely.difference(geometries[row], others, grid_size=grid_size)
-        is_cut[row] = True
-    geometries[is_cut] = as_multipolygons(geometries[is_cut], strip)
+    geometries: ObjectArray = np.empty(0, np.object_)
+    is_cut: BoolMask = np.empty(0, np.bool_)
+    for found in sets:
+        cut = found.copy()
+        rows, others = _meetings(cut, geometries)
+        for row in np.unique(rows):
+            before = shapely.union_all(geometries[others[rows == row]])
+            cut[row] = shapely.difference(cut[row], before, grid_size=grid_size)
+        changed = np.isin(np.arange(len(cut)), rows)
+        cut[changed] = as_multipolygons(cut[changed], strip)
+        geometries, is_cut = np.concatenate([geometries, cut]), np.concatenate([is_cut, changed])
     return geometries, is_cut
+
+
+def _meetings(geometries: ObjectArray, others: ObjectArray) -> tuple[IntArray, IntArray]:
+    """Pairs of a polygon and another that share ground."""
+    rows, numbers = shapely.STRtree(others).query(geometries)  # by their boxes
+    shapely.prepare(others)
+    met = shapely.intersects(others[numbers], geometries[rows])
+    rows, numbers = rows[met], numbers[met]
+    share = ~shapely.touches(others[numbers], geometries[rows])
+    return rows[share], numbers[share]

@@ -144,7 +144,7 @@ def _package(drawn: list[Frame], area: GivenArea | None, folder: Path) -> Packag
     return package
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(frames(), areas())
 def test_no_flood_holds_just_where_a_pixel_was_observed(
     folder: Path, drawn: list[Frame], area: GivenArea | None
@@ -158,7 +158,7 @@ def test_no_flood_holds_just_where_a_pixel_was_observed(
     np.testing.assert_array_equal(package.count("observedEventA", points), _of_any(drawn, points, FLOOD) & inside)
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(frames(), areas())
 def test_the_analysed_ground_is_as_large_as_the_observed(
     folder: Path, drawn: list[Frame], area: GivenArea | None
