@@ -96,8 +96,10 @@ class RunRecord(TypedDict):
     tiles for each), or is None where it needs none; ``review`` is what a person decided, or None where nobody was
     asked; ``edition`` what the product says of itself (``Edition``, whose sources are in ``tiles``), or None without a
     product; ``given`` are the files of areas that people gave, with the frames outside the area of interest, or None;
-    ``mapped_pixel_m`` the side of the smallest and of the largest mapped pixel, metres on the ground;
-    ``to_check`` the places most worth a person's look. A run without a product has neither pixel nor content hash.
+    ``bounds`` west, south, east, north of what was observed, degrees on WGS 84, west above east where it crosses the
+    antimeridian; ``mapped_pixel_m`` the side of the smallest and of the largest mapped pixel, metres on the ground;
+    ``to_check`` the places most worth a person's look. A run without a product has neither bounds nor pixel nor content
+    hash.
     ``record_hash`` is the SHA-256 of the file itself with 64 zeros in this place (``reports.seals``).
     """
 
@@ -114,6 +116,7 @@ class RunRecord(TypedDict):
     parameters: dict[str, Any]
     counts: Counts
     totals: Totals
+    bounds: tuple[float, float, float, float] | None
     mapped_pixel_m: tuple[float, float] | None
     to_check: ToCheck
     warnings: list[str]
@@ -142,6 +145,7 @@ def run_record(
     given: Mapping[str, Any] | None = None,
     endpoint: Mapping[str, Any] | None = None,
     files: Mapping[str, str] | None = None,
+    bounds: tuple[float, float, float, float] | None = None,
     warnings: Sequence[str] = (),
 ) -> RunRecord:
     """Gather the record, without credentials, from its parts, what became of each tile (``accounts``) and the layers.
@@ -163,6 +167,7 @@ def run_record(
         "parameters": dict(parameters),
         "counts": _counts(tiles, layers),
         "totals": totals(layers),
+        "bounds": bounds,
         "mapped_pixel_m": mapped_pixel_m(layers),
         "to_check": to_check(layers),
         "warnings": list(warnings),
