@@ -17,6 +17,7 @@ Colour = tuple[int, int, int]
 Anchor = Literal["left", "middle", "right"]
 
 PAPER: Colour = (255, 255, 255)
+BLANK: Colour = (232, 232, 232)  # ground that nobody looked at
 INK: Colour = (45, 38, 32)
 HATCH_STEP_MM, HATCH_LINE_MM = 2.0, 0.5
 
@@ -148,13 +149,24 @@ def paint_area(picture: UInt8Array, rings: Sequence[Int32Array], style: Style, s
     """Paint an area on a picture; its rings are in 1/16 px from pixel centres, ``scale`` is pixels a mm."""
     if not rings:
         return
-    paint_mask(picture, filled(picture.shape[:2], rings), style, scale)
+    _paint_inside(picture, rings, style, scale)
     if style.line is None:
         return
     thick = max(1, round(style.line_mm * scale))
     if style.casing is not None:
         cv2.polylines(picture, rings, True, style.casing, 2 * thick + 1, cv2.LINE_AA, SUBPIXEL_BITS)  # noqa: FBT003
     cv2.polylines(picture, rings, True, style.line, thick, cv2.LINE_AA, SUBPIXEL_BITS)  # noqa: FBT003 - isClosed
+
+
+def _paint_inside(picture: UInt8Array, rings: Sequence[Int32Array], style: Style, scale: float) -> None:
+    """Paint within the rings, looking at no more of the picture than they are on."""
+    low = np.min([ring.min(axis=0) for ring in rings], axis=0) >> SUBPIXEL_BITS
+    high = (np.max([ring.max(axis=0) for ring in rings], axis=0) >> SUBPIXEL_BITS) + 2
+    left, top = np.maximum(low, 0).tolist()
+    right, bottom = np.minimum(high, picture.shape[1::-1]).tolist()
+    if right > left and bottom > top:
+        moved = [ring - (np.array((left, top), np.int32) << SUBPIXEL_BITS) for ring in rings]
+        paint_mask(picture[top:bottom, left:right], filled((bottom - top, right - left), moved), style, scale)
 
 
 def paint_mask(picture: UInt8Array, mask: BoolMask, style: Style, scale: float) -> None:

@@ -72,8 +72,10 @@ def draw_arrow(canvas: Canvas, place: tuple[float, float], true_north: float) ->
         canvas.line(np.array([(x, y), tip]), TRUE_NORTH, 0.35)
 
 
-def north_text(true_north: float) -> str:
+def north_text(true_north: float, crs: str) -> str:
     """What the arrow shows."""
+    if is_geographic(crs):
+        return "North"
     if abs(true_north) <= NORTHS_ALIKE_DEGREES:
         return "Grid north"
     return f"Grid north; true north {abs(true_north):.1f}\N{DEGREE SIGN} {'east' if true_north > 0 else 'west'} of it"
@@ -132,7 +134,7 @@ def _degrees(crs: str) -> pyproj.Transformer:
 
 
 def _cross(canvas: Canvas, x: float, y: float) -> None:
-    for colour, width, reach in ((PAPER, 0.5, CROSS_MM + 0.15), (CROSS_INK, 0.2, CROSS_MM)):
+    for colour, width, reach in ((PAPER, 0.4, CROSS_MM), (CROSS_INK, 0.15, CROSS_MM)):
         canvas.line(np.array([(x - reach, y), (x + reach, y)]), colour, width)
         canvas.line(np.array([(x, y - reach), (x, y + reach)]), colour, width)
 

@@ -8,7 +8,7 @@ import shapely
 
 from tasks.core.arrays import BoolMask, ObjectArray, UInt8Array
 from tasks.core.overview import signs
-from tasks.core.overview.canvas import PAPER, filled, paint_area, paint_mask
+from tasks.core.overview.canvas import BLANK, filled, paint_area, paint_mask
 from tasks.core.overview.map_frame import SUBPIXEL_BITS, MapFrame
 from tasks.core.overview.signs import Sign
 from tasks.core.product.layer import Layer
@@ -27,7 +27,7 @@ def paint_map(picture: UInt8Array, frame: MapFrame, group: Mapping[str, Layer], 
         scale: Pixels a mm.
     """
     observed, lost = ground_masks(frame, group)
-    picture[~observed & ~lost] = PAPER
+    picture[~observed & ~lost] = BLANK
     paint_mask(picture, lost & ~observed, signs.NOT_ASSESSED, scale)
     lined = picture.copy()
     paint_area(lined, frame.rings(geometries(group, "tiles")), signs.TILES, scale)
@@ -60,12 +60,12 @@ def ground_masks(frame: MapFrame, group: Mapping[str, Layer]) -> tuple[BoolMask,
 
 
 def exposure_by_state(group: Mapping[str, Layer]) -> dict[str, ObjectArray]:
-    """What is exposed as the map tells it apart: what touches flood, else what touches ground not assessed, the rest."""
+    """What is exposed as the map tells it apart: what touches flood; else what was not observed whole; the rest."""
     exposed = geometries(group, "exposure")
     if not len(exposed):
         return {}
-    flooded = _touch(exposed, geometries(group, "flood_extent"))
-    unknown = _touch(exposed, geometries(group, "not_assessed")) & ~flooded
+    flooded = _found(exposed, geometries(group, "flood_extent"), "intersects")
+    unknown = ~flooded & ~_found(exposed, geometries(group, "area_observed"), "covered_by")
     states = {"dry": ~flooded & ~unknown, "unknown": unknown, "flooded": flooded}
     return {state: exposed[mask] for state, mask in states.items() if mask.any()}
 
@@ -78,12 +78,12 @@ def map_signs(group: Mapping[str, Layer]) -> list[Sign]:
     found = [flood, *(signs.AREAS[base] for base in others if base in there)]
     found += [signs.EXPOSED[state] for state in reversed(exposure_by_state(group))]
     found += [sign for base, sign in (("area_of_interest", signs.INTEREST), ("not_assessed", signs.LOST)) if base in there]
-    return [*found, *([signs.CHECKED] if TO_CHECK in there else [])]
+    return [*found, signs.UNSEEN, *([signs.CHECKED] if TO_CHECK in there else [])]
 
 
-def _touch(exposed: ObjectArray, areas: ObjectArray) -> BoolMask:
+def _found(exposed: ObjectArray, areas: ObjectArray, predicate: str) -> BoolMask:
     found = np.zeros(len(exposed), dtype=bool)
-    found[shapely.STRtree(areas).query(exposed, predicate="intersects")[0]] = True
+    found[shapely.STRtree(areas).query(exposed, predicate=predicate)[0]] = True
     return found
 
 
@@ -92,7 +92,7 @@ def _paint_any(picture: UInt8Array, frame: MapFrame, exposed: ObjectArray, sign:
     parts = shapely.get_parts(exposed)
     kinds = shapely.get_dimensions(parts)
     paint_area(picture, frame.rings(parts[kinds == 2]), sign.style, scale)  # noqa: PLR2004 - areas
-    colour = sign.style.fill or PAPER
+    colour = sign.style.fill or BLANK
     lines = frame.fixed(parts[kinds == 1])
     cv2.polylines(picture, lines, False, colour, max(1, round(2 * sign.style.line_mm * scale)), cv2.LINE_AA, SUBPIXEL_BITS)  # noqa: FBT003
     for ((column, row),) in frame.fixed(parts[kinds == 0]):

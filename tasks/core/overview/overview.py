@@ -21,7 +21,7 @@ from tasks.core.product.layer import Layer
 LONG_SIDE_PX = 2400
 MM_PER_INCH = 25.4
 MAP_KEY = "Map"
-COMPRESSION = 6
+COMPRESSION = 4  # half the time of 6, and a hundredth more bytes
 
 
 def draw(

@@ -13,13 +13,14 @@ from tasks.core.overview.signs import Sign
 from tasks.core.overview.typesetting import fitted, width_of, wrapped
 
 BODY, HEADING, NUMERAL = 3.1, 3.3, 6.6
+UNIT_SHARE, UNIT_GAP = 0.6, 0.2  # of a numeral's size
 LEADING = 1.32  # of the letters' size
 ACCENT: Colour = (120, 62, 16)
 QUIET: Colour = (105, 100, 95)
 RULE: Colour = (200, 196, 190)
 SWATCH = Box(0, 0, 8.0, 4.4)
 DARK_GROUND = Style(fill=(62, 52, 70))
-ZOOMS = (1.2, 1.1, 1.0, 0.93, 0.86, 0.8, 0.74, 0.68)
+ZOOMS = (1.4, 1.3, 1.2, 1.1, 1.0, 0.93, 0.86, 0.8, 0.74, 0.68)
 GAP, GUTTER = 3.4, 6.0
 ENDING = "More in report.md."
 
@@ -74,12 +75,14 @@ class Numeral:
 
     def draw(self, canvas: Canvas, place: tuple[float, float], width: float, zoom: float) -> None:
         """The unit is beside the number."""
-        size, (left, top) = NUMERAL * zoom, place
-        canvas.text((left, top + size), self.value, size, bold=True, colour=self.colour)
-        beside = left + width_of(self.value, bold=True) * size + 1.2 * zoom
-        canvas.text((beside, top + size), self.unit, size * 0.6, colour=self.colour)
+        (left, top), foot = place, NUMERAL * zoom
+        value_width, unit_width = width_of(self.value, bold=True), width_of(self.unit) * UNIT_SHARE
+        size = min(foot, width / (value_width + unit_width + UNIT_GAP) * 0.96)
+        canvas.text((left, top + foot), self.value, size, bold=True, colour=self.colour)
+        beside = left + (value_width + UNIT_GAP) * size
+        canvas.text((beside, top + foot), self.unit, size * UNIT_SHARE, colour=self.colour)
         label = fitted(self.label, width / (BODY * zoom) * 0.98)
-        canvas.text((left, top + size + BODY * LEADING * zoom), label, BODY * zoom, colour=QUIET)
+        canvas.text((left, top + foot + BODY * LEADING * zoom), label, BODY * zoom, colour=QUIET)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """The sheet around the map: A3, its title above, the panel beside or below, who made it how at the foot."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,14 +28,14 @@ from tasks.core.overview.map_frame import Bounds, Box, MapFrame
 from tasks.core.overview.map_painting import geometries, map_signs
 from tasks.core.overview.panel import QUIET, Block, Cells, Key, Numeral, Pair, Paragraph, Row, Side, draw_panel
 from tasks.core.overview.place_marks import mark_beside, number_mark
-from tasks.core.overview.typesetting import fitted, wrapped
+from tasks.core.overview.typesetting import fitted, width_of, wrapped
 from tasks.core.product.edition import Edition
 from tasks.core.product.layer import Layer
 from tasks.core.product.to_check import TO_CHECK, TOLD
 from tasks.core.text import enumerated
 
 LONG_MM, SHORT_MM = 420.0, 297.0  # A3, ISO 216
-MARGIN, HEADER, FOOTER, GAP, STRIP = 8.0, 25.0, 9.5, 5.0, 12.0
+MARGIN, BAND_MM, FOOTER, GAP, STRIP = 8.0, 29.0, 9.5, 5.0, 12.0
 SIDE_PANEL, FOOT_PANEL = 92.0, 84.0
 # A sheet that lies and has its panel beside the map suits a projector: another must show more to be taken.
 PREFERENCE = (1.15, 1.0, 1.05, 1.0)
@@ -44,6 +44,7 @@ BAND_TEXT, BAND_QUIET, BAND_LINE = (255, 255, 255), (228, 214, 200), (255, 150, 
 TITLE_MM, SUBTITLE_MM, FOOT_MM = 8.4, 4.0, 2.6
 FLOOD_INK: Colour = (190, 95, 0)
 LOST_INK: Colour = (150, 0, 175)
+LOST_MM, LOST_NAMED = 2.8, 30
 EXPOSURE_ROWS = 8
 EMPTY = "No tile could be placed: there is nothing to draw."
 IMAGERY = "Imagery: near infrared, red and green. Vegetation is red, water dark."
@@ -71,7 +72,7 @@ class Layout:
 
     @classmethod
     def _of(cls, width: float, height: float, *, beside: bool) -> "Layout":
-        edge, top = map_edge.EDGE_MM, MARGIN + HEADER + GAP
+        edge, top = map_edge.EDGE_MM, BAND_MM + GAP
         body = Box(MARGIN, top, width - 2 * MARGIN, height - top - FOOTER - MARGIN)
         across, down = (SIDE_PANEL + GAP, 0.0) if beside else (0.0, FOOT_PANEL + GAP)
         map_box = Box(
@@ -154,17 +155,18 @@ def draw_sheet(canvas: Canvas, sheet: Sheet, frame: MapFrame | None, more_notes:
 
 def _header(canvas: Canvas, sheet: Sheet) -> None:
     edition, width = sheet.edition, sheet.layout.width
-    band = Box(0, 0, width, MARGIN + HEADER)
+    band = Box(0, 0, width, BAND_MM)
     canvas.area([band.outline], Style(fill=BAND))
     canvas.area([Box(0, band.bottom, width, 1.1).outline], Style(fill=BAND_LINE))
     right = _header_right(edition)
     side = 0.3 * width
     room = width - 2 * MARGIN - side - GAP
     kinds = ["Flood extent", edition.event.subtype, edition.event.id]
-    canvas.text((MARGIN, 10.5), "  \N{MIDDLE DOT}  ".join(filter(None, kinds)), SUBTITLE_MM, colour=BAND_QUIET)
+    kind = fitted("  \N{MIDDLE DOT}  ".join(filter(None, kinds)), room / SUBTITLE_MM * 0.98)
+    canvas.text((MARGIN, 9.0), kind, SUBTITLE_MM, colour=BAND_QUIET)
     lines, size = _title_lines(edition.title, room)
     for number, line in enumerate(lines):
-        baseline = 22.5 if len(lines) == 1 else 19.0 + number * size * 1.3
+        baseline = 21.5 if len(lines) == 1 else 17.0 + number * size * 1.35
         canvas.text((MARGIN, baseline), line, size, bold=True, colour=BAND_TEXT)
     for text, baseline, letters, bold in right:
         line = fitted(text, side / letters * 0.98, bold=bold)
@@ -175,10 +177,10 @@ def _header(canvas: Canvas, sheet: Sheet) -> None:
 def _header_right(edition: Edition) -> list[tuple[str, float, float, bool]]:
     """Text, baseline, size, and whether it is bold."""
     lines = wrapped(captured_text(edition), 0.3 * 297 / 4.4, bold=True, at_most=2)
-    found = [("Imagery taken" if edition.captured else "", 10.5, SUBTITLE_MM, False)]
-    found += [(line, 17.0 + 5.4 * number, 4.4, True) for number, line in enumerate(lines)]
+    found = [("Imagery taken" if edition.captured else "", 9.0, SUBTITLE_MM, False)]
+    found += [(line, 15.0 + 5.2 * number, 4.4, True) for number, line in enumerate(lines)]
     reason = f": {edition.release_reason}" if edition.release_reason else ""
-    return [*found, (f"Release {edition.release}{reason}", 29.0, 3.4, False)]
+    return [*found, (f"Release {edition.release}{reason}", 26.0, 3.4, False)]
 
 
 def _title_lines(title: str, room: float) -> tuple[list[str], float]:
@@ -194,9 +196,29 @@ def _title_lines(title: str, room: float) -> tuple[list[str], float]:
 def _on_map(canvas: Canvas, sheet: Sheet, frame: MapFrame) -> None:
     """The names of failed tiles, and the numbers of places to check, the first on top."""
     box = sheet.layout.map
+    for name, place, width in _lost_names(sheet, frame):
+        half = width / 2 + 0.8
+        plate = Box(place[0] - half, place[1] - LOST_MM * 0.95, 2 * half, LOST_MM * 1.35)
+        canvas.area([plate.outline], Style(fill=PAPER, share=0.85))
+        canvas.text(place, name, LOST_MM, colour=LOST_INK, anchor="middle")
     places = geometries(sheet.group, TO_CHECK)[:TOLD]
     for rank, place in reversed(list(enumerate(places, 1))):
         number_mark(canvas, str(rank), mark_beside(frame, box, place))
+
+
+def _lost_names(sheet: Sheet, frame: MapFrame) -> Iterator[tuple[str, tuple[float, float], float]]:
+    """Name, place and width, mm, of tiles without an answer, where they are large enough to be named."""
+    tiles = sheet.group["tiles"]
+    if "state" not in tiles.columns:
+        return
+    lost = np.flatnonzero((tiles.columns["state"] != "done") & ~shapely.is_missing(tiles.geometries))
+    for number in lost[:LOST_NAMED]:
+        corners = np.array(tiles.geometries[number].bounds).reshape(2, 2)
+        (left, bottom), (right, top) = frame.on_paper(corners, sheet.layout.map)
+        name = str(tiles.columns["tile"][number]).rpartition("/")[2]
+        width = width_of(name) * LOST_MM
+        if width + 3 < right - left and bottom - top > 2 * LOST_MM:
+            yield name, ((left + right) / 2, (top + bottom) / 2), width
 
 
 def _strip(canvas: Canvas, sheet: Sheet, frame: MapFrame) -> None:
@@ -209,10 +231,10 @@ def _strip(canvas: Canvas, sheet: Sheet, frame: MapFrame) -> None:
     (west, south), (east, north) = map_edge.corner_names(frame, sheet.crs)
     ground = frame.metres_per_px / mm_per_px * 1000
     lines = [
-        f"1 : {_rounded(ground):,} on A3  \N{MIDDLE DOT}  {crs_text(sheet.crs)}  \N{MIDDLE DOT}  {map_edge.north_text(angle)}",
-        f"Lower left corner {south}, {west}  \N{MIDDLE DOT}  upper right corner {north}, {east}",
+        f"1 : {_rounded(ground):,} on A3  \N{MIDDLE DOT}  {crs_text(sheet.crs)}  \N{MIDDLE DOT}  {map_edge.north_text(angle, sheet.crs)}",
+        f"Corners: lower left {south} {west}  \N{MIDDLE DOT}  upper right {north} {east}",
     ]
-    left = box.left + length + 16
+    left = box.left + length + 14
     for number, line in enumerate(lines):
         size = map_edge.LABEL_MM * 1.1
         text = fitted(line, (box.right - 10 - left) / size, bold=number == 0)

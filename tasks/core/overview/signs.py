@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from tasks.core.overview.canvas import Style
+from tasks.core.overview.canvas import BLANK, Style
 from tasks.core.overview.place_marks import MARK
 
 
@@ -39,6 +39,7 @@ AREAS = {
 }
 WITH_PERMANENT = Sign("Flood, permanent water included", FLOOD)
 LOST = Sign("Not assessed: nobody knows", NOT_ASSESSED)
+UNSEEN = Sign("Not looked at", Style(fill=BLANK))
 INTEREST = Sign("Area of interest", AREA_OF_INTEREST)
 CHECKED = Sign("Places to check first, in order", PLACES, "1")
 EXPOSED = {
