@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 
 from tasks.core.arrays import BoolMask, FloatArray, Int32Array, UInt8Array
+from tasks.core.overview.lettering.typesetting import ink
 from tasks.core.overview.map_frame import SUBPIXEL_BITS, Box
-from tasks.core.overview.typesetting import ink
 
 Colour = tuple[int, int, int]
 """Blue, green, red."""
@@ -154,7 +154,7 @@ def paint_area(picture: UInt8Array, rings: Sequence[Int32Array], style: Style, s
         return
     thick = max(1, round(style.line_mm * scale))
     if style.casing is not None:
-        cv2.polylines(picture, rings, True, style.casing, 2 * thick + 1, cv2.LINE_AA, SUBPIXEL_BITS)  # noqa: FBT003
+        cv2.polylines(picture, rings, True, style.casing, thick + 2, cv2.LINE_AA, SUBPIXEL_BITS)  # noqa: FBT003
     cv2.polylines(picture, rings, True, style.line, thick, cv2.LINE_AA, SUBPIXEL_BITS)  # noqa: FBT003 - isClosed
 
 

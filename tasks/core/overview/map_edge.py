@@ -106,7 +106,7 @@ def corner_names(frame: MapFrame, crs: str) -> list[tuple[str, str]]:
 
 
 def dms(degrees: float, letters: str) -> str:
-    """``147°12′30″ E``; empty where it is not known."""
+    """Degrees, minutes and seconds, ``36°08'45" S`` with primes for quotes; empty where it is not known."""
     if not math.isfinite(degrees):
         return ""
     minutes, seconds = divmod(round(abs(degrees) * 3600), 60)

@@ -26,9 +26,7 @@ def paint_map(picture: UInt8Array, frame: MapFrame, group: Mapping[str, Layer], 
         group: Layers by their base; those that are not there are not painted.
         scale: Pixels a mm.
     """
-    observed, lost = ground_masks(frame, group)
-    picture[~observed & ~lost] = BLANK
-    paint_mask(picture, lost & ~observed, signs.NOT_ASSESSED, scale)
+    paint_mask(picture, blank_unseen(picture, frame, group), signs.NOT_ASSESSED, scale)
     lined = picture.copy()
     paint_area(lined, frame.rings(geometries(group, "tiles")), signs.TILES, scale)
     cv2.addWeighted(lined, signs.TILES_SHARE, picture, 1 - signs.TILES_SHARE, 0, dst=picture)
@@ -47,16 +45,18 @@ def geometries(group: Mapping[str, Layer], base: str) -> ObjectArray:
     return np.asarray(found[~shapely.is_missing(found)], np.object_)
 
 
-def ground_masks(frame: MapFrame, group: Mapping[str, Layer]) -> tuple[BoolMask, BoolMask]:
-    """Pixels that were observed, and those that some tile did not assess."""
-    shape = (frame.height_px, frame.width_px)
+def blank_unseen(picture: UInt8Array, frame: MapFrame, group: Mapping[str, Layer]) -> BoolMask:
+    """Blank what nobody looked at; the pixels that were looked at, and are not assessed."""
+    shape = picture.shape[:2]
     lost = np.zeros(shape, np.uint8)
     # A union, not even-odd: failed tiles may overlap.
     for geometry in geometries(group, "not_assessed"):
         rings = frame.rings(np.array([geometry], np.object_))
         if rings:
             cv2.fillPoly(lost, rings, 1, shift=SUBPIXEL_BITS)
-    return filled(shape, frame.rings(geometries(group, "area_observed"))), lost.astype(bool)
+    unseen = ~filled(shape, frame.rings(geometries(group, "area_observed")))
+    picture[unseen & (lost == 0)] = BLANK
+    return np.asarray(unseen & (lost == 1))
 
 
 def exposure_by_state(group: Mapping[str, Layer]) -> dict[str, ObjectArray]:
@@ -77,7 +77,9 @@ def map_signs(group: Mapping[str, Layer]) -> list[Sign]:
     others = ("normal_water", "flood_trace", "excluded")
     found = [flood, *(signs.AREAS[base] for base in others if base in there)]
     found += [signs.EXPOSED[state] for state in reversed(exposure_by_state(group))]
-    found += [sign for base, sign in (("area_of_interest", signs.INTEREST), ("not_assessed", signs.LOST)) if base in there]
+    found += [
+        sign for base, sign in (("area_of_interest", signs.INTEREST), ("not_assessed", signs.LOST)) if base in there
+    ]
     return [*found, signs.UNSEEN, *([signs.CHECKED] if TO_CHECK in there else [])]
 
 
@@ -92,9 +94,9 @@ def _paint_any(picture: UInt8Array, frame: MapFrame, exposed: ObjectArray, sign:
     parts = shapely.get_parts(exposed)
     kinds = shapely.get_dimensions(parts)
     paint_area(picture, frame.rings(parts[kinds == 2]), sign.style, scale)  # noqa: PLR2004 - areas
-    colour = sign.style.fill or BLANK
+    colour, thick = sign.style.fill or BLANK, max(1, round(2 * sign.style.line_mm * scale))
     lines = frame.fixed(parts[kinds == 1])
-    cv2.polylines(picture, lines, False, colour, max(1, round(2 * sign.style.line_mm * scale)), cv2.LINE_AA, SUBPIXEL_BITS)  # noqa: FBT003
+    cv2.polylines(picture, lines, False, colour, thick, cv2.LINE_AA, SUBPIXEL_BITS)  # noqa: FBT003 - isClosed
     for ((column, row),) in frame.fixed(parts[kinds == 0]):
         size = round(DOT_MM * scale * (1 << SUBPIXEL_BITS))
         cv2.circle(picture, (int(column), int(row)), size, colour, cv2.FILLED, cv2.LINE_AA, SUBPIXEL_BITS)

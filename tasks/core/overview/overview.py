@@ -10,11 +10,12 @@ from PIL import Image, PngImagePlugin
 from tasks.core.arrays import UInt8Array
 from tasks.core.overview import map_edge
 from tasks.core.overview.canvas import PixelCanvas
-from tasks.core.overview.figures import Figures
 from tasks.core.overview.map_frame import Box
 from tasks.core.overview.map_painting import paint_map
 from tasks.core.overview.mosaic import Images, mosaic
-from tasks.core.overview.sheet import LONG_MM, STRIP, Sheet, draw_sheet
+from tasks.core.overview.sheets.figures import Figures
+from tasks.core.overview.sheets.sheet import draw_sheet
+from tasks.core.overview.sheets.sheet_layout import LONG_MM, STRIP, Sheet
 from tasks.core.product.edition import Edition
 from tasks.core.product.layer import Layer
 

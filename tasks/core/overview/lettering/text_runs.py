@@ -4,16 +4,17 @@ Directions follow the Unicode Bidirectional Algorithm (Unicode Standard Annex 9)
 whose marks names of places do not carry. Shaping within a run is the renderer's.
 """
 
-import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import groupby
 
-from tasks.core.overview.font_files import FontFile, font_with, main_font
+from tasks.core.overview.lettering.font_files import FontFile, font_with, main_font
 from tasks.core.redaction import redact
 from tasks.core.text import safe_text
+
+Paths = tuple[str, ...] | None
 
 JOINERS = "\N{ZERO WIDTH NON-JOINER}\N{ZERO WIDTH JOINER}"
 STRONG = {"L": "L", "R": "R", "AL": "R"}
@@ -40,19 +41,27 @@ class Run:
 
 
 @lru_cache(maxsize=4096)
-def runs(text: str, *, bold: bool = False) -> tuple[Run, ...]:
-    """The runs of a line, the leftmost first; what no font has is there by its code, ``[U+1F30A]``."""
-    drawable = "".join(_drawable(mark, bold=bold) for mark in one_line(text))
+def runs(text: str, *, bold: bool = False, paths: Paths = None) -> tuple[Run, ...]:
+    """The runs of a line, the leftmost first; what no font has is there by its code, ``[U+1F30A]``.
+
+    ``paths`` are the fonts that there are; by default those of this machine.
+    """
+    drawable = "".join(_drawable(mark, bold=bold, paths=paths) for mark in one_line(text))
     ordered: list[Run] = []
     for piece, leftwards in _directions(drawable):
-        ordered += list(_by_font(piece, leftwards=leftwards, bold=bold))[:: -1 if leftwards else 1]
+        ordered += list(_by_font(piece, leftwards=leftwards, bold=bold, paths=paths))[:: -1 if leftwards else 1]
     return tuple(ordered)
 
 
 def one_line(text: str) -> str:
     """Text without what only controls, but with the joiners that some scripts are written with."""
-    pieces = re.split(f"([{JOINERS}])", str(redact(unicodedata.normalize("NFC", text))))
-    return " ".join("".join(piece if piece in JOINERS else safe_text(piece) for piece in pieces).split())
+    marks = str(redact(unicodedata.normalize("NFC", text)))
+    return " ".join("".join(mark if _is_kept(mark) else safe_text(mark) for mark in marks).split())
+
+
+def _is_kept(mark: str) -> bool:
+    """Whether a mark is text, be it one that nobody can draw: of private use, or younger than this Python."""
+    return mark in JOINERS or mark.isprintable() or unicodedata.category(mark) in ("Co", "Cn")
 
 
 def clusters(text: str) -> list[str]:
@@ -66,28 +75,28 @@ def clusters(text: str) -> list[str]:
     return found
 
 
-def _drawable(mark: str, *, bold: bool) -> str:
+def _drawable(mark: str, *, bold: bool, paths: Paths) -> str:
     """The character, its plain letter, or its code."""
     is_private = unicodedata.category(mark) == "Co"  # each font means something else by it
-    if mark in JOINERS or mark == " " or (font_with(mark, bold=bold) is not None and not is_private):
+    if mark in JOINERS or mark == " " or (font_with(mark, bold=bold, paths=paths) is not None and not is_private):
         return mark
     plain = "".join(part for part in unicodedata.normalize("NFKD", mark) if not unicodedata.combining(part))
     return plain if plain.isascii() and plain.isprintable() and plain else f"[U+{ord(mark):04X}]"
 
 
-def _by_font(text: str, *, leftwards: bool, bold: bool) -> Iterator[Run]:
+def _by_font(text: str, *, leftwards: bool, bold: bool, paths: Paths) -> Iterator[Run]:
     fonts: list[FontFile] = []
     for mark in text:
-        fonts.append(_font(mark, fonts[-1] if fonts else None, bold=bold))
+        fonts.append(_font(mark, fonts[-1] if fonts else None, bold=bold, paths=paths))
     for font, group in groupby(zip(fonts, text, strict=True), key=lambda pair: pair[0]):
         yield Run("".join(mark for _, mark in group), font, leftwards)
 
 
-def _font(mark: str, previous: FontFile | None, *, bold: bool) -> FontFile:
+def _font(mark: str, previous: FontFile | None, *, bold: bool, paths: Paths) -> FontFile:
     follows = unicodedata.category(mark) in FOLLOWING or mark == " "
     if previous is not None and (follows or mark in JOINERS):
         return previous
-    return font_with(mark, bold=bold) or main_font(bold=bold)
+    return font_with(mark, bold=bold, paths=paths) or main_font(bold=bold, paths=paths)
 
 
 def _directions(text: str) -> list[tuple[str, bool]]:
@@ -119,30 +128,32 @@ def _levels(text: str) -> list[int]:
     return [levels[kind] for kind in resolved]
 
 
-def _weak(kinds: Sequence[str], base: str) -> list[str]:
+def _weak(kinds: list[str], base: str) -> list[str]:
     """Rules W1 to W7: L, R, N (a number among letters read leftwards) or empty for what takes its sides' direction."""
     resolved: list[str] = []
     strong = base
     for place, kind in enumerate(kinds):
         strong = STRONG.get(kind, strong)
         number = "L" if strong == "L" and kind != "AN" else "N"
-        following = kinds[place + 1] if place + 1 < len(kinds) else ""
         if kind in STRONG:
             resolved.append(strong)
         elif kind in ("NSM", "BN"):
             resolved.append(resolved[-1] if resolved else base)
-        elif kind in NUMBERS:
-            resolved.append(number)
-        elif kind in BETWEEN_NUMBERS and place and kinds[place - 1] in NUMBERS and following in NUMBERS:
+        elif kind in NUMBERS or _joins(kinds, place):
             resolved.append(number)
         else:
             resolved.append("")
     return resolved
 
 
+def _joins(kinds: list[str], place: int) -> bool:
+    """Whether a mark joins two numbers to one, as in 2021-04-03."""
+    sides = kinds[place - 1 : place] + kinds[place + 1 : place + 2] if place else []
+    return kinds[place] in BETWEEN_NUMBERS and len(sides) == 2 and all(side in NUMBERS for side in sides)  # noqa: PLR2004
+
+
 def _bracketed(text: str, kinds: Sequence[str], base: str) -> list[str]:
-    """Rule N0: a pair of brackets has the line's direction where something in it has, else that of what is in it,
-    if that goes on from before."""
+    """Rule N0: a pair of brackets has the direction of what is in it if that is the line's, else that from before."""
     resolved, opened = list(kinds), list[int]()
     for place, mark in enumerate(text):
         if mark in BRACKETS:

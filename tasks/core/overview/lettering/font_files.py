@@ -36,8 +36,10 @@ FAMILIES = (
     ("DejaVuSans.ttf", "DejaVuSans-Bold.ttf"),
 )
 # Of fonts that have a character the plainest is taken: the one whose name has fewest of these.
-ODD = ("serif", "mono", "italic", "oblique", "bold", "thin", "light", "black", "medium", "condensed", "narrow")
-ODD += ("display", "looped", "unjoined", "kufi", "nastaliq", "supplement", "math", "emoji", "lastresort")
+ODD = (
+    *("serif", "mono", "italic", "oblique", "bold", "thin", "light", "black", "medium", "condensed", "narrow"),
+    *("display", "looped", "unjoined", "kufi", "nastaliq", "supplement", "math", "emoji", "lastresort"),
+)
 UNICODE_TABLES = {(3, 10): 3, (0, 6): 3, (0, 4): 3, (3, 1): 2, (0, 3): 2, (0, 2): 1, (0, 1): 1, (0, 0): 1}
 FORMAT_SEGMENTS, FORMAT_GROUPS = 4, 12
 LAST_CHARACTER = 0x10FFFF
@@ -61,10 +63,10 @@ def found() -> tuple[str, ...]:
     return tuple(sorted(files, key=lambda path: (_oddity(path), Path(path).name, path)))
 
 
-@lru_cache(maxsize=2)
-def main_font(*, bold: bool) -> FontFile:
-    """What is tried first for every character."""
-    by_name = {Path(path).name: path for path in reversed(found())}
+@lru_cache(maxsize=8)
+def main_font(*, bold: bool, paths: tuple[str, ...] | None = None) -> FontFile:
+    """What is tried first for every character; ``paths`` are the fonts that there are, by default those found."""
+    by_name = {Path(path).name: path for path in reversed(found() if paths is None else paths)}
     for names in FAMILIES:
         if all(name in by_name for name in names) and has(by_name[names[bold]], "a"):
             return FontFile(by_name[names[bold]])
@@ -72,12 +74,12 @@ def main_font(*, bold: bool) -> FontFile:
 
 
 @lru_cache(maxsize=4096)
-def font_with(character: str, *, bold: bool) -> FontFile | None:
+def font_with(character: str, *, bold: bool, paths: tuple[str, ...] | None = None) -> FontFile | None:
     """The font for a character; None where no font has it."""
-    first = main_font(bold=bold)
+    first = main_font(bold=bold, paths=paths)
     if has(first.path, character):
         return first
-    path = next((path for path in found() if has(path, character)), None)
+    path = next((path for path in (found() if paths is None else paths) if has(path, character)), None)
     if path is not None:
         sibling = _bold_sibling(path)
         return FontFile(sibling) if bold and has(sibling, character) else FontFile(path, is_thickened=bold)
@@ -123,7 +125,15 @@ def _own_font() -> bytes:
     return font.font_bytes if isinstance(font, ImageFont.FreeTypeFont) else b""
 
 
-def _read(file: BinaryIO) -> IntArray:
+@lru_cache(maxsize=256)
+def is_postscript(path: str) -> bool:
+    """Whether a font's outlines are PostScript's, which a PDF cannot embed as a TrueType font."""
+    with Path(path).open("rb") as file:
+        return not {b"CFF ", b"CFF2"}.isdisjoint(_tables(file))
+
+
+def _tables(file: BinaryIO) -> dict[bytes, tuple[int, int]]:
+    """Offset and size of a font's tables."""
     start = 0
     if file.read(4) == b"ttcf":  # a collection: its first face
         file.seek(12)
@@ -131,7 +141,12 @@ def _read(file: BinaryIO) -> IntArray:
     file.seek(start + 4)
     (tables,) = struct.unpack(">H", file.read(2))
     file.seek(start + 12)
-    places = {tag: (offset, size) for tag, _, offset, size in struct.iter_unpack(">4sIII", file.read(16 * tables))}
+    rows = struct.iter_unpack(">4sIII", file.read(16 * tables))
+    return {tag: (offset, size) for tag, _, offset, size in rows}
+
+
+def _read(file: BinaryIO) -> IntArray:
+    places = _tables(file)
     if not {b"glyf", b"CFF ", b"CFF2"} & set(places):
         return np.empty(0, np.int64)
     offset, size = places.get(b"cmap", (0, 0))

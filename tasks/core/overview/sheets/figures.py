@@ -17,8 +17,20 @@ from tasks.core.text import enumerated
 
 M2_PER_HECTARE = 10_000
 TILES_NAMED, CRS_NAMED = 8, 4
-MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November")
-MONTHS += ("December",)
+MONTHS = (
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+)
 UNKNOWN_TIME = "Time of capture not known"
 
 Group = Mapping[str, Layer]
@@ -160,7 +172,9 @@ def notes(layers: Sequence[Layer], groups: Mapping[str, Group], suffix: str, edi
     others = [crs_text(str(group["tiles"].crs)) for one, group in groups.items() if one != suffix and placed(group)]
     if others:
         named = enumerated(others, CRS_NAMED)
-        found.append(f"This map shows one CRS of {len(others) + 1}; tiles in {named} are not on it, but in the figures.")
+        found.append(
+            f"This map shows one CRS of {len(others) + 1}; tiles in {named} are not on it, but in the figures."
+        )
     tables = [group["tiles"] for group in groups.values()]
     unknown = [str(tile) for one in tables for tile in one.columns["tile"][shapely.is_missing(one.geometries)]]
     if unknown:

@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont, features
 
 from tasks.core.arrays import FloatArray
-from tasks.core.overview.text_runs import ELLIPSIS, Run, clusters, one_line, runs
+from tasks.core.overview.lettering.text_runs import ELLIPSIS, Run, clusters, one_line, runs
 
 MEASURED_PX = 64.0
 THICKENING = 1 / 40  # of the letters' size: how much wider strokes make bold of upright
@@ -16,7 +16,13 @@ THICKENING = 1 / 40  # of the letters' size: how much wider strokes make bold of
 @lru_cache(maxsize=8192)
 def width_of(text: str, *, bold: bool = False) -> float:
     """Width of a line, in sizes of its letters."""
-    return sum(_length(run, MEASURED_PX) for run in runs(text, bold=bold)) / MEASURED_PX
+    return sum(advances(text, bold=bold))
+
+
+@lru_cache(maxsize=8192)
+def advances(text: str, *, bold: bool = False) -> tuple[float, ...]:
+    """Widths of a line's runs, in sizes of its letters."""
+    return tuple(_length(run, MEASURED_PX) / MEASURED_PX for run in runs(text, bold=bold))
 
 
 def wrapped(text: str, width: float, *, bold: bool = False, at_most: int | None = None) -> list[str]:
@@ -105,5 +111,3 @@ def _font(path: str | None, size_px: float) -> ImageFont.FreeTypeFont:
     if not isinstance(own, ImageFont.FreeTypeFont):
         raise TypeError("Pillow is built without FreeType: install its wheel")
     return own
-
-

@@ -7,10 +7,10 @@ from typing import Protocol
 import numpy as np
 
 from tasks.core.overview.canvas import INK, Canvas, Colour, Style
+from tasks.core.overview.lettering.typesetting import fitted, width_of, wrapped
 from tasks.core.overview.map_frame import Box
 from tasks.core.overview.place_marks import number_mark
 from tasks.core.overview.signs import Sign
-from tasks.core.overview.typesetting import fitted, width_of, wrapped
 
 BODY, HEADING, NUMERAL = 3.1, 3.3, 6.6
 UNIT_SHARE, UNIT_GAP = 0.6, 0.2  # of a numeral's size
