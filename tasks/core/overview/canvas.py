@@ -172,8 +172,9 @@ def _paint_inside(picture: UInt8Array, rings: Sequence[Int32Array], style: Style
 def paint_mask(picture: UInt8Array, mask: BoolMask, style: Style, scale: float) -> None:
     """Paint pixels with the fill and the hatching of a style."""
     if style.fill is not None:
-        mixed = picture[mask] * (1 - style.share) + np.array(style.fill) * style.share
-        picture[mask] = np.rint(mixed).astype(np.uint8)
+        ground = np.full_like(picture, style.fill)
+        mixed = cv2.addWeighted(picture, 1 - style.share, ground, style.share, 0)
+        np.copyto(picture, mixed, where=mask[..., None])
     if style.hatch is not None:
         rows, columns = np.nonzero(mask)
         step, line = max(4, round(HATCH_STEP_MM * scale)), max(1, round(HATCH_LINE_MM * scale))

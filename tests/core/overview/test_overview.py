@@ -220,7 +220,7 @@ def test_of_several_crs_the_largest_is_drawn_and_the_picture_says_so() -> None:
 @pytest.mark.parametrize("layers", [[], _layers(unplaced=["a.jp2", "b.jp2"])])
 def test_without_any_place_there_is_still_a_picture(layers: list[Layer]) -> None:
     """A run whose tiles could not be placed gets a picture that says so, not a failure."""
-    png = overview.draw(layers, [], edition=EDITION, figures=FIGURES)
+    png = overview.draw(layers, [], edition=EDITION, figures=FIGURES, long_side_px=LONG_SIDE_PX)
     assert cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR) is not None
 
 

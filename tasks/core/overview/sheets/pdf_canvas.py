@@ -6,6 +6,7 @@ from io import BytesIO
 from typing import Any
 
 import numpy as np
+import shapely
 
 from tasks.core.arrays import FloatArray, UInt8Array
 from tasks.core.errors import UnusableArgument
@@ -18,7 +19,6 @@ from tasks.core.overview.map_frame import Box
 POINTS_A_MM = 72 / 25.4
 TRUETYPE, DRAWN = 42, 3  # kinds of font in a PDF; PostScript outlines are embedded as the latter alone
 HAIRLINE_MM = 0.1
-LEAST_RING = 4  # points, the last of which is the first
 
 
 class PdfCanvas:
@@ -83,6 +83,8 @@ class PdfCanvas:
 
     def area(self, rings: Sequence[FloatArray], style: Style) -> None:
         """Paint an area; holes turn the other way than what they are in."""
+        if not rings:
+            return
         rings = [np.vstack([ring, ring[:1]]) for ring in rings]  # a closing point is drawn at its first one
         if style.fill is not None:
             self._path(rings, closed=True, fill=style.fill, share=style.share)
@@ -163,9 +165,9 @@ def _rgb(colour: Colour) -> tuple[float, float, float]:
 
 def _stripes(rings: Sequence[FloatArray]) -> list[FloatArray]:
     """Slanting lines on an area."""
-    import shapely  # noqa: PLC0415
-
-    area = shapely.union_all(shapely.make_valid(shapely.polygons([ring for ring in rings if len(ring) > LEAST_RING])))
+    area = shapely.build_area(shapely.GeometryCollection([shapely.LinearRing(ring) for ring in rings]))
+    if area.is_empty:
+        return []
     left, top, right, bottom = area.bounds
     starts = np.arange(np.ceil((left + top) / HATCH_STEP_MM), np.floor((right + bottom) / HATCH_STEP_MM) + 1)
     sums = starts * HATCH_STEP_MM

@@ -37,8 +37,8 @@ def draw_sheet(canvas: Canvas, sheet: Sheet, frame: MapFrame | None, more_notes:
         middle = (box.left + box.width / 2, box.top + box.height / 2)
         canvas.text(middle, EMPTY, 5, bold=True, anchor="middle")
     else:
-        _on_map(canvas, sheet, frame)
         map_edge.draw_edge(canvas, layout.map, frame, sheet.crs)
+        _on_map(canvas, sheet, frame)
         _strip(canvas, sheet, frame)
     draw_panel(canvas, layout.panel, layout.columns, blocks(sheet, more_notes))
     _footer(canvas, sheet)

@@ -241,7 +241,7 @@ def test_the_arrow_points_up() -> None:
     assert right > 220
 
 
-@pytest.mark.parametrize(("columns", "rows"), [(1, 12), (12, 1), (1, 1), (3, 2), (2, 3)])
+@pytest.mark.parametrize(("columns", "rows"), [(1, 12), (12, 1), (3, 2)])
 def test_every_scene_fits_its_map_and_no_text_leaves_the_paper(columns: int, rows: int) -> None:
     """Lying or standing, long names and many words: all tiles are within the frame, all texts start on the sheet."""
     layers = _layers("EPSG:7855", (500_000, 6_000_000, 500_000 + 1000.0 * columns, 6_000_000 + 1000.0 * rows))
