@@ -20,6 +20,7 @@ JOINERS = "\N{ZERO WIDTH NON-JOINER}\N{ZERO WIDTH JOINER}"
 STRONG = {"L": "L", "R": "R", "AL": "R"}
 NUMBERS = ("EN", "AN")
 BETWEEN_NUMBERS = ("CS", "ES", "ET")
+PLAIN = {"\N{PRIME}": "'", "\N{DOUBLE PRIME}": '"', "\N{EN DASH}": "-", "\N{EM DASH}": "-"}
 BRACKETS = {"(": ")", "[": "]", "{": "}"}
 FOLLOWING = ("Mn", "Mc", "Me", "Cf")
 ELLIPSIS = "\N{HORIZONTAL ELLIPSIS}"
@@ -80,7 +81,9 @@ def _drawable(mark: str, *, bold: bool, paths: Paths) -> str:
     is_private = unicodedata.category(mark) == "Co"  # each font means something else by it
     if mark in JOINERS or mark == " " or (font_with(mark, bold=bold, paths=paths) is not None and not is_private):
         return mark
-    plain = "".join(part for part in unicodedata.normalize("NFKD", mark) if not unicodedata.combining(part))
+    plain = PLAIN.get(mark) or "".join(
+        part for part in unicodedata.normalize("NFKD", mark) if not unicodedata.combining(part)
+    )
     return plain if plain.isascii() and plain.isprintable() and plain else f"[U+{ord(mark):04X}]"
 
 

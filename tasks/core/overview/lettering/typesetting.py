@@ -46,9 +46,14 @@ def fitted(text: str, width: float, *, bold: bool = False) -> str:
     return "".join(parts[:low]).rstrip() + ELLIPSIS
 
 
-def ink(text: str, size_px: float, *, bold: bool = False) -> tuple[FloatArray, float, float]:
-    """A line as a picture: how much ink is on each pixel (0 to 1), its width, and where its baseline is, pixels."""
-    pieces = runs(text, bold=bold)
+def ink(
+    text: str, size_px: float, *, bold: bool = False, paths: tuple[str, ...] | None = None
+) -> tuple[FloatArray, float, float]:
+    """A line as a picture: how much ink is on each pixel (0 to 1), its width, and where its baseline is, pixels.
+
+    ``paths`` are the fonts that there are; by default those of this machine.
+    """
+    pieces = runs(text, bold=bold, paths=paths)
     widths = [_length(run, size_px) for run in pieces]
     pad = round(size_px)
     canvas = Image.new("L", (round(sum(widths)) + 2 * pad, round(3 * size_px)))
@@ -93,7 +98,7 @@ def _length(run: Run, size_px: float) -> float:
 
 
 def _direction(run: Run) -> str | None:
-    if not _has_shaping():
+    if run.font.path is None or not _has_shaping():  # Pillow's own font knows Latin letters alone, without shaping
         return None
     return "rtl" if run.leftwards else "ltr"
 

@@ -68,6 +68,8 @@ def test_without_any_font_text_is_latin_letters_and_codes() -> None:
     found = runs("Ünï m² 洪", paths=NO_FONTS)
     assert "".join(run.text for run in found) == "Uni m2 [U+6D2A]"
     assert {run.font.path for run in found} == {None}
+    thin, thick = (ink("Flood 洪", 40, bold=bold, paths=NO_FONTS)[0].sum() for bold in (False, True))
+    assert thick > thin > 1000
 
 
 def test_what_no_font_has_is_named_by_its_code() -> None:
