@@ -223,7 +223,7 @@ def flood_extent(
                 edition = edition_of(run)
                 layers = assemble_layers(run.ledger, run.min_contour_size, edition, run.given)
                 warnings = write_product(layers, folder, run.started)
-                draw_overview(folder, run.ledger, layers, run.dataset_name)
+                draw_overview(folder, run.ledger, layers, edition, formats)
                 run.endpoint.wait_until_gone()
                 warnings += (*run.doubts, *run.will_be_kept(folder))
                 record = write_report(folder, run.ledger, layers, edition, warnings, **run.facts())

@@ -10,20 +10,30 @@ from tasks.core.errors import ObjectMissing, RecordMismatch
 from tasks.core.geo.grid import Grid
 from tasks.core.metadata.footprint import wgs84_bounds
 from tasks.core.overview.overview import draw
+from tasks.core.overview.quicklook import write_quicklook
+from tasks.core.overview.sheets.pdf_sheet import draw_pdf
 from tasks.core.product.edition import Edition
 from tasks.core.product.layer import Layer
 from tasks.core.reports.run_json import RunRecord, run_record
+from tasks.core.reports.sheet_figures import figures_of
 from tasks.core.tiles.ledger import Ledger
 from tasks.runtime.policies import run_task
 from tasks.services.publishing.documents import write_documents
 from tasks.services.work_directory import tile_files
 from tasks.services.work_directory.cached_files import discard
 
+PDF = "pdf"
+
 
 @run_task(name="draw-overview")
-def draw_overview(folder: Path, ledger: Ledger, layers: Sequence[Layer], title: str) -> None:
-    """Draw ``overview.png``: the imagery in small with the extent on it and what was not assessed."""
-    (folder / "overview.png").write_bytes(draw(layers, _previews(ledger), title=title))
+def draw_overview(
+    folder: Path, ledger: Ledger, layers: Sequence[Layer], edition: Edition, formats: Sequence[str] = ()
+) -> None:
+    """Draw the sheet for a briefing, ``overview.png`` (and ``overview.pdf``), and the imagery alone, in small."""
+    imagery, figures = write_quicklook(layers, _previews(ledger), folder), figures_of(layers)
+    (folder / "overview.png").write_bytes(draw(layers, imagery, edition=edition, figures=figures))
+    if PDF in formats:
+        (folder / "overview.pdf").write_bytes(draw_pdf(layers, imagery, edition=edition, figures=figures))
 
 
 def _previews(ledger: Ledger) -> Iterator[tuple[Grid, bytes]]:
@@ -56,6 +66,7 @@ def write_report(
         facts: The other arguments of ``run_json.run_record``.
     """
     known: dict[str, Any] = {"accounts": ledger.accounts, "layers": layers, "edition": edition, "warnings": warnings}
-    record = write_documents(folder, run_record(**known, bounds=wgs84_bounds(layers), **facts), layers, edition)
+    record = run_record(**known, bounds=wgs84_bounds(layers), **facts)
+    record = write_documents(folder, record, layers, edition)
     get_run_logger().info("content hash %s", record["content_hash"])
     return record

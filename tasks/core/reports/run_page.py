@@ -41,11 +41,13 @@ FIRST_STATES = ("failed", DROPPED)
 CONSOLE = "https://console.aws.amazon.com/s3"
 LEGEND = (
     "Blue within a yellow line: **flood**, permanent water included. Violet hatching: **not assessed**; there, no "
-    "flood on the map means nothing. Blank ground was not looked at. Green and numbered: **places to check** first. To "
+    "flood on the map means nothing. Grey ground was not looked at. Green and numbered: **places to check** first. To "
     "see more, open the image in a new tab, or `overview.png` of the product."
 )
 FILES = {
-    "overview.png": "the map",
+    "overview.png": "the sheet for a briefing",
+    "overview.pdf": "the same for print",
+    "report.html": "the report with a map, for a browser",
     "report.md": "the report, for people",
     "run.json": "the same for programs, with every tile and the hashes of all files",
 }
