@@ -186,7 +186,8 @@ class StageProgress:
 def show_result(name: str, folder: Path, record: RunRecord, product: str) -> None:
     """The map, a row a tile, the report, and where the product is; its files are still in a local folder, too."""
     area = record["totals"]
-    caption = f"{area['flooded_ha']:,.2f} ha flooded of {area['observed_ha']:,.2f} ha observed."
+    included = ", permanent water included," if area["normal_water_ha"] is None else ""
+    caption = f"{area['flooded_ha']:,.2f} ha flooded{included} of {area['observed_ha']:,.2f} ha observed."
     show_overview(name, map_part((folder / "overview.png").read_bytes()), caption)
     show_tiles(name, record["tiles"])
     show_places(name, record["to_check"])

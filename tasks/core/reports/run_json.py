@@ -78,11 +78,16 @@ class Counts(TypedDict):
 
 
 class Totals(TypedDict):
-    """Areas over all CRSs; ``not_assessed_ha`` is without what another tile observed."""
+    """Areas over all CRSs; ``not_assessed_ha`` is without what another tile observed.
+
+    ``normal_water_ha`` and ``flood_trace_ha`` are None where no normal water was given to tell flood from.
+    """
 
     flooded_ha: float
     observed_ha: float
     not_assessed_ha: float
+    normal_water_ha: float | None
+    flood_trace_ha: float | None
 
 
 class RunRecord(TypedDict):
@@ -278,15 +283,20 @@ def _counts(tiles: Sequence[TileRow], layers: Sequence[Layer]) -> Counts:
 
 def totals(layers: Sequence[Layer]) -> Totals:
     """Flooded, observed and not assessed ground; what a failed tile covers and another saw is observed."""
-    flooded, observed = (
-        sum(float(layer.columns["area_m2"].sum()) for layer in _of(layers, name))
-        for name in ("flood_extent", "area_observed")
-    )
+    flooded, observed = (_area_ha(layers, name) or 0.0 for name in ("flood_extent", "area_observed"))
     return {
-        "flooded_ha": round(flooded / M2_PER_HECTARE, 4),
-        "observed_ha": round(observed / M2_PER_HECTARE, 4),
+        "flooded_ha": flooded,
+        "observed_ha": observed,
         "not_assessed_ha": round(_not_assessed_m2(layers) / M2_PER_HECTARE, 4),
+        "normal_water_ha": _area_ha(layers, "normal_water"),
+        "flood_trace_ha": _area_ha(layers, "flood_trace"),
     }
+
+
+def _area_ha(layers: Sequence[Layer], base: str) -> float | None:
+    """Of all polygons of a layer, in all CRSs; None where there is no such layer."""
+    areas = [float(layer.columns["area_m2"].sum()) for layer in _of(layers, base)]
+    return round(sum(areas) / M2_PER_HECTARE, 4) if areas else None
 
 
 def _not_assessed_m2(layers: Sequence[Layer]) -> float:

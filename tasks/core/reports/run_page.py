@@ -40,7 +40,7 @@ ANGLES = str.maketrans({"<": "\u2039", ">": "\u203a"})
 FIRST_STATES = ("failed", DROPPED)
 CONSOLE = "https://console.aws.amazon.com/s3"
 LEGEND = (
-    "Blue within a yellow line: **flood**, permanent water included. Violet hatching: **not assessed**; there, no "
+    "Blue within a yellow line: **flood**. Violet hatching: **not assessed**; there, no "
     "flood on the map means nothing. Grey ground was not looked at. Green and numbered: **places to check** first. To "
     "see more, open the image in a new tab, or `overview.png` of the product."
 )

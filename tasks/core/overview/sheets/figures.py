@@ -8,7 +8,7 @@ import numpy as np
 import pyproj
 import shapely
 
-from tasks.core.formats.layer_titles import CLOUD, WATER
+from tasks.core.formats.weaknesses import known_weaknesses
 from tasks.core.product.edition import CaptureTime, Edition, Precision
 from tasks.core.product.layer import Layer
 from tasks.core.product.mapped_pixel import mapped_pixel_m, pixel_text
@@ -167,8 +167,7 @@ def source_pairs(layers: Sequence[Layer], edition: Edition) -> list[tuple[str, s
 
 def notes(layers: Sequence[Layer], groups: Mapping[str, Group], suffix: str, edition: Edition) -> list[str]:
     """What a reader of the map must know, a paragraph each."""
-    found = [*edition.weaknesses, f"Blank ground outside the tiles was not looked at. {CLOUD}"]
-    found += [] if any(layer.base == "normal_water" for layer in layers) else [WATER]
+    found = [*known_weaknesses(layers, edition), "Grey ground was not looked at."]
     others = [crs_text(str(group["tiles"].crs)) for one, group in groups.items() if one != suffix and placed(group)]
     if others:
         named = enumerated(others, CRS_NAMED)
