@@ -1,4 +1,4 @@
-"""The product as shapefiles: those of the whole, and one for every answered tile."""
+"""The product as shapefiles: those of the whole, and one for every answered tile. Tables have none."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -9,25 +9,30 @@ import numpy as np
 
 from tasks.core.formats.format import Format
 from tasks.core.formats.layer_titles import LAYERS, split_name
-from tasks.core.formats.shapefile_writer import LIMIT_BYTES, tile_stems, write_shapefile
+from tasks.core.formats.shapefile_writer import LIMIT_BYTES, LeftOut, tile_stems, write_shapefile
 from tasks.core.product.assessment import DONE
 from tasks.core.product.layer import Layer
 
 SHAPEFILES = ("flood_extent", "area_observed", "not_assessed")
+TILES = Path("tiles")
 
 
 def write(layers: Sequence[Layer], folder: Path, made: datetime, limit_bytes: int = LIMIT_BYTES) -> Iterator[str]:
-    """Write them; a warning for each that would be larger than the limit, and is left out."""
+    """Write them; a warning for each file or field of the whole that is left out, and one for each field of tiles."""
+    of_tiles: dict[tuple[str, str | None], list[LeftOut]] = {}
     for path, layer in shapefiles(layers):
-        warning = write_shapefile(layer, folder / path, limit_bytes=limit_bytes, made=made.date())
-        if warning is not None:
-            yield warning
+        for left_out in write_shapefile(layer, folder / path, limit_bytes=limit_bytes, made=made.date()):
+            if TILES in path.parents:
+                of_tiles.setdefault((layer.name, left_out.field), []).append(replace(left_out, file=path.as_posix()))
+            else:
+                yield left_out.warning
+    yield from map(_tiles_warning, of_tiles.values())
 
 
 def shapefiles(layers: Sequence[Layer]) -> Iterator[tuple[Path, Layer]]:
     """Path below the product's folder and content of every shapefile, in a fixed order."""
     for layer in layers:
-        if layer.base in SHAPEFILES:
+        if layer.base in SHAPEFILES and not layer.is_table:
             yield Path(f"{layer.name}.shp"), layer
     yield from _tile_shapefiles(layers)
 
@@ -40,7 +45,7 @@ def _tile_shapefiles(layers: Sequence[Layer]) -> Iterator[tuple[Path, Layer]]:
         extents = extents_of[suffix]
         rows_of = _rows_by_tile(extents)
         for tile in tiles:
-            yield Path("tiles", f"{stems[tile]}.shp"), _rows(extents, rows_of.get(tile, []))
+            yield TILES / f"{stems[tile]}.shp", _rows(extents, rows_of.get(tile, []))
 
 
 def _answered(tiles: Layer) -> list[str]:
@@ -59,6 +64,15 @@ def _rows(layer: Layer, rows: list[int]) -> Layer:
     chosen = np.array(rows, dtype=np.intp)
     columns = {name: values[chosen] for name, values in layer.columns.items()}
     return replace(layer, geometries=layer.geometries[chosen], columns=columns)
+
+
+def _tiles_warning(left_out: Sequence[LeftOut]) -> str:
+    """One sentence for what is left out of any number of tiles' shapefiles for one reason."""
+    first, number = left_out[0], len(left_out)
+    if number == 1:
+        return first.warning
+    what = "are not written" if first.field is None else f"have no field {first.field}"
+    return f"{number:,} shapefiles in {TILES}/ {what}; of {first.file}: {first.reason}. {first.remedy}"
 
 
 def _main_files(files: Sequence[str]) -> Iterator[tuple[str, str]]:

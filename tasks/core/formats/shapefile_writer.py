@@ -1,4 +1,4 @@
-"""Shapefiles of a layer: the names, lengths and sizes that the format allows.
+"""A layer as shapefile, without what the format would cut: fields that would lose something, files beyond 2 GB.
 
 Source: ESRI Shapefile Technical Description (1998); limits as in GDAL's manual of the driver.
 """
@@ -6,25 +6,19 @@ Source: ESRI Shapefile Technical Description (1998); limits as in GDAL's manual 
 import struct
 import tempfile
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path, PurePosixPath
-from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import shapely
 
 from tasks.core.arrays import ObjectArray
+from tasks.core.formats.shapefile_fields import field_names, loss, row_bytes
 from tasks.core.formats.vector_files import incomplete, write_vector
 from tasks.core.product.layer import Layer
-from tasks.core.tiles.file_names import cut, distinct_paths
+from tasks.core.tiles.file_names import distinct_paths
 
-# Field names longer than dBASE's 10 characters, by their name in the GeoPackage.
-SHORT_FIELDS: Mapping[str, str] = {"observed_elsewhere": "obs_else", "observed_m2": "obs_m2"}
-FIELD_NAME_CHARACTERS = 10
-TEXT_BYTES = 254
 LIMIT_BYTES = 2**31 - 1
 # A file name of 255 bytes, less the longest ending that shapefiles have.
 STEM_BYTES = 240
@@ -35,46 +29,75 @@ RECORD_BYTES = 8 + 4 + 32 + 4 + 4  # record header, shape type, box, number of p
 NULL_RECORD_BYTES = 8 + 4
 PART_BYTES = 4
 POINT_BYTES = 16
-NUMBER_BYTES = {"i": 18, "f": 24}
-LEAST_TEXT_BYTES = 80
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """What a shapefile would not hold as it is, and so does not hold at all.
+
+    Attributes:
+        file: Name of the ``.shp``.
+        layer: That has it, of the GeoPackage.
+        reason: Without a full stop.
+        field: Name of the column; None where the whole file was not written.
+    """
+
+    file: str
+    layer: str
+    reason: str
+    field: str | None = None
+
+    @property
+    def remedy(self) -> str:
+        """Where it is to be found."""
+        return f"Use the layer {self.layer} of flood_extent.gpkg"
+
+    @property
+    def warning(self) -> str:
+        """For a person."""
+        what = "is not written" if self.field is None else f"has no field {self.field}"
+        return f"{self.file} {what}: {self.reason}. {self.remedy}"
 
 
 def write_shapefile(
     layer: Layer, path: Path, *, limit_bytes: int = LIMIT_BYTES, made: date | None = None
-) -> str | None:
+) -> tuple[LeftOut, ...]:
     """Write ``path`` with its ``.shx``, ``.dbf``, ``.cpg`` and, where the CRS is known, ``.prj``.
 
-    Outer rings run clockwise, as the format demands (GDAL turns them). Text is cut to 254 bytes at a character's end.
+    Outer rings run clockwise, as the format demands (GDAL turns them). What the table would not hold as it is, is
+    refused before writing (``shapefile_fields.loss``).
 
     Args:
-        layer: What to write; no feature gives an empty shapefile with its fields.
+        layer: What to write, of polygons; no feature gives an empty shapefile with its fields.
         path: Ends in ``.shp``; its folder is made.
         limit_bytes: Largest ``.shp`` or ``.dbf``; the format's offsets end at 2 GB.
         made: The date that the ``.dbf`` carries; today where None.
 
     Returns:
-        None where it was written, else why not, for a person.
+        What was left out: nothing, fields, or the whole file.
 
     Raises:
+        ValueError: Two fields would have one name, or a name is too long and is not mapped.
         StorageFull: No space left.
         FinalError: GDAL could not write it.
     """
-    size_bytes = max(shp_bytes(layer.geometries), _dbf_bytes(layer))
+    losses = {name: reason for name, values in layer.columns.items() if (reason := loss(values)) is not None}
+    kept = _without(layer, losses)
+    shape_bytes = shp_bytes(layer.geometries)
+    size_bytes = max(shape_bytes, _dbf_bytes(kept))
     if size_bytes > limit_bytes:
-        return (
-            f"{path.name} is not written: it would take {size_bytes:,} bytes, and a shapefile ends at {limit_bytes:,}. "
-            f"Use the layer {layer.name} of flood_extent.gpkg"
-        )
+        reason = f"it would take {size_bytes:,} bytes, and a shapefile ends at {limit_bytes:,}"
+        return (LeftOut(path.name, layer.name, reason),)
     path.parent.mkdir(parents=True, exist_ok=True)
     # Under a plain name first: GDAL reads more into names (archives, addresses) than a tile's id means.
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".", suffix=".partial") as scratch:
         plain = Path(scratch) / "layer.shp"
         dated = {} if made is None else {"DBF_DATE_LAST_UPDATE": made.isoformat()}
-        write_vector(_short(layer), plain, driver="ESRI Shapefile", layer_options=dated)
-        _check_complete(plain, len(layer), shp_bytes(layer.geometries), path)
+        write_vector(kept, plain, driver="ESRI Shapefile", layer_options=dated)
+        _check_complete(plain, len(layer), shape_bytes, path)
         for part in sorted(plain.parent.iterdir()):
             part.replace(path.with_name(path.name.removesuffix(".shp") + part.suffix))
-    return None
+    return tuple(LeftOut(path.name, layer.name, reason, name) for name, reason in losses.items())
 
 
 def tile_stems(ids: Sequence[str]) -> dict[str, str]:
@@ -102,33 +125,14 @@ def shp_bytes(geometries: ObjectArray) -> int:
 
 
 def _dbf_bytes(layer: Layer) -> int:
-    widths = [_width(values) for values in layer.columns.values()]
-    return 32 + 32 * len(widths) + 2 + len(layer) * (1 + sum(widths))
+    return 32 + 32 * len(layer.columns) + 2 + len(layer) * row_bytes(layer)
 
 
-def _width(values: npt.NDArray[Any]) -> int:
-    if values.dtype.kind in NUMBER_BYTES:
-        return NUMBER_BYTES[values.dtype.kind]
-    longest = max((len(str(value).encode(errors="replace")) for value in values), default=0)
-    return min(TEXT_BYTES, max(longest, LEAST_TEXT_BYTES))
-
-
-def _short(layer: Layer) -> Layer:
-    columns = {_field_name(name): _cut_texts(values) for name, values in layer.columns.items()}
+def _without(layer: Layer, lost: dict[str, str]) -> Layer:
+    """The layer as the shapefile has it: fields that lose nothing, under their short names."""
+    names = field_names(layer)
+    columns = {names[name]: values for name, values in layer.columns.items() if name not in lost}
     return replace(layer, columns=columns)
-
-
-def _field_name(name: str) -> str:
-    short = SHORT_FIELDS.get(name, name)
-    if len(short) > FIELD_NAME_CHARACTERS:
-        raise ValueError(f"{name}: a shapefile's field name has at most {FIELD_NAME_CHARACTERS} characters: map it")
-    return short
-
-
-def _cut_texts(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    if values.dtype.kind != "O":
-        return values
-    return np.array([None if value is None else cut(str(value), TEXT_BYTES) for value in values], dtype=object)
 
 
 def _check_complete(path: Path, features: int, expected_bytes: int, final: Path) -> None:

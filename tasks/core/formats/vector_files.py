@@ -39,7 +39,7 @@ def write_vector(layer: Layer, path: Path, *, driver: str, **options: Any) -> No
         StorageFull: No space left.
         FinalError: GDAL could not write it.
     """
-    with _in_our_words(path), warnings.catch_warnings():
+    with in_our_words(path), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "'crs' was not provided", UserWarning)
         raw.write(
             str(path),
@@ -77,7 +77,13 @@ def incomplete(path: Path) -> FinalError:
 
 
 @contextmanager
-def _in_our_words(path: Path) -> Iterator[None]:
+def in_our_words(path: Path) -> Iterator[None]:
+    """Turn the failures of GDAL and of the system over a file that is being written into ours.
+
+    Raises:
+        StorageFull: No space left.
+        FinalError: It cannot be written.
+    """
     try:
         yield
     except (*GDAL_ERRORS, OSError) as error:

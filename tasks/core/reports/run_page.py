@@ -208,7 +208,8 @@ def product_page(product_uri: str, files: Sequence[str]) -> str:
     lines = [f"[Open in the S3 console]({_console('buckets', bucket, f'{prefix}/')})", ""] if in_s3 else []
     lines += [f"    {uri}", ""]
     for name, about in _main_files(files):
-        shown = f"[{plain(name)}]({_console('object', bucket, f'{prefix}/{name}')})" if in_s3 else f"**{plain(name)}**"
+        page = "buckets" if name.endswith("/") else "object"
+        shown = f"[{plain(name)}]({_console(page, bucket, f'{prefix}/{name}')})" if in_s3 else f"**{plain(name)}**"
         lines.append(f"- {shown}: {plain(about)}")
     lines += [f"- **tiles/**: the extent of each tile, {count:,} {plural}" for count, plural in tile_files(files)]
     return "\n".join(lines) + "\n"
@@ -220,7 +221,7 @@ def _console(page: str, bucket: str, prefix: str) -> str:
 
 def _main_files(files: Sequence[str]) -> Iterator[tuple[str, str]]:
     """Name and description, the most wanted first."""
-    for format_ in FORMATS:
+    for format_ in FORMATS.values():
         yield from format_.main_files(files)
     yield from ((name, about) for name, about in FILES.items() if name in files)
     yield from ((name, "all of it, to pass on") for name in files if name.endswith(".zip") and "/" not in name)
