@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tasks.core.arrays import FloatArray
-from tasks.core.errors import UnusableArgument
+from tasks.core.errors import ObjectMissing, UnusableArgument
 from tasks.core.exposure.exposed import Exposed
 from tasks.core.exposure.exposed_files import ExposurePlace, check_exposed, exposure_place, read_exposed
 from tasks.core.redaction import redact
@@ -56,16 +56,25 @@ def _at_hand(place: ExposurePlace) -> Iterator[Path]:
     if not storage.is_s3(place.file):
         yield Path(place.file)
         return
-    below = storage.list_objects(place.file) if storage.is_folder(place.file) else []
-    stem = Path(place.file).stem
-    beside = [
-        one for one in storage.siblings(place.file) if Path(one.uri).name.partition(".")[0] == stem.partition(".")[0]
-    ]
-    parts = {f"{storage.name(place.file)}/{one.relative_path}": one.uri for one in below}
-    parts |= {} if below else {storage.name(one.uri): one.uri for one in beside}
-    if not below and place.file not in parts.values():
-        raise UnusableArgument(f"{place.file}: does not exist. Check the name")
+    parts = _below(place.file) if storage.is_folder(place.file) else _beside(place.file)
     with temp_folder("exposure") as folder:
         for name, uri in parts.items():
             storage.fetch(uri, folder / name)
         yield folder / storage.name(place.file)
+
+
+def _below(folder: str) -> dict[str, str]:
+    """URIs of what lies below a prefix, by the paths that they have from the place that holds it."""
+    return {f"{storage.name(folder)}/{one.relative_path}": one.uri for one in storage.list_objects(folder)}
+
+
+def _beside(file: str) -> dict[str, str]:
+    """URIs of an object and of those beside it that are called like it but for what follows the first dot, by name."""
+    try:
+        names = {storage.name(one.uri): one.uri for one in storage.siblings(file)}
+    except ObjectMissing:
+        names = {}
+    if storage.name(file) not in names:
+        raise UnusableArgument(f"{file}: does not exist. Check the name")
+    stem = storage.name(file).partition(".")[0]
+    return {name: uri for name, uri in names.items() if name.partition(".")[0] == stem}

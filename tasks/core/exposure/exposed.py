@@ -87,7 +87,8 @@ class Exposed:
 
 def _usable(geometries: ObjectArray) -> tuple[ObjectArray, int]:
     """Valid geometries of one dimension each, None where nothing is left; and how many were made valid."""
-    flat = np.asarray(shapely.force_2d(geometries), np.object_)
+    with np.errstate(invalid="ignore"):  # of coordinates that are no numbers
+        flat = np.asarray(shapely.force_2d(geometries), np.object_)
     known = ~shapely.is_missing(flat) & np.isfinite(shapely.bounds(flat)).all(axis=1)  # empty ones have no bounds
     flat[~known] = None
     broken = known & ~shapely.is_valid(flat)

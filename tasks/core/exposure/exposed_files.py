@@ -10,7 +10,8 @@ import numpy.typing as npt
 import pyogrio
 import pyogrio.raw
 import shapely
-from pyogrio.errors import CRSError, DataLayerError, DataSourceError, FieldError
+from pyogrio.errors import DataLayerError, DataSourceError
+from pyproj.exceptions import CRSError
 from shapely.errors import GEOSException
 from shapely.geometry.base import BaseGeometry
 
@@ -28,7 +29,8 @@ from tasks.core.text import enumerated
 ONLY_READ = {"GDAL_PAM_ENABLED": "NO"}
 MOST_FEATURES = 2_000_000  # of a layer, near the product: about 4 GB of memory
 MOST_COLUMNS = 50
-GDAL_ERRORS = (DataSourceError, DataLayerError, FieldError, GEOSException, ValueError)
+GDAL_ERRORS = (DataSourceError, DataLayerError, GEOSException, ValueError)  # the last of odd options and SQL
+WHOLE_IN_FLOATS = 2**53  # from here on whole numbers lose digits where they come as real ones
 LAYER, CLASS = "layername=", "class="
 # What SQL calls the geometry: in files that are databases it is a column.
 GEOMETRY, DATABASES = "OGR_GEOMETRY", ("GPKG", "SQLite")
@@ -150,14 +152,14 @@ def _read(
         )
     stem = Path(place.file.rstrip("/")).stem
     source = f"{Path(place.file).name}|{layer}" if several or place.layer else Path(place.file).name
-    exposed = Exposed.of(layer if several or place.layer else stem, source, info["crs"], geometries, columns)
-    left_out = [name for name in info["fields"] if name not in fields]
-    return replace(
-        exposed,
+    kept = {name: values for name, values in columns.items() if not _lost_digits(values)}
+    left_out = [name for name in info["fields"] if name not in kept]
+    exposed = replace(
+        Exposed.of(layer if several or place.layer else stem, source, info["crs"], geometries, kept),
         class_column=place.class_column,
         unread=info["features"] - len(geometries),
-        notes=tuple(_notes(exposed, left_out)),
     )
+    return replace(exposed, notes=tuple(_notes(exposed, left_out)))
 
 
 def _geometry_column(info: dict[str, Any]) -> str:
@@ -201,6 +203,10 @@ def _column(values: npt.NDArray[Any], type_: str) -> Column:
     if values.dtype.kind == "f":
         return values.astype(np.float64)
     return np.array([None if value is None else str(value) for value in values.tolist()], np.object_)
+
+
+def _lost_digits(values: Column) -> bool:
+    return np.ma.isMaskedArray(values) and bool((np.abs(np.ma.getdata(values)) >= WHOLE_IN_FLOATS).any())
 
 
 def _joined(parts: Sequence[Column]) -> Column:

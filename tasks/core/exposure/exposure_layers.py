@@ -11,10 +11,11 @@ import shapely
 
 from tasks.core.arrays import IntArray, ObjectArray
 from tasks.core.exposure.exposed import Exposed, Kind
-from tasks.core.exposure.exposure_summary import Row, summary
+from tasks.core.exposure.exposure_summary import SUMMARY, Row, summary
 from tasks.core.exposure.ground import ground_of
 from tasks.core.exposure.measuring import Measures, measure
 from tasks.core.product.layer import Column, Layer
+from tasks.core.product.mapped_pixel import mapped_pixel_m
 
 EXPOSURE = "exposure"
 SINGLE = {Kind.POINT: "Point", Kind.LINE: "LineString", Kind.POLYGON: "Polygon"}
@@ -24,6 +25,7 @@ NAME_LENGTH = 40
 MOST_CLASSES = 50
 # What a layer may not be called behind ``exposure_``: so begins the name of the table.
 TAKEN = "summary"
+FLOOD_DISTANCE = "flood_dist"  # metres
 # What GeoPackage calls its own columns.
 RESERVED = ("fid", "ogc_fid", "geom", "geometry", "ogr_geometry")
 
@@ -67,7 +69,24 @@ def expose(layers: Sequence[Layer], inputs: Sequence[Exposed]) -> list[Layer]:
         Measured(name, exposed, kind, rows, measure(exposed.geometries[rows], exposed.crs, kind, ground))
         for name, (exposed, kind, rows) in zip(names, kinds, strict=True)
     ]
-    return [*(_layer(one) for one in measured), summary([row for one in measured for row in _rows(one)])]
+    rows = [row for one in measured for row in _rows(one)]
+    return [*(_layer(one) for one in measured), summary(rows, beside_m=(mapped_pixel_m(layers) or (0.0, 0.0))[1])]
+
+
+def exposure_warnings(inputs: Sequence[Exposed], exposure: Sequence[Layer]) -> list[str]:
+    """What a reader must know of the inputs, a sentence each; ``exposure`` is what ``expose`` made of them."""
+    notes = [note for exposed in inputs for note in exposed.notes]
+    for columns in (layer.columns for layer in exposure if layer.base == SUMMARY):
+        known = np.asarray(columns["number"]) - np.asarray(columns["n_nogeom"])
+        nowhere = (known > 0) & (columns["n_outside"] == known) & np.array([name is None for name in columns["class"]])
+        notes += [
+            f"{source}: all {number:,} {kind}s of it that lie near the product are outside its frames. "
+            "Check that it is of this place, and its CRS"
+            for source, kind, number in zip(
+                columns["input"][nowhere], columns["kind"][nowhere], known[nowhere].tolist(), strict=True
+            )
+        ]
+    return notes
 
 
 def _layer(one: Measured) -> Layer:
@@ -87,6 +106,7 @@ def _measured_columns(kind: Kind, measures: Measures) -> dict[str, Column]:
     if kind.unit is not None:
         columns[kind.whole] = measures.whole
         columns |= {f"{name}_{kind.unit}": values for name, values in measures.parts.items()}
+    columns[FLOOD_DISTANCE] = measures.distance_m
     columns["flood_pct"] = 100 * measures.flood / measures.whole
     columns["unseen_pct"] = 100 * measures.unseen / measures.whole
     return columns

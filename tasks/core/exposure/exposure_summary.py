@@ -49,14 +49,23 @@ class Row:
             return np.nan
         return float(np.nansum({"whole": self.measures.whole, **self.measures.parts}[name]))
 
+    def beside(self, most_m: float) -> int:
+        """How many have no flood, but some no further away than this: a roof hides what stands around its walls."""
+        return int(((self.measures.flood == 0) & (self.measures.distance_m <= most_m)).sum())
+
     def percent(self, part: FloatArray) -> float:
         """Share of a part in the whole of all features; NaN where there is none."""
         whole = np.nansum(self.measures.whole)
         return float(100 * np.nansum(part) / whole) if whole else np.nan
 
 
-def summary(rows: Sequence[Row]) -> Layer:
-    """The table ``exposure_summary``; its sums are those of the layers' columns."""
+def summary(rows: Sequence[Row], beside_m: float) -> Layer:
+    """The table ``exposure_summary``; its sums are those of the layers' columns.
+
+    Args:
+        rows: Features that are counted together, in the order of the table.
+        beside_m: How far from flood a feature without any lies at most to be counted as beside it.
+    """
     columns: dict[str, Column] = {
         "layer": objects([row.layer for row in rows]),
         "input": objects([row.source for row in rows]),
@@ -65,6 +74,7 @@ def summary(rows: Sequence[Row]) -> Layer:
         "number": np.array([len(row.measures) for row in rows], np.int64),
     }
     columns |= {name: _count(rows, status) for name, status in NUMBERS.items()}
+    columns["n_beside"] = np.array([row.beside(beside_m) for row in rows], np.int64)
     columns["n_notread"] = np.ma.masked_array(
         np.array([row.unread or 0 for row in rows], np.int64), [row.unread is None for row in rows]
     )

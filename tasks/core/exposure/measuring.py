@@ -19,6 +19,8 @@ from tasks.core.product.assessment import objects
 # Shorter parts of a line, and strips of a polygon as thin as coordinates are rounded, are no parts.
 LEAST_LENGTH_M = 1e-3
 LEAST_WIDTH_M = STEP_M
+# To which flood is looked for around what has none.
+FURTHEST_M = 25.0
 
 
 class Status(StrEnum):
@@ -45,6 +47,7 @@ class Measures:
         dry: (n,) observed, and no flood found.
         not_assessed: (n,) in a frame, but without an answer.
         outside: (n,) in no frame, or outside the area of interest.
+        distance_m: (n,) to the nearest flood; 0 where they touch, NaN where it is further than ``FURTHEST_M``.
     """
 
     whole: FloatArray
@@ -52,6 +55,7 @@ class Measures:
     dry: FloatArray
     not_assessed: FloatArray
     outside: FloatArray
+    distance_m: FloatArray
 
     def __len__(self) -> int:
         return len(self.whole)
@@ -68,7 +72,7 @@ class Measures:
 
     def of(self, rows: BoolMask) -> "Measures":
         """Of some of the features."""
-        return Measures(*(values[rows] for values in (self.whole, *self.parts.values())))
+        return Measures(*(values[rows] for values in (self.whole, *self.parts.values(), self.distance_m)))
 
     @property
     def statuses(self) -> ObjectArray:
@@ -97,8 +101,8 @@ def measure(features: ObjectArray, crs: str, kind: Kind, ground: Ground | None) 
     """
     features = _once(features) if kind is Kind.LINE else features
     if ground is None:
-        none = np.zeros(len(features))
-        return _measures(np.stack([none, none, none]), _amount(features, kind, crs), none)
+        whole = np.where(shapely.is_missing(features), np.nan, _amount(features, kind, crs))
+        return _of_parts(whole, _parts(np.zeros((3, len(features))), whole), np.full(len(features), np.nan))
     near, is_clipped = clipped(features, ground.window(crs))
     placed = ground.plane.project(near, crs)
     amount = shapely.area(placed) if kind is Kind.POLYGON else _amount(placed, kind, ground.plane.crs)
@@ -109,7 +113,8 @@ def measure(features: ObjectArray, crs: str, kind: Kind, ground: Ground | None) 
         _within(placed, amount, kind, area, ground.plane.crs)
         for area in (ground.flood, ground.seen, ground.not_assessed)
     )
-    return _measures(np.stack([flood, np.maximum(seen - flood, 0.0), unassessed]), whole, _least(placed, kind))
+    parts = _parts(np.stack([flood, np.maximum(seen - flood, 0.0), unassessed]), whole, _least(placed, kind))
+    return _of_parts(whole, parts, _distances_m(placed, parts[0] > 0, ground.flood))
 
 
 def _once(lines: ObjectArray) -> ObjectArray:
@@ -159,8 +164,24 @@ def _least(features: ObjectArray, kind: Kind) -> FloatArray:
     return np.full(len(features), LEAST_LENGTH_M if kind is Kind.LINE else 0.0)
 
 
-def _measures(parts: FloatArray, whole: FloatArray, least: FloatArray) -> Measures:
-    """Parts that add up to the whole; what is no part goes to the largest one.
+def _of_parts(whole: FloatArray, parts: FloatArray, distance_m: FloatArray) -> Measures:
+    flood, dry, not_assessed, outside = parts
+    return Measures(whole, flood, dry, not_assessed, outside, distance_m)
+
+
+def _distances_m(features: ObjectArray, is_flooded: BoolMask, flood: Pieces) -> FloatArray:
+    """(n,) in the plane, whose scale is true around the product."""
+    distances = np.where(is_flooded, 0.0, np.nan)
+    free = np.flatnonzero(~is_flooded)
+    if len(flood.polygons):
+        near = {"max_distance": FURTHEST_M, "return_distance": True, "all_matches": False}
+        (feature_of, _), found = flood.tree.query_nearest(features[free], **near)
+        distances[free[feature_of]] = found
+    return distances
+
+
+def _parts(parts: FloatArray, whole: FloatArray, least: FloatArray | float = 0.0) -> FloatArray:
+    """(4, n) parts that add up to the whole; what is no part goes to the largest one.
 
     Args:
         parts: (3, n) flood, dry, not assessed.
@@ -172,4 +193,4 @@ def _measures(parts: FloatArray, whole: FloatArray, least: FloatArray) -> Measur
     largest = np.argmax(parts, axis=0), np.arange(len(whole))
     parts[largest] = 0.0
     parts[largest] = whole - parts.sum(axis=0)
-    return Measures(whole, *np.where(np.isnan(whole), np.nan, parts))
+    return np.where(np.isnan(whole), np.nan, parts)
