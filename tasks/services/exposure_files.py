@@ -8,7 +8,6 @@ from tasks.core.arrays import FloatArray
 from tasks.core.errors import ObjectMissing, UnusableArgument
 from tasks.core.exposure.exposed import Exposed
 from tasks.core.exposure.exposed_files import ExposurePlace, check_exposed, exposure_place, read_exposed
-from tasks.core.redaction import redact
 from tasks.services import storage
 from tasks.services.temp_folders import temp_folder
 
@@ -47,7 +46,7 @@ def _place(value: str) -> ExposurePlace:
     if "|" in value and not storage.is_s3(value) and Path(value).exists():
         return ExposurePlace(storage.resolve(value))
     place = exposure_place(value)
-    return ExposurePlace(str(redact(storage.resolve(place.file))), place.layer, place.class_column)
+    return ExposurePlace(storage.resolve(place.file), place.layer, place.class_column)
 
 
 @contextmanager
@@ -69,12 +68,12 @@ def _below(folder: str) -> dict[str, str]:
 
 
 def _beside(file: str) -> dict[str, str]:
-    """URIs of an object and of those beside it that are called like it but for what follows the first dot, by name."""
+    """URIs of an object and of those beside it that are called like it but for their endings, by name."""
     try:
         names = {storage.name(one.uri): one.uri for one in storage.siblings(file)}
     except ObjectMissing:
         names = {}
     if storage.name(file) not in names:
         raise UnusableArgument(f"{file}: does not exist. Check the name")
-    stem = storage.name(file).partition(".")[0]
-    return {name: uri for name, uri in names.items() if name.partition(".")[0] == stem}
+    stem = Path(storage.name(file)).stem
+    return {name: uri for name, uri in names.items() if name.startswith(f"{stem}.") or name == storage.name(file)}

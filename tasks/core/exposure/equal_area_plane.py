@@ -65,8 +65,9 @@ def plane_around(crs: str, bounds: FloatArray) -> Plane:
 
 
 def _is_finite(geometries: ObjectArray) -> BoolMask:
-    """Whether a geometry has no point that a CRS has no place for; True of None."""
-    return np.asarray(np.isfinite(shapely.bounds(geometries)).all(axis=1) | shapely.is_missing(geometries), np.bool_)
+    """Whether a geometry has no point that a CRS has no place for; True of None and of empty ones."""
+    has_bounds = ~shapely.is_missing(geometries) & ~shapely.is_empty(geometries)
+    return np.asarray(np.isfinite(shapely.bounds(geometries)).all(axis=1) | ~has_bounds, np.bool_)
 
 
 def _longest(crs: str) -> float:

@@ -23,6 +23,7 @@ from tasks.core.formats.sqlite_copies import lockable
 from tasks.core.formats.vector_files import gdal_options
 from tasks.core.geo.crs import crs_name
 from tasks.core.product.layer import Column
+from tasks.core.redaction import redact
 from tasks.core.text import enumerated
 
 # GDAL would leave an .aux.xml beside what it reads.
@@ -144,19 +145,20 @@ def _read(
     try:
         geometries, columns = _features(file, layer, fields, window, _geometry_column(info))
     except GDAL_ERRORS as error:
-        raise UnusableArgument(f"{place.file}: layer {layer} cannot be read ({error}). Check it with a GIS") from error
+        reason = str(error).replace(str(file), place.file)
+        raise UnusableArgument(f"{place.file}: layer {layer} cannot be read ({reason}). Check it with a GIS") from error
     if len(geometries) > MOST_FEATURES:
         raise UnusableArgument(
             f"{place.file}: layer {layer} has more than {MOST_FEATURES:,} features around the product. "
             "Give a smaller file, or fewer kinds of features"
         )
     stem = Path(place.file.rstrip("/")).stem
-    source = f"{Path(place.file).name}|{layer}" if several or place.layer else Path(place.file).name
+    source = str(redact(f"{Path(place.file).name}|{layer}" if several or place.layer else Path(place.file).name))
     kept = {name: values for name, values in columns.items() if not _lost_digits(values)}
     left_out = [name for name in info["fields"] if name not in kept]
     exposed = replace(
         Exposed.of(layer if several or place.layer else stem, source, info["crs"], geometries, kept),
-        class_column=place.class_column,
+        class_column=place.class_column if place.class_column in kept else None,
         unread=info["features"] - len(geometries),
     )
     return replace(exposed, notes=tuple(_notes(exposed, left_out)))

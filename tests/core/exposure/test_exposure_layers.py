@@ -141,8 +141,11 @@ def test_names_are_each_their_own_and_never_the_tables() -> None:
 
 def test_what_lies_elsewhere_is_warned_of() -> None:
     """A file all of whose features are outside the frames may be of another place or CRS."""
-    far = given("far", [shapely.box(90, 0, 95, 5)])
-    (warning,) = exposure_warnings([far], expose(PRODUCT, [far]))
+    far = given("far", [shapely.box(90, 0, 95, 5), shapely.box(20_000, 0, 20_010, 5)])
+    layer, table = expose(PRODUCT, [far])
+    assert layer.columns["status"].tolist() == ["outside", "outside"]
+    assert layer.columns["out_m2"] == pytest.approx([25, 50], rel=0.01)
+    (warning,) = exposure_warnings([far], [layer, table])
     assert "far.gpkg" in warning
     assert "CRS" in warning
 
