@@ -85,7 +85,7 @@ def counted(flood: object, observed: object, lost: list[object]) -> list[BoolMas
     return [wet, seen & ~wet, unanswered & ~seen, ~unanswered & ~seen]
 
 
-@settings(max_examples=8)
+@settings(max_examples=5)
 @given(st.integers(0, 10_000))
 def test_polygons_are_measured_as_a_fine_grid_counts_them(seed: int) -> None:
     """Each part of each polygon is the grid's within half a cell along its outline, and the parts are the whole."""
@@ -102,7 +102,7 @@ def test_polygons_are_measured_as_a_fine_grid_counts_them(seed: int) -> None:
         assert np.abs(parts_of(found)[:, row] - expected).max() < 0.125 * feature.length
 
 
-@settings(max_examples=10)
+@settings(max_examples=5)
 @given(st.integers(0, 10_000))
 def test_lines_are_measured_as_points_along_them_tell(seed: int) -> None:
     """Each part of each line is the share of points set close along it that lie there, and the parts are the whole."""
@@ -120,7 +120,7 @@ def test_lines_are_measured_as_points_along_them_tell(seed: int) -> None:
         assert np.abs(parts_of(found)[:, row] - told * found.whole[row]).max() < 1.0
 
 
-@settings(max_examples=25)
+@settings(max_examples=10)
 @given(st.integers(0, 10_000))
 def test_points_are_where_they_are(seed: int) -> None:
     """A point is flooded, dry, not assessed or outside; several of one feature are counted."""
@@ -133,7 +133,7 @@ def test_points_are_where_they_are(seed: int) -> None:
     assert np.array_equal(parts_of(found), [where.sum(axis=1) for where in expected])
 
 
-@settings(max_examples=12)
+@settings(max_examples=5)
 @given(st.integers(0, 10_000), st.floats(0.2, 0.8))
 def test_ground_seen_in_two_zones_counts_once(seed: int, share: float) -> None:
     """A product in two zones that overlap measures as the one that it was cut from, and so does its other zone."""
@@ -152,7 +152,7 @@ def test_ground_seen_in_two_zones_counts_once(seed: int, share: float) -> None:
         assert np.allclose(parts_of(measured(layers, there, Kind.POLYGON, crs)), whole, atol=0.01)
 
 
-@settings(max_examples=12)
+@settings(max_examples=5)
 @given(st.integers(0, 10_000))
 def test_parcels_without_gaps_share_out_the_product(seed: int) -> None:
     """Over parcels that cover the ground, flood, dry and unassessed ground are the product's own areas."""
