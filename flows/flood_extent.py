@@ -11,37 +11,46 @@ from typing import Any
 from prefect import State, flow
 from prefect.task_runners import ThreadPoolTaskRunner
 
-from flows.parameters import (
+from flows.parameter_types import (
+    CaptureText,
     ChipPx,
     ClassMap,
     Confidence,
+    Countries,
     DeployMinutes,
     Device,
     Endpoint,
     EndpointName,
     FileName,
     FloodLabels,
+    Formats,
     InChild,
     InstanceCount,
     InstanceType,
     InstanceTypes,
     LeaseMinutes,
     Megapixels,
+    Metres,
     Minutes,
     NirThreshold,
     OverlapPx,
+    Places,
     Price,
+    Profile,
+    Release,
     Requests,
     ReviewHours,
-    RunParameters,
     Seconds,
     ServerUrl,
     Share,
+    Smoothing,
     SquareMetres,
     Text,
     Width,
 )
+from flows.parameters import RunParameters
 from flows.run.dry_run import rehearse
+from flows.run.edition import edition_of
 from flows.run.review import decide
 from flows.run.run import Run
 from tasks.dataset import list_tiles
@@ -84,6 +93,24 @@ def flood_extent(
     chip_px: ChipPx | None = None,
     chip_overlap_px: OverlapPx = 64,
     device: Device = "auto",
+    event_id: Text | None = None,
+    event_name: Text | None = None,
+    event_type: Text = "5-Flood",
+    event_subtype: Text | None = None,
+    event_countries: Countries = [],  # noqa: B006 - as above
+    capture_time: CaptureText | None = None,
+    area_of_interest: Text | None = None,
+    normal_water: Text | None = None,
+    normal_water_tolerance: Metres | None = None,
+    exclude: Text | None = None,
+    exposure: Places = [],  # noqa: B006 - as above
+    formats: Formats = ["gpkg", "shp"],  # noqa: B006 - as above
+    profile: Profile | None = None,
+    smoothing: Smoothing = "off",
+    licence: Text | None = None,
+    attribution: Text | None = None,
+    release: Release = 1,
+    release_reason: Text | None = None,
     review: bool = False,
     review_hours: ReviewHours = 72.0,
     dry_run: bool = False,
@@ -131,6 +158,24 @@ def flood_extent(
         chip_px: Longest side of the pieces that the model is asked for, a multiple of 8; without it, a tile is one.
         chip_overlap_px: What neighbouring pieces share, at least: more than the model looks around a pixel.
         device: For an ONNX model on this machine: cpu, cuda, or auto: a GPU where there is one that it can use.
+        event_id: Code of the event, such as EMSR692 or a GLIDE number; in the product, and in its name by profile cems.
+        event_name: What people call it; title of map and report.
+        event_type: Kind of event in the words of Copernicus EMS.
+        event_subtype: Likewise, finer: Riverine flood, Flash flood, Coastal flood, Ice jam flood.
+        event_countries: Where it is, as ISO 3166-1 alpha-3, AUS; for the metadata of the emergency extension.
+        capture_time: When the frames were taken, 2021-04-03T01:31Z or 2021-04-03; else their metadata or names say it.
+        area_of_interest: Polygons, any CRS, which the product is clipped to; frames outside are not fetched.
+        normal_water: Polygons, any CRS, of permanent or pre-flood water, which is told apart from flood.
+        normal_water_tolerance: Flood beside normal water thinner than this, m, is misregistration; else a mapped pixel.
+        exclude: Polygons, any CRS, where nothing may be called flood, such as roofs; a field reason is kept.
+        exposure: Vector files of buildings, roads, parcels: how much of each is flooded, and how much nobody saw.
+        formats: What the product is written as, besides GeoPackage: shp fgb gdb pmtiles geojson xlsx parquet cog pdf.
+        profile: cems: the layers once more in EPSG:4326, named and typed as Copernicus EMS Rapid Mapping does.
+        smoothing: For maps, a copy of the outline: off, simplify, or smooth; the exact one stays in the GeoPackage.
+        licence: Under which the product is handed on, such as CC-BY-4.0.
+        attribution: Whom users of the product must name.
+        release: Number of this release of the product; the next after corrections.
+        release_reason: What differs from the release before.
         review: Suspend the run after extraction, endpoint gone, until a person has judged map and table in the UI.
         review_hours: How long a review may take; after that the run has failed, and what it computed is kept.
         dry_run: Only find out what a run would do: nothing is created, deployed or written.
@@ -175,12 +220,13 @@ def flood_extent(
             decide(run)
         if run.makes_product:
             with run.staging() as folder:
-                layers = assemble_layers(run.ledger, run.min_contour_size)
+                edition = edition_of(run)
+                layers = assemble_layers(run.ledger, run.min_contour_size, edition, run.given)
                 warnings = write_product(layers, folder, run.started)
                 draw_overview(folder, run.ledger, layers, run.dataset_name)
                 run.endpoint.wait_until_gone()
                 warnings += (*run.doubts, *run.will_be_kept(folder))
-                record = write_report(folder, run.ledger, layers, warnings, **run.facts())
+                record = write_report(folder, run.ledger, layers, edition, warnings, **run.facts())
                 package(folder, run.dataset_name, run.started)
                 product = publish(folder, run.destination)
                 show_result(run.dataset_name, folder, record, product)

@@ -1,97 +1,71 @@
 """The parameters of a run: names, bounds and defaults, for the run form, the command line and the flow alike."""
 
-import re
 from math import isqrt
-from typing import Annotated, Any, Literal, Self
-from urllib.parse import urlsplit
+from typing import Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, model_validator
 
+from flows.parameter_types import (
+    CaptureText,
+    ChipPx,
+    ClassMap,
+    Confidence,
+    Countries,
+    DeployMinutes,
+    Device,
+    Endpoint,
+    EndpointName,
+    FileName,
+    FloodLabels,
+    Formats,
+    InChild,
+    InstanceCount,
+    InstanceType,
+    InstanceTypes,
+    LeaseMinutes,
+    Megapixels,
+    Metres,
+    Minutes,
+    NirThreshold,
+    OverlapPx,
+    Places,
+    Price,
+    Profile,
+    Release,
+    Requests,
+    ReviewHours,
+    Seconds,
+    ServerUrl,
+    Share,
+    Smoothing,
+    SquareMetres,
+    Text,
+    Width,
+)
 from tasks.core import class_map
 from tasks.core.models.known_models import MAX_BODY_BYTES, NOT_MAPPED
-from tasks.services.endpoints.contract import HTTP, LOCAL, NAME_PATTERN, SAGEMAKER, EndpointSpec
+from tasks.core.product.edition import CaptureTime, Event, Origin
+from tasks.services.endpoints.contract import HTTP, LOCAL, SAGEMAKER, EndpointSpec
 
 # Which endpoint is asked.
 ENDPOINT_SETTINGS = ("endpoint", "training_job", "endpoint_name", "endpoint_url")
-# Of a server. Without user and password: a flow's parameters are kept and shown. The form and the API go by it, too.
-URL_PATTERN = r"^https?://[^\s@?#\\]+$"
-
-
-def _as_numbers(labels: Any) -> Any:
-    """The command line has words."""
-    return [int(label) if str(label).isdecimal() else label for label in labels] if isinstance(labels, list) else labels
-
-
-def _each_once(labels: list[Literal[1, 2]]) -> list[Literal[1, 2]]:
-    return sorted(set(labels))
-
-
-def _with_flood(labels: list[Literal[0, 1, 2, 3]]) -> list[Literal[0, 1, 2, 3]]:
-    class_map.checked(tuple(labels))
-    return labels
-
-
-def _distinct(names: list[str]) -> list[str]:
-    return list(dict.fromkeys(names))
-
-
-def _no_path(text: str) -> str:
-    if "/" in text or "\\" in text or not text.isprintable():
-        raise ValueError("give the start of a file's name, without slashes and control characters")
-    return text
-
-
-def _server_url(text: str) -> str:
-    try:
-        named = text.isprintable() and urlsplit(text).hostname and urlsplit(text).port != 0
-    except ValueError:  # a port or an IPv6 address that is none
-        named = False
-    if not named or not re.search(URL_PATTERN, text):
-        raise ValueError("give the address of a server, such as http://gpu:8080, without user, password, ? and #")
-    return text.rstrip("/")
-
-
-def _endpoint_name(text: str) -> str:
-    if not NAME_PATTERN.fullmatch(text):
-        raise ValueError("give the name of a SageMaker endpoint, not its ARN")
-    return text
-
-
-Text = Annotated[str, Field(min_length=1)]
-ServerUrl = Annotated[str, Field(json_schema_extra={"pattern": URL_PATTERN}), AfterValidator(_server_url)]
-EndpointName = Annotated[str, Field(min_length=1, max_length=63), AfterValidator(_endpoint_name)]
-FileName = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_no_path)]
-InstanceType = Annotated[str, Field(pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9]+$")]
-InstanceTypes = Annotated[list[InstanceType], AfterValidator(_distinct)]
-Endpoint = Literal["local", "sagemaker", "http"]
-NirThreshold = Annotated[int, Field(ge=0, le=255)]
-ChipPx = Annotated[int, Field(ge=64, le=10_000, multiple_of=8)]
-OverlapPx = Annotated[int, Field(ge=16, le=1024)]
-Confidence = Literal["auto", "on", "off"]
-Device = Literal["auto", "cpu", "cuda"]
-InChild = Literal["auto", "always", "never"]
-InstanceCount = Annotated[int, Field(ge=1, le=20)]
-Width = Annotated[int, Field(ge=16, le=10_000)]
-SquareMetres = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-FloodLabels = Annotated[
-    list[Literal[1, 2]], Field(min_length=1), BeforeValidator(_as_numbers), AfterValidator(_each_once)
-]
-ClassMap = Annotated[
-    list[Literal[0, 1, 2, 3]],
-    Field(min_length=class_map.FEWEST_CLASSES, max_length=256),
-    BeforeValidator(_as_numbers),
-    AfterValidator(_with_flood),
-]
-Share = Annotated[float, Field(ge=0, le=1)]
-Minutes = Annotated[int, Field(ge=10, le=1440)]
-Megapixels = Annotated[int, Field(ge=1, le=10_000)]
-Requests = Annotated[int, Field(ge=1, le=64)]
-Seconds = Annotated[float, Field(gt=0, le=60)]
-LeaseMinutes = Annotated[float, Field(ge=0.05, le=1440)]
-DeployMinutes = Annotated[float, Field(ge=0.05, le=120)]
-ReviewHours = Annotated[float, Field(gt=0, le=720)]
-Price = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-
+# Where the model runs, besides.
+HOSTING_SETTINGS = (
+    "instance_type", "instance_count", "fallback_instance_types", "instance_hour_price", "max_endpoint_minutes",
+    "deploy_minutes", "lease_minutes", "requests_per_instance", "predict_seconds",
+)  # fmt: skip
+START_SETTINGS = ("review", "review_hours", "dry_run", "only_failed_of")
+OPERATORS_SETTINGS = (
+    "work_directory", "keep_work", "log_storage_directory", "log_file_prefix", "max_tile_megapixels", "decode_in_child",
+    "aws_block", "kms_key", "requester_pays",
+)  # fmt: skip
+# What the product says of itself, and what it is made of besides the labels.
+PRODUCT_SETTINGS = (
+    "event_id", "event_name", "event_type", "event_subtype", "event_countries", "capture_time", "release",
+    "release_reason", "licence", "attribution",
+    "normal_water", "normal_water_tolerance", "exclude", "area_of_interest", "exposure", "smoothing",
+    "formats", "profile",
+)  # fmt: skip
 
 # Of an answer with probabilities: bytes that are no values, and those of each value.
 HEAD_BYTES, VALUE_BYTES = 256, 4
@@ -120,6 +94,24 @@ class RunParameters(BaseModel):
     chip_px: ChipPx | None = None
     chip_overlap_px: OverlapPx = 64
     device: Device = "auto"
+    event_id: Text | None = None
+    event_name: Text | None = None
+    event_type: Text = "5-Flood"
+    event_subtype: Text | None = None
+    event_countries: Countries = []
+    capture_time: CaptureText | None = None
+    area_of_interest: Text | None = None
+    normal_water: Text | None = None
+    normal_water_tolerance: Metres | None = None
+    exclude: Text | None = None
+    exposure: Places = []
+    formats: Formats = ["gpkg", "shp"]
+    profile: Profile | None = None
+    smoothing: Smoothing = "off"
+    licence: Text | None = None
+    attribution: Text | None = None
+    release: Release = 1
+    release_reason: Text | None = None
     review: bool = False
     review_hours: ReviewHours = 72.0
     dry_run: bool = False
@@ -197,6 +189,37 @@ class RunParameters(BaseModel):
             )
         return self
 
+    @model_validator(mode="after")
+    def _a_release_has_its_reason(self) -> Self:
+        if self.release > 1 and self.release_reason is None:
+            raise ValueError(f"`release` {self.release} needs `release_reason`: what differs from the release before")
+        return self
+
+    @model_validator(mode="after")
+    def _cems_names_files_by_the_event(self) -> Self:
+        if self.profile is not None and self.event_id is None:
+            raise ValueError(
+                "`profile` cems needs `event_id`: its files are named after it, as EMSR692_AOI01_DEL_PRODUCT"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _a_tolerance_is_of_normal_water(self) -> Self:
+        if self.normal_water_tolerance is not None and self.normal_water is None:
+            raise ValueError("`normal_water_tolerance` is for `normal_water`: give that too, or leave it out")
+        return self
+
+    @property
+    def event(self) -> Event:
+        """What flood it is."""
+        countries = tuple(self.event_countries)
+        return Event(self.event_id, self.event_name, self.event_type, self.event_subtype, countries)
+
+    @property
+    def captured(self) -> CaptureTime | None:
+        """When the frames were taken, where that was given."""
+        return None if self.capture_time is None else CaptureTime.in_text(self.capture_time, Origin.PARAMETER)
+
     @property
     def chips(self) -> tuple[int, int] | None:
         """Size and overlap of the chips; None: one request a tile."""
@@ -213,12 +236,13 @@ class RunParameters(BaseModel):
         Args:
             owner: Which Prefect server knows the run.
         """
+        labels = None if self.labels is None else tuple(self.labels)
         if self.endpoint == LOCAL:
-            labels = None if self.labels is None else tuple(self.labels)
             return EndpointSpec(LOCAL, model=self.model, device=self.device, class_map=labels)
         if self.endpoint == HTTP:
             requests = self.requests_per_instance
-            return EndpointSpec(HTTP, model=self.model, url=self.endpoint_url or "", requests_per_instance=requests)
+            url = self.endpoint_url or ""
+            return EndpointSpec(HTTP, model=self.model, url=url, requests_per_instance=requests, class_map=labels)
         return EndpointSpec(
             kind=self.endpoint,
             endpoint_name=self.endpoint_name or "",
@@ -231,3 +255,18 @@ class RunParameters(BaseModel):
             max_minutes=self.max_endpoint_minutes,
             owner=owner,
         )
+
+
+def _others() -> tuple[str, ...]:
+    named = {*ENDPOINT_SETTINGS, *HOSTING_SETTINGS, *START_SETTINGS, *OPERATORS_SETTINGS, *PRODUCT_SETTINGS}
+    return tuple(name for name in RunParameters.model_fields if name not in named)
+
+
+# By what they are about, as ``--help`` and the page of parameters have them.
+GROUPS = {
+    "what is mapped, and how": _others(),
+    "the product": PRODUCT_SETTINGS,
+    "how a run is started": START_SETTINGS,
+    "where the model runs": ENDPOINT_SETTINGS + HOSTING_SETTINGS,
+    "for operators": OPERATORS_SETTINGS,
+}

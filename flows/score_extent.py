@@ -10,7 +10,7 @@ from prefect import State, flow
 from prefect.logging import get_run_logger
 from prefect.states import Completed, Failed
 
-from flows.parameters import Text
+from flows.parameter_types import Text
 from flows.run import run_identity
 from tasks.agreement import compare_with_reference, show_agreement, write_agreement
 from tasks.core.errors import FloodExtentError

@@ -12,7 +12,7 @@ from prefect import State, flow
 from prefect.logging import get_run_logger
 from prefect.states import Completed, Failed
 
-from flows.parameters import Minutes, Text
+from flows.parameter_types import Minutes, Text
 from flows.run.ownership import has_ended
 from tasks.core.errors import UnusableArgument
 from tasks.core.states import NOT_SWEPT

@@ -7,9 +7,12 @@ from prefect.logging import get_run_logger
 from shapely import MultiPolygon
 
 from tasks.core.errors import FloodExtentError, ObjectMissing, RecordMismatch
+from tasks.core.given_areas.given_areas import NOTHING_GIVEN, GivenAreas
 from tasks.core.polygons.tile_extent import TileExtent, extract
 from tasks.core.polygons.tracing import mask_polygons, to_crs
 from tasks.core.product.assessment import reason
+from tasks.core.product.attributes import described
+from tasks.core.product.edition import Edition
 from tasks.core.product.layer import AnsweredTile, FailedTile, Layer
 from tasks.core.product.layer_assembly import assemble
 from tasks.core.text import without_folders
@@ -40,11 +43,13 @@ def extract_extent(job: TileJob) -> TileExtent:
 
 
 @run_task(name="assemble")
-def assemble_layers(ledger: Ledger, min_contour_size: float) -> list[Layer]:
+def assemble_layers(
+    ledger: Ledger, min_contour_size: float, edition: Edition, given: GivenAreas = NOTHING_GIVEN
+) -> list[Layer]:
     """Join all tiles' polygons and make the product's layers; a tile whose polygons cannot be read fails."""
     answered = [tile for account in ledger.accounts if (tile := _answered(account, ledger)) is not None]
     failed = [_failed(account) for account in ledger.unanswered]
-    layers = assemble(answered, failed, min_contour_size)
+    layers = described(assemble(answered, failed, min_contour_size, given), edition)
     for layer in layers:
         get_run_logger().info("%s: %d features", layer.name, len(layer))
     return layers

@@ -8,14 +8,14 @@ from prefect.logging import get_run_logger
 
 from tasks.core.errors import ObjectMissing, RecordMismatch
 from tasks.core.geo.grid import Grid
+from tasks.core.metadata.footprint import wgs84_bounds
 from tasks.core.overview.overview import draw
+from tasks.core.product.edition import Edition
 from tasks.core.product.layer import Layer
-from tasks.core.reports.report_markdown import markdown
-from tasks.core.reports.run_json import RunRecord, run_record, to_json
+from tasks.core.reports.run_json import RunRecord, run_record
 from tasks.core.tiles.ledger import Ledger
 from tasks.runtime.policies import run_task
-from tasks.services.publishing.former_product import digest
-from tasks.services.publishing.product_folder import hashes_of
+from tasks.services.publishing.documents import write_documents
 from tasks.services.work_directory import tile_files
 from tasks.services.work_directory.cached_files import discard
 
@@ -43,22 +43,19 @@ def _previews(ledger: Ledger) -> Iterator[tuple[Grid, bytes]]:
 
 @run_task(name="report")
 def write_report(
-    folder: Path, ledger: Ledger, layers: Sequence[Layer], warnings: Sequence[str], **facts: Any
+    folder: Path, ledger: Ledger, layers: Sequence[Layer], edition: Edition, warnings: Sequence[str], **facts: Any
 ) -> RunRecord:
-    """Write ``run.json`` and ``report.md`` beside the layers.
+    """Write reports, metadata, sums and record beside the layers.
 
     Args:
         folder: The product, with all its other files.
         ledger: What became of each tile.
         layers: The product's layers.
+        edition: What the product says of itself.
         warnings: About the product as a whole.
         facts: The other arguments of ``run_json.run_record``.
     """
-    files = hashes_of(folder)
-    record = run_record(accounts=ledger.accounts, layers=layers, warnings=warnings, files=files, **facts)
-    report = markdown(record).encode()
-    (folder / "report.md").write_bytes(report)
-    record = {**record, "files": dict(sorted({**files, "report.md": digest([report])}.items()))}
-    (folder / "run.json").write_bytes(to_json(record))
+    known: dict[str, Any] = {"accounts": ledger.accounts, "layers": layers, "edition": edition, "warnings": warnings}
+    record = write_documents(folder, run_record(**known, bounds=wgs84_bounds(layers), **facts), layers, edition)
     get_run_logger().info("content hash %s", record["content_hash"])
     return record

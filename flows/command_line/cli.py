@@ -29,7 +29,7 @@ ANALYSTS = {
     "plan": ("DATASET", "what a run would do, without doing it"),
     "tile": ("FRAME", "map one frame without Prefect, and keep all that is made of it to look at"),
     "score": ("PRODUCT REFERENCE", "compare a product with reference polygons"),
-    "compare": ("A B", "what became of the flood from one product to another: gained, lost, peak"),
+    "compare": ("A B [C …]", "what became of the flood from one product to the next: gained, lost, peak"),
     "clean": ("--older-than DAYS", "remove old files that runs have left in the work directory"),
 }
 OPERATORS = {

@@ -9,11 +9,13 @@ from typing import Any, get_args, get_origin
 
 from pydantic import ValidationError
 
-from flows.parameters import RunParameters
+from flows.parameters import GROUPS, RunParameters
 from tasks.core.errors import UnusableArgument
 
 FLOW_FILE = Path(__file__).parents[1] / "flood_extent.py"
 NOT_SHOWN = frozenset({"endpoint_url"})  # it may hold a password
+OF_PLACES = frozenset({"exposure"})  # whose names may hold blanks and commas
+WRONG_FORM = "string_pattern_mismatch"
 NOT_UNICODE = "string_unicode"  # how pydantic calls an argument whose bytes are not UTF-8
 ALIASES = {"output_directory": ["--output"], "only_failed_of": ["--only-failed"]}
 # In a message; the dataset is no option.
@@ -24,10 +26,13 @@ PLAIN = {
     "float_parsing": "give a number",
     "int_from_float": "give a whole number",
     "int_parsing": "give a whole number",
-    "string_pattern_mismatch": "give the name of a SageMaker instance type, such as ml.c5.xlarge",
     "string_too_short": "give a value",
     "too_short": "give at least one",
 }
+
+# Of a text of another form.
+FORMS = {"event_countries": "give countries as ISO 3166-1 alpha-3, such as AUS"}
+INSTANCE_FORM = "give the name of a SageMaker instance type, such as ml.c5.xlarge"
 
 
 def descriptions() -> dict[str, str]:
@@ -42,6 +47,8 @@ def descriptions() -> dict[str, str]:
 def add_options(parser: argparse.ArgumentParser, *, leave_out: frozenset[str] = frozenset()) -> None:
     """Add the dataset, and an option for every other parameter; values stay text, for pydantic converts them."""
     about = descriptions()
+    titles = {name: title for title, names in GROUPS.items() for name in names}
+    groups = {title: parser.add_argument_group(title) for title in GROUPS}
     for name, field in RunParameters.model_fields.items():
         if name in leave_out:
             continue
@@ -56,7 +63,7 @@ def add_options(parser: argparse.ArgumentParser, *, leave_out: frozenset[str] = 
             how["action"] = argparse.BooleanOptionalAction
         elif _is_list(field.annotation):
             how["nargs"] = "+"
-        parser.add_argument(*_flags(name), **how)
+        groups[titles[name]].add_argument(*_flags(name), **how)
 
 
 def _is_list(annotation: Any) -> bool:
@@ -85,9 +92,9 @@ def parameters_of(arguments: argparse.Namespace) -> RunParameters:
         UnusableArgument: A value is out of bounds; the message names the option.
     """
     given = {name: value for name, value in vars(arguments).items() if name in RunParameters.model_fields}
-    given = {name: _parts(value) if isinstance(value, list) else value for name, value in given.items()}
+    words = {name: _parts(value) for name, value in given.items() if isinstance(value, list) and name not in OF_PLACES}
     try:
-        return RunParameters(**given)
+        return RunParameters(**given | words)
     except ValidationError as error:
         raise UnusableArgument("\n".join(_explained(problem) for problem in error.errors())) from error
 
@@ -102,6 +109,8 @@ def _explained(problem: Any) -> str:
     if not problem["loc"]:
         return as_options(reason)
     name = str(problem["loc"][0])
+    if problem["type"] == WRONG_FORM:
+        reason = FORMS.get(name, INSTANCE_FORM)
     given = name if name == "dataset" else option(name)
     if problem["type"] == NOT_UNICODE:
         readable = os.fsencode(problem["input"]).decode(errors="backslashreplace")

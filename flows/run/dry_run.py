@@ -14,6 +14,7 @@ from flows.parameters import RunParameters
 from flows.preflight import check, plan_tiles, product_uri
 from flows.run import run_identity
 from flows.run.completion import EarlierRun, completed_parameters
+from flows.run.given import chosen, read_given
 from flows.run.known_calibration import by_tile, description, doubts, known_calibration
 from flows.run.run import estimate
 from tasks.core.errors import EndpointRefused, EndpointUnavailable, UnusableArgument
@@ -57,7 +58,8 @@ def plan_run(asked: RunParameters, explicit: Collection[str] = ()) -> Plan:
         known = None if earlier is None else earlier.model_identity
         # What an endpoint elsewhere has against a run is no refusal here but a finding.
         identity = check(parameters, NO_MODEL if spec.is_billed or spec.is_existing else known, writing=False)
-        tiles = probe_dataset(parameters.dataset, parameters.crs, parameters.max_tile_megapixels)
+        given = read_given(parameters)
+        tiles = chosen(probe_dataset(parameters.dataset, parameters.crs, parameters.max_tile_megapixels), given).inside
         if earlier is not None:
             earlier.check_tiles(tiles)
         if spec.is_billed:

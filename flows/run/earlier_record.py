@@ -5,11 +5,13 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from flows.parameters import ENDPOINT_SETTINGS, NirThreshold, RunParameters, SquareMetres
+from flows.parameter_types import NirThreshold, SquareMetres
+from flows.parameters import ENDPOINT_SETTINGS, PRODUCT_SETTINGS, RunParameters
 from tasks.core.errors import UnusableArgument
 from tasks.core.tiles.ledger import DROPPED
 
-# What the answers depend on. Where the cache is, and who may be asked, is said by who runs: a record is only a file.
+# What answers and product depend on. Where the cache is, and who may be asked, is said by who runs: a record is only a
+# file.
 SETTINGS = (
     *ENDPOINT_SETTINGS,
     "model",
@@ -23,6 +25,7 @@ SETTINGS = (
     "flood_labels",
     "crs",
     "max_tile_megapixels",
+    *PRODUCT_SETTINGS,
 )
 
 

@@ -3,6 +3,7 @@
 from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
 
+from flows.run.edition import edition_of
 from flows.run.review_form import ReviewForm, answer_to, ask, decision_of, form_for
 from flows.run.run import Run
 from tasks.core.product.to_check import to_check
@@ -53,7 +54,7 @@ def _follow(run: Run, form: ReviewForm) -> str | None:
 def _show(run: Run) -> None:
     run.endpoint.wait_until_gone()
     with run.staging() as folder:
-        layers = assemble_layers(run.ledger, run.min_contour_size)
+        layers = assemble_layers(run.ledger, run.min_contour_size, edition_of(run), run.given)
         draw_overview(folder, run.ledger, layers, run.dataset_name)
         show_for_review(run.dataset_name, folder, run.ledger, layers)
     run.to_check = tuple(places_text.sentences(to_check(layers), PLACES))

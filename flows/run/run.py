@@ -19,12 +19,15 @@ from flows.preflight import check, plan_tiles, product_uri
 from flows.run import run_identity
 from flows.run.completion import EarlierRun, completed_parameters
 from flows.run.final_state import check_mended, final_state
+from flows.run.given import chosen, provenance, read_given
 from flows.run.known_calibration import by_tile, description, doubts, known_calibration
 from flows.run.ownership import server_identity
 from flows.run.review_form import Decision, check_reviewable
 from flows.run.suspension import SuspendedRun, forget
 from tasks.calibration import calibrate_tiles, histograms_of
+from tasks.core.given_areas.given_areas import NOTHING_GIVEN, GivenAreas
 from tasks.core.models.nir_threshold import Split, Threshold
+from tasks.core.product.area_of_interest import doubts as given_doubts
 from tasks.core.reports.run_json import RunRecord, run_record, to_json
 from tasks.core.text import enumerated
 from tasks.core.tiles.estimates import Estimate
@@ -99,6 +102,8 @@ class Run:
         question: Key of the last question to a reviewer; empty before the first.
         decision: What the reviewer decided; None before that.
         to_check: Sentences for the reviewer on the places that most deserve a look.
+        given: Areas that people gave besides the frames.
+        outside: Ids of the frames outside the area of interest, which are no tiles of the run.
     """
 
     parameters: RunParameters
@@ -118,6 +123,8 @@ class Run:
     question: str = ""
     decision: Decision | None = None
     to_check: tuple[str, ...] = ()
+    given: GivenAreas = NOTHING_GIVEN
+    outside: tuple[str, ...] = ()
 
     @classmethod
     @contextmanager
@@ -130,6 +137,7 @@ class Run:
             check_reviewable(asked)
             parameters, earlier = completed_parameters(asked)
             identity = check(parameters, None if earlier is None else earlier.model_identity)
+            given = read_given(parameters)
             owner = server_identity() if parameters.endpoint_spec().is_billed else ""
             spec, price = parameters.endpoint_spec(owner), parameters.instance_hour_price
             endpoint = EndpointLife(spec, spec.endpoint_name or endpoint_name(run_id), price)
@@ -140,7 +148,7 @@ class Run:
             if not_locked is not None:
                 get_run_logger().warning("%s", not_locked)
                 watcher().reported(not_locked)
-            run = cls(parameters, run_id, endpoint, started, log, model_identity=identity, earlier=earlier)
+            run = cls(parameters, run_id, endpoint, started, log, model_identity=identity, earlier=earlier, given=given)
             temp_folders.sweep()
             if earlier is not None:
                 report(f"settings taken over {earlier.description}")
@@ -156,6 +164,13 @@ class Run:
             UnusableArgument: It would take longer than a SageMaker endpoint may live, or the run to complete was on
                 other tiles, or this is a retry for which nothing was mended.
         """
+        listed = tiles
+        tiles, self.outside = chosen(listed, self.given)
+        if self.outside:
+            report(f"{len(self.outside):,} of {len(listed):,} frames lie outside the area of interest: not fetched")
+        for text in given_doubts(tiles, self.given):
+            get_run_logger().warning("%s", text)
+            watcher().reported(f"warning: {text}")
         check_mended(run_records.read(run_records.record_uri(self._work, self.id)), tiles)
         self.jobs = plan_tiles(self.parameters, tiles, self.model_identity)
         self.calibration = known_calibration(self.parameters, self.jobs, self.earlier)
@@ -226,8 +241,9 @@ class Run:
 
     @property
     def doubts(self) -> tuple[str, ...]:
-        """What a person should know of the calibration."""
-        return doubts(self.parameters, self.calibration or ())
+        """What a person should know of the calibration, and of the areas that were given."""
+        tiles = [job.tile for job in self.jobs]
+        return (*doubts(self.parameters, self.calibration or ()), *given_doubts(tiles, self.given))
 
     def _warn_of_the_scale(self) -> None:
         """Name the size of the images that the training job saw, where those that are sent have another."""
@@ -330,6 +346,7 @@ class Run:
             self.ledger, self.jobs = ledger, [account.job for account in ledger.accounts]
             self.started, self.model_identity, self.question = found.started, found.model_identity, found.question
             self.calibration, self.to_check = found.calibration, found.to_check
+            self.outside = found.outside
             self.endpoint.take_up(found.endpoint.model_dump(exclude_unset=True))
 
     def put_aside(self, question: str) -> None:
@@ -341,6 +358,7 @@ class Run:
             "question": question,
         }
         values |= {"model_identity": self.model_identity, "calibration": self.calibration, "to_check": self.to_check}
+        values |= {"outside": self.outside}
         found = SuspendedRun.model_validate({**values, "started": self.started})
         found.keep(self._work, self.id)
 
@@ -428,6 +446,7 @@ class Run:
             "model_identity": self.model_identity,
             "calibration": self.calibration,
             "review": None if self.decision is None else self.decision.to_dict(),
+            "given": provenance(self.given, self.outside),
             "started": self.started,
             "finished": datetime.now(UTC),
             "endpoint": self.endpoint.to_dict(),

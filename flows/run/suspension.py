@@ -40,6 +40,7 @@ class SuspendedRun(BaseModel):
         calibration: The thresholds that the model was told; None where it needs none.
         question: Key of the question that a person was asked last.
         to_check: Sentences for that person on the places that most deserve a look.
+        outside: Ids of the frames outside the area of interest.
     """
 
     ledger: list[Account]
@@ -49,6 +50,7 @@ class SuspendedRun(BaseModel):
     calibration: tuple[Threshold, ...] | None = None
     question: str
     to_check: tuple[str, ...] = ()
+    outside: tuple[str, ...] = ()
 
     @field_validator("ledger")
     @classmethod

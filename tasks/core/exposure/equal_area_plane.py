@@ -40,9 +40,8 @@ class Plane:
         """
         if not len(geometries):
             return geometries
-        dense = shapely.segmentize(shapely.force_2d(geometries), _longest(crs))
         way = transformer_between(crs, self.crs)
-        projected = shapely.transform(dense, lambda xy: np.stack(way.transform(*xy.T), axis=1))
+        projected = shapely.transform(dense(geometries, crs), lambda xy: np.stack(way.transform(*xy.T), axis=1))
         projected[~_is_finite(projected)] = None
         broken = ~shapely.is_valid(projected) & ~shapely.is_missing(projected)
         projected[broken] = shapely.make_valid(projected[broken], method="structure", keep_collapsed=False)
@@ -70,11 +69,12 @@ def _is_finite(geometries: ObjectArray) -> BoolMask:
     return np.asarray(np.isfinite(shapely.bounds(geometries)).all(axis=1) | ~has_bounds, np.bool_)
 
 
-def _longest(crs: str) -> float:
-    """The longest edge in units of the CRS."""
+def dense(geometries: ObjectArray, crs: str) -> ObjectArray:
+    """(n,) geometries with a vertex at least every ``MAX_EDGE_M``."""
     ground = horizontal(crs)
     longest = MAX_EDGE_M / METRES_A_RADIAN if ground.is_geographic else MAX_EDGE_M
-    return float(longest / ground.axis_info[0].unit_conversion_factor)
+    edge = longest / ground.axis_info[0].unit_conversion_factor
+    return np.asarray(shapely.segmentize(shapely.force_2d(geometries), edge), np.object_)
 
 
 @lru_cache(maxsize=64)

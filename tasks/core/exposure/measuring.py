@@ -7,12 +7,13 @@ import numpy as np
 import shapely
 
 from tasks.core.arrays import BoolMask, FloatArray, ObjectArray
+from tasks.core.exposure.equal_area_plane import dense
 from tasks.core.exposure.exposed import Kind
 from tasks.core.exposure.ground import Ground
 from tasks.core.exposure.pieces import Pieces, united_by
 from tasks.core.exposure.window import clipped
 from tasks.core.geo.areas import ellipsoidal_area_m2
-from tasks.core.geo.lengths import ellipsoidal_length_m
+from tasks.core.geo.lengths import lengths_m
 from tasks.core.geo.precision import STEP_M
 from tasks.core.product.assessment import objects
 
@@ -128,7 +129,8 @@ def _once(lines: ObjectArray) -> ObjectArray:
 def _amount(features: ObjectArray, kind: Kind, crs: str) -> FloatArray:
     if kind is Kind.POINT:
         return np.asarray(shapely.get_num_geometries(features), np.float64)
-    return ellipsoidal_length_m(features, crs) if kind is Kind.LINE else ellipsoidal_area_m2(features, crs)
+    # A geodesic between vertices far apart is not the straight line of the CRS.
+    return lengths_m(dense(features, crs), crs) if kind is Kind.LINE else ellipsoidal_area_m2(features, crs)
 
 
 def _within(features: ObjectArray, amount: FloatArray, kind: Kind, area: Pieces, crs: str) -> FloatArray:
@@ -147,7 +149,7 @@ def _within(features: ObjectArray, amount: FloatArray, kind: Kind, area: Pieces,
     if kind is Kind.POLYGON:
         return found + np.bincount(feature_of, shapely.area(cut), len(features))
     numbers, lines = united_by(feature_of, cut)  # a line along the border of two pieces lies in both
-    found[numbers] = ellipsoidal_length_m(lines, crs)
+    found[numbers] = lengths_m(lines, crs)
     return found
 
 

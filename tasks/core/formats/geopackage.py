@@ -1,5 +1,6 @@
 """The product as GeoPackage: all layers in one file."""
 
+import sqlite3
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +12,7 @@ from tasks.core.formats.layer_titles import CLOUD, LAYERS, About
 from tasks.core.formats.vector_files import gdal_options, incomplete, write_vector
 from tasks.core.product.layer import Layer
 from tasks.core.product.mapped_pixel import mapped_pixel_m, pixel_text
+from tasks.core.styles.style_table import write_style_table
 
 GEOPACKAGE = "flood_extent.gpkg"
 IN_SCRATCH = {"OGR_SQLITE_SYNCHRONOUS": "OFF"}  # what is written here is copied to its place when it is whole
@@ -25,7 +27,7 @@ def _write(layers: Sequence[Layer], folder: Path, made: datetime) -> tuple[str, 
 
 
 def write_geopackage(layers: Sequence[Layer], path: Path, *, title: str) -> None:
-    """Write all layers, empty ones too, into one new GeoPackage."""
+    """Write all layers, empty ones too, into one new GeoPackage, with the styles that QGIS draws them in."""
     path.unlink(missing_ok=True)
     pixel = pixel_text(mapped_pixel_m(layers))
     for number, layer in enumerate(layers):
@@ -35,6 +37,10 @@ def write_geopackage(layers: Sequence[Layer], path: Path, *, title: str) -> None
     for layer in layers:
         if pyogrio.read_info(path, layer=layer.name, force_feature_count=True)["features"] != len(layer):
             raise incomplete(path)
+    try:
+        write_style_table(path, layers)
+    except sqlite3.Error as error:
+        raise incomplete(path) from error
 
 
 def _shown_as(layer: Layer, pixel: str) -> dict[str, str]:

@@ -15,6 +15,7 @@ from pyproj.crs.coordinate_operation import LambertCylindricalEqualAreaConversio
 from tasks.core.arrays import FloatArray, ObjectArray
 from tasks.core.geo.crs import horizontal
 
+M2_PER_HECTARE = 10_000
 # A straight line of the projection and the straight line between its ends in equal-area coordinates differ by a sliver
 # that grows with the cube of its length; at this length it is 1e-7 of a tile's area and less.
 MAX_EDGE_M = 200.0

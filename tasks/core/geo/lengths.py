@@ -1,7 +1,6 @@
-"""True lengths: along the straight lines of the CRS, measured on the ellipsoid.
+"""True lengths: along geodesics of the CRS's own ellipsoid, between the vertices.
 
-Lines are cut into short pieces, and each counts as the geodesic between its ends: Karney, Algorithms for geodesics,
-Journal of Geodesy 87 (2013), as PROJ has it.
+Source: Karney, Algorithms for geodesics, Journal of Geodesy 87 (2013), as PROJ has it.
 """
 
 from functools import lru_cache
@@ -13,50 +12,39 @@ import shapely
 from tasks.core.arrays import FloatArray, ObjectArray
 from tasks.core.geo.crs import horizontal
 
-# A geodesic of this length and the straight line of a projection between its ends differ by 1e-8 m.
-MAX_EDGE_M = 200.0
-MAX_EDGE_RADIANS = MAX_EDGE_M / 6.4e6
-DEGREES = {
-    "subtype": "ellipsoidal",
-    "axis": [
-        {"name": "Longitude", "abbreviation": "lon", "direction": "east", "unit": "degree"},
-        {"name": "Latitude", "abbreviation": "lat", "direction": "north", "unit": "degree"},
-    ],
-}
 
-
-def ellipsoidal_length_m(lines: ObjectArray, crs: str) -> FloatArray:
-    """Lengths on the ellipsoid, in metres.
+def lengths_m(geometries: ObjectArray, crs: str) -> FloatArray:
+    """Lengths of lines, and of all rings of polygons, in metres.
 
     Args:
-        lines: (n,) lines, multilines, collections of them, or None, in units of ``crs``. Points have no length.
-        crs: Projected or geographic, in any unit.
+        geometries: (n,) geometries of any kind or None, in units of ``crs``.
+        crs: Projected or geographic, in any unit, tied to the Earth.
 
     Returns:
-        (n,) float64; 0 for None and for empty geometries.
+        (n,) float64; 0 for None, for points and for empty geometries.
     """
-    parts, line_of = shapely.get_parts(np.asarray(lines, np.object_), return_index=True)
-    to_degrees, geod, longest = _ground(crs)
-    coordinates, part_of = shapely.get_coordinates(shapely.segmentize(parts, longest), return_index=True)
-    if not len(coordinates):
-        return np.zeros(len(lines))
-    x, y = to_degrees.transform(*coordinates.T)
-    is_edge = part_of[1:] == part_of[:-1]
-    _, _, lengths = geod.inv(*(values[is_edge] for values in (x[:-1], y[:-1], x[1:], y[1:])))
-    return np.asarray(np.bincount(line_of[part_of[1:][is_edge]], lengths, len(lines)), np.float64)
+    parts, geometry_of = shapely.get_parts(np.asarray(geometries, np.object_), return_index=True)
+    parts, part_of = shapely.get_parts(parts, return_index=True)  # a collection may hold multipolygons
+    geometry_of = geometry_of[part_of]
+    is_area = shapely.get_type_id(parts) == shapely.GeometryType.POLYGON
+    rings, ring_of = shapely.get_rings(parts[is_area], return_index=True)
+    lines = np.concatenate([parts[~is_area], rings])
+    owner = np.concatenate([geometry_of[~is_area], geometry_of[is_area][ring_of]])
+    coordinates, line_of = shapely.get_coordinates(lines, return_index=True)
+    if len(coordinates) < 2:  # noqa: PLR2004 - a line has two ends
+        return np.zeros(len(geometries))
+    to_degrees, ellipsoid = _geodesy(crs)
+    longitudes, latitudes = to_degrees.transform(*coordinates.T)
+    _, _, steps_m = ellipsoid.inv(longitudes[:-1], latitudes[:-1], longitudes[1:], latitudes[1:])
+    follows = line_of[1:] == line_of[:-1]
+    return np.asarray(np.bincount(owner[line_of[1:][follows]], np.asarray(steps_m)[follows], len(geometries)))
 
 
 @lru_cache(maxsize=64)
-def _ground(crs: str) -> tuple[pyproj.Transformer, pyproj.Geod, float]:
-    """The way to degrees without a datum shift; the ellipsoid; the longest edge in units of the CRS."""
+def _geodesy(crs: str) -> tuple[pyproj.Transformer, pyproj.Geod]:
+    """The way to degrees, without a datum shift, and the ellipsoid."""
     ground = horizontal(crs)
-    base, geod = ground.geodetic_crs, ground.get_geod()
-    if base is None or geod is None:
+    geodetic, ellipsoid = ground.geodetic_crs, ground.get_geod()
+    if geodetic is None or ellipsoid is None:
         raise ValueError(f"lengths need a CRS that is tied to the Earth, not {crs}")
-    degrees = pyproj.CRS.from_json_dict(base.to_json_dict() | {"coordinate_system": DEGREES})
-    longest = MAX_EDGE_RADIANS if ground.is_geographic else MAX_EDGE_M
-    return (
-        pyproj.Transformer.from_crs(ground, degrees, always_xy=True),
-        geod,
-        longest / ground.axis_info[0].unit_conversion_factor,
-    )
+    return pyproj.Transformer.from_crs(ground, geodetic, always_xy=True), ellipsoid

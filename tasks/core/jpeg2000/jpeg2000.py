@@ -24,6 +24,7 @@ from rasterio.windows import Window
 from tasks.core.arrays import BoolMask, Float32Array, UInt8Array
 from tasks.core.errors import NoGeoreference, NotNrg, TooLarge, UnreadableImage
 from tasks.core.geo.crs import crs_name
+from tasks.core.jpeg2000.capture_metadata import NOTHING_SAID, Capture, read_capture
 from tasks.core.jpeg2000.channels import Channels, read_channels
 from tasks.core.jpeg2000.colour_conversion import OPAQUE_FROM, to_nrg
 from tasks.core.jpeg2000.gdal_reading import opened_header, read_coarse, read_window, reason, unreadable_world_file
@@ -60,6 +61,7 @@ class Header:
         transform: Affine terms as in `Grid`, in CRS units; None where absent, or an identity: mere pixel positions.
         crs: ``EPSG:n`` or WKT2; None where absent.
         nodata: Near infrared, red, green of what metadata declare as NoData; None where they do not.
+        capture: When it was taken, and with what, as far as metadata say so.
     """
 
     width_px: int
@@ -69,6 +71,7 @@ class Header:
     transform: Transform | None
     crs: str | None
     nodata: Colour | None = None
+    capture: Capture = NOTHING_SAID
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,7 +312,17 @@ def _header(dataset: DatasetReader, structure: Structure, channels: Channels | N
         transform if usable else None,
         crs,
         None if channels is None else _nodata(dataset, structure, channels),
+        _capture(dataset),
     )
+
+
+def _capture(dataset: DatasetReader) -> Capture:
+    gml = (text for space in dataset.tag_namespaces() if space.startswith("xml:gml") for text in _texts(dataset, space))
+    return read_capture(dataset.tags() | dataset.tags(ns="IMAGERY"), gml)
+
+
+def _texts(dataset: DatasetReader, space: str) -> list[str]:
+    return [f"{name}={value}" for name, value in dataset.tags(ns=space).items()]
 
 
 def _nodata(dataset: DatasetReader, structure: Structure, channels: Channels) -> Colour | None:

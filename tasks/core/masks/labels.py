@@ -27,12 +27,14 @@ class LabelMasks:
         flood: (height, width) bool: labelled as flood, and valid.
         observed: (height, width) bool: valid, and the model's answer is used: flood or not flood is known.
         unassessed: (height, width) bool: valid, but ignored, or labelled flood under cloud where that does not count.
+        clouded: (height, width) bool: labelled flood under cloud, valid, and counted as flood.
         flood_px_in_padding: Pixels labelled flood that lie outside the valid mask, so were not believed.
     """
 
     flood: BoolMask
     observed: BoolMask
     unassessed: BoolMask
+    clouded: BoolMask
     flood_px_in_padding: int
 
 
@@ -93,11 +95,11 @@ def split(labels: LabelArray, valid: BoolMask, flood_labels: Collection[int]) ->
     labelled_px = int(np.count_nonzero(flood))
     flood &= valid
     flood_px_in_padding = labelled_px - int(np.count_nonzero(flood))
-    hidden = labels == IGNORED
+    hidden, clouded = labels == IGNORED, labels == FLOOD_UNDER_CLOUD
     if FLOOD_UNDER_CLOUD not in flood_labels:
-        hidden |= labels == FLOOD_UNDER_CLOUD
+        hidden |= clouded
     hidden &= valid
-    return LabelMasks(flood, valid & ~hidden, hidden, flood_px_in_padding)
+    return LabelMasks(flood, valid & ~hidden, hidden, clouded & flood, flood_px_in_padding)
 
 
 def _judge(header: Header, width_px: int, height_px: int, name: str) -> None:

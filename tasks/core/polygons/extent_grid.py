@@ -20,16 +20,16 @@ def check_on_grid(areas: tuple[Outlines, ...], counts: tuple[int, int], grid: Gr
     """Refuse an extent that cannot be one of this grid.
 
     Args:
-        areas: Outlines of flood, observed and unassessed ground.
+        areas: Outlines of flood, observed, unassessed and clouded ground.
         counts: Pixels of flood, and pixels labelled flood that lie outside the valid mask.
         grid: The tile's resized grid.
 
     Raises:
         ValueError: It lies elsewhere, off the pixels' edges, overlaps itself, or its areas and counts disagree.
     """
-    flood, observed, unassessed = (mask_of(area, grid) for area in areas)
+    flood, observed, unassessed, clouded = (mask_of(area, grid) for area in areas)
     flood_px, flood_px_in_padding = counts
-    if (flood & ~observed).any() or (observed & unassessed).any():
+    if (flood & ~observed).any() or (observed & unassessed).any() or (clouded & ~flood).any():
         raise ValueError("its areas contradict each other")
     found_px, free_px = int(flood.sum()), observed.size - int(observed.sum()) - int(unassessed.sum())
     if found_px != flood_px or flood_px_in_padding > free_px:

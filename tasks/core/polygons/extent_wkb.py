@@ -1,6 +1,6 @@
 """The layout of a tile's extent as a file, checked byte by byte before GEOS parses it.
 
-The file begins with one WKB geometry collection, little-endian: three multipolygons, then a point. GEOS reads nested
+The file begins with one WKB geometry collection, little-endian: four multipolygons, then a point. GEOS reads nested
 collections by recursion, so a small file of them ends the process; what is not of this one layout never gets there.
 
 Source: OGC 06-103r4, OpenGIS Simple Features 1.2.1, part 8.2 (well-known binary).
@@ -16,7 +16,7 @@ from tasks.core.arrays import FloatArray, IntArray
 
 LITTLE_ENDIAN = 1
 POINT, POLYGON, MULTIPOLYGON, COLLECTION = 1, 3, 6, 7
-AREAS = 3
+AREAS = 4
 SHORTEST_RING = 4  # points, the last of them the first again
 POINT_BYTES = 16
 LARGEST_COUNT = 2.0**53  # whole numbers are exact in a double up to here
@@ -38,7 +38,7 @@ class Outlines:
 
 
 def read_layout(content: bytes) -> tuple[tuple[Outlines, ...], tuple[int, int], int]:
-    """The outlines of the three multipolygons, the two whole numbers that the point carries, and where that ends.
+    """The outlines of the four multipolygons, the two whole numbers that the point carries, and where that ends.
 
     Raises:
         ValueError: The content is of another layout, is cut, or holds numbers that mean no place.

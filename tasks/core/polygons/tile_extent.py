@@ -24,6 +24,7 @@ class TileExtent:
         flood: Flooded ground, exact to the pixel's edge.
         observed: Ground that the model answered for, flooded or not; contains ``flood``.
         unassessed: Valid ground labelled flood under cloud where that does not count as flood; disjoint from both.
+        clouded: The part of ``flood`` that was labelled flood under cloud.
         flood_px: Pixels in ``flood``.
         flood_px_in_padding: Pixels labelled flood that were outside the valid mask.
         regions: How sure its labels are; None where the model gave labels alone.
@@ -32,6 +33,7 @@ class TileExtent:
     flood: MultiPolygon
     observed: MultiPolygon
     unassessed: MultiPolygon
+    clouded: MultiPolygon
     flood_px: int
     flood_px_in_padding: int
     regions: LabelRegions | None = None
@@ -45,12 +47,12 @@ class TileExtent:
             )
 
     @property
-    def areas(self) -> tuple[MultiPolygon, MultiPolygon, MultiPolygon]:
-        """Flood, observed and unassessed, in that order."""
-        return self.flood, self.observed, self.unassessed
+    def areas(self) -> tuple[MultiPolygon, MultiPolygon, MultiPolygon, MultiPolygon]:
+        """Flood, observed, unassessed and clouded, in that order."""
+        return self.flood, self.observed, self.unassessed, self.clouded
 
     def to_bytes(self) -> bytes:
-        """One WKB geometry collection: the three areas, then a point that carries the two pixel counts.
+        """One WKB geometry collection: the four areas, then a point that carries the two pixel counts.
 
         After it the table of the regions, where there is one.
         """
@@ -69,8 +71,8 @@ class TileExtent:
             outlines, counts, length = read_layout(content)
             check_on_grid(outlines, counts, grid)
             regions = _regions(memoryview(content)[length:], counts[0], grid)
-            flood, observed, unassessed, _ = shapely.from_wkb(content[:length]).geoms
-            extent = cls(flood, observed, unassessed, *counts, regions)
+            flood, observed, unassessed, clouded, _ = shapely.from_wkb(content[:length]).geoms
+            extent = cls(flood, observed, unassessed, clouded, *counts, regions)
         except (shapely.errors.ShapelyError, ValueError) as error:
             raise ValueError(f"not this tile's extent ({len(content)} bytes): {error}") from error
         if not shapely.is_valid(extent.areas).all():
@@ -97,8 +99,8 @@ def extract(
     Both are on the resized grid, as is how sure each label is (``answers.Answer``), where the model gave that.
     """
     masks = label_masks.split(labels, valid, flood_labels)
-    flood, observed, unassessed = (
-        to_crs(mask_polygons(mask), grid) for mask in (masks.flood, masks.observed, masks.unassessed)
+    flood, observed, unassessed, clouded = (
+        to_crs(mask_polygons(mask), grid) for mask in (masks.flood, masks.observed, masks.unassessed, masks.clouded)
     )
     regions = None if confidence is None else regions_of(masks.flood, masks.observed, confidence)
-    return TileExtent(flood, observed, unassessed, int(masks.flood.sum()), masks.flood_px_in_padding, regions)
+    return TileExtent(flood, observed, unassessed, clouded, int(masks.flood.sum()), masks.flood_px_in_padding, regions)

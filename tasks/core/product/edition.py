@@ -2,17 +2,16 @@
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Self
 
 from tasks.core.record import Record
-from tasks.core.tiles.tile import Tile
 
-# A day, or a month alone; behind a day perhaps a time: 2021-04-03, 202104, 20210403T0131, 2021-04-03_01-31-05Z.
+# A day, or a month alone; behind a day perhaps a time, with its zone: 2021-04-03, 202104, 20210403T0131Z.
 CAPTURED = re.compile(
-    r"(?<!\d)((?:19|20)\d\d)([-_.]?)(0[1-9]|1[0-2])(?:\2(0[1-9]|[12]\d|3[01]))?"
-    r"(?:[T_ ]([01]\d|2[0-3])[:-]?([0-5]\d)(?:[:-]?([0-5]\d)(?:\.\d+)?)?(?:Z|\+00:?00)?)?(?!\d)"
+    r"(?<!\d)((?:19|20)\d\d)([-_.:]?)(0[1-9]|1[0-2])(?:\2(0[1-9]|[12]\d|3[01]))?"
+    r"(?:[T_ ]([01]\d|2[0-3])[:-]?([0-5]\d)(?:[:-]?([0-5]\d)(?:\.\d+)?)?(Z|[+-][01]\d:?[0-5]\d)?)?(?!\d)"
 )
 
 
@@ -60,7 +59,10 @@ class CaptureTime(Record):
 
     @classmethod
     def in_text(cls, text: str, origin: Origin) -> Self | None:
-        """The time that a text names; None where it names none, or several that differ. Without a zone it is UTC."""
+        """The time that a text names; None where it names none, or several that differ.
+
+        Of a time without a zone the day alone is taken: nobody knows what clock it is by.
+        """
         found = [cls(*time, origin) for match in CAPTURED.finditer(text) if (time := _time(match)) is not None]
         finest = max(found, key=lambda one: one.known_parts, default=None)
         return finest if finest is not None and all(one.holds(finest) for one in found) else None
@@ -79,6 +81,10 @@ class CaptureTime(Record):
         """ISO 8601, as far as it is known: ``2021-04`` or ``2021-04-03``."""
         return self.start.strftime("%Y-%m" if self.precision is Precision.MONTH else "%Y-%m-%d")
 
+    def __str__(self) -> str:
+        """ISO 8601, as far as it is known: ``2021-04-03T01:31Z``."""
+        return self.date if self.time is None else f"{self.date}T{self.time}"
+
     @property
     def time(self) -> str | None:
         """``01:31Z`` or ``01:31:05Z``; None where only the day is known."""
@@ -87,19 +93,23 @@ class CaptureTime(Record):
 
 
 def _time(match: re.Match[str]) -> tuple[datetime, Precision] | None:
-    year, _, month, day, hour, minute, second = match.groups()
-    if day is None and hour is not None:
-        return None
-    precision = Precision.MONTH if day is None else Precision.DAY if hour is None else Precision.MINUTE
-    if second is not None:
-        precision = Precision.SECOND
+    year, _, month, day, hour, minute, second, zone = match.groups()
     try:
-        start = datetime(
-            int(year), int(month), int(day or 1), int(hour or 0), int(minute or 0), int(second or 0), tzinfo=UTC
-        )
+        midnight = datetime(int(year), int(month), int(day or 1), tzinfo=UTC)
     except ValueError:  # the 31st of April
         return None
-    return start, precision
+    if zone is None or day is None:
+        return midnight, Precision.MONTH if day is None else Precision.DAY
+    of_day = timedelta(hours=int(hour), minutes=int(minute), seconds=int(second or 0))
+    return midnight + of_day - _offset(zone), Precision.MINUTE if second is None else Precision.SECOND
+
+
+def _offset(zone: str) -> timedelta:
+    """By how much a zone is ahead of UTC."""
+    if zone == "Z":
+        return timedelta(0)
+    ahead = timedelta(hours=int(zone[1:3]), minutes=int(zone[-2:]))
+    return -ahead if zone[0] == "-" else ahead
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,12 +148,14 @@ class Event(Record):
         name: For people; None where it has none.
         type: In the words of Copernicus EMS: ``5-Flood``.
         subtype: Likewise: ``Riverine flood``, ``Flash flood``, ``Coastal flood``; None where nobody has said.
+        countries: Where it is, ISO 3166-1 alpha-3: ``AUS``; empty where nobody has said.
     """
 
     id: str | None = None
     name: str | None = None
     type: str = "5-Flood"
     subtype: str | None = None
+    countries: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,9 +215,3 @@ class Edition(Record):
     def title(self) -> str:
         """For people: the event, or else the product's name."""
         return self.event.name or self.name
-
-
-def source_of(tile: Tile, src_id: int, state: str, *, captured: CaptureTime | None, gsd_m: float | None) -> Source:
-    """The row of a tile; the time is that of ``captured``, else what the frame's name says."""
-    time = captured or CaptureTime.in_text(tile.id, Origin.NAME)
-    return Source(src_id, tile.id, tile.uri, tile.content_hash, time, gsd_m, None, Phase.POST_EVENT, state)

@@ -9,12 +9,16 @@ import numpy as np
 import pyproj
 import shapely
 
-from tasks.core.arrays import ObjectArray
+from tasks.core.arrays import FloatArray, IntArray, ObjectArray
 from tasks.core.geo.areas import ellipsoidal_area_m2
-from tasks.core.joining.cutting import cut
+from tasks.core.given_areas.given_areas import NOTHING_GIVEN, GivenAreas
+from tasks.core.given_areas.mask import reading_order
+from tasks.core.joining.cutting import Pieces, cut
 from tasks.core.joining.filtering import fill_small_holes, is_below
 from tasks.core.joining.seam_joining import join
+from tasks.core.product.area_of_interest import answered_in, area_of_interest_layers, failed_in, places_in
 from tasks.core.product.assessment import not_assessed_layer, objects, observed_layer, place, tiles_layer
+from tasks.core.product.given_ground import GivenGround
 from tasks.core.product.layer import AnsweredTile, Column, FailedTile, Layer
 from tasks.core.product.polygon_confidence import (
     CONF_MEAN,
@@ -30,22 +34,47 @@ from tasks.core.product.tile_disagreements import disagreements
 from tasks.core.product.to_check import to_check_layer
 
 SUFFIX_LENGTH = 30
+# Of the layers of a CRS.
+ORDER = (
+    "flood_extent",
+    "flood_extent_by_tile",
+    "normal_water",
+    "flood_trace",
+    "area_observed",
+    "not_assessed",
+    "area_of_interest",
+    "excluded",
+    "tiles",
+    "to_check",
+)
 
 
-def assemble(answered: Sequence[AnsweredTile], failed: Sequence[FailedTile], min_contour_size: float) -> list[Layer]:
+def assemble(
+    answered: Sequence[AnsweredTile],
+    failed: Sequence[FailedTile],
+    min_contour_size: float,
+    given: GivenAreas = NOTHING_GIVEN,
+) -> list[Layer]:
     """Make the layers of the product: flood_extent, flood_extent_by_tile, area_observed, not_assessed, tiles, to_check.
 
     Tiles are joined, then holes below the smallest size are filled where all of them was observed, then polygons below
-    it are dropped. The result does not depend on the order of the tiles.
+    it are dropped: that is the water. What of it is on excluded ground, and then what is normal water, is no flood.
+    Last, all but the layer tiles is clipped to the area of interest: what that and excluded ground cut off stays,
+    however small. The result does not depend on the order of the tiles.
 
     Args:
         answered: Tiles with an answer, in any order.
         failed: Tiles without one. Those whose place is not known go into the first set, without geometry.
         min_contour_size: Smallest polygon and hole kept, in square metres on the ellipsoid; equal is kept.
+        given: Areas that people gave.
 
     Returns:
-        The six layers; where tiles lie in several CRSs, six for each, the CRS in the name. Without any answer their
-        extents are empty.
+        The six layers, and behind flood_extent_by_tile those of what was given: normal_water and flood_trace; behind
+        not_assessed area_of_interest; then excluded. Where tiles lie in several CRSs, all of them for each, the CRS in
+        the name. Without any answer their extents are empty.
+
+    Raises:
+        UnusableArgument: An area that was given has no place in the CRS of the tiles.
     """
     answered, failed = sorted(answered, key=lambda tile: tile.id), sorted(failed, key=lambda tile: tile.id)
     first, *others = _crs_in_order(answered, failed)
@@ -54,8 +83,10 @@ def assemble(answered: Sequence[AnsweredTile], failed: Sequence[FailedTile], min
     for crs in (first, *others):
         here = [tile for tile in answered if tile.grid.crs == crs]
         lost = [tile for tile in failed if (tile.crs if place(tile) is not None else first) == crs]
-        layers += _layers_of(here, lost, min_contour_size, crs, suffixes[crs])
-    return layers
+        layers += _layers_of(here, lost, min_contour_size, given, crs, suffixes[crs])
+    if given.area_of_interest is not None:
+        layers += area_of_interest_layers(given.area_of_interest, layers, suffixes)
+    return sorted(layers, key=lambda layer: ([*suffixes.values()].index(layer.suffix), ORDER.index(layer.base)))
 
 
 def content_hash(layers: Sequence[Layer]) -> str:
@@ -78,44 +109,68 @@ def content_hash(layers: Sequence[Layer]) -> str:
 
 
 def _layers_of(
-    answered: Sequence[AnsweredTile], failed: Sequence[FailedTile], min_contour_size: float, crs: str, suffix: str
+    answered: Sequence[AnsweredTile],
+    failed: Sequence[FailedTile],
+    min_contour_size: float,
+    given: GivenAreas,
+    crs: str,
+    suffix: str,
 ) -> list[Layer]:
-    """The six layers of one CRS."""
+    """The layers of one CRS, but for the area of interest."""
     grids = [tile.grid for tile in answered]
     observed = objects(join([tile.extent.observed for tile in answered], crs, grids))
-    flood = objects(join([tile.extent.flood for tile in answered], crs, grids))
-    flood = _filtered(flood, observed, min_contour_size, crs)
+    water = objects(join([tile.extent.flood for tile in answered], crs, grids))
+    water = _filtered(water, observed, min_contour_size, crs)
+    ground = GivenGround.of(given, crs, observed, grids, min_contour_size)
+    classes = ground.classify(water)
+    flood = classes.flood.polygons
     pieces = cut(flood, [tile.extent.observed for tile in answered], crs)
     pieces_m2 = ellipsoidal_area_m2(pieces.geometries, crs)
     regions = AllRegions.of(answered)
-    confidence = regions.within(flood, wet=True)
-    extent: dict[str, Column] = {
+    confidence = regions.within(water, wet=True)[classes.flood.owner]
+    doubts = [
+        unsure_polygons(flood, mean(confidence)),
+        unsure_holes(water, regions),
+        disagreements(answered, pieces, min_contour_size, crs),
+        seam_cuts(answered, water, crs),
+    ]
+    seen, lost = answered, failed
+    if ground.area is not None:
+        doubts = [places_in(places, ground.area) for places in doubts]
+        seen, lost = answered_in(answered, ground.area), failed_in(failed, ground.area)
+    flood_m2 = np.asarray(np.bincount(pieces.tile_of, pieces_m2, len(answered)), np.float64)
+    return [
+        _flood_layer(flood, pieces, confidence, crs, suffix),
+        _by_tile_layer(pieces, pieces_m2, answered, crs, suffix),
+        *ground.layers(classes, observed, water, suffix),
+        observed_layer(ground.within(observed), crs, suffix),
+        not_assessed_layer(seen, lost, crs, suffix),
+        tiles_layer(seen, failed, flood_m2, crs, suffix),
+        to_check_layer(doubts, crs, suffix),
+    ]
+
+
+def _flood_layer(flood: ObjectArray, pieces: Pieces, confidence: IntArray, crs: str, suffix: str) -> Layer:
+    """The extent; ``confidence`` (n, LEVELS) is that of the water that each polygon is a part of."""
+    columns: dict[str, Column] = {
         "flood_id": np.arange(1, len(flood) + 1),
         "area_m2": ellipsoidal_area_m2(flood, crs),
         "tile_count": np.bincount(pieces.polygon_of, minlength=len(flood)),
         CONF_MEAN: mean(confidence),
         CONF_P10: least_sure_tenth(confidence),
     }
-    by_tile: dict[str, Column] = {
+    return Layer("flood_extent", "Polygon", crs or None, flood, columns, suffix)
+
+
+def _by_tile_layer(
+    pieces: Pieces, areas_m2: FloatArray, answered: Sequence[AnsweredTile], crs: str, suffix: str
+) -> Layer:
+    columns: dict[str, Column] = {
         "flood_id": pieces.polygon_of + 1,
         "tile": objects([answered[number].id for number in pieces.tile_of]),
-        "area_m2": pieces_m2,
+        "area_m2": areas_m2,
     }
-    flood_m2 = np.asarray(np.bincount(pieces.tile_of, pieces_m2, len(answered)), np.float64)
-    doubts = [
-        unsure_polygons(flood, mean(confidence)),
-        unsure_holes(flood, regions),
-        disagreements(answered, pieces, min_contour_size, crs),
-        seam_cuts(answered, flood, crs),
-    ]
-    return [
-        Layer("flood_extent", "Polygon", crs or None, flood, extent, suffix),
-        Layer("flood_extent_by_tile", "MultiPolygon", crs or None, pieces.geometries, by_tile, suffix),
-        observed_layer(observed, crs, suffix),
-        not_assessed_layer(answered, failed, crs, suffix),
-        tiles_layer(answered, failed, flood_m2, crs, suffix),
-        to_check_layer(doubts, crs, suffix),
-    ]
+    return Layer("flood_extent_by_tile", "MultiPolygon", crs or None, pieces.geometries, columns, suffix)
 
 
 def _filtered(flood: ObjectArray, observed: ObjectArray, min_contour_size: float, crs: str) -> ObjectArray:
@@ -124,8 +179,7 @@ def _filtered(flood: ObjectArray, observed: ObjectArray, min_contour_size: float
         return flood
     flood = shapely.normalize(fill_small_holes(flood, observed, min_contour_size, crs))
     flood = flood[~is_below(flood, ellipsoidal_area_m2(flood, crs), min_contour_size, crs)]
-    west, _, _, north = shapely.bounds(flood).reshape(-1, 4).T
-    return np.asarray(flood[np.lexsort((shapely.to_wkb(flood), west, -north))], np.object_)
+    return np.asarray(flood[reading_order(flood)], np.object_)
 
 
 def _crs_in_order(answered: Sequence[AnsweredTile], failed: Sequence[FailedTile]) -> list[str]:

@@ -4,9 +4,10 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from tasks.core.formats.layer_titles import CLOUD, WATER
+from tasks.core.geo.areas import M2_PER_HECTARE
 from tasks.core.product.mapped_pixel import pixel_text
 from tasks.core.reports import places_text
-from tasks.core.reports.run_json import M2_PER_HECTARE, RunRecord, TileRow, seconds_by_stage
+from tasks.core.reports.run_json import RunRecord, TileRow, seconds_by_stage
 
 TEXT_CHARACTERS = 500
 TILE_HEADS = ("tile", "state", "stage", "seconds", "flooded ha", "observed ha", "padding px", "error")
@@ -15,6 +16,10 @@ NO_ENDPOINT = "None was needed: every prediction was remembered, or no tile coul
 AGAIN = (
     "When the frames are mended, `flood-extent run DATASET --only-failed PRODUCT`, with this product's folder, does "
     "just these tiles again and completes the product; in the dashboard, a run with `only_failed_of` does."
+)
+FILES = (
+    "`SHA256SUMS` has the SHA-256 of the product's files: `sha256sum --check SHA256SUMS`, in its folder, compares "
+    "them. `run.json` has the content hash of the extent, which is the same whenever the extent is."
 )
 SPECIAL = re.compile(r"([\\`*_{}\[\]|#~!])")
 ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
@@ -37,8 +42,7 @@ def markdown(record: RunRecord) -> str:
         *([["## Calibration", "", *_calibration(record["calibration"])]] if record["calibration"] else []),
         ["## Endpoint", "", *(table(("", ""), endpoint.items()) if endpoint else [NO_ENDPOINT])],
         ["## Versions", "", *table(("software", "version"), record["versions"].items())],
-        ["## Files", "", *table(("file", "SHA-256"), record["files"].items())],
-        [f"Content hash of the extent: `{record['content_hash']}`"],
+        ["## Files", "", FILES],
     ]
     return "\n\n".join("\n".join(section) for section in sections) + "\n"
 

@@ -16,8 +16,9 @@ import numpy as np
 import rasterio
 import shapely
 
-from tasks.core.geo.areas import ellipsoidal_area_m2
+from tasks.core.geo.areas import M2_PER_HECTARE, ellipsoidal_area_m2
 from tasks.core.models.nir_threshold import Threshold
+from tasks.core.product.edition import Edition, Source
 from tasks.core.product.layer import Layer
 from tasks.core.product.layer_assembly import content_hash
 from tasks.core.product.mapped_pixel import mapped_pixel_m
@@ -28,7 +29,7 @@ from tasks.core.tiles.jobs import content_key
 from tasks.core.tiles.ledger import DROPPED, Account
 from tasks.core.tiles.tile import Tile
 
-M2_PER_HECTARE = 10_000
+CAPTURE = ("captured", "sensor")  # of a tile; most frames say nothing of it
 PACKAGES = ("flood-extent", "prefect", "numpy", "opencv-python-headless", "rasterio", "shapely", "pyproj", "pyogrio")
 
 
@@ -40,7 +41,8 @@ class TileRow(TypedDict):
     areas and ``pad_px`` are, for no answer is not "nothing". ``task_run`` is the id of the task run that failed, on the
     Prefect server that the run reported to; None where none did. ``unusable`` says that the frame itself is what is
     wrong; ``frame_hash`` changes when the frame does, or what its sidecars say. ``nir_threshold`` and
-    ``nir_contrast`` are what the model was told, or None.
+    ``nir_contrast`` are what the model was told, or None. ``src_id``, ``captured`` (a month, a day, or a time, UTC) and
+    ``gsd_m`` are those of the table ``source``, or None.
     """
 
     tile: str
@@ -60,6 +62,9 @@ class TileRow(TypedDict):
     warnings: list[str]
     nir_threshold: int | None
     nir_contrast: int | None
+    src_id: int | None
+    captured: str | None
+    gsd_m: float | None
 
 
 class Counts(TypedDict):
@@ -89,8 +94,12 @@ class RunRecord(TypedDict):
     of its life, or None where no endpoint was needed; ``model_identity`` is what the answers depend on besides the
     frames and settings; ``calibration`` holds the thresholds that the model was told (``Threshold``, with the number of
     tiles for each), or is None where it needs none; ``review`` is what a person decided, or None where nobody was
-    asked; ``mapped_pixel_m`` the side of the smallest and of the largest mapped pixel, metres on the ground;
-    ``to_check`` the places most worth a person's look. A run without a product has neither pixel nor content hash.
+    asked; ``edition`` what the product says of itself (``Edition``, whose sources are in ``tiles``), or None without a
+    product; ``given`` are the files of areas that people gave, with the frames outside the area of interest, or None;
+    ``bounds`` west, south, east, north of what was observed, degrees on WGS 84, west above east where it crosses the
+    antimeridian; ``mapped_pixel_m`` the side of the smallest and of the largest mapped pixel, metres on the ground;
+    ``to_check`` the places most worth a person's look. A run without a product has neither bounds nor pixel nor content
+    hash.
     ``record_hash`` is the SHA-256 of the file itself with 64 zeros in this place (``reports.seals``).
     """
 
@@ -100,11 +109,14 @@ class RunRecord(TypedDict):
     model_identity: str
     calibration: list[dict[str, Any]] | None
     review: dict[str, Any] | None
+    edition: dict[str, Any] | None
+    given: dict[str, Any] | None
     started: str
     finished: str
     parameters: dict[str, Any]
     counts: Counts
     totals: Totals
+    bounds: tuple[float, float, float, float] | None
     mapped_pixel_m: tuple[float, float] | None
     to_check: ToCheck
     warnings: list[str]
@@ -129,15 +141,18 @@ def run_record(
     model_identity: str = "",
     calibration: Sequence[Threshold] | None = None,
     review: Mapping[str, Any] | None = None,
+    edition: Edition | None = None,
+    given: Mapping[str, Any] | None = None,
     endpoint: Mapping[str, Any] | None = None,
     files: Mapping[str, str] | None = None,
+    bounds: tuple[float, float, float, float] | None = None,
     warnings: Sequence[str] = (),
 ) -> RunRecord:
     """Gather the record, without credentials, from its parts, what became of each tile (``accounts``) and the layers.
 
     Times have a time zone.
     """
-    tiles = tile_rows(accounts, layers)
+    tiles = tile_rows(accounts, layers, () if edition is None else edition.sources)
     record: RunRecord = {
         "dataset": dataset,
         "flow_run_id": flow_run_id,
@@ -145,11 +160,14 @@ def run_record(
         "model_identity": model_identity,
         "calibration": None if calibration is None else [_threshold(one) for one in calibration],
         "review": None if review is None else dict(review),
+        "edition": None if edition is None else _edition(edition),
+        "given": None if given is None else dict(given),
         "started": started.astimezone(UTC).isoformat(timespec="seconds"),
         "finished": finished.astimezone(UTC).isoformat(timespec="seconds"),
         "parameters": dict(parameters),
         "counts": _counts(tiles, layers),
         "totals": totals(layers),
+        "bounds": bounds,
         "mapped_pixel_m": mapped_pixel_m(layers),
         "to_check": to_check(layers),
         "warnings": list(warnings),
@@ -166,6 +184,12 @@ def run_record(
 def _threshold(threshold: Threshold) -> dict[str, Any]:
     """For the record, where each tile's row has its own."""
     return threshold.to_dict() | {"tiles": len(threshold.tiles)}
+
+
+def _edition(edition: Edition) -> dict[str, Any]:
+    """Without what stands elsewhere in the record."""
+    elsewhere = {"dataset", "sources", "run_id", "model_id", "made"}
+    return {name: value for name, value in edition.to_dict().items() if name not in elsewhere}
 
 
 def to_json(record: RunRecord) -> bytes:
@@ -188,10 +212,12 @@ def _finite(value: Any) -> Any:
     return value if isinstance(value, str | int | None) else str(value)
 
 
-def tile_rows(accounts: Iterable[Account], layers: Sequence[Layer]) -> list[TileRow]:
-    """A row a tile, with its areas from the ``tiles`` layers."""
+def tile_rows(accounts: Iterable[Account], layers: Sequence[Layer], sources: Iterable[Source] = ()) -> list[TileRow]:
+    """A row a tile, with its areas from the ``tiles`` layers, and what is known of it as a source."""
     measured = {str(row["tile"]): row for layer in _of(layers, "tiles") for row in _rows(layer)}
-    return [_tile_row(account, measured.get(account.job.tile.id, {})) for account in accounts]
+    source_of = {source.tile: source for source in sources}
+    ids = ((account, account.job.tile.id) for account in accounts)
+    return [_tile_row(account, measured.get(tile, {}), source_of.get(tile)) for account, tile in ids]
 
 
 def seconds_by_stage(tiles: Iterable[Mapping[str, Any]]) -> dict[str, float]:
@@ -204,11 +230,12 @@ def seconds_by_stage(tiles: Iterable[Mapping[str, Any]]) -> dict[str, float]:
 
 def frame_hash(tile: Tile) -> str:
     """SHA-256 of all that listing has found out about a frame: its content, size, place, NoData, and what is wrong."""
-    return content_key(tile.to_dict())
+    said = {name: value for name, value in tile.to_dict().items() if name not in CAPTURE or value is not None}
+    return content_key(said)
 
 
-def _tile_row(account: Account, measured: Mapping[str, Any]) -> TileRow:
-    nir = account.job.nir
+def _tile_row(account: Account, measured: Mapping[str, Any], source: Source | None) -> TileRow:
+    nir, captured = account.job.nir, None if source is None else source.captured
     return {
         "tile": account.job.tile.id,
         "state": account.state,
@@ -227,6 +254,9 @@ def _tile_row(account: Account, measured: Mapping[str, Any]) -> TileRow:
         "warnings": list(account.warnings),
         "nir_threshold": None if nir is None else nir.nir,
         "nir_contrast": None if nir is None else nir.contrast,
+        "src_id": None if source is None else source.src_id,
+        "captured": None if captured is None else str(captured),
+        "gsd_m": None if source is None or source.gsd_m is None else round(source.gsd_m, 4),
     }
 
 

@@ -19,10 +19,11 @@ import cv2
 import numpy as np
 
 from tasks.core.formats.product_files import FORMATS, tile_files
+from tasks.core.geo.areas import M2_PER_HECTARE
 from tasks.core.product.to_check import ToCheck
 from tasks.core.reports import places_text
 from tasks.core.reports.report_markdown import one_line, plain
-from tasks.core.reports.run_json import M2_PER_HECTARE, TileRow
+from tasks.core.reports.run_json import TileRow
 from tasks.core.tiles.ledger import DROPPED
 
 SLUG_CHARACTERS, MARK_CHARACTERS = 60, 6

@@ -1,7 +1,7 @@
 """Two products compared: read from their files, written as layers, picture and summary."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from tasks.core.scoring.change import CLASSES, FIRST_ALONE, GAINED, KEPT, LOST, 
 from tasks.core.scoring.score_files import ONLY_READ, layers_of, package_of
 from tasks.core.scoring.scoring import dissolved
 
-LAYERS, SUMMARY, PICTURE = "change.gpkg", "change.json", "change.png"
+STEM = "change"  # of the files: layers, summary, picture
 # BGR. What is new stands out, what went is like wet ground, what one map alone shows is pale.
 COLOURS: dict[str, Colour] = {
     KEPT: (190, 120, 40),
@@ -69,20 +69,33 @@ def compare_products(first: Path, second: Path, places: tuple[str, str]) -> Comp
     Raises:
         UnusableArgument: One of them cannot be read or is none, or they have no CRS in common.
     """
-    earlier, later = (_mapped(path) for path in (first, second))
+    earlier, later = (mapped(path) for path in (first, second))
+    names = names_of([first, second], places)
+    return ComparedProducts((names[0], names[1]), changes(earlier, later, places))
+
+
+def names_of(products: Sequence[Path], places: Sequence[str]) -> list[str]:
+    """What products are called: their folders' names, or where people know them to be, where two have one name."""
+    names = [(one if one.is_dir() else one.parent).absolute().name for one in products]
+    return names if len(set(names)) == len(names) else list(places)
+
+
+def changes(earlier: Mapping[str, Mapped], later: Mapping[str, Mapped], places: tuple[str, str]) -> tuple[Change, ...]:
+    """What became of the flood in each CRS that either of two products has.
+
+    Raises:
+        UnusableArgument: They have no CRS in common.
+    """
     if not earlier.keys() & later.keys():
         raise UnusableArgument(
             f"{places[1]}: is in {', '.join(sorted(later))}, {places[0]} in {', '.join(sorted(earlier))}. Nothing is "
             "reprojected silently: map both from frames of one CRS"
         )
     both = sorted(earlier.keys() | later.keys())
-    changes = (change(earlier.get(crs, NOTHING), later.get(crs, NOTHING), crs) for crs in both)
-    earlier_name, later_name = ((one if one.is_dir() else one.parent).absolute().name for one in (first, second))
-    names = places if earlier_name == later_name else (earlier_name, later_name)
-    return ComparedProducts(names, tuple(changes))
+    return tuple(change(earlier.get(crs, NOTHING), later.get(crs, NOTHING), crs) for crs in both)
 
 
-def _mapped(product: Path) -> dict[str, Mapped]:
+def mapped(product: Path) -> dict[str, Mapped]:
     """What a product maps, by CRS."""
     package, _ = package_of(product)
     with gdal_options(ONLY_READ), lockable(package) as file:
@@ -108,22 +121,26 @@ def _layers(found: Change, suffix: str) -> Sequence[Layer]:
     ]
 
 
-def write_change(compared: ComparedProducts, folder: Path) -> list[str]:
+def write_change(compared: ComparedProducts, folder: Path, stem: str = STEM) -> list[str]:
     """Write layers, summary and the picture of the CRS with most ground; files of these names are replaced.
+
+    Args:
+        compared: The two products.
+        folder: Made where it is not there.
+        stem: Of the files' names.
 
     Returns:
         Names of the files.
     """
     folder.mkdir(parents=True, exist_ok=True)
     first, second = compared.names
-    title = f"{first} to {second}"
-    (folder / LAYERS).unlink(missing_ok=True)
-    write_geopackage(compared.layers(), folder / LAYERS, title=title)
+    title, (layers, summary, picture) = f"{first} to {second}", (f"{stem}{end}" for end in (".gpkg", ".json", ".png"))
+    write_geopackage(compared.layers(), folder / layers, title=title)
     rounded = {f"{name}_m2": round(value, 2) for name, value in compared.square_metres().items()}
-    (folder / SUMMARY).write_text(json.dumps({"products": [first, second], **rounded}, indent=2) + "\n")
+    (folder / summary).write_text(json.dumps({"products": [first, second], **rounded}, indent=2) + "\n")
     shown = max(compared.changes, key=lambda one: one.ground.area)
     areas = zip(CLASSES, shown.areas, strict=True)
     classes = {name.replace("_", " "): (area, COLOURS[name]) for name, area in areas}
     notes = [f"first: {first}; second: {second}. Ground that one of them did not see is neither gained nor lost."]
-    (folder / PICTURE).write_bytes(draw_classes(shown.ground, classes, shown.crs, title, notes))
-    return [LAYERS, SUMMARY, PICTURE]
+    (folder / picture).write_bytes(draw_classes(shown.ground, classes, shown.crs, title, notes))
+    return [layers, summary, picture]

@@ -4,8 +4,8 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
+from tasks.core.geo.areas import M2_PER_HECTARE
 from tasks.core.reports.report_markdown import plain, table
-from tasks.core.reports.run_json import M2_PER_HECTARE
 from tasks.core.reports.run_page import TABLE_ROWS, cell, picture_uri
 from tasks.core.scoring.scored_product import AGREEMENT, PICTURE, SUMMARY, TABLE, Assessment
 from tasks.core.scoring.scoring import Score

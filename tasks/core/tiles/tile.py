@@ -20,6 +20,8 @@ class Tile(Record):
         grid: Full-resolution grid, where header and georeference could be read.
         problem: What the header probe found wrong, for a person; None where nothing.
         nodata: Near infrared, red, green of what metadata declare as NoData; None where they do not.
+        captured: What its metadata say of when it was taken; None where they say nothing.
+        sensor: Likewise, what took it.
     """
 
     id: str
@@ -31,6 +33,8 @@ class Tile(Record):
     grid: Grid | None = None
     problem: str | None = None
     nodata: tuple[int, int, int] | None = None
+    captured: str | None = None
+    sensor: str | None = None
 
     def __post_init__(self) -> None:
         if not self.id or self.id.startswith("/") or ".." in self.id.split("/"):

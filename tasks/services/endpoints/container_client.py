@@ -14,14 +14,15 @@ from dataclasses import dataclass
 
 import httpx
 
+from tasks.core.class_map import MAPPED_LABELS
 from tasks.core.errors import EndpointRefused, EndpointUnavailable
 from tasks.core.imagery.jpeg_header import size_of
 from tasks.core.models.known_models import ATTRIBUTES, JPEG_TYPE, PNG_TYPE, RECORD_TYPE
 from tasks.core.text import on_one_line
 
 MAX_REASON_LETTERS = 500
-# Of probabilities: three classes in float32, and what is around them.
-BYTES_A_PIXEL = 13
+# Of probabilities: float32, a plane a class, and what is around them.
+VALUE_BYTES, SPARE_BYTES = 4, 1
 # A 4xx that may pass: the request timed out, too many requests.
 PASSING = frozenset({408, 429})
 # No proxy has anything to do between this machine and itself.
@@ -80,6 +81,7 @@ def ask(
     name: str,
     accept: str = PNG_TYPE,
     limits: Limits = LIMITS,
+    classes: int = len(MAPPED_LABELS),
 ) -> bytes:
     """What a server answers to an NRG JPEG, unchecked. Safe to call from several threads.
 
@@ -91,6 +93,7 @@ def ask(
         name: Of the endpoint, for messages.
         accept: Media type of the answer.
         limits: Of the answer.
+        classes: How many the model has, at most.
 
     Raises:
         EndpointRefused: It would refuse again, or the answer is too large.
@@ -101,7 +104,7 @@ def ask(
     headers |= {ATTRIBUTES: attributes} if attributes else {}
     most_bytes = limits.max_bytes
     if accept == RECORD_TYPE:
-        most_bytes = max(most_bytes, BYTES_A_PIXEL * math.prod(size_of(jpeg)))
+        most_bytes = max(most_bytes, (VALUE_BYTES * classes + SPARE_BYTES) * math.prod(size_of(jpeg)))
     with client.stream("POST", f"{url}/invocations", content=jpeg, headers=headers) as response:
         body = _body(response, name, limits, most_bytes)
     if response.is_success:

@@ -30,7 +30,7 @@ class EndpointSpec(Record):
         device: For ``local``: where an ONNX model runs.
         url: For ``http``: where the server is, without a slash at the end.
         endpoint_name: For ``sagemaker``: an endpoint that is there already; empty where one is deployed for the run.
-        class_map: For ``local``: the label of each class of an ONNX model; None: its metadata say it.
+        class_map: The label of each class of the model; None: for ``local`` the metadata of an ONNX model say it.
         training_job: For ``sagemaker``, as all below: the finished job whose model is hosted.
         instance_types: Tried in this order where AWS is short of one.
         instance_count: Instances of that type.

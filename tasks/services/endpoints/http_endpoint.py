@@ -11,6 +11,7 @@ from functools import lru_cache
 
 import httpx
 
+from tasks.core.class_map import MAPPED_LABELS
 from tasks.core.errors import EndpointRefused, EndpointUnavailable
 from tasks.core.models.known_models import PNG_TYPE
 from tasks.core.tiles.jobs import content_key
@@ -63,7 +64,10 @@ class HttpEndpoint(LeftAlone):
         """
         try:
             with _places(os.getpid(), deployment.url, deployment.in_flight):
-                return container_client.ask(_client(), deployment.url, jpeg, attributes, deployment.url, accept)
+                classes = max(len(MAPPED_LABELS), len(self.spec.class_map or ()))
+                return container_client.ask(
+                    _client(), deployment.url, jpeg, attributes, deployment.url, accept, classes=classes
+                )
         except httpx.TransportError as error:
             raise EndpointUnavailable(f"endpoint {deployment.url}: {error!r}") from error
 

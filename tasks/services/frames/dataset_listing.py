@@ -115,7 +115,10 @@ def _tile_of(known: Mapping[str, Any], files: FrameFiles, crs: str | None, max_p
         return Tile(**known, **peeked, problem=str(error))
     known = {**known, "content_hash": _with_patience(partial(content_hash, image))}
     files.check_unchanged()
-    return Tile(**known, bands=header.bands, grid=grid, nodata=header.nodata)
+    capture = header.capture
+    return Tile(
+        **known, bands=header.bands, grid=grid, nodata=header.nodata, captured=capture.time, sensor=capture.sensor
+    )
 
 
 def _check_size(image: ObjectInfo, header: Header) -> None:

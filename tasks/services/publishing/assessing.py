@@ -10,6 +10,7 @@ from tasks.core.formats.geopackage import GEOPACKAGE
 from tasks.core.scoring.score_files import assess, other_date
 from tasks.core.scoring.scored_product import Assessment, write_assessment
 from tasks.services import storage
+from tasks.services.given_files import called, vector_at_hand
 from tasks.services.temp_folders import temp_folder
 
 
@@ -44,7 +45,7 @@ def compare(product: str, reference: str) -> Comparison:
         ObjectMissing: There is no such place in S3.
         StorageUnavailable: S3 does not answer.
     """
-    with product_at_hand(storage.resolve(product)) as mapped, _reference_at_hand(storage.resolve(reference)) as known:
+    with product_at_hand(storage.resolve(product)) as mapped, vector_at_hand(storage.resolve(reference)) as known:
         folder = mapped if mapped.is_dir() else mapped.parent
         return Comparison(folder.name, assess(mapped, known), other_date(mapped, known))
 
@@ -72,31 +73,5 @@ def product_at_hand(product: str) -> Iterator[Path]:
             raise UnusableArgument(
                 f"{product}: is no product of ours, for it has no {GEOPACKAGE}. Give the prefix that a run has written"
             ) from error
-        with _called(storage.join(place, GEOPACKAGE), package):
+        with called(storage.join(place, GEOPACKAGE), package):
             yield package
-
-
-@contextmanager
-def _reference_at_hand(reference: str) -> Iterator[Path]:
-    """A vector file as a local one; of one in S3, with what belongs to it, such as the other parts of a shapefile."""
-    if not storage.is_s3(reference):
-        yield Path(reference)
-        return
-    parts = [one.uri for one in storage.siblings(reference) if Path(one.uri).stem == Path(reference).stem]
-    if reference not in parts:
-        raise UnusableArgument(f"{reference}: does not exist. Check the name")
-    with temp_folder("score") as folder:
-        place = folder / storage.name(storage.parent(reference))
-        for uri in parts:
-            storage.fetch(uri, place / storage.name(uri))
-        with _called(reference, place / storage.name(reference)):
-            yield place / storage.name(reference)
-
-
-@contextmanager
-def _called(uri: str, copy: Path) -> Iterator[None]:
-    """What is wrong with a copy is said of what it is a copy of."""
-    try:
-        yield
-    except UnusableArgument as error:
-        raise UnusableArgument(str(error).replace(str(copy), uri)) from error

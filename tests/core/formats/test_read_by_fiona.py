@@ -81,8 +81,8 @@ def test_it_is_another_gdal() -> None:
 
 
 def test_every_layer_is_listed(layers: list[Layer], product: Path) -> None:
-    """The GeoPackage has the twelve layers of two CRSs, in their order."""
-    assert fiona.listlayers(product / geopackage.GEOPACKAGE) == [layer.name for layer in layers]
+    """The GeoPackage has the twelve layers of two CRSs, in their order, and behind them the table of their styles."""
+    assert fiona.listlayers(product / geopackage.GEOPACKAGE) == [*(layer.name for layer in layers), "layer_styles"]
     assert len(layers) == 12
 
 

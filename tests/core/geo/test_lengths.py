@@ -1,40 +1,44 @@
-"""Lengths are those on the ellipsoid, along the straight lines of the CRS."""
+"""True lengths, whatever the CRS."""
 
 import numpy as np
 import pyproj
 import pytest
 import shapely
 
-from tasks.core.geo.lengths import ellipsoidal_length_m
+from tasks.core.geo.lengths import lengths_m
 
-LINE = [(0, 0), (9_000, 4_000), (2_000, 15_000)]
+PLACES = {
+    "EPSG:7855": (300_000.0, 6_600_000.0, 100.0),
+    "EPSG:4283": (147.0, -30.0, 1e-3),
+    "EPSG:2263": (1e6, 2e5, 300.0),
+}
 
 
-@pytest.mark.parametrize(
-    ("crs", "corner", "unit"),
-    [
-        ("EPSG:7855", (700_000, 6_000_000), 1),
-        ("EPSG:3857", (16_400_000, -4_300_000), 1),
-        ("EPSG:2227", (6_000_000, 2_000_000), 3),
-        ("EPSG:4283", (145, -36), 1e-5),
-        ("EPSG:4326", (179.99, -17), 1e-5),
-    ],
-)
-def test_lines_agree_with_points_set_close(crs: str, corner: tuple[float, float], unit: float) -> None:
-    """Metres, feet, degrees and the antimeridian agree with geodesics between points that lie close, within 1e-9."""
-    line = shapely.LineString(np.array(corner) + np.array(LINE) * unit)
-    parsed = pyproj.CRS(crs)
-    to_degrees = pyproj.Transformer.from_crs(parsed, parsed.geodetic_crs, always_xy=True)
-    close = shapely.get_coordinates(shapely.segmentize(line, 20 * unit))
-    geod = parsed.get_geod()
+@pytest.mark.parametrize("crs", PLACES)
+def test_a_ring_is_as_long_as_its_geodesics(crs: str) -> None:
+    """Metres, feet and degrees give the length that pyproj finds for the same ring in degrees, holes counted in."""
+    x, y, size = PLACES[crs]
+    ring = shapely.box(x, y, x + size, y + size)
+    holed = ring.difference(shapely.box(x + size / 4, y + size / 4, x + size / 2, y + size / 2))
+    degrees = pyproj.Transformer.from_crs(crs, pyproj.CRS(crs).geodetic_crs, always_xy=True)
+    geod = pyproj.CRS(crs).get_geod()
     assert geod is not None
-    expected = geod.line_length(*to_degrees.transform(*close.T))
-    both = np.array([line, None, shapely.MultiLineString([line, line]), shapely.Point(corner)], np.object_)
-    assert ellipsoidal_length_m(both, crs) == pytest.approx([expected, 0, 2 * expected, 0], rel=1e-9)
+    expected = [
+        sum(
+            geod.line_length(*degrees.transform(*np.array(part.coords).T))
+            for part in [shape.exterior, *shape.interiors]
+        )
+        for shape in (ring, holed)
+    ]
+    lines = [ring.exterior, shapely.MultiPolygon([ring, shapely.transform(ring, lambda xy: xy + 2 * size)])]
+    found = lengths_m(np.array([ring, holed, *lines], np.object_), crs)
+    assert found[:2] == pytest.approx(expected)
+    assert found[2] == pytest.approx(expected[0])
+    assert found[3] == pytest.approx(2 * expected[0], rel=1e-3)
 
 
-def test_grads_from_paris_are_degrees_from_greenwich() -> None:
-    """A CRS in another angle, from another meridian, measures as its twin in degrees."""
-    grads = np.array([shapely.LineString([(2, 52), (2.1, 52.1)])], np.object_)
-    degrees = shapely.transform(grads, lambda xy: xy * 0.9)
-    assert ellipsoidal_length_m(grads, "EPSG:4807") == pytest.approx(ellipsoidal_length_m(degrees, "EPSG:4275"))
+def test_nothing_has_no_length() -> None:
+    """Missing and empty geometries, and points, are 0 m long."""
+    nothing = np.array([None, shapely.Polygon(), shapely.Point(1, 2)], np.object_)
+    assert lengths_m(nothing, "EPSG:7855").tolist() == [0, 0, 0]
+    assert lengths_m(nothing[:0], "EPSG:7855").tolist() == []

@@ -31,6 +31,7 @@ def test_flood_lies_in_what_was_observed(seed: int, flood_labels: tuple[int, ...
     tile = _tile(seed, flood_labels)
     assert shapely.difference(tile.flood, tile.observed).area == 0
     assert shapely.intersection(tile.observed, tile.unassessed).area == 0
+    assert shapely.difference(tile.clouded, tile.flood).area == 0
     assert tile.flood.area == pytest.approx(tile.flood_px * GRID.pixel_area, abs=1e-5)
 
 
@@ -48,11 +49,11 @@ def test_an_extent_survives_the_cache(seed: int) -> None:
         b"not WKB",
         _tile(3).to_bytes()[:-9],
         shapely.to_wkb(Point(1, 2)),
-        shapely.to_wkb(GeometryCollection([MultiPolygon()] * 3)),
-        shapely.to_wkb(GeometryCollection([Polygon(), MultiPolygon(), MultiPolygon(), Point(0, 0)])),
-        shapely.to_wkb(GeometryCollection([MultiPolygon()] * 3 + [Point(-1, 0)])),
-        shapely.to_wkb(GeometryCollection([MultiPolygon()] * 3 + [Point(float("nan"), 0)])),
-        shapely.to_wkb(GeometryCollection([MultiPolygon([BOWTIE]), MultiPolygon(), MultiPolygon(), Point(0, 0)])),
+        shapely.to_wkb(GeometryCollection([MultiPolygon()] * 4)),
+        shapely.to_wkb(GeometryCollection([Polygon(), *[MultiPolygon()] * 3, Point(0, 0)])),
+        shapely.to_wkb(GeometryCollection([MultiPolygon()] * 4 + [Point(-1, 0)])),
+        shapely.to_wkb(GeometryCollection([MultiPolygon()] * 4 + [Point(float("nan"), 0)])),
+        shapely.to_wkb(GeometryCollection([MultiPolygon([BOWTIE]), *[MultiPolygon()] * 3, Point(0, 0)])),
     ],
 )
 def test_a_damaged_extent_is_refused(content: bytes) -> None:
@@ -101,13 +102,14 @@ EMPTY = MultiPolygon()
         ([_moved(area, 12.0) for area in TILE.areas], (TILE.flood_px, 0), "reaches beyond the tile"),
         ([_scaled(area, 100.0) for area in TILE.areas], (TILE.flood_px, 0), "reaches beyond the tile"),
         ([_moved(area, 0.4) for area in TILE.areas], (TILE.flood_px, 0), "not corners of the tile's pixels"),
-        ([_scaled(TILE.flood, 1e300), EMPTY, EMPTY], (1, 0), "reaches beyond the tile"),
-        ([_moved(TILE.flood, float("inf")), EMPTY, EMPTY], (1, 0), "not a finite number"),
+        ([_scaled(TILE.flood, 1e300), EMPTY, EMPTY, EMPTY], (1, 0), "reaches beyond the tile"),
+        ([_moved(TILE.flood, float("inf")), EMPTY, EMPTY, EMPTY], (1, 0), "not a finite number"),
         (TILE.areas, (TILE.flood_px + 1, 0), "it counts"),
         (TILE.areas, (TILE.flood_px, 48), "it counts"),
-        ([TILE.flood, EMPTY, EMPTY], (TILE.flood_px, 0), "contradict"),
-        ([EMPTY, TILE.observed, TILE.observed], (0, 0), "contradict"),
-        ([_doubled(TILE.flood), TILE.observed, EMPTY], (2 * TILE.flood_px, 0), "overlap"),
+        ([TILE.flood, EMPTY, EMPTY, EMPTY], (TILE.flood_px, 0), "contradict"),
+        ([EMPTY, TILE.observed, TILE.observed, EMPTY], (0, 0), "contradict"),
+        ([EMPTY, TILE.observed, EMPTY, TILE.observed], (0, 0), "contradict"),
+        ([_doubled(TILE.flood), TILE.observed, EMPTY, EMPTY], (2 * TILE.flood_px, 0), "overlap"),
     ],
 )
 def test_an_extent_of_other_ground_is_refused(areas: list[MultiPolygon], counts: tuple[int, int], words: str) -> None:

@@ -9,7 +9,7 @@ from tasks.core.product.layer import AnsweredTile, FailedTile
 from tasks.core.product.layer_assembly import assemble
 from tasks.core.product.mapped_pixel import mapped_pixel_m, pixel_text
 
-NOTHING = TileExtent(MultiPolygon(), MultiPolygon(), MultiPolygon(), 0, 0)
+NOTHING = TileExtent(MultiPolygon(), MultiPolygon(), MultiPolygon(), MultiPolygon(), 0, 0)
 METRES = Grid(1000, 1000, (1.5, 0.0, 500_000.0, 0.0, -1.5, 6_000_000.0), "EPSG:7855")
 TURNED = Grid(1000, 1000, (0.0, 2.0, 500_000.0, 2.0, 0.0, 6_000_000.0), "EPSG:7855")
 DEGREES = Grid(1000, 1000, (1e-5, 0.0, 147.0, 0.0, -1e-5, 0.005), "EPSG:7844")

@@ -41,7 +41,7 @@ def _account(id_: str, error: str | None = None) -> Account:
 
 
 def _layers(error: str, area: MultiPolygon | None) -> list[Layer]:
-    extent = TileExtent(_ground(0, 0, 50, 50), _ground(0, 0, 100, 100), MultiPolygon(), 2500, 7)
+    extent = TileExtent(_ground(0, 0, 50, 50), _ground(0, 0, 100, 100), MultiPolygon(), MultiPolygon(), 2500, 7)
     failed = FailedTile("bad.jp2", "prepare", error, 1.0, CRS if area else None, area)
     return assemble([AnsweredTile("good.jp2", GRID, extent, 1.0)], [failed], 0.0)
 
@@ -235,16 +235,25 @@ def test_the_report_says_the_essentials_first() -> None:
 
 
 def test_the_report_renders_with_every_part() -> None:
-    """Tiles, settings, endpoint, versions and hashes are all there, and no hostile text becomes markup."""
+    """Tiles, settings, endpoint and versions are all there, and no hostile text becomes markup."""
     page = _rendered(report_markdown.markdown(_record(error=HOSTILE)))
-    for expected in ("good.jp2", "bad.jp2", "width", "flood-extent-1-1", "rasterio", "flood_extent.gpkg", "ab12"):
+    for expected in ("good.jp2", "bad.jp2", "width", "flood-extent-1-1", "rasterio"):
         assert expected in page.cells
     assert "script" not in page.tags
 
 
+def test_hashes_are_in_files_of_their_own() -> None:
+    """Nobody reads a hash: the report names the file that has them, and programs find them there."""
+    record = _record()
+    text = report_markdown.markdown(record)
+    assert "`SHA256SUMS`" in text
+    assert record["content_hash"] not in text
+    assert "ab12" not in text
+
+
 def test_a_clean_run_says_so() -> None:
     """Nothing failed, no endpoint was needed, no warning: each section says it rather than being empty."""
-    extent = TileExtent(MultiPolygon(), _ground(0, 0, 100, 100), MultiPolygon(), 0, 0)
+    extent = TileExtent(MultiPolygon(), _ground(0, 0, 100, 100), MultiPolygon(), MultiPolygon(), 0, 0)
     account = Account(_account("good.jp2").job, "extract")
     layers = assemble([AnsweredTile("good.jp2", GRID, extent, 1.0)], [], 0.0)
     text = report_markdown.markdown(_record(accounts=[account], layers=layers, endpoint=None))

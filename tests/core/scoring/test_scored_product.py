@@ -54,7 +54,7 @@ def test_each_answered_tile_has_its_score(assessment: Assessment) -> None:
 def test_the_files_say_the_same(assessment: Assessment, tmp_path: Path) -> None:
     """Layer, table and summary agree on hits, misses and false alarms, to the square metre."""
     write_assessment(assessment, tmp_path / "out", "a town")
-    meta, _, _, columns = pyogrio.raw.read(tmp_path / "out" / AGREEMENT)
+    meta, _, _, columns = pyogrio.raw.read(tmp_path / "out" / AGREEMENT, layer="agreement")
     found = dict(zip(meta["fields"].tolist(), columns, strict=True))
     summary = json.loads((tmp_path / "out" / SUMMARY).read_text())
     in_layer = dict(zip(found["agreement"], found["area_m2"], strict=True))

@@ -81,7 +81,7 @@ def test_layers_of_several_zones_are_named_as_a_products_are(tmp_path: Path) -> 
     zones = [product(tmp_path / name, (MGA_55, "_1", HECTARE, SEEN), (own, "_2", HECTARE, SEEN)) for name in "ab"]
     assert cli.main(["compare", *map(str, zones), "--output", str(tmp_path / "out")]) == 0
     layers = pyogrio.list_layers(tmp_path / "out" / "change.gpkg")[:, 0].tolist()
-    assert sorted(layers) == ["change_epsg7855", "change_unknown", "peak_epsg7855", "peak_unknown"]
+    assert sorted(layers) == ["change_epsg7855", "change_unknown", "layer_styles", "peak_epsg7855", "peak_unknown"]
 
 
 def test_the_layers_can_be_read(products: list[str], tmp_path: Path) -> None:
@@ -115,7 +115,7 @@ def test_a_zone_that_one_of_them_lacks_is_seen_by_the_other_alone(
         "1.00",
         "0.00",
     ]
-    assert len(pyogrio.list_layers(tmp_path / "out" / "change.gpkg")) == 4
+    assert len(pyogrio.list_layers(tmp_path / "out" / "change.gpkg")) == 5
 
 
 @pytest.mark.parametrize(
@@ -131,3 +131,21 @@ def test_what_cannot_be_compared_is_refused(
     write_geopackage(layers, tmp_path / "x" / GEOPACKAGE, title="x")
     assert cli.main(["compare", products[0], str(tmp_path / "x")]) == cli.UNUSABLE
     assert message in capsys.readouterr().err
+
+
+def test_a_series_has_a_row_a_product(products: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Of three dates: what each gained and lost since the one before, and the peak of all three."""
+    monday, friday = products
+    sunday = product(tmp_path / "sunday", (MGA_55, "", box(500_000, 6_000_000, 500_300, 6_000_100), SEEN))
+    assert cli.main(["compare", monday, friday, str(sunday), "--output", str(tmp_path / "out")]) == 0
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()[1:5]]
+    assert rows[0][:1] + rows[0][2:] == ["monday", "1.00", "-", "-"]
+    assert rows[1][:1] + rows[1][2:] == ["friday", "1.00", "0.50", "0.50"]
+    assert rows[2][:1] + rows[2][2:] == ["sunday", "3.00", "2.00", "0.00"]
+    assert rows[3] == ["peak", "3.00"]
+    left = sorted(path.name for path in (tmp_path / "out").iterdir())
+    steps = [f"change_{step}{end}" for step in (1, 2) for end in (".gpkg", ".json", ".png")]
+    assert left == [*steps, "series.csv", "series.gpkg", "series.json"]
+    summary = json.loads((tmp_path / "out" / "series.json").read_text())
+    (peak,) = shapely.from_wkb(pyogrio.raw.read(tmp_path / "out" / "series.gpkg", layer="peak")[2])
+    assert peak.area == pytest.approx(summary["peak_m2"], rel=1e-3) == pytest.approx(30_000, rel=1e-3)

@@ -11,7 +11,7 @@ from prefect.utilities.callables import parameter_schema
 from flows.command_line.cli import UNUSABLE, main, parse
 from flows.command_line.options import descriptions, parameters_of
 from flows.flood_extent import flood_extent
-from flows.parameters import RunParameters
+from flows.parameters import GROUPS, RunParameters
 from tasks.core.errors import UnusableArgument
 
 FIELDS = RunParameters.model_fields
@@ -49,6 +49,22 @@ def test_every_parameter_is_an_option() -> None:
     assert parsed() == RunParameters(dataset="tiles")
 
 
+def test_every_option_stands_in_one_group(capsys: pytest.CaptureFixture[str]) -> None:
+    """Some fifty options in one list are not read: `--help` has them by what they are about."""
+    assert sorted(name for names in GROUPS.values() for name in names) == sorted(FIELDS)
+    with pytest.raises(SystemExit):
+        parse(["run", "--help"])
+    shown = capsys.readouterr().out
+    assert [title for title in GROUPS if f"\n{title}:\n" in shown] == list(GROUPS)
+    assert shown.index("for operators:") < shown.index("--work-directory") < shown.index("--kms-key")
+
+
+def test_names_of_files_may_hold_blanks_and_commas() -> None:
+    """A list of places is taken as it is given, and not apart."""
+    assert parsed("--exposure", "roads, all.gpkg", "parcels.shp").exposure == ["roads, all.gpkg", "parcels.shp"]
+    assert parsed("--formats", "gpkg,fgb").formats == ["gpkg", "fgb"]
+
+
 def test_a_dataset_whose_name_is_not_utf_8_is_to_be_renamed() -> None:
     """The name is spelled in letters that every terminal can show."""
     with pytest.raises(UnusableArgument, match=r"the name M\\xfcnchen is not UTF-8. Rename it"):
@@ -75,6 +91,14 @@ def test_labels_may_be_spelled_as_people_do(spelling: list[str]) -> None:
         (["--endpoint", "http"], "--endpoint http needs --endpoint-url"),
         (["--endpoint-url", "http://gpu"], "--endpoint-url is for --endpoint http, not local"),
         (["--flood-labels", "7"], "--flood-labels"),
+        (["--formats", "dwg"], "--formats"),
+        (["--capture-time", "yesterday"], "--capture-time: give a day, or a time with its zone"),
+        (["--capture-time", "2021-04-03T01:31"], "--capture-time: give a day, or a time with its zone"),
+        (["--capture-time", "2021-02-30"], "--capture-time: give a day, or a time with its zone"),
+        (["--event-countries", "Australia"], "--event-countries: give countries as ISO 3166-1 alpha-3, such as AUS"),
+        (["--profile", "cems"], "--profile cems needs --event-id"),
+        (["--release", "2"], "--release 2 needs --release-reason"),
+        (["--normal-water-tolerance", "5"], "--normal-water-tolerance is for --normal-water"),
         (["--model", "m.onnx", "--labels", "0", "2"], "--labels: .*1, flood, among them"),
         (["--model", "m.onnx", "--labels", "1"], "--labels"),
         (["--model", "m.onnx", "--labels", "0", "1", "4"], "--labels"),

@@ -5,11 +5,14 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+import cv2
 import httpx
+import numpy as np
 import pytest
 from loopback import Handler, listening
 
 from tasks.core.errors import EndpointRefused, EndpointUnavailable
+from tasks.core.models.known_models import RECORD_TYPE
 from tasks.services.endpoints.container_client import Limits, ask, pooled_client, problem_of
 
 Reply = Callable[[Handler, bytes], None]
@@ -58,6 +61,25 @@ def test_an_answer_is_read_no_further_than_a_mask_can_be_long() -> None:
     with answering(endless) as url, pytest.raises(EndpointRefused, match=r"larger than 1,000,000 bytes"):
         asked(url, max_bytes=1_000_000)
     assert sum(sent) < 50_000_000
+
+
+@pytest.mark.parametrize(("classes", "is_read"), [(4, False), (9, True)])
+def test_probabilities_may_be_as_long_as_there_are_classes(classes: int, is_read: bool) -> None:
+    """Of a large image of nine classes 36 bytes a pixel are no mask, but what was asked for."""
+    jpeg = cv2.imencode(".jpg", np.zeros((100, 100, 3), np.uint8))[1].tobytes()
+    planes = bytes(100 * 100 * 9 * 4)
+    with answering(lambda one, _: one.answer(planes)) as url:
+        limits = Limits(max_bytes=1000)
+
+        def read() -> bytes:
+            client = pooled_client(trust_env=False)
+            return ask(client, url, jpeg, "", "name", RECORD_TYPE, limits, classes)
+
+        if is_read:
+            assert read() == planes
+        else:
+            with pytest.raises(EndpointRefused, match="larger than"):
+                read()
 
 
 def test_an_answer_that_trickles_ends() -> None:

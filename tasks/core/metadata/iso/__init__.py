@@ -1,0 +1,1 @@
+"""A product as ISO 19115-3 metadata."""

@@ -1,0 +1,1 @@
+"""A product as a STAC item."""
