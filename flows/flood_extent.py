@@ -55,6 +55,7 @@ from flows.run.review import decide
 from flows.run.run import Run
 from tasks.dataset import list_tiles
 from tasks.endpoint import tear_down_endpoint
+from tasks.exposure import measure_exposure
 from tasks.extent import assemble_layers, extract_tile
 from tasks.imagery import prepare_tile
 from tasks.prediction import predict_tile
@@ -222,7 +223,8 @@ def flood_extent(
             with run.staging() as folder:
                 edition = edition_of(run)
                 layers = assemble_layers(run.ledger, run.min_contour_size, edition, run.given)
-                warnings = write_product(layers, folder, run.started)
+                layers, warnings = measure_exposure(layers, exposure) if exposure else (layers, ())
+                warnings += write_product(layers, folder, run.started, formats)
                 draw_overview(folder, run.ledger, layers, edition, formats)
                 run.endpoint.wait_until_gone()
                 warnings += (*run.doubts, *run.will_be_kept(folder))

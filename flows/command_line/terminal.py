@@ -109,8 +109,8 @@ def show_product(console: Console, record: Mapping[str, Any], product: str) -> N
     if message := _endpoint_text(record["endpoint"] or {}):
         table.add_row("endpoint", escape(message))
     table.add_row("product", escape(product))
-    to_open = ", ".join(one.to_open for one in FORMATS if one.to_open)
-    table.add_row("to open", f"{to_open} in a GIS, overview.png, report.md")
+    to_open = ", ".join(one.to_open for one in FORMATS.values() if one.to_open)
+    table.add_row("to open", f"{to_open} in a GIS, overview.png, report.html")
     console.print(table)
     show_failures(console, [(tile["tile"], tile["error"]) for tile in record["tiles"] if tile["error"]])
     if counts["failed"]:

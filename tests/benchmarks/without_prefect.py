@@ -64,7 +64,7 @@ def _make_product(run: Run) -> None:
     with run.staging() as folder:
         edition = edition_of(run)
         layers = assemble_layers.fn(run.ledger, run.min_contour_size, edition, run.given)
-        warnings = write_product.fn(layers, folder, run.started)
+        warnings = write_product.fn(layers, folder, run.started, run.parameters.formats)
         draw_overview.fn(folder, run.ledger, layers, edition)
         write_report.fn(folder, run.ledger, layers, edition, warnings, **run.facts())
         package.fn(folder, run.dataset_name, run.started)

@@ -51,7 +51,7 @@ def revised(layers: Sequence[Layer], edited: Mapping[str, ObjectArray], release:
     """
     found: list[Layer] = []
     warnings: list[str] = []
-    for suffix in dict.fromkeys(layer.suffix for layer in layers if not layer.is_table):
+    for suffix in [layer.suffix for layer in layers if layer.base == "flood_extent"]:
         group = {layer.base: layer for layer in layers if layer.suffix == suffix and not layer.is_table}
         crs = str(group["flood_extent"].crs)
         if crs in edited:

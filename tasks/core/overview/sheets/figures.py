@@ -8,6 +8,7 @@ import numpy as np
 import pyproj
 import shapely
 
+from tasks.core.arrays import ObjectArray
 from tasks.core.formats.weaknesses import known_weaknesses
 from tasks.core.product.edition import CaptureTime, Edition, Precision
 from tasks.core.product.layer import Layer
@@ -31,6 +32,7 @@ MONTHS = (
     "November",
     "December",
 )
+EXPOSURE = "exposure"
 UNKNOWN_TIME = "Time of capture not known"
 
 Group = Mapping[str, Layer]
@@ -72,11 +74,28 @@ class Figures(Record):
 
 
 def by_suffix(layers: Sequence[Layer]) -> dict[str, Group]:
-    """The layers of each CRS, of those that have tiles."""
+    """The layers of each CRS, of those that have tiles; and all exposure, in that CRS, as one layer."""
     groups: dict[str, dict[str, Layer]] = {}
     for layer in layers:
         groups.setdefault(layer.suffix, {})[layer.base] = layer
-    return {suffix: group for suffix, group in groups.items() if "tiles" in group}
+    exposure = [layer for layer in layers if layer.base == EXPOSURE]
+    found: dict[str, Group] = {}
+    for suffix, group in groups.items():
+        crs = group["tiles"].crs if "tiles" in group else None
+        if exposure and crs:
+            geometries = np.concatenate([_moved(layer, crs) for layer in exposure])
+            group[EXPOSURE] = Layer(EXPOSURE, "Unknown", crs, geometries, {})
+        if "tiles" in group:
+            found[suffix] = group
+    return found
+
+
+def _moved(layer: Layer, crs: str) -> ObjectArray:
+    """Geometries of any kind in another CRS, as finely as a map shows them."""
+    if layer.crs == crs or not layer.crs:
+        return layer.geometries
+    shift = pyproj.Transformer.from_crs(layer.crs, crs, always_xy=True)
+    return np.asarray(shapely.transform(layer.geometries, shift.transform, interleaved=False), np.object_)
 
 
 def placed(group: Group) -> int:
