@@ -230,8 +230,8 @@ def _notes(exposed: Exposed, left_out: Sequence[str], unshifted: Sequence[str]) 
         yield f"{exposed.source}: {missing:,} features have no geometry that is any use: nobody knows of them"
     if unshifted:
         yield (
-            f"{exposed.source}: no shift is known here between {exposed.crs} and {', '.join(unshifted)}: it may lie off "
-            "by metres"
+            f"{exposed.source}: no shift is known here between {exposed.crs} and {', '.join(unshifted)}: it may be "
+            "off by metres"
         )
     if left_out:
         yield f"{exposed.source}: columns left out: {enumerated(left_out)}"
