@@ -21,7 +21,8 @@ from tasks.core.exposure.exposed import Exposed
 from tasks.core.exposure.window import is_box, window_of
 from tasks.core.formats.sqlite_copies import lockable
 from tasks.core.formats.vector_files import gdal_options
-from tasks.core.geo.crs import crs_name
+from tasks.core.geo.crs import crs_name, unknown_datum
+from tasks.core.geo.reprojection import is_ballpark
 from tasks.core.product.layer import Column
 from tasks.core.redaction import redact
 from tasks.core.text import enumerated
@@ -126,6 +127,8 @@ def _check_layer(file: Path, layer: str, place: ExposurePlace) -> dict[str, Any]
         raise UnusableArgument(
             f"{called} has no CRS. Assign the one that its coordinates are in; a shapefile has it in its .prj"
         )
+    if (datum := unknown_datum(crs)) is not None:
+        raise UnusableArgument(f"{called}: the datum of its CRS is unknown ({datum}). Assign the CRS that it is in")
     if info["features"] == 0:
         raise UnusableArgument(f"{called} has no features. Give one that has, or leave it out")
     fields = [str(name) for name in info["fields"]]
@@ -161,7 +164,8 @@ def _read(
         class_column=place.class_column if place.class_column in kept else None,
         unread=info["features"] - len(geometries),
     )
-    return replace(exposed, notes=tuple(_notes(exposed, left_out)))
+    unshifted = [crs for crs, _ in product if is_ballpark(info["crs"], crs)]
+    return replace(exposed, notes=tuple(_notes(exposed, left_out, unshifted)))
 
 
 def _geometry_column(info: dict[str, Any]) -> str:
@@ -218,12 +222,17 @@ def _joined(parts: Sequence[Column]) -> Column:
     return joined
 
 
-def _notes(exposed: Exposed, left_out: Sequence[str]) -> Iterator[str]:
+def _notes(exposed: Exposed, left_out: Sequence[str], unshifted: Sequence[str]) -> Iterator[str]:
     missing = int(shapely.is_missing(exposed.geometries).sum())
     if exposed.repaired:
         yield f"{exposed.source}: {exposed.repaired:,} geometries were not valid and were repaired"
     if missing:
         yield f"{exposed.source}: {missing:,} features have no geometry that is any use: nobody knows of them"
+    if unshifted:
+        yield (
+            f"{exposed.source}: no shift is known here between {exposed.crs} and {', '.join(unshifted)}: it may be "
+            "off by metres"
+        )
     if left_out:
         yield f"{exposed.source}: columns left out: {enumerated(left_out)}"
     if not len(exposed):

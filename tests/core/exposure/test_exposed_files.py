@@ -137,6 +137,7 @@ def test_what_cannot_be_used_is_refused(tmp_path: Path) -> None:
         (csv, "no layer with geometries"),
         (write(tmp_path / "b.gpkg", NEAR, crs=None), "has no CRS. Assign"),
         (write(tmp_path / "c.gpkg", []), "has no features"),
+        (write(tmp_path / "d.gpkg", NEAR, crs="+proj=tmerc +lon_0=147 +ellps=GRS80"), "datum of its CRS is unknown"),
         (shapeless, "its .shx is missing"),
     ]
     for path, words in cases:
