@@ -15,6 +15,7 @@ from tasks.core.rasters.output_grid import MISFIT_PX
 
 WINDOW_PX = 1024  # two of the blocks that the files are made of: none is written by halves
 AROUND_PX = 2  # that interpolation looks beyond a window
+EDGE_PX = 1e-6  # a centre on the seam of two tiles must not be missed by both, to the last bit
 
 
 class Window(NamedTuple):
@@ -87,7 +88,7 @@ class Placement:
         to_source = _between(window.grid(self.target), self.source)
         columns, rows = np.arange(window.width_px) + 0.5, np.arange(window.height_px)[:, None] + 0.5
         x, y = (_sum(terms[0] * columns, terms[1] * rows, terms[2]) for terms in to_source)
-        return Nearest.of(np.floor(y).astype(np.int64), np.floor(x).astype(np.int64), self.source)
+        return Nearest.of(x, y, self.source)
 
     def linear(self, window: Window, image: UInt8Array) -> UInt8Array:
         """A window of the image (height, width, bands), interpolated between pixel centres."""
@@ -124,11 +125,12 @@ class Nearest(NamedTuple):
     inside: BoolMask
 
     @classmethod
-    def of(cls, rows: IntArray, columns: IntArray, source: Grid) -> "Nearest":
-        """Of rows and columns that may lie beyond the source."""
-        inside = (rows >= 0) & (rows < source.height_px) & (columns >= 0) & (columns < source.width_px)
-        within = np.clip(rows, 0, source.height_px - 1), np.clip(columns, 0, source.width_px - 1)
-        return cls(*within, np.asarray(inside))
+    def of(cls, x: FloatArray, y: FloatArray, source: Grid) -> "Nearest":
+        """Of positions in the source's pixels, column and row, which may lie beyond it."""
+        ends = (y, source.height_px), (x, source.width_px)
+        down, across = ((axis > -EDGE_PX) & (axis < size + EDGE_PX) for axis, size in ends)
+        rows, columns = (np.floor(axis).clip(0, size - 1).astype(np.int64) for axis, size in ends)
+        return cls(rows, columns, np.asarray(down & across))
 
     def take(self, values: NDArray[Any]) -> NDArray[Any]:
         """The window of the source's values (height, width, ...); where there are none, any."""

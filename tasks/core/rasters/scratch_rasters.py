@@ -38,7 +38,8 @@ class Canvas:
 
     def __init__(self, raster: DatasetWriter) -> None:
         self._raster = raster
-        self._written: set[Window] = set()
+        self._empty = 0 if raster.nodata is None else raster.nodata
+        self._filled: set[tuple[int, int]] = set()  # row and column of blocks
 
     def read(self, window: Window) -> UInt8Array:
         """(bands, height, width); those of a mosaic are four, the last of them 255 where it shows something."""
@@ -47,7 +48,10 @@ class Canvas:
     def write(self, window: Window, values: UInt8Array) -> None:
         """Put back what ``read`` gave."""
         self._raster.write(values, window=_as_rasterio(window))
-        self._written.add(window)
+        for row, column in product(range(0, window.height_px, BLOCK_PX), range(0, window.width_px, BLOCK_PX)):
+            # Of no data alone GDAL makes no block.
+            if (values[:, row : row + BLOCK_PX, column : column + BLOCK_PX] != self._empty).any():
+                self._filled.add(((window.row + row) // BLOCK_PX, (window.column + column) // BLOCK_PX))
 
     def is_in(self, path: Path) -> bool:
         """Whether all that was written is in the file, which is closed: a failure to write the last blocks is silent.
@@ -55,7 +59,7 @@ class Canvas:
         Blocks that did not fit are said to lie beyond the file's end, or where another one lies.
         """
         with rasterio.open(path) as raster:
-            names = {name for window in self._written for name in _block_names(window)}
+            names = [f"BLOCK_OFFSET_{column}_{row}" for row, column in self._filled]
             starts = [int(raster.get_tag_item(name, "TIFF", bidx=1) or 0) for name in names]
             end = path.stat().st_size - BLOCK_PX * BLOCK_PX * raster.count
         return len(set(starts)) == len(starts) and all(0 < start <= end for start in starts)
@@ -117,14 +121,6 @@ def _describe(raster: DatasetWriter, kind: RasterKind) -> None:
         raster.units = (kind.unit,)
     if kind.classes:
         raster.write_colormap(1, {value: (*colour, OPAQUE) for value, colour in kind.colours.items()})
-
-
-def _block_names(window: Window) -> Iterator[str]:
-    """Of each block in a window the name of the tag that says where it starts."""
-    ends = window.row + window.height_px, window.column + window.width_px
-    rows, columns = (range(start // BLOCK_PX, -(-end // BLOCK_PX)) for start, end in zip(window[:2], ends, strict=True))
-    for row, column in product(rows, columns):
-        yield f"BLOCK_OFFSET_{column}_{row}"
 
 
 def _as_rasterio(window: Window) -> rasterio.windows.Window:
