@@ -64,7 +64,7 @@ LABELS = RasterKind(
     classes=MappingProxyType(
         {
             OTHER: ("other", (226, 222, 208)),
-            FLOOD: ("flood", (20, 110, 220)),
+            FLOOD: ("flood", (20, 150, 255)),
             FLOOD_UNDER_CLOUD: ("flood with cloud", (150, 120, 205)),
             IGNORED: ("ignored", (120, 120, 120)),
             NO_DATA: ("not observed", (255, 255, 255)),
@@ -94,7 +94,7 @@ FLOOD_MASK = RasterKind(
     classes=MappingProxyType(
         {
             0: ("observed, no flood", (226, 222, 208)),
-            1: ("flood", (20, 110, 220)),
+            1: ("flood", (20, 150, 255)),
             NO_DATA: ("not observed", (255, 255, 255)),
         }
     ),
