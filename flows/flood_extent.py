@@ -60,6 +60,7 @@ from tasks.extent import assemble_layers, extract_tile
 from tasks.imagery import prepare_tile
 from tasks.prediction import predict_tile
 from tasks.product import clean_up, package, publish, write_product
+from tasks.rasters import write_rasters
 from tasks.report import draw_overview, write_report
 from tasks.runtime.dashboard import show_no_product, show_result
 from tasks.runtime.policies import as_it_is
@@ -225,6 +226,7 @@ def flood_extent(
                 layers = assemble_layers(run.ledger, run.min_contour_size, edition, run.given)
                 layers, warnings = measure_exposure(layers, exposure) if exposure else (layers, ())
                 warnings += write_product(layers, folder, run.started, formats)
+                warnings += write_rasters(run.ledger, layers, folder, edition) if "cog" in formats else ()
                 draw_overview(folder, run.ledger, layers, edition, formats)
                 run.endpoint.wait_until_gone()
                 warnings += (*run.doubts, *run.will_be_kept(folder))

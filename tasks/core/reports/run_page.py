@@ -21,6 +21,7 @@ import numpy as np
 from tasks.core.formats.product_files import FORMATS, tile_files
 from tasks.core.geo.areas import M2_PER_HECTARE
 from tasks.core.product.to_check import ToCheck
+from tasks.core.rasters import rasters
 from tasks.core.reports import places_text
 from tasks.core.reports.report_markdown import one_line, plain
 from tasks.core.reports.run_json import TileRow
@@ -223,6 +224,7 @@ def _main_files(files: Sequence[str]) -> Iterator[tuple[str, str]]:
     """Name and description, the most wanted first."""
     for format_ in FORMATS.values():
         yield from format_.main_files(files)
+    yield from rasters.main_files(files)
     yield from ((name, about) for name, about in FILES.items() if name in files)
     yield from ((name, "all of it, to pass on") for name in files if name.endswith(".zip") and "/" not in name)
 
