@@ -8,8 +8,11 @@ from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 
+import rasterio
+
 from tasks.core.class_map import FLOOD, FLOOD_UNDER_CLOUD
 from tasks.core.disk_space import TEMP_PREFIX
+from tasks.core.geo.grid import Grid
 from tasks.core.product.edition import Edition
 from tasks.core.product.layer import Layer
 from tasks.core.rasters.cog_files import write_cog
@@ -141,3 +144,28 @@ def _warnings(filled: Filled, mosaic: str) -> list[str]:
 def _named(tiles: Sequence[str]) -> str:
     more = f" and {len(tiles) - TILES_NAMED:,} more" if len(tiles) > TILES_NAMED else ""
     return ", ".join(tiles[:TILES_NAMED]) + more
+
+
+def renew_flood_masks(layers: Sequence[Layer], folder: Path, edition: Edition) -> None:
+    """Burn the extent of another release into the flood masks that a folder has, on their own pixels.
+
+    Raises:
+        StorageFull: No space left.
+        FinalError: GDAL could not write a file.
+    """
+    with gdal():
+        for flood, observed in _extents(layers):
+            path = folder / FLOOD_MASK.path(flood.suffix)
+            if not path.exists():
+                continue
+            with tempfile.TemporaryDirectory(prefix=f"{TEMP_PREFIX}-") as name:
+                scratch = Scratch(Path(name), _grid_of(path, str(flood.crs)), edition.made, _rights(edition))
+                with scratch.canvas(FLOOD_MASK) as mask:
+                    fill_flood_mask(mask, flood.geometries, observed.geometries, scratch.grid)
+                write_cog(scratch.path(FLOOD_MASK), path, FLOOD_MASK)
+
+
+def _grid_of(path: Path, crs: str) -> Grid:
+    with rasterio.open(path) as raster:
+        transform = tuple(float(term) for term in raster.transform[:6])
+        return Grid(raster.width, raster.height, transform, crs)  # type: ignore[arg-type] # six terms

@@ -165,7 +165,7 @@ def run_record(
         "model_identity": model_identity,
         "calibration": None if calibration is None else [_threshold(one) for one in calibration],
         "review": None if review is None else dict(review),
-        "edition": None if edition is None else _edition(edition),
+        "edition": None if edition is None else edition_facts(edition),
         "given": None if given is None else dict(given),
         "started": started.astimezone(UTC).isoformat(timespec="seconds"),
         "finished": finished.astimezone(UTC).isoformat(timespec="seconds"),
@@ -191,8 +191,8 @@ def _threshold(threshold: Threshold) -> dict[str, Any]:
     return threshold.to_dict() | {"tiles": len(threshold.tiles)}
 
 
-def _edition(edition: Edition) -> dict[str, Any]:
-    """Without what stands elsewhere in the record."""
+def edition_facts(edition: Edition) -> dict[str, Any]:
+    """What a product says of itself, without what stands elsewhere in the record."""
     elsewhere = {"dataset", "sources", "run_id", "model_id", "made"}
     return {name: value for name, value in edition.to_dict().items() if name not in elsewhere}
 
