@@ -92,6 +92,14 @@ def test_the_geodatabase_has_a_layer_for_each_kind_of_geometry(tmp_path: Path) -
     }
 
 
+def test_names_that_esri_forbids_are_changed(tmp_path: Path) -> None:
+    """What people give as exposure may be called anything: the layer is there, under a name that is allowed."""
+    file_geodatabase.write([polygons("exposure", suffix="_my-roads (new)")], tmp_path, MADE)
+    (name,) = fiona.listlayers(tmp_path / "flood_extent.gdb")
+    assert name.startswith("exposure_my_roads")
+    assert len(_read(tmp_path / "flood_extent.gdb", name)[1]) == 5
+
+
 def mixed_again() -> Layer:
     one = mixed()
     return Layer(one.base, one.geometry_type, one.crs, one.geometries, one.columns, "_again")

@@ -389,7 +389,8 @@ signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 import numpy as np, shapely
 from pathlib import Path
 from tasks.core.formats import geopackage
-from tasks.core.formats import shapefile_writer
+from datetime import UTC, datetime
+from tasks.core.formats import product_files, shapefile_writer
 from tasks.core.errors import StorageFull
 from tasks.core.polygons.tile_extent import extract
 from tasks.core.product.layer import AnsweredTile, FailedTile, Layer
@@ -400,14 +401,16 @@ layer = Layer("flood_extent", "Polygon", "EPSG:7855", geometries, {"flood_id": n
 try:
     if sys.argv[1] == "shapefile":
         shapefile_writer.write_shapefile(layer, Path(sys.argv[2]) / "x.shp")
-    else:
+    elif sys.argv[1] == "geopackage":
         geopackage.write_geopackage([layer], Path(sys.argv[2]) / "x.gpkg", title="x")
+    else:
+        tuple(product_files.FORMATS[sys.argv[1]].write([layer], Path(sys.argv[2]), datetime.now(UTC)))
 except StorageFull as error:
     print("full:", error)
 """
 
 
-@pytest.mark.parametrize("kind", ["shapefile", "geopackage"])
+@pytest.mark.parametrize("kind", ["shapefile", "geopackage", "fgb", "gdb"])
 def test_a_disk_that_fills_up_is_reported(kind: str, tmp_path: Path) -> None:
     """A write cut short by the system is StorageFull with the file's name, even where GDAL is silent about it."""
     done = subprocess.run(

@@ -1,7 +1,7 @@
 """Copies of layers in WGS 84, as the web wants them: not to be measured in, and shifted from the imagery's datum.
 
 Between a national datum and WGS 84 the shift is known to metres only: WGS 84 moves with the satellites' reference
-frames, GDA94 and GDA2020 with the continent, and they are 1.8 m apart. What PROJ takes is said (``datum_shifts``).
+frames, GDA94 and GDA2020 with the continent, and they are 1.8 m apart. What PROJ takes is said (``WebCopies.shifts``).
 
 Coordinates have 7 decimals of a degree, 11 mm at most: a tenth of the finest imagery's pixel and far below the shift's
 uncertainty. The 0.1 mm of the other formats would need 9, and a quarter more bytes, for digits that mean nothing here.
@@ -127,6 +127,8 @@ def _split_at_antimeridian(geometries: ObjectArray) -> ObjectArray:
         geometries = geometries.copy()
     for row in over:
         joined = shapely.transform(geometries[row], lambda xy: np.column_stack((xy[:, 0] % TURN, xy[:, 1])))
+        if not joined.is_valid:
+            joined = shapely.make_valid(joined, method="structure", keep_collapsed=False)
         beyond = shapely.transform(shapely.intersection(joined, EAST), lambda xy: xy - (TURN, 0))
         geometries[row] = shapely.union(shapely.intersection(joined, WEST), beyond)
     return geometries
