@@ -8,7 +8,9 @@ from prefect.logging import get_run_logger
 
 from tasks.core.formats.geopackage import GEOPACKAGE
 from tasks.core.formats.product_files import FORMATS, write_layers
+from tasks.core.product.edition import Edition
 from tasks.core.product.layer import Layer
+from tasks.core.profiles.cems_package import write_cems
 from tasks.core.styles.qgis_project import write_project
 from tasks.core.styles.style_files import write_style_files
 from tasks.core.tiles.jobs import TileJob
@@ -27,6 +29,15 @@ def write_product(layers: Sequence[Layer], folder: Path, made: datetime, formats
     write_project(folder / GEOPACKAGE, layers)
     for warning in warnings:
         get_run_logger().warning(warning)
+    return warnings
+
+
+@run_task(name="write-profile")
+def write_profile(layers: Sequence[Layer], folder: Path, edition: Edition) -> tuple[str, ...]:
+    """Write the layers once more as Copernicus EMS delivers them."""
+    warnings = write_cems(layers, edition, folder, edition.made)
+    for warning in warnings:
+        get_run_logger().warning("%s", warning)
     return warnings
 
 

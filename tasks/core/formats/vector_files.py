@@ -50,6 +50,7 @@ def write_vector(layer: Layer, path: Path, *, driver: str, **options: Any) -> No
     """
     with in_our_words(path), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "'crs' was not provided", UserWarning)
+        warnings.filterwarnings("ignore", "organizePolygons", RuntimeWarning)  # that it is slow; it is not
         raw.write(
             str(path),
             _wkb(layer),
