@@ -55,10 +55,12 @@ from flows.run.review import decide
 from flows.run.run import Run
 from tasks.dataset import list_tiles
 from tasks.endpoint import tear_down_endpoint
+from tasks.exposure import measure_exposure
 from tasks.extent import assemble_layers, extract_tile
 from tasks.imagery import prepare_tile
 from tasks.prediction import predict_tile
-from tasks.product import clean_up, package, publish, write_product
+from tasks.product import clean_up, package, publish, write_product, write_profile
+from tasks.rasters import write_rasters
 from tasks.report import draw_overview, write_report
 from tasks.runtime.dashboard import show_no_product, show_result
 from tasks.runtime.policies import as_it_is
@@ -222,8 +224,11 @@ def flood_extent(
             with run.staging() as folder:
                 edition = edition_of(run)
                 layers = assemble_layers(run.ledger, run.min_contour_size, edition, run.given)
-                warnings = write_product(layers, folder, run.started)
-                draw_overview(folder, run.ledger, layers, run.dataset_name)
+                layers, warnings = measure_exposure(layers, exposure) if exposure else (layers, ())
+                warnings += write_product(layers, folder, run.started, formats)
+                warnings += write_rasters(run.ledger, layers, folder, edition) if "cog" in formats else ()
+                warnings += write_profile(layers, folder, edition) if profile else ()
+                draw_overview(folder, run.ledger, layers, edition, formats)
                 run.endpoint.wait_until_gone()
                 warnings += (*run.doubts, *run.will_be_kept(folder))
                 record = write_report(folder, run.ledger, layers, edition, warnings, **run.facts())

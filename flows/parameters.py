@@ -212,7 +212,8 @@ class RunParameters(BaseModel):
     @property
     def event(self) -> Event:
         """What flood it is."""
-        return Event(self.event_id, self.event_name, self.event_type, self.event_subtype)
+        countries = tuple(self.event_countries)
+        return Event(self.event_id, self.event_name, self.event_type, self.event_subtype, countries)
 
     @property
     def captured(self) -> CaptureTime | None:

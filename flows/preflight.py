@@ -1,10 +1,12 @@
 """What is found out before anything is started: what can be refused within a second, and what is to be done."""
 
 from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
 from types import MappingProxyType
 
 from flows.parameters import RunParameters
 from tasks.core.errors import DatasetNotFound, EndpointRefused, FloodExtentError, UnusableArgument
+from tasks.core.formats.product_files import FORMATS, check_formats
 from tasks.core.geo.crs import given_crs
 from tasks.core.models.nir_threshold import Split
 from tasks.core.tiles.estimates import PIXELS_A_MEGAPIXEL
@@ -12,6 +14,7 @@ from tasks.core.tiles.jobs import TileJob, plan_jobs
 from tasks.core.tiles.tile import Tile
 from tasks.services import storage
 from tasks.services.endpoints.endpoint_kinds import LOCAL, endpoint_service
+from tasks.services.exposure_files import check_exposure
 from tasks.services.publishing import publishing
 
 WRITTEN = ("output_directory", "work_directory", "log_storage_directory")
@@ -33,14 +36,25 @@ def check(parameters: RunParameters, model_identity: str | None = None, *, writi
     """
     if parameters.crs is not None:
         given_crs(parameters.crs)
+    _check_formats(parameters.formats)
     if not (storage.exists(parameters.dataset) or storage.is_folder(parameters.dataset)):
         raise DatasetNotFound(f"dataset {parameters.dataset!r} does not exist. Check the name")
+    check_exposure(parameters.exposure)
     identity = model_identity or identity_of_model(parameters)
     publishing.check_owner(product_uri(parameters), storage.resolve(parameters.dataset))
     if writing:
         for name in WRITTEN:
             _check_writable(name, getattr(parameters, name))
     return identity
+
+
+def _check_formats(formats: Sequence[str]) -> None:
+    """Whether what the product is to be written with is installed."""
+    check_formats([name for name in formats if name in FORMATS])
+    if "pdf" in formats and find_spec("matplotlib") is None:
+        raise UnusableArgument(
+            '`formats` pdf needs the package matplotlib, of the extra "map": pip install "flood-extent[map]"'
+        )
 
 
 def identity_of_model(parameters: RunParameters) -> str:

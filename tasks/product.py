@@ -6,8 +6,13 @@ from pathlib import Path
 
 from prefect.logging import get_run_logger
 
-from tasks.core.formats.product_files import write_layers
+from tasks.core.formats.geopackage import GEOPACKAGE
+from tasks.core.formats.product_files import FORMATS, write_layers
+from tasks.core.product.edition import Edition
 from tasks.core.product.layer import Layer
+from tasks.core.profiles.cems_package import write_cems
+from tasks.core.styles.qgis_project import write_project
+from tasks.core.styles.style_files import write_style_files
 from tasks.core.tiles.jobs import TileJob
 from tasks.runtime.policies import run_task
 from tasks.runtime.progress import watcher
@@ -17,11 +22,22 @@ from tasks.services.work_directory.cached_tiles import uris_in
 
 
 @run_task(name="write-product")
-def write_product(layers: Sequence[Layer], folder: Path, made: datetime) -> tuple[str, ...]:
-    """Write GeoPackage and shapefiles of a run; the warnings say what could not be written as a shapefile."""
-    warnings = write_layers(layers, folder, made=made)
+def write_product(layers: Sequence[Layer], folder: Path, made: datetime, formats: Sequence[str]) -> tuple[str, ...]:
+    """Write the layers in each format, with their looks; the warnings say what had to be left out of which file."""
+    warnings = write_layers(layers, folder, made=made, formats=[name for name in formats if name in FORMATS])
+    write_style_files(folder, layers)
+    write_project(folder / GEOPACKAGE, layers)
     for warning in warnings:
         get_run_logger().warning(warning)
+    return warnings
+
+
+@run_task(name="write-profile")
+def write_profile(layers: Sequence[Layer], folder: Path, edition: Edition) -> tuple[str, ...]:
+    """Write the layers once more as Copernicus EMS delivers them."""
+    warnings = write_cems(layers, edition, folder, edition.made)
+    for warning in warnings:
+        get_run_logger().warning("%s", warning)
     return warnings
 
 

@@ -8,24 +8,32 @@ from prefect.logging import get_run_logger
 
 from tasks.core.errors import ObjectMissing, RecordMismatch
 from tasks.core.geo.grid import Grid
+from tasks.core.metadata.footprint import wgs84_bounds
 from tasks.core.overview.overview import draw
+from tasks.core.overview.quicklook import write_quicklook
+from tasks.core.overview.sheets.pdf_sheet import draw_pdf
 from tasks.core.product.edition import Edition
 from tasks.core.product.layer import Layer
-from tasks.core.reports.html_report import REPORT, html_report
-from tasks.core.reports.report_markdown import markdown
-from tasks.core.reports.run_json import RunRecord, run_record, to_json
-from tasks.core.reports.sums import SUMS, sums
+from tasks.core.reports.run_json import RunRecord, run_record
+from tasks.core.reports.sheet_figures import figures_of
 from tasks.core.tiles.ledger import Ledger
 from tasks.runtime.policies import run_task
-from tasks.services.publishing.product_folder import hashes_of
+from tasks.services.publishing.documents import write_documents
 from tasks.services.work_directory import tile_files
 from tasks.services.work_directory.cached_files import discard
 
+PDF = "pdf"
+
 
 @run_task(name="draw-overview")
-def draw_overview(folder: Path, ledger: Ledger, layers: Sequence[Layer], title: str) -> None:
-    """Draw ``overview.png``: the imagery in small with the extent on it and what was not assessed."""
-    (folder / "overview.png").write_bytes(draw(layers, _previews(ledger), title=title))
+def draw_overview(
+    folder: Path, ledger: Ledger, layers: Sequence[Layer], edition: Edition, formats: Sequence[str] = ()
+) -> None:
+    """Draw the sheet for a briefing, ``overview.png`` (and ``overview.pdf``), and the imagery alone, in small."""
+    imagery, figures = write_quicklook(layers, _previews(ledger), folder), figures_of(layers)
+    (folder / "overview.png").write_bytes(draw(layers, imagery, edition=edition, figures=figures))
+    if PDF in formats:
+        (folder / "overview.pdf").write_bytes(draw_pdf(layers, imagery, edition=edition, figures=figures))
 
 
 def _previews(ledger: Ledger) -> Iterator[tuple[Grid, bytes]]:
@@ -47,7 +55,7 @@ def _previews(ledger: Ledger) -> Iterator[tuple[Grid, bytes]]:
 def write_report(
     folder: Path, ledger: Ledger, layers: Sequence[Layer], edition: Edition, warnings: Sequence[str], **facts: Any
 ) -> RunRecord:
-    """Write ``run.json`` and ``report.md`` beside the layers.
+    """Write reports, metadata, sums and record beside the layers.
 
     Args:
         folder: The product, with all its other files.
@@ -58,11 +66,7 @@ def write_report(
         facts: The other arguments of ``run_json.run_record``.
     """
     known: dict[str, Any] = {"accounts": ledger.accounts, "layers": layers, "edition": edition, "warnings": warnings}
-    record = run_record(**known, **facts)
-    (folder / "report.md").write_bytes(markdown(record).encode())
-    (folder / REPORT).write_bytes(html_report(record, layers, edition))
-    (folder / SUMS).write_bytes(sums(hashes_of(folder)))
-    record = {**record, "files": hashes_of(folder)}
-    (folder / "run.json").write_bytes(to_json(record))
+    record = run_record(**known, bounds=wgs84_bounds(layers), **facts)
+    record = write_documents(folder, record, layers, edition)
     get_run_logger().info("content hash %s", record["content_hash"])
     return record

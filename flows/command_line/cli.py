@@ -30,6 +30,7 @@ ANALYSTS = {
     "tile": ("FRAME", "map one frame without Prefect, and keep all that is made of it to look at"),
     "score": ("PRODUCT REFERENCE", "compare a product with reference polygons"),
     "compare": ("A B [C …]", "what became of the flood from one product to the next: gained, lost, peak"),
+    "release": ("PRODUCT --edited FILE --reason TEXT", "corrected polygons as the product's next release"),
     "clean": ("--older-than DAYS", "remove old files that runs have left in the work directory"),
 }
 OPERATORS = {

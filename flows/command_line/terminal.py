@@ -96,7 +96,11 @@ def show_product(console: Console, record: Mapping[str, Any], product: str) -> N
     dropped = f", {counts['dropped']} dropped" if counts["dropped"] else ""
     table.add_row("tiles", f"{counts['done']} done, {counts['failed']} failed{dropped}")
     observed = f"{totals['observed_ha']:,.2f} ha observed"
-    table.add_row("flooded", f"{totals['flooded_ha']:,.2f} ha, permanent water included, of {observed}")
+    included = ", permanent water included," if totals["normal_water_ha"] is None else ""
+    table.add_row("flooded", f"{totals['flooded_ha']:,.2f} ha{included} of {observed}")
+    if totals["normal_water_ha"] is not None:
+        trace = f"{totals['flood_trace_ha']:,.2f} ha of it dry"
+        table.add_row("normal water", f"{totals['normal_water_ha']:,.2f} ha in these frames, and {trace}")
     if record["mapped_pixel_m"] is not None:
         table.add_row("mapped pixel", pixel_text(record["mapped_pixel_m"]))
     unplaced = f", and tiles whose place is unknown: {counts['unplaced']}" if counts["unplaced"] else ""
@@ -105,8 +109,8 @@ def show_product(console: Console, record: Mapping[str, Any], product: str) -> N
     if message := _endpoint_text(record["endpoint"] or {}):
         table.add_row("endpoint", escape(message))
     table.add_row("product", escape(product))
-    to_open = ", ".join(one.to_open for one in FORMATS if one.to_open)
-    table.add_row("to open", f"{to_open} in a GIS, overview.png, report.md")
+    to_open = ", ".join(one.to_open for one in FORMATS.values() if one.to_open)
+    table.add_row("to open", f"{to_open} in a GIS, overview.png, report.html")
     console.print(table)
     show_failures(console, [(tile["tile"], tile["error"]) for tile in record["tiles"] if tile["error"]])
     if counts["failed"]:

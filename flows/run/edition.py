@@ -1,7 +1,6 @@
 """What a run's product says of itself: event, frames, rights, release."""
 
 from flows.run.run import Run
-from tasks.core.formats.layer_titles import CLOUD, WATER
 from tasks.core.product.edition import Edition
 from tasks.core.redaction import redact
 from tasks.core.reports.editions import sources_of
@@ -45,5 +44,5 @@ def _replaced(run: Run) -> str | None:
 
 def _weaknesses(run: Run) -> tuple[str, ...]:
     before = run.parameters.normal_water
-    water = WATER if before is None else BEFORE.format(name=storage.name(storage.resolve(before)))
-    return (CLOUD, water, *(UNSURE.format(doubt=doubt.rstrip(".")) for doubt in run.doubts))
+    told_apart = () if before is None else (BEFORE.format(name=storage.name(storage.resolve(before))),)
+    return (*told_apart, *(UNSURE.format(doubt=doubt.rstrip(".")) for doubt in run.doubts))

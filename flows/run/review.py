@@ -54,8 +54,9 @@ def _follow(run: Run, form: ReviewForm) -> str | None:
 def _show(run: Run) -> None:
     run.endpoint.wait_until_gone()
     with run.staging() as folder:
-        layers = assemble_layers(run.ledger, run.min_contour_size, edition_of(run), run.given)
-        draw_overview(folder, run.ledger, layers, run.dataset_name)
+        edition = edition_of(run)
+        layers = assemble_layers(run.ledger, run.min_contour_size, edition, run.given)
+        draw_overview(folder, run.ledger, layers, edition)
         show_for_review(run.dataset_name, folder, run.ledger, layers)
     run.to_check = tuple(places_text.sentences(to_check(layers), PLACES))
 

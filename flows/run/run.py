@@ -413,7 +413,9 @@ class Run:
 
     def finished(self, record: RunRecord, product: str) -> None:
         """Keep the record, and tell whoever watches that the product is in its place."""
-        self.task_runs += PRODUCT_TASKS + bool(self.endpoint.times) + (not self.keeps_work)
+        asked = self.parameters
+        extra = (bool(asked.exposure), "cog" in asked.formats, asked.profile is not None)
+        self.task_runs += PRODUCT_TASKS + sum(extra) + bool(self.endpoint.times) + (not self.keeps_work)
         self._keep(record)
         watcher().finished(self.task_runs, record, product)
         emit_published(record, product)

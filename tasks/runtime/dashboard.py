@@ -23,6 +23,7 @@ from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
 from prefect.utilities.urls import url_for
 
+from tasks.core.overview.overview import map_part
 from tasks.core.product.layer import Layer
 from tasks.core.product.to_check import ToCheck, to_check
 from tasks.core.reports import places_text, run_page
@@ -185,8 +186,9 @@ class StageProgress:
 def show_result(name: str, folder: Path, record: RunRecord, product: str) -> None:
     """The map, a row a tile, the report, and where the product is; its files are still in a local folder, too."""
     area = record["totals"]
-    caption = f"{area['flooded_ha']:,.2f} ha flooded of {area['observed_ha']:,.2f} ha observed."
-    show_overview(name, (folder / "overview.png").read_bytes(), caption)
+    included = ", permanent water included," if area["normal_water_ha"] is None else ""
+    caption = f"{area['flooded_ha']:,.2f} ha flooded{included} of {area['observed_ha']:,.2f} ha observed."
+    show_overview(name, map_part((folder / "overview.png").read_bytes()), caption)
     show_tiles(name, record["tiles"])
     show_places(name, record["to_check"])
     show_report(name, markdown(record))
@@ -202,6 +204,6 @@ def show_no_product(name: str, record: RunRecord) -> None:
 
 def show_for_review(name: str, folder: Path, ledger: Ledger, layers: Sequence[Layer]) -> None:
     """Map and table as they would be, for the person who decides."""
-    show_overview(name, (folder / "overview.png").read_bytes(), "As it would be: your review decides.")
+    show_overview(name, map_part((folder / "overview.png").read_bytes()), "As it would be: your review decides.")
     show_tiles(name, tile_rows(ledger.accounts, layers))
     show_places(name, to_check(layers))

@@ -12,6 +12,7 @@ for name in sys.argv[1:] or (
     "isolation",
     "polygons",
     "places",
+    "formats",
     "orchestration",
     "calibration",
     "chips",

@@ -16,6 +16,7 @@ from prefect.logging import disable_run_logger
 from flows.flood_extent import TILES_AT_ONCE
 from flows.parameters import RunParameters
 from flows.preflight import plan_tiles
+from flows.run.edition import edition_of
 from flows.run.run import Run
 from tasks.core.tiles.ledger import Ledger
 from tasks.dataset import list_tiles
@@ -61,10 +62,11 @@ def _do(run: Run, stage: Any, **parameters: Any) -> None:
 
 def _make_product(run: Run) -> None:
     with run.staging() as folder:
-        layers = assemble_layers.fn(run.ledger, run.min_contour_size)
-        warnings = write_product.fn(layers, folder, run.started)
-        draw_overview.fn(folder, run.ledger, layers, run.dataset_name)
-        write_report.fn(folder, run.ledger, layers, warnings, **run.facts())
+        edition = edition_of(run)
+        layers = assemble_layers.fn(run.ledger, run.min_contour_size, edition, run.given)
+        warnings = write_product.fn(layers, folder, run.started, run.parameters.formats)
+        draw_overview.fn(folder, run.ledger, layers, edition)
+        write_report.fn(folder, run.ledger, layers, edition, warnings, **run.facts())
         package.fn(folder, run.dataset_name, run.started)
         publish.fn(folder, run.destination)
     clean_up.fn(run.jobs)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import shapely
+from editions import of_ledger
 from prefect.logging import disable_run_logger
 from s3_front import front
 from shapely import GeometryCollection, MultiPolygon, Point
@@ -41,8 +42,9 @@ def run(jobs: list[TileJob], folder: Path) -> Ledger:
                 state = stage.fn(job.to_dict() | {"cached": cached.has(name, job)}, **settings)
                 assert state.name == "Cached"
                 note(ledger, job, name, state)
-        layers = assemble_layers.fn(ledger, 0.0)
-        draw_overview.fn(folder, ledger, layers, "a town")
+        edition = of_ledger(ledger)
+        layers = assemble_layers.fn(ledger, 0.0, edition)
+        draw_overview.fn(folder, ledger, layers, edition)
         clean_up.fn(jobs)
     return ledger
 
@@ -91,7 +93,9 @@ def test_confidence_goes_from_mask_to_product(tmp_path: Path) -> None:
         if damage:
             Path(job.extent_uri).write_bytes(b"x")
         with disable_run_logger():
-            flood, *_, places = assemble_layers.fn(Ledger([job]), 0.0)
+            ledger = Ledger([job])
+            layers = {layer.base: layer for layer in assemble_layers.fn(ledger, 0.0, of_ledger(ledger))}
+        flood, places = layers["flood_extent"], layers["to_check"]
         assert set(flood.columns["conf_mean"].round(2)) == {0.2}
         assert len(places) == len(flood)
 

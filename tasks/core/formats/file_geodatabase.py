@@ -19,6 +19,7 @@ import pyogrio
 import shapely
 
 from tasks.core.arrays import IntArray, ObjectArray
+from tasks.core.errors import FinalError
 from tasks.core.formats.format import Format
 from tasks.core.formats.layer_about import about
 from tasks.core.formats.vector_files import gdal_options, incomplete, write_vector
@@ -35,6 +36,7 @@ KINDS = (
     ("lines", "MultiLineString", ("LineString", "LinearRing", "MultiLineString")),
     ("points", "MultiPoint", ("Point", "MultiPoint")),
 )
+UNSPECIFIED = "Unspecified OGR / GDAL error"  # what GDAL says of a full disk here
 MIXED = ("Unknown", "GeometryCollection")
 
 
@@ -45,11 +47,21 @@ def write(layers: Sequence[Layer], folder: Path, made: datetime) -> tuple[str, .
     parts = [part for layer in layers for part in _by_kind(layer)]
     with gdal_options({"OGR_CURRENT_DATE": made.astimezone(UTC).isoformat()}):
         for number, layer in enumerate(parts):
-            write_vector(layer, path, driver="OpenFileGDB", append=number > 0, layer_options=_options(layer))
-    for layer in parts:
-        if pyogrio.read_info(path, layer=layer.name, force_feature_count=True)["features"] != len(layer):
-            raise incomplete(path)
+            _write(layer, path, append=number > 0)
+    # Together, for GDAL changes names that Esri's rules forbid.
+    there = (pyogrio.read_info(path, layer=name, force_feature_count=True) for name, _ in pyogrio.list_layers(path))
+    if parts and sum(one["features"] for one in there) != sum(map(len, parts)):
+        raise incomplete(path)
     return tuple(_warning(layer) for layer in layers if _unfit(layer))
+
+
+def _write(layer: Layer, path: Path, *, append: bool) -> None:
+    try:
+        write_vector(layer, path, driver="OpenFileGDB", append=append, layer_options=_options(layer))
+    except FinalError as error:
+        if UNSPECIFIED in str(error):
+            raise incomplete(path) from error
+        raise
 
 
 def _by_kind(layer: Layer) -> Iterator[Layer]:

@@ -58,6 +58,11 @@ LAYERS = {
         "Excluded water",
         "Where the model found water on ground on which nothing may be called flood, with the reason that was given.",
     ),
+    "change": About(
+        "Change",
+        "What became of the flood from the release before: kept, gained, lost; and what one of the two shows alone, on "
+        "ground that the other did not see.",
+    ),
     "exposure_summary": About(
         "Exposure by class",
         "Number, length and area of what was given as exposure, and of these flooded, not flooded, and not assessed: "

@@ -13,7 +13,9 @@ from tasks.core.formats.shapefile_writer import LIMIT_BYTES, LeftOut, tile_stems
 from tasks.core.product.assessment import DONE
 from tasks.core.product.layer import Layer
 
-SHAPEFILES = ("flood_extent", "area_observed", "not_assessed")
+SHAPEFILES = (
+    "flood_extent", "normal_water", "flood_trace", "area_observed", "not_assessed", "area_of_interest", "excluded",
+)  # fmt: skip
 TILES = Path("tiles")
 
 

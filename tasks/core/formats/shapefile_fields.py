@@ -18,7 +18,11 @@ from tasks.core.arrays import FloatArray
 from tasks.core.product.layer import Layer
 
 # Field names longer than dBASE's 10 characters, by their name in the GeoPackage.
-SHORT_FIELDS: Mapping[str, str] = {"observed_elsewhere": "obs_else", "observed_m2": "obs_m2"}
+SHORT_FIELDS: Mapping[str, str] = {
+    "observed_elsewhere": "obs_else",
+    "observed_m2": "obs_m2",
+    "unanswered_m2": "unansw_m2",
+}
 FIELD_NAME_CHARACTERS = 10
 TEXT_BYTES = 254
 LEAST_TEXT_BYTES = 80

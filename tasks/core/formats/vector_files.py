@@ -20,7 +20,16 @@ from tasks.core.product.layer import Layer
 
 GDAL_ERRORS = (errors.DataSourceError, errors.DataLayerError)  # the others derive from the second
 # What GDAL, SQLite and the system say when the disk is full or a limit on file sizes is hit.
-FULL_WORDS = ("no space", "disk is full", "disk i/o", "file too large", "quota", "failed to write", "error in writing")
+FULL_WORDS = (
+    "no space",
+    "disk is full",
+    "disk i/o",
+    "i/o failure",
+    "file too large",
+    "quota",
+    "failed to write",
+    "error in writing",
+)
 
 LOCAL_TMPDIR = "Set TMPDIR to a folder on a disk of this machine"
 SHOWN = 120  # characters from each end of a long text
@@ -41,6 +50,7 @@ def write_vector(layer: Layer, path: Path, *, driver: str, **options: Any) -> No
     """
     with in_our_words(path), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "'crs' was not provided", UserWarning)
+        warnings.filterwarnings("ignore", "organizePolygons", RuntimeWarning)  # that it is slow; it is not
         raw.write(
             str(path),
             _wkb(layer),

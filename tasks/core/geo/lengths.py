@@ -33,18 +33,19 @@ def lengths_m(geometries: ObjectArray, crs: str) -> FloatArray:
     coordinates, line_of = shapely.get_coordinates(lines, return_index=True)
     if len(coordinates) < 2:  # noqa: PLR2004 - a line has two ends
         return np.zeros(len(geometries))
-    to_degrees, ellipsoid = _geodesy(crs)
-    longitudes, latitudes = to_degrees.transform(*coordinates.T)
-    _, _, steps_m = ellipsoid.inv(longitudes[:-1], latitudes[:-1], longitudes[1:], latitudes[1:])
+    to_angles, radians, ellipsoid = _geodesy(crs)
+    longitudes, latitudes = (np.asarray(angle) * radians for angle in to_angles.transform(*coordinates.T))
+    _, _, steps_m = ellipsoid.inv(longitudes[:-1], latitudes[:-1], longitudes[1:], latitudes[1:], radians=True)
     follows = line_of[1:] == line_of[:-1]
     return np.asarray(np.bincount(owner[line_of[1:][follows]], np.asarray(steps_m)[follows], len(geometries)))
 
 
 @lru_cache(maxsize=64)
-def _geodesy(crs: str) -> tuple[pyproj.Transformer, pyproj.Geod]:
-    """The way to degrees, without a datum shift, and the ellipsoid."""
+def _geodesy(crs: str) -> tuple[pyproj.Transformer, float, pyproj.Geod]:
+    """The way to longitude and latitude, without a datum shift; how many radians their unit has; the ellipsoid."""
     ground = horizontal(crs)
     geodetic, ellipsoid = ground.geodetic_crs, ground.get_geod()
     if geodetic is None or ellipsoid is None:
         raise ValueError(f"lengths need a CRS that is tied to the Earth, not {crs}")
-    return pyproj.Transformer.from_crs(ground, geodetic, always_xy=True), ellipsoid
+    radians = geodetic.axis_info[0].unit_conversion_factor  # degrees, or grads
+    return pyproj.Transformer.from_crs(ground, geodetic, always_xy=True), radians, ellipsoid

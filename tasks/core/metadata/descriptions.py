@@ -7,7 +7,7 @@ from hashlib import sha256
 
 import shapely
 
-from tasks.core.formats.layer_titles import CLOUD, WATER
+from tasks.core.formats.weaknesses import known_weaknesses
 from tasks.core.metadata.capture_interval import capture_interval
 from tasks.core.metadata.resource import Resource
 from tasks.core.product.edition import Edition
@@ -61,7 +61,8 @@ def when(edition: Edition) -> str:
 
 def weaknesses(resource: Resource) -> list[str]:
     """What a reader must know, a sentence or two each: those of the edition, and those that follow from the layers."""
-    return list(dict.fromkeys([*resource.edition.weaknesses, *_unseen(resource), *_unchecked(resource)]))
+    known = known_weaknesses(resource.layers, resource.edition)
+    return list(dict.fromkeys([*known, *_unseen(resource), *_unchecked(resource)]))
 
 
 def _unseen(resource: Resource) -> Iterator[str]:
@@ -73,13 +74,10 @@ def _unseen(resource: Resource) -> Iterator[str]:
         yield f"{missing_ha:,.2f} ha were not assessed: whether there is flood, nobody knows (layer not_assessed)."
     if unplaced:
         yield f"Frames without an answer, of which nobody knows what ground they show: {unplaced:,} (layer tiles)."
-    yield CLOUD
 
 
 def _unchecked(resource: Resource) -> Iterator[str]:
     """What may be called flood and is none."""
-    if all(layer.base != "normal_water" for layer in resource.layers):
-        yield WATER
     if resource.edition.valid_stat == "not validated":
         yield "The extent is not validated: nobody compared it with the ground."
 

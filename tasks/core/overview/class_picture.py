@@ -1,14 +1,15 @@
 """A picture of ground by classes: each in a colour of its own, on what was looked at."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import cv2
 import numpy as np
 from shapely.geometry.base import BaseGeometry
 
-from tasks.core.arrays import UInt8Array
-from tasks.core.overview.map_frame import SUBPIXEL_BITS, MapFrame
-from tasks.core.overview.map_page import PAPER, Colour, Sign, page
+from tasks.core.overview.canvas import PAPER, Style, paint_area
+from tasks.core.overview.map_frame import MapFrame
+from tasks.core.overview.map_page import PIXELS_A_MM, Colour, page
+from tasks.core.overview.signs import Sign
 
 LONG_SIDE_PX = 1400
 OBSERVED: Colour = (225, 225, 225)
@@ -31,15 +32,6 @@ def draw_classes(ground: BaseGeometry, classes: Classes, crs: str, title: str, n
     frame = MapFrame.around(bounds, crs, LONG_SIDE_PX)
     picture = np.full((frame.height_px, frame.width_px, 3), PAPER, np.uint8)
     for area, colour in ((ground, OBSERVED), *classes.values()):
-        rings = frame.rings(np.array([area], np.object_))
-        if rings:
-            cv2.fillPoly(picture, rings, colour, shift=SUBPIXEL_BITS)
-    legend = [Sign(name, _painting(colour)) for name, (_, colour) in classes.items()]
-    return cv2.imencode(".png", page(picture, frame, title=title, legend=legend, notes=notes))[1].tobytes()
-
-
-def _painting(colour: Colour) -> Callable[[UInt8Array], None]:
-    def paint(swatch: UInt8Array) -> None:
-        swatch[:] = colour
-
-    return paint
+        paint_area(picture, frame.rings(np.array([area], np.object_)), Style(fill=colour), PIXELS_A_MM)
+    legend = [Sign(name, Style(fill=colour)) for name, (_, colour) in classes.items()]
+    return cv2.imencode(".png", page(picture, frame, crs, title=title, legend=legend, notes=notes))[1].tobytes()

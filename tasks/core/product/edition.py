@@ -148,12 +148,14 @@ class Event(Record):
         name: For people; None where it has none.
         type: In the words of Copernicus EMS: ``5-Flood``.
         subtype: Likewise: ``Riverine flood``, ``Flash flood``, ``Coastal flood``; None where nobody has said.
+        countries: Where it is, ISO 3166-1 alpha-3: ``AUS``; empty where nobody has said.
     """
 
     id: str | None = None
     name: str | None = None
     type: str = "5-Flood"
     subtype: str | None = None
+    countries: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

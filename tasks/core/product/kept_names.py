@@ -2,7 +2,8 @@
 
 Files that no run has listed stay where they are. A listed file that somebody has changed, and a file in the way of a
 new one, is kept beside as ``<name>.edited``. The parts of a shapefile stay together, as ``<stem>.edited.shp`` and so
-on, or no program could open it; so do a GeoPackage and the journal of whoever has it open.
+on, or no program could open it; so do a GeoPackage and the journal of whoever has it open, and the files of a File
+Geodatabase.
 """
 
 import re
@@ -12,6 +13,7 @@ from itertools import count
 from pathlib import PurePosixPath
 
 EDITED = ".edited"
+GEODATABASE = ".gdb"
 SHAPEFILE_PARTS = frozenset({".shp", ".shx", ".dbf", ".prj", ".cpg"})
 # Made by GIS programs for one content of a shapefile: beside another one they find the wrong features.
 INDEXES = frozenset({".qix", ".sbn", ".sbx", ".idm", ".ind", ".ain", ".aih", ".fbn", ".fbx"})
@@ -100,6 +102,8 @@ def _group(name: str, new: frozenset[str]) -> tuple[str, str]:
     """What kind of thing the file is a part of, and the name of that."""
     if above := [str(folder) for folder in PurePosixPath(name).parents if str(folder) in new]:
         return "in the way", above[-1]
+    if within := [str(folder) for folder in PurePosixPath(name).parents if folder.suffix == GEODATABASE]:
+        return "geodatabase", within[-1].removesuffix(GEODATABASE)
     database = next((name.removesuffix(end) for end in JOURNALS if name.endswith(f".gpkg{end}")), name)
     if database.endswith(".gpkg"):
         return "database", database

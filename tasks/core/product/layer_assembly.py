@@ -18,6 +18,7 @@ from tasks.core.joining.filtering import fill_small_holes, is_below
 from tasks.core.joining.seam_joining import join
 from tasks.core.product.area_of_interest import answered_in, area_of_interest_layers, failed_in, places_in
 from tasks.core.product.assessment import not_assessed_layer, objects, observed_layer, place, tiles_layer
+from tasks.core.product.clouded import CLOUD_FRAC, cloud_fraction
 from tasks.core.product.given_ground import GivenGround
 from tasks.core.product.layer import AnsweredTile, Column, FailedTile, Layer
 from tasks.core.product.polygon_confidence import (
@@ -140,7 +141,7 @@ def _layers_of(
         seen, lost = answered_in(answered, ground.area), failed_in(failed, ground.area)
     flood_m2 = np.asarray(np.bincount(pieces.tile_of, pieces_m2, len(answered)), np.float64)
     return [
-        _flood_layer(flood, pieces, confidence, crs, suffix),
+        _flood_layer(flood, pieces, confidence, cloud_fraction(flood, seen), crs, suffix),
         _by_tile_layer(pieces, pieces_m2, answered, crs, suffix),
         *ground.layers(classes, observed, water, suffix),
         observed_layer(ground.within(observed), crs, suffix),
@@ -150,7 +151,9 @@ def _layers_of(
     ]
 
 
-def _flood_layer(flood: ObjectArray, pieces: Pieces, confidence: IntArray, crs: str, suffix: str) -> Layer:
+def _flood_layer(
+    flood: ObjectArray, pieces: Pieces, confidence: IntArray, clouded: FloatArray, crs: str, suffix: str
+) -> Layer:
     """The extent; ``confidence`` (n, LEVELS) is that of the water that each polygon is a part of."""
     columns: dict[str, Column] = {
         "flood_id": np.arange(1, len(flood) + 1),
@@ -158,6 +161,7 @@ def _flood_layer(flood: ObjectArray, pieces: Pieces, confidence: IntArray, crs: 
         "tile_count": np.bincount(pieces.polygon_of, minlength=len(flood)),
         CONF_MEAN: mean(confidence),
         CONF_P10: least_sure_tenth(confidence),
+        CLOUD_FRAC: clouded,
     }
     return Layer("flood_extent", "Polygon", crs or None, flood, columns, suffix)
 

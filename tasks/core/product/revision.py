@@ -20,6 +20,10 @@ from tasks.core.product.layer import Column, Layer
 
 EDITED, KEPT = "edited", "as in release {release}"
 DISJOINT = ("normal_water", "flood_trace", "excluded")  # what is flood is none of these
+OF_A_CRS = (
+    "flood_extent", "flood_extent_by_tile", *DISJOINT, "area_observed", "not_assessed", "area_of_interest", "tiles",
+    "to_check",
+)  # fmt: skip
 # Of a polygon that was edited nobody knows them: they are those of what a model has labelled.
 OF_THE_MODEL = ("conf_mean", "conf_p10", "cloud_frac")
 
@@ -51,8 +55,8 @@ def revised(layers: Sequence[Layer], edited: Mapping[str, ObjectArray], release:
     """
     found: list[Layer] = []
     warnings: list[str] = []
-    for suffix in dict.fromkeys(layer.suffix for layer in layers if not layer.is_table):
-        group = {layer.base: layer for layer in layers if layer.suffix == suffix and not layer.is_table}
+    for suffix in [layer.suffix for layer in layers if layer.base == "flood_extent"]:
+        group = {layer.base: layer for layer in layers if layer.suffix == suffix and layer.base in OF_A_CRS}
         crs = str(group["flood_extent"].crs)
         if crs in edited:
             group, said = _revised(group, edited[crs], crs, release)

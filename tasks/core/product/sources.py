@@ -1,13 +1,14 @@
 """The frames of a product, and which of them each polygon was seen in."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from tasks.core.geo.areas import ellipsoidal_area_m2
 from tasks.core.geo.grid import Grid
 from tasks.core.product.assessment import footprint, objects
-from tasks.core.product.edition import Source
+from tasks.core.product.edition import CaptureTime, Origin, Phase, Source
 from tasks.core.product.layer import Column, Layer, table
 
 SOURCE, FLOOD_SOURCE = "source", "flood_source"
@@ -48,3 +49,32 @@ def relation_table(by_tile: Layer, sources: Sequence[Source]) -> Layer:
         "area_m2": by_tile.columns["area_m2"],
     }
     return table(FLOOD_SOURCE, columns, by_tile.suffix)
+
+
+def sources_in(source: Layer) -> tuple[Source, ...]:
+    """The sources that a table ``source`` holds, as ``source_table`` has written it.
+
+    Raises:
+        ValueError: It holds something else.
+    """
+    names = list(source.columns)
+    rows = zip(*(values.tolist() for values in source.columns.values()), strict=True)
+    return tuple(_read(dict(zip(names, row, strict=True))) for row in rows)
+
+
+def _read(row: dict[str, Any]) -> Source:
+    date, time, origin = (row[name] for name in ("src_date", "src_time", "date_from"))
+    text = date if time is None else f"{date}T{time}"
+    captured = None if text is None else CaptureTime.in_text(str(text), Origin(origin))
+    gsd_m = float(row["gsd_m"])
+    return Source(
+        int(row["src_id"]),
+        str(row["src_name"]),
+        str(row["src_uri"]),
+        row["src_hash"] or "",
+        captured,
+        None if np.isnan(gsd_m) else gsd_m,
+        row["sensor"],
+        Phase(row["eventphase"]),
+        str(row["state"]),
+    )

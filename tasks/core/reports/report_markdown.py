@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from tasks.core.formats.layer_titles import CLOUD, WATER
 from tasks.core.geo.areas import M2_PER_HECTARE
@@ -21,6 +22,7 @@ FILES = (
     "`SHA256SUMS` has the SHA-256 of the product's files: `sha256sum --check SHA256SUMS`, in its folder, compares "
     "them. `run.json` has the content hash of the extent, which is the same whenever the extent is."
 )
+WATER_CLASSES = {"normal_water_ha": "Normal water", "flood_trace_ha": "Flood trace (normally water, dry now)"}
 SPECIAL = re.compile(r"([\\`*_{}\[\]|#~!])")
 ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 
@@ -69,11 +71,12 @@ def _headline(record: RunRecord) -> str:
 
 
 def _summary(record: RunRecord) -> list[str]:
-    counts, area = record["counts"], record["totals"]
+    counts, area = record["counts"], dict[str, Any](record["totals"])
     rows = [
         ("Flooded", _ha(area["flooded_ha"])),
         ("Observed", _ha(area["observed_ha"])),
         ("Not assessed", _ha(area["not_assessed_ha"])),
+        *((title, _ha(area[key])) for key, title in WATER_CLASSES.items() if area[key] is not None),
         ("Mapped pixel", pixel_text(record["mapped_pixel_m"]) or "none"),
         ("Tiles answered", f"{counts['done']:,} of {counts['tiles']:,}"),
         ("Tiles failed", f"{counts['failed']:,}"),
@@ -81,7 +84,12 @@ def _summary(record: RunRecord) -> list[str]:
         ("Finished (UTC)", record["finished"]),
         ("Flow run", record["flow_run_id"]),
     ]
-    return [*table(("", ""), rows), "", f"No flood and no answer are different things. {CLOUD} {WATER}"]
+    return [*table(("", ""), rows), "", f"No flood and no answer are different things. {' '.join(_weaknesses(record))}"]
+
+
+def _weaknesses(record: RunRecord) -> list[str]:
+    water = () if record["totals"]["normal_water_ha"] is not None else (WATER,)
+    return [CLOUD, *water, *map(plain, (record["edition"] or {}).get("weaknesses", ()))]
 
 
 def _not_assessed(record: RunRecord) -> list[str]:

@@ -78,11 +78,16 @@ class Counts(TypedDict):
 
 
 class Totals(TypedDict):
-    """Areas over all CRSs; ``not_assessed_ha`` is without what another tile observed."""
+    """Areas over all CRSs; ``not_assessed_ha`` is without what another tile observed.
+
+    ``normal_water_ha`` and ``flood_trace_ha`` are None where no normal water was given to tell flood from.
+    """
 
     flooded_ha: float
     observed_ha: float
     not_assessed_ha: float
+    normal_water_ha: float | None
+    flood_trace_ha: float | None
 
 
 class RunRecord(TypedDict):
@@ -96,8 +101,10 @@ class RunRecord(TypedDict):
     tiles for each), or is None where it needs none; ``review`` is what a person decided, or None where nobody was
     asked; ``edition`` what the product says of itself (``Edition``, whose sources are in ``tiles``), or None without a
     product; ``given`` are the files of areas that people gave, with the frames outside the area of interest, or None;
-    ``mapped_pixel_m`` the side of the smallest and of the largest mapped pixel, metres on the ground;
-    ``to_check`` the places most worth a person's look. A run without a product has neither pixel nor content hash.
+    ``bounds`` west, south, east, north of what was observed, degrees on WGS 84, west above east where it crosses the
+    antimeridian; ``mapped_pixel_m`` the side of the smallest and of the largest mapped pixel, metres on the ground;
+    ``to_check`` the places most worth a person's look. A run without a product has neither bounds nor pixel nor content
+    hash.
     ``record_hash`` is the SHA-256 of the file itself with 64 zeros in this place (``reports.seals``).
     """
 
@@ -114,6 +121,7 @@ class RunRecord(TypedDict):
     parameters: dict[str, Any]
     counts: Counts
     totals: Totals
+    bounds: tuple[float, float, float, float] | None
     mapped_pixel_m: tuple[float, float] | None
     to_check: ToCheck
     warnings: list[str]
@@ -142,6 +150,7 @@ def run_record(
     given: Mapping[str, Any] | None = None,
     endpoint: Mapping[str, Any] | None = None,
     files: Mapping[str, str] | None = None,
+    bounds: tuple[float, float, float, float] | None = None,
     warnings: Sequence[str] = (),
 ) -> RunRecord:
     """Gather the record, without credentials, from its parts, what became of each tile (``accounts``) and the layers.
@@ -156,13 +165,14 @@ def run_record(
         "model_identity": model_identity,
         "calibration": None if calibration is None else [_threshold(one) for one in calibration],
         "review": None if review is None else dict(review),
-        "edition": None if edition is None else _edition(edition),
+        "edition": None if edition is None else edition_facts(edition),
         "given": None if given is None else dict(given),
         "started": started.astimezone(UTC).isoformat(timespec="seconds"),
         "finished": finished.astimezone(UTC).isoformat(timespec="seconds"),
         "parameters": dict(parameters),
         "counts": _counts(tiles, layers),
         "totals": totals(layers),
+        "bounds": bounds,
         "mapped_pixel_m": mapped_pixel_m(layers),
         "to_check": to_check(layers),
         "warnings": list(warnings),
@@ -181,8 +191,8 @@ def _threshold(threshold: Threshold) -> dict[str, Any]:
     return threshold.to_dict() | {"tiles": len(threshold.tiles)}
 
 
-def _edition(edition: Edition) -> dict[str, Any]:
-    """Without what stands elsewhere in the record."""
+def edition_facts(edition: Edition) -> dict[str, Any]:
+    """What a product says of itself, without what stands elsewhere in the record."""
     elsewhere = {"dataset", "sources", "run_id", "model_id", "made"}
     return {name: value for name, value in edition.to_dict().items() if name not in elsewhere}
 
@@ -273,15 +283,20 @@ def _counts(tiles: Sequence[TileRow], layers: Sequence[Layer]) -> Counts:
 
 def totals(layers: Sequence[Layer]) -> Totals:
     """Flooded, observed and not assessed ground; what a failed tile covers and another saw is observed."""
-    flooded, observed = (
-        sum(float(layer.columns["area_m2"].sum()) for layer in _of(layers, name))
-        for name in ("flood_extent", "area_observed")
-    )
+    flooded, observed = (_area_ha(layers, name) or 0.0 for name in ("flood_extent", "area_observed"))
     return {
-        "flooded_ha": round(flooded / M2_PER_HECTARE, 4),
-        "observed_ha": round(observed / M2_PER_HECTARE, 4),
+        "flooded_ha": flooded,
+        "observed_ha": observed,
         "not_assessed_ha": round(_not_assessed_m2(layers) / M2_PER_HECTARE, 4),
+        "normal_water_ha": _area_ha(layers, "normal_water"),
+        "flood_trace_ha": _area_ha(layers, "flood_trace"),
     }
+
+
+def _area_ha(layers: Sequence[Layer], base: str) -> float | None:
+    """Of all polygons of a layer, in all CRSs; None where there is no such layer."""
+    areas = [float(layer.columns["area_m2"].sum()) for layer in _of(layers, base)]
+    return round(sum(areas) / M2_PER_HECTARE, 4) if areas else None
 
 
 def _not_assessed_m2(layers: Sequence[Layer]) -> float:

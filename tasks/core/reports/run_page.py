@@ -21,6 +21,7 @@ import numpy as np
 from tasks.core.formats.product_files import FORMATS, tile_files
 from tasks.core.geo.areas import M2_PER_HECTARE
 from tasks.core.product.to_check import ToCheck
+from tasks.core.rasters import rasters
 from tasks.core.reports import places_text
 from tasks.core.reports.report_markdown import one_line, plain
 from tasks.core.reports.run_json import TileRow
@@ -40,12 +41,14 @@ ANGLES = str.maketrans({"<": "\u2039", ">": "\u203a"})
 FIRST_STATES = ("failed", DROPPED)
 CONSOLE = "https://console.aws.amazon.com/s3"
 LEGEND = (
-    "Blue within a yellow line: **flood**, permanent water included. Violet hatching: **not assessed**; there, no "
-    "flood on the map means nothing. Blank ground was not looked at. Green and numbered: **places to check** first. To "
+    "Blue within a yellow line: **flood**. Violet hatching: **not assessed**; there, no "
+    "flood on the map means nothing. Grey ground was not looked at. Green and numbered: **places to check** first. To "
     "see more, open the image in a new tab, or `overview.png` of the product."
 )
 FILES = {
-    "overview.png": "the map",
+    "overview.png": "the sheet for a briefing",
+    "overview.pdf": "the same for print",
+    "report.html": "the report with a map, for a browser",
     "report.md": "the report, for people",
     "run.json": "the same for programs, with every tile and the hashes of all files",
 }
@@ -221,6 +224,7 @@ def _main_files(files: Sequence[str]) -> Iterator[tuple[str, str]]:
     """Name and description, the most wanted first."""
     for format_ in FORMATS.values():
         yield from format_.main_files(files)
+    yield from rasters.main_files(files)
     yield from ((name, about) for name, about in FILES.items() if name in files)
     yield from ((name, "all of it, to pass on") for name in files if name.endswith(".zip") and "/" not in name)
 

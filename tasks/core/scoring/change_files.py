@@ -121,6 +121,19 @@ def _layers(found: Change, suffix: str) -> Sequence[Layer]:
     ]
 
 
+def change_layers(before: Sequence[Layer], after: Sequence[Layer]) -> list[Layer]:
+    """``change``, a CRS each, between two releases of one product: what both, the later and the earlier alone have."""
+    later = {layer.suffix: layer for layer in after if layer.base == "flood_extent"}
+    seen = {layer.suffix: dissolved(layer.geometries) for layer in after if layer.base == "area_observed"}
+    found = []
+    for layer in before:
+        if layer.base == "flood_extent" and layer.suffix in later:
+            ground = seen[layer.suffix]
+            first, second = (Mapped(dissolved(one.geometries), ground) for one in (layer, later[layer.suffix]))
+            found.append(_layers(change(first, second, str(layer.crs)), layer.suffix)[0])
+    return found
+
+
 def write_change(compared: ComparedProducts, folder: Path, stem: str = STEM) -> list[str]:
     """Write layers, summary and the picture of the CRS with most ground; files of these names are replaced.
 

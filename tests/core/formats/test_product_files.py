@@ -19,10 +19,11 @@ import shapely
 from pyogrio import raw
 from shapely import MultiPolygon, Polygon, box
 
+from tasks.core.errors import UnusableArgument
 from tasks.core.formats import geopackage, product_files, product_shapefiles, shapefile_writer
 from tasks.core.geo.grid import Grid
 from tasks.core.polygons.tile_extent import extract
-from tasks.core.product.layer import AnsweredTile, FailedTile, Layer
+from tasks.core.product.layer import AnsweredTile, FailedTile, Layer, table
 from tasks.core.product.layer_assembly import assemble
 
 CRS = "EPSG:7855"
@@ -129,11 +130,16 @@ def test_gis_programs_show_what_a_layer_means(tmp_path: Path) -> None:
 
 
 def test_the_same_layers_give_the_same_bytes(tmp_path: Path) -> None:
-    """No date or random id of the writing is in any file: the one time that they carry is the run's."""
+    """No date or random id of the writing is in any file: the one time that they carry is the run's.
+
+    But for two tables of the File Geodatabase, which GDAL gives random identifiers.
+    """
     for folder in ("one", "two"):
-        product_files.write_layers(_product("broken"), tmp_path / folder, made=MADE)
-    files = [path.relative_to(tmp_path / "one") for path in sorted((tmp_path / "one").rglob("*")) if path.is_file()]
-    assert len(files) > 20
+        product_files.write_layers(_product("broken"), tmp_path / folder, made=MADE, formats=product_files.FORMATS)
+    paths = (path.relative_to(tmp_path / "one") for path in sorted((tmp_path / "one").rglob("*")) if path.is_file())
+    identifiers = {f"flood_extent.gdb/a0000000{number}.gdbtable" for number in (4, 6)}
+    files = [path for path in paths if path.as_posix() not in identifiers]
+    assert len(files) > 60
     assert [
         path for path in files if (tmp_path / "one" / path).read_bytes() != (tmp_path / "two" / path).read_bytes()
     ] == []
@@ -199,11 +205,28 @@ def test_outer_rings_run_clockwise(tmp_path: Path, *, ccw: bool) -> None:
     assert [_signed_area(ring) for ring in _shp_rings(tmp_path / "x.shp")] == [-100, 4, -100]
 
 
-def test_long_texts_are_cut_at_a_character(tmp_path: Path) -> None:
-    """The table's limit of 254 bytes does not end in half a character, and the GeoPackage keeps the whole."""
-    product_files.write_layers(_product("x" + "ü" * 200), tmp_path)
-    assert raw.read(tmp_path / "not_assessed.shp", columns=["error"])[3][0].tolist() == ["x" + "ü" * 126]
+def test_a_field_that_would_lose_letters_is_left_out(tmp_path: Path) -> None:
+    """The table holds 254 bytes: a field with a longer text is refused, with the layer that has it, and no other is."""
+    warnings = product_files.write_layers(_product("x" + "ü" * 200, "short"), tmp_path)
+    assert list(pyogrio.read_info(tmp_path / "not_assessed.shp")["fields"]) == ["tile", "obs_else", "area_m2"]
     assert raw.read(tmp_path / "flood_extent.gpkg", layer="not_assessed", columns=["error"])[3][0][0] == "x" + "ü" * 200
+    (warning,) = warnings
+    assert warning == (
+        "not_assessed.shp has no field error: a text has 401 bytes, and a field holds 254. "
+        "Use the layer not_assessed of flood_extent.gpkg"
+    )
+
+
+def test_many_tiles_give_one_warning(tmp_path: Path) -> None:
+    """What is wrong in each of a thousand tiles' shapefiles is said once, with their number and an example."""
+    long = [f"{number}{'x' * 260}.jp2" for number in range(3)]
+    layers = [
+        _by_tile(*((1, tile, MultiPolygon([DOUGHNUT])) for tile in [*long, "a.jp2"])),
+        _tiles(dict.fromkeys([*long, "a.jp2"], "done")),
+    ]
+    (warning,) = product_files.write_layers(layers, tmp_path)
+    assert warning.startswith("3 shapefiles in tiles/ have no field tile; of tiles/")
+    assert list(pyogrio.read_info(tmp_path / "tiles/a.shp")["fields"]) == ["flood_id", "tile", "area_m2"]
 
 
 def test_names_that_are_no_text_do_not_lose_the_product(tmp_path: Path) -> None:
@@ -223,6 +246,53 @@ def test_field_names_that_would_be_cut_are_refused(tmp_path: Path) -> None:
         shapefile_writer.write_shapefile(layer, tmp_path / "x.shp")
 
 
+def test_two_fields_of_one_short_name_are_refused(tmp_path: Path) -> None:
+    """GDAL would number them, and nobody would know which is which; case does not tell fields apart."""
+    layer = Layer("x", "Polygon", CRS, _array(), {"obs_m2": np.empty(0), "Obs_M2": np.empty(0)})
+    with pytest.raises(ValueError, match="two fields"):
+        shapefile_writer.write_shapefile(layer, tmp_path / "x.shp")
+
+
+def test_tables_have_no_shapefile(tmp_path: Path) -> None:
+    """A layer without geometries, whatever it is called, is in the GeoPackage alone."""
+    product_files.write_layers([table("not_assessed", {"n": np.arange(2)})], tmp_path)
+    assert pyogrio.read_info(tmp_path / geopackage.GEOPACKAGE)["features"] == 2
+    assert list(tmp_path.glob("*.shp")) == []
+
+
+def test_unknown_formats_are_refused_before_a_run() -> None:
+    """A name that is no format is refused with those that there are."""
+    product_files.check_formats(product_files.FORMATS)
+    with pytest.raises(UnusableArgument, match=r"'kml' is not a format\. There are gpkg, shp, fgb"):
+        product_files.check_formats(["gpkg", "kml"])
+
+
+def test_a_format_without_its_package_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    """GeoParquet needs pyarrow: where it is absent a run does not begin, and the command that installs it is given."""
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(UnusableArgument, match=r'pip install "flood-extent\[parquet\]"'):
+        product_files.check_formats(["parquet"])
+
+
+def test_formats_write_their_files_alone(tmp_path: Path) -> None:
+    """The GeoPackage is always there; of the others those that were asked for, each with a file to name to people."""
+    product_files.write_layers(_product(), tmp_path, formats=["xlsx"])
+    assert {path.name for path in tmp_path.iterdir()} == {"flood_extent.gpkg", "tables.xlsx"}
+    product_files.write_layers(_product(), tmp_path, formats=product_files.FORMATS)
+    files = [path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()]
+    named = {name: [file for file, _ in one.main_files(files)] for name, one in product_files.FORMATS.items()}
+    assert named == {
+        "gpkg": ["flood_extent.gpkg"],
+        "shp": ["flood_extent.shp", "area_observed.shp", "not_assessed.shp"],
+        "fgb": ["flatgeobuf/flood_extent.fgb"],
+        "gdb": ["flood_extent.gdb/"],
+        "pmtiles": ["flood_extent.pmtiles"],
+        "geojson": ["geojson/flood_extent.geojson"],
+        "xlsx": ["tables.xlsx"],
+        "parquet": ["geoparquet/flood_extent.parquet"],
+    }
+
+
 def test_size_is_known_before_writing(tmp_path: Path) -> None:
     """The forecast of the 2 GB check equals what GDAL writes, with holes, several parts and no geometry."""
     geometries = _array(DOUGHNUT, MultiPolygon([DOUGHNUT, box(20, 0, 30, 5)]), None)
@@ -240,9 +310,9 @@ def test_a_shapefile_beyond_its_limit_is_left_out_with_the_way_out(tmp_path: Pat
 
 def test_text_tables_count_against_the_limit(tmp_path: Path) -> None:
     """Many long error texts can pass the limit where the geometries do not."""
-    warning = shapefile_writer.write_shapefile(_not_assessed(*["x" * 250] * 50), tmp_path / "x.shp", limit_bytes=10_000)
-    assert warning is not None
-    assert "not written" in warning
+    layer = _not_assessed(*["x" * 250] * 50)
+    (left_out,) = shapefile_writer.write_shapefile(layer, tmp_path / "x.shp", limit_bytes=10_000)
+    assert "not written" in left_out.warning
 
 
 def test_several_crs_give_shapefiles_each(tmp_path: Path) -> None:
@@ -288,7 +358,7 @@ def test_names_too_long_for_a_file_are_shortened_apart(tmp_path: Path) -> None:
     stems = shapefile_writer.tile_stems(ids)
     assert len(set(stems.values())) == 2
     for stem in stems.values():
-        assert shapefile_writer.write_shapefile(_extent(), tmp_path / f"{stem}.shp") is None
+        assert shapefile_writer.write_shapefile(_extent(), tmp_path / f"{stem}.shp") == ()
 
 
 def test_files_are_dated_as_their_run(tmp_path: Path) -> None:
@@ -319,7 +389,8 @@ signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 import numpy as np, shapely
 from pathlib import Path
 from tasks.core.formats import geopackage
-from tasks.core.formats import shapefile_writer
+from datetime import UTC, datetime
+from tasks.core.formats import product_files, shapefile_writer
 from tasks.core.errors import StorageFull
 from tasks.core.polygons.tile_extent import extract
 from tasks.core.product.layer import AnsweredTile, FailedTile, Layer
@@ -330,14 +401,16 @@ layer = Layer("flood_extent", "Polygon", "EPSG:7855", geometries, {"flood_id": n
 try:
     if sys.argv[1] == "shapefile":
         shapefile_writer.write_shapefile(layer, Path(sys.argv[2]) / "x.shp")
-    else:
+    elif sys.argv[1] == "geopackage":
         geopackage.write_geopackage([layer], Path(sys.argv[2]) / "x.gpkg", title="x")
+    else:
+        tuple(product_files.FORMATS[sys.argv[1]].write([layer], Path(sys.argv[2]), datetime.now(UTC)))
 except StorageFull as error:
     print("full:", error)
 """
 
 
-@pytest.mark.parametrize("kind", ["shapefile", "geopackage"])
+@pytest.mark.parametrize("kind", ["shapefile", "geopackage", "fgb", "gdb"])
 def test_a_disk_that_fills_up_is_reported(kind: str, tmp_path: Path) -> None:
     """A write cut short by the system is StorageFull with the file's name, even where GDAL is silent about it."""
     done = subprocess.run(

@@ -12,7 +12,7 @@ import shapely
 from shapely.geometry import shape
 
 from tasks.core.formats import geopackage, product_files, product_shapefiles
-from tasks.core.formats.shapefile_writer import SHORT_FIELDS
+from tasks.core.formats.shapefile_fields import SHORT_FIELDS
 from tasks.core.geo.grid import Grid
 from tasks.core.polygons.tile_extent import extract
 from tasks.core.product.layer import AnsweredTile, FailedTile, Layer

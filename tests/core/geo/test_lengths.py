@@ -37,6 +37,12 @@ def test_a_ring_is_as_long_as_its_geodesics(crs: str) -> None:
     assert found[3] == pytest.approx(2 * expected[0], rel=1e-3)
 
 
+def test_grads_are_no_degrees() -> None:
+    """A CRS that counts in grads (NTF, Paris) gives the metres of the same arc in degrees on its ellipsoid."""
+    line = shapely.LineString([(0, 50), (0, 51)])  # a grad of latitude: 100 km, near enough
+    assert lengths_m(np.array([line], np.object_), "EPSG:4807")[0] == pytest.approx(100_000, rel=2e-3)
+
+
 def test_nothing_has_no_length() -> None:
     """Missing and empty geometries, and points, are 0 m long."""
     nothing = np.array([None, shapely.Polygon(), shapely.Point(1, 2)], np.object_)

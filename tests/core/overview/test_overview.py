@@ -1,20 +1,28 @@
 """The overview map: what lies where on the picture, and that it never fails over odd input."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 import cv2
 import numpy as np
 import pyproj
 import pytest
-import shapely
 from shapely import MultiPolygon, Polygon, box
 
 from tasks.core.geo.grid import Grid
-from tasks.core.overview import map_page, overview, place_marks
+from tasks.core.overview import canvas, overview, place_marks, signs
+from tasks.core.overview.class_picture import draw_classes
 from tasks.core.overview.map_frame import MapFrame
+from tasks.core.overview.sheets.figures import Figures, by_suffix, notes
+from tasks.core.overview.sheets.sheet_layout import LONG_MM, Sheet
+from tasks.core.product.edition import Edition, Event
 from tasks.core.product.layer import Layer
 
 CRS = "EPSG:7855"
+EDITION = Edition("test", "/data", Event(), (), "a-run", "a-model", datetime(2021, 4, 3, tzinfo=UTC))
+FIGURES = Figures(1.0, 2.0, 3.0)
+LONG_SIDE_PX = 1500
+SCALE = LONG_SIDE_PX / LONG_MM
 GREY = (120, 120, 120)
 
 
@@ -72,24 +80,22 @@ class _Map:
     """A drawn overview that is asked by ground coordinates."""
 
     def __init__(self, layers: list[Layer], images: list[tuple[Grid, bytes]]) -> None:
-        png = overview.draw(layers, iter(images), title="Test")
+        png = overview.draw(layers, iter(images), edition=EDITION, figures=FIGURES, long_side_px=LONG_SIDE_PX)
         self.picture = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR)
-        tiles = next(layer for layer in layers if layer.base == "tiles")
-        bounds = tuple(shapely.total_bounds(tiles.geometries))
-        self.frame = MapFrame.around(bounds, str(tiles.crs), overview.LONG_SIDE_PX)
+        sheet = Sheet.of(layers, EDITION, FIGURES)
+        self.frame, self.box = sheet.frame(SCALE), sheet.layout.map
 
     def at(self, x: float, y: float, reach: int = 0) -> np.ndarray:
         """BGR at (x, y) m from the test's corner; with a reach, of the square of pixels around."""
         ((column, row),) = self.frame.pixels(np.array([[500_000 + x, 6_000_000 + y]]))
-        # The page puts the title above and a margin to the left of the map.
-        row, column = int(row) + 3 * map_page.PAD_PX, int(column) + map_page.PAD_PX
+        row, column = int(row) + round(self.box.top * SCALE), int(column) + round(self.box.left * SCALE)
         return np.asarray(
             self.picture[row - reach : row + reach + 1, column - reach : column + reach + 1].reshape(-1, 3)
         )
 
     def is_hatched(self, x: float, y: float) -> bool:
         """Whether both the stripes and what is between them are around the place."""
-        distance = np.abs(self.at(x, y, reach=8).astype(int) - overview.HATCH).max(axis=1)
+        distance = np.abs(self.at(x, y, reach=8).astype(int) - signs.NOT_ASSESSED.hatch).max(axis=1)
         return bool((distance < 8).any() and (distance > 60).any())
 
 
@@ -145,14 +151,12 @@ def test_flood_is_tinted_and_outlined_and_its_holes_are_not() -> None:
     """Inside is tinted, the edge has the line's colour, an island keeps the imagery."""
     flood = Polygon(_ground(200, 200, 800, 800).exterior, [_ground(400, 400, 600, 600).exterior])
     drawn = _Map(_layers(_grid(), flood=[flood]), [(_grid(), _plain())])
-    tinted = (
-        np.array(GREY) * (1 - overview.FLOOD_TINT_SHARE) + np.array(overview.FLOOD_TINT) * overview.FLOOD_TINT_SHARE
-    )
+    tinted = np.array(GREY) * (1 - signs.FLOOD.share) + np.array(signs.FLOOD.fill) * signs.FLOOD.share
     assert _is(drawn.at(300, 300, reach=3), tuple(tinted.round().astype(int)))
     assert _is(drawn.at(500, 500, reach=3), GREY)
     assert _is(drawn.at(100, 100, reach=3), GREY)
     edge = drawn.at(200, 500, reach=2).astype(int)
-    assert np.abs(edge - overview.FLOOD_LINE).max(axis=1).min() < 60
+    assert np.abs(edge - signs.FLOOD.line).max(axis=1).min() < 60
 
 
 def test_a_place_to_check_is_outlined_and_numbered() -> None:
@@ -160,8 +164,8 @@ def test_a_place_to_check_is_outlined_and_numbered() -> None:
     layers = _layers(_grid())
     place = _layer("to_check", [MultiPolygon([_ground(200, 200, 600, 600)])])
     marked, plain = (_Map(shown, [(_grid(), _plain())]) for shown in ([*layers, place], layers))
-    for x, y in ((200, 300), (400, 600), (600, 500)):
-        assert (marked.at(x, y, 1) == place_marks.MARK).all(axis=1).any()
+    for x, y in ((200, 330), (430, 600), (600, 530)):
+        assert (np.abs(marked.at(x, y, 2).astype(int) - place_marks.MARK).max(axis=1) < 60).any()
     assert (marked.at(400, 400, 8) == place_marks.MARK_INK).all(axis=1).any()
     assert not (plain.picture == place_marks.MARK).all(axis=2).any()
 
@@ -186,7 +190,7 @@ def test_ground_that_was_not_looked_at_is_blank() -> None:
     """Padding of a tile is paper, not a black lake."""
     observed = [MultiPolygon([_ground(0, 0, 500, 1000)])]
     drawn = _Map(_layers(_grid(), observed=observed), [(_grid(), _plain((0, 0, 0)))])
-    assert _is(drawn.at(750, 500, reach=3), map_page.PAPER)
+    assert _is(drawn.at(750, 500, reach=3), canvas.BLANK)
     assert _is(drawn.at(250, 500, reach=3), (0, 0, 0))
 
 
@@ -207,17 +211,16 @@ def test_of_several_crs_the_largest_is_drawn_and_the_picture_says_so() -> None:
     ]
     layers = layers[5:] + layers[:5]
     drawn = _Map(layers, [(other, _plain((0, 0, 250))), (_grid(), _plain()), (_grid(west=1000), _plain())])
-    assert _is(drawn.at(500, 500, reach=3), GREY)
-    notes = " ".join(overview._notes(overview._by_suffix(layers), "_epsg7855"))
-    assert "EPSG:7854 are not on it" in notes
-    assert "1 failed tile(s)" in notes
-    assert "Unknown ?.jp2" in notes
+    assert _is(drawn.at(450, 450, reach=3), GREY)
+    said = " ".join(notes(layers, by_suffix(layers), "_epsg7855", EDITION))
+    assert "(EPSG:7854) are not on it" in said
+    assert "1 failed tile(s) without a known place are not on it: Ünknown 洪.jp2" in said
 
 
 @pytest.mark.parametrize("layers", [[], _layers(unplaced=["a.jp2", "b.jp2"])])
 def test_without_any_place_there_is_still_a_picture(layers: list[Layer]) -> None:
     """A run whose tiles could not be placed gets a picture that says so, not a failure."""
-    png = overview.draw(layers, [])
+    png = overview.draw(layers, [], edition=EDITION, figures=FIGURES, long_side_px=LONG_SIDE_PX)
     assert cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR) is not None
 
 
@@ -229,16 +232,17 @@ def test_an_image_that_cannot_be_decoded_leaves_the_map() -> None:
 
 @pytest.mark.parametrize(("columns", "rows"), [(1, 1), (30, 1), (1, 30)])
 def test_the_picture_stays_small_enough_to_open(columns: int, rows: int) -> None:
-    """However long the mosaic, no side passes 2,000 px."""
+    """However long the mosaic, the sheet is A3 of the size that is asked for."""
     grids = [_grid(west=1000 * column, north=1000 * row, size=100) for column in range(columns) for row in range(rows)]
     drawn = _Map(_layers(*grids, unplaced=[f"{number}{'x' * 60}.jp2" for number in range(50)]), [])
-    assert max(drawn.picture.shape) <= 2000
+    assert sorted(drawn.picture.shape) == [3, 1061, 1500]
 
 
 def test_the_same_input_gives_the_same_bytes() -> None:
     """The picture is part of a product that can be compared by hash."""
     layers = _layers(_grid(), flood=[_ground(200, 200, 800, 800)])
-    assert overview.draw(layers, [(_grid(), _plain())]) == overview.draw(layers, [(_grid(), _plain())])
+    first, second = (overview.draw(layers, [(_grid(), _plain())], edition=EDITION, figures=FIGURES) for _ in range(2))
+    assert first == second
 
 
 @pytest.mark.parametrize(
@@ -264,6 +268,39 @@ def test_the_scale_bar_is_true_on_the_ground(crs: str, bounds: tuple[float, floa
     assert max(frame.width_px, frame.height_px) == pytest.approx(1400, abs=1)
 
 
-def test_texts_become_ascii() -> None:
-    """What the fonts lack is shown without accent or as a question mark, and never as a control character."""
-    assert map_page.ascii_text("Überflutung 洪水\n\x1b") == "Uberflutung ??  "
+def test_the_map_is_cut_out_of_the_sheet() -> None:
+    """For a page that is too narrow for a sheet: the map with its colours, less than the whole; no other picture."""
+    layers = _layers(_grid(), flood=[_ground(200, 200, 800, 800)])
+    png = overview.draw(layers, [(_grid(), _plain())], edition=EDITION, figures=FIGURES, long_side_px=LONG_SIDE_PX)
+    part = cv2.imdecode(np.frombuffer(overview.map_part(png), np.uint8), cv2.IMREAD_COLOR)
+    whole = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR)
+    box = Sheet.of(layers, EDITION, FIGURES).layout.map
+    assert part.shape[0] < whole.shape[0]
+    assert part.shape[1] == pytest.approx((box.width + 9.2) * SCALE, abs=2)
+    assert (part == GREY).all(axis=2).sum() == (whole == GREY).all(axis=2).sum()
+    with pytest.raises(ValueError, match="no sheet"):
+        overview.map_part(cv2.imencode(".png", part)[1].tobytes())
+
+
+def test_a_hundred_by_a_hundred_tiles_make_a_sheet_no_larger_than_one() -> None:
+    """Memory and bytes grow with the sheet, not with the tiles."""
+    grids = [_grid(west=1000.0 * column, north=1000.0 * row) for column in range(100) for row in range(100)]
+    lost = [_footprint(grid) for grid in grids[:50]]
+    drawn = _Map(_layers(*grids[50:], lost=lost), [])
+    assert sorted(drawn.picture.shape) == [3, 1061, 1500]
+    assert drawn.is_hatched(500, 500)
+
+
+def test_classes_are_painted_and_named_in_any_script() -> None:
+    """The picture of a comparison has the colours where the classes are, and takes a title of any script."""
+    ground, colour = _ground(0, 0, 1000, 1000), (190, 120, 40)
+    pictures = [
+        cv2.imdecode(np.frombuffer(draw_classes(ground, classes, CRS, title, ["note"]), np.uint8), cv2.IMREAD_COLOR)
+        for title, classes in (
+            ("洪水", {"hit": (_ground(0, 0, 500, 1000), colour)}),
+            ("Flood", {"hit": (box(0, 0, 0, 0), colour)}),
+        )
+    ]
+    painted = [(picture == colour).all(axis=2).sum() for picture in pictures]
+    assert painted[0] == pytest.approx(1372**2 / 2, rel=0.05)
+    assert painted[1] < painted[0] / 100

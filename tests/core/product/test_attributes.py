@@ -12,7 +12,7 @@ from tasks.core.product.attributes import FIELDS, described
 from tasks.core.product.edition import CaptureTime, Edition, Event, Origin, Phase, Source
 from tasks.core.product.layer import AnsweredTile, Layer
 from tasks.core.product.layer_assembly import assemble, content_hash
-from tasks.core.product.sources import ground_sample_m
+from tasks.core.product.sources import ground_sample_m, source_table, sources_in
 
 MADE = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
 DAYS = ("2021-04-03T01:31Z", "2021-04-04", "2021-04", None)
@@ -109,6 +109,13 @@ def test_the_hash_is_that_of_the_bare_extent() -> None:
     tiles = _scene()
     layers = assemble(tiles, [], 25.0)
     assert content_hash(described(layers, _edition(tiles, run_id="another"))) == content_hash(layers)
+
+
+def test_the_table_holds_all_of_a_source() -> None:
+    """The next release reads its sources from there."""
+    tiles = _scene()
+    edition = _edition(tiles)
+    assert sources_in(source_table(edition.sources)) == edition.sources
 
 
 def test_a_table_has_no_crs_and_the_sources_are_all_there() -> None:

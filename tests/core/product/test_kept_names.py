@@ -50,6 +50,16 @@ def test_what_was_edited_is_kept_so_that_it_still_opens(
     assert kept_names(present(*there, changed=frozenset(changed)), PRODUCT, PRODUCT) == kept
 
 
+def test_a_geodatabase_that_was_edited_stays_whole() -> None:
+    """Its files, and the locks of whoever has it open, go together under a name that programs still open."""
+    files = frozenset({"x.gdb/a1.gdbtable", "x.gdb/a1.gdbtablx", "x.gdb/gdb"})
+    there = Present(files | {"x.gdb/a1.lock"}, files - {"x.gdb/a1.gdbtable"}, files)
+    kept = kept_names(there, files, files)
+    assert set(kept) == there.names
+    assert kept["x.gdb/gdb"] == "x.edited.gdb/gdb"
+    assert kept_names(Present(files, files, files), files, files) == {}
+
+
 def test_an_index_never_stays_beside_another_shapefile() -> None:
     """A spatial index of the former shapefile would hide features of the new one; of the same one it stays."""
     assert kept_names(present("x.qix"), PRODUCT, {"x.shp"}) == {"x.qix": "x.edited.qix"}

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from shapely import MultiPolygon
 
 from tasks.core.arrays import BoolMask
+from tasks.core.polygons.tile_extent import extract
 from tasks.core.polygons.tracing import mask_polygons, to_crs
 from tasks.core.product.assessment import reason
 from tasks.core.product.layer import AnsweredTile, FailedTile, Layer
@@ -19,7 +20,7 @@ from tasks.core.product.layer_assembly import assemble, content_hash
 
 ALL = np.ones((40, 50), bool)
 COLUMNS = {
-    "flood_extent": ["flood_id", "area_m2", "tile_count", "conf_mean", "conf_p10"],
+    "flood_extent": ["flood_id", "area_m2", "tile_count", "conf_mean", "conf_p10", "cloud_frac"],
     "flood_extent_by_tile": ["flood_id", "tile", "area_m2"],
     "area_observed": ["area_m2"],
     "not_assessed": ["tile", "stage", "error", "observed_elsewhere", "area_m2"],
@@ -112,6 +113,23 @@ def test_joining_comes_before_filtering() -> None:
     assert shapely.area(layers["flood_extent"].geometries) == pytest.approx([110 * 2.25, 240 * 2.25])
     assert layers["flood_extent"].columns["tile_count"].tolist() == [2, 2]
     assert layers["flood_extent_by_tile"].columns["tile"].tolist() == ["0.jp2", "1.jp2", "2.jp2", "3.jp2"]
+
+
+@given(st.integers(0, 300), st.sampled_from([0.0, 0.3]), st.sampled_from([0, 3]))
+def test_the_share_under_cloud_is_that_of_the_pixels(seed: int, angle: float, overlap: int) -> None:
+    """Of flood that was labelled with cloud, over seams and where tiles overlap; NULL where the label is not used."""
+    flood, cloud = blobs(seed, ALL.shape), blobs(seed + 1, ALL.shape)
+    labels = np.where(flood, np.where(cloud, 2, 1), 0).astype(np.uint8)
+    parts = windows(labels, grid_of(labels, angle), 20, overlap)
+    tiles = [
+        AnsweredTile(f"{n}.jp2", grid, extract(part, np.ones(part.shape, bool), grid, [1, 2]), 1.0)
+        for n, (part, grid) in enumerate(parts)
+    ]
+    extent = _by_name(assemble(tiles, [], 0.0))["flood_extent"]
+    clouded_px = (extent.columns["cloud_frac"] * shapely.area(extent.geometries)).sum() / 2.25
+    assert clouded_px == pytest.approx((flood & cloud).sum(), abs=0.1)
+    plain = _by_name(assemble(_scene(flood), [], 0.0))["flood_extent"]
+    assert np.isnan(plain.columns["cloud_frac"]).all()
 
 
 def test_a_hole_over_a_failed_tile_is_not_filled() -> None:

@@ -111,7 +111,7 @@ def test_without_a_list_of_its_files_a_product_is_all_foreign(place: str, tmp_pa
 def write_squares(path: Path, count: int) -> None:
     squares = np.array([shapely.box(n, 0, n + 1, 1) for n in range(count)], dtype=object)
     layer = Layer("flood_extent", "Polygon", "EPSG:7855", squares, {"n": np.arange(count)})
-    assert write_shapefile(layer, path) is None
+    assert write_shapefile(layer, path) == ()
 
 
 def features(path: Path) -> int:

@@ -12,11 +12,19 @@ from prefect_api import PrefectApi
 from tasks.core.reports.run_json import RunRecord
 from tasks.runtime.published_event import PUBLISHED, emit_published
 
-RECORD: RunRecord = {"content_hash": "c0ffee", "dataset": "/data/town", "flow_run_id": "f1"}  # type: ignore[typeddict-item]
+RECORD: RunRecord = {  # type: ignore[typeddict-item]
+    "content_hash": "c0ffee",
+    "dataset": "/data/town",
+    "flow_run_id": "f1",
+    "bounds": (147.0, -31.0, 147.5, -30.5),
+    "totals": {"flooded_ha": 12.5, "observed_ha": 100.0, "not_assessed_ha": 0.0},
+    "edition": {"release": 2},
+}
 GONE = """
 from tasks.runtime.published_event import emit_published
 
-emit_published({"content_hash": "c0ffee", "dataset": "/data/town", "flow_run_id": "f1"}, "/out/town")
+record = {"content_hash": "c0ffee", "dataset": "/data/town", "flow_run_id": "f1", "bounds": None, "edition": None}
+emit_published({**record, "totals": {"flooded_ha": 1.0}}, "/out/town")
 print("it goes on", flush=True)
 import os
 os._exit(0)
@@ -33,7 +41,15 @@ def test_it_names_product_content_and_run(prefect_api: str) -> None:
 
     run = publishes(return_state=True).state_details.flow_run_id
     (event,) = PrefectApi(prefect_api).events(PUBLISHED, product)
-    assert event["payload"] == {"content_hash": "c0ffee", "dataset": "/data/town", "flow_run_id": "f1"}
+    assert event["payload"] == {
+        "uri": product,
+        "content_hash": "c0ffee",
+        "dataset": "/data/town",
+        "flow_run_id": "f1",
+        "bounds": [147.0, -31.0, 147.5, -30.5],
+        "flooded_ha": 12.5,
+        "release": 2,
+    }
     assert event["resource"] == {"prefect.resource.id": product, "prefect.resource.name": "town"}
     related = {one["prefect.resource.role"]: one["prefect.resource.id"] for one in event["related"]}
     assert related["flow-run"] == f"prefect.flow-run.{run}"

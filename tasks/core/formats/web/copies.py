@@ -1,7 +1,7 @@
 """Copies of layers in WGS 84, as the web wants them: not to be measured in, and shifted from the imagery's datum.
 
 Between a national datum and WGS 84 the shift is known to metres only: WGS 84 moves with the satellites' reference
-frames, GDA94 and GDA2020 with the continent, and they are 1.8 m apart. What PROJ takes is said (``datum_shifts``).
+frames, GDA94 and GDA2020 with the continent, and they are 1.8 m apart. What PROJ takes is said (``WebCopies.shifts``).
 
 Coordinates have 7 decimals of a degree, 11 mm at most: a tenth of the finest imagery's pixel and far below the shift's
 uncertainty. The 0.1 mm of the other formats would need 9, and a quarter more bytes, for digits that mean nothing here.
@@ -29,6 +29,8 @@ DECIMALS = 7
 # Between points this far apart a line's middle is off by 2 cm at 45 degrees: length² tan(latitude) / 8 R.
 LONGEST_M = 1_000.0
 HALF_TURN, TURN = 180.0, 360.0
+BALLPARK = "ballpark"  # what PROJ calls a shift that it does not know
+SHOWN = 40  # characters: a code, not a WKT
 WEST, EAST = shapely.box(-HALF_TURN, -90, HALF_TURN, 90), shapely.box(HALF_TURN, -90, HALF_TURN + TURN, 90)
 POLYGON_DIMENSION = 2
 POLYGON_TYPES = (shapely.GeometryType.POLYGON, shapely.GeometryType.MULTIPOLYGON)
@@ -47,6 +49,11 @@ class WebCopies:
 
     layers: tuple[Layer, ...]
     shifts: tuple[str, ...]
+
+    @property
+    def about(self) -> str:
+        """The same as sentences behind another."""
+        return "".join(f" {shift}." for shift in self.shifts)
 
 
 def web_copies(layers: Sequence[Layer]) -> WebCopies:
@@ -80,15 +87,13 @@ def _area(ground: pyproj.CRS, covered: Box | None) -> AreaOfInterest | None:
 
 
 def _shift(crs: str, way: pyproj.Transformer) -> str | None:
-    steps = way.operations or ()
-    names = [step.name for step in steps if step.accuracy > 0 or "ballpark" in step.name.lower()]
-    if way.accuracy == 0 or not (names or way.accuracy):
-        return None
-    if way.accuracy < 0 and not names:
+    """What PROJ does between the datums; None where it only undoes a projection, which is exact."""
+    names = [step.name for step in way.operations or () if step.accuracy > 0 or BALLPARK in step.name.lower()]
+    if not names:
         return None
     good = f"good to {way.accuracy:g} m" if way.accuracy > 0 else "of unknown accuracy"
-    name = " and ".join(names) or way.description
-    return f"The copies for the web are in WGS 84: PROJ shifts {crs} by {name!r}, {good}. Measure in the other formats"
+    known = crs if len(crs) <= SHOWN else horizontal(crs).name
+    return f"Copies for the web are shifted from {known} to WGS 84 as PROJ has it: {' and '.join(names)}, {good}"
 
 
 def _moved(layer: Layer, ways: dict[str, pyproj.Transformer]) -> ObjectArray:
@@ -122,6 +127,8 @@ def _split_at_antimeridian(geometries: ObjectArray) -> ObjectArray:
         geometries = geometries.copy()
     for row in over:
         joined = shapely.transform(geometries[row], lambda xy: np.column_stack((xy[:, 0] % TURN, xy[:, 1])))
+        if not joined.is_valid:
+            joined = shapely.make_valid(joined, method="structure", keep_collapsed=False)
         beyond = shapely.transform(shapely.intersection(joined, EAST), lambda xy: xy - (TURN, 0))
         geometries[row] = shapely.union(shapely.intersection(joined, WEST), beyond)
     return geometries

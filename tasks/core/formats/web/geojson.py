@@ -22,7 +22,7 @@ from tasks.core.formats.web.copies import HALF_TURN, web_copies
 from tasks.core.product.layer import Layer
 
 FOLDER, ENDING = "geojson", ".geojson"
-COPY = "A copy in WGS 84 for the web."
+COPY = "A copy in WGS 84 for the web: measure in the other formats."
 
 
 def write(layers: Sequence[Layer], folder: Path, _made: datetime) -> tuple[str, ...]:
@@ -30,7 +30,7 @@ def write(layers: Sequence[Layer], folder: Path, _made: datetime) -> tuple[str, 
     copies = web_copies([layer for layer in layers if not layer.is_table])
     for path, layer in layer_paths(copies.layers, folder / FOLDER, ENDING):
         with in_our_words(path), path.open("w", encoding="utf-8", newline="\n") as file:
-            file.writelines(_lines(layer, " ".join((COPY, *copies.shifts))))
+            file.writelines(_lines(layer, COPY + copies.about))
     return copies.shifts
 
 

@@ -1,8 +1,8 @@
 """The product's polygons as map tiles in one PMTiles archive, for maps in browsers without a server of tiles.
 
-The tiles are pictures to look at: in Web Mercator by way of WGS 84 (``copies``), on a grid of at most a quarter of the
+The tiles are pictures to look at: in Web Mercator by way of WGS 84 (``copies``), on a grid of at most half the
 map's pixel at the finest level. On the coarser ones outlines are simplified within half a pixel of the screen, and what
-is smaller than a pixel of the screen is not shown.
+is smaller than such a pixel is drawn as one, in so many places that the area is right.
 ``flood_extent_by_tile`` is left out, being the extent once more; so are tables, lines and points.
 """
 
@@ -26,7 +26,7 @@ from tasks.core.product.mapped_pixel import mapped_pixel_m
 WEB_MAP = "flood_extent.pmtiles"
 POLYGONS = ("Polygon", "MultiPolygon")
 AGAIN = "flood_extent_by_tile"
-ABOUT = "A copy in Web Mercator for the web, to look at; not to measure in."
+ABOUT = "A copy in Web Mercator for the web, to look at: measure in the other formats."
 WORLD = (-180.0, -85.0, 180.0, 85.0)  # of a map without anything on it
 GZIP_LEVEL = 6
 
@@ -44,7 +44,7 @@ def write(layers: Sequence[Layer], folder: Path, _made: datetime) -> tuple[str, 
     packed = {place: gzip.compress(b"".join(parts), GZIP_LEVEL, mtime=0) for place, parts in tiles.items()}
     metadata = {
         "name": "Flood extent",
-        "description": " ".join((ABOUT, *copies.shifts)),
+        "description": ABOUT + copies.about,
         "vector_layers": [_described(layer, zooms) for layer in copies.layers],
     }
     with in_our_words(folder / WEB_MAP):

@@ -120,7 +120,7 @@ def _calibration(record: RunRecord) -> str:
 def files(record: RunRecord, edition: Edition) -> str:
     """Links to the other files of the product, those that people open first."""
     names = [*dict.fromkeys([*record["files"], *WRITTEN_LATER, f"{edition.name}.zip"])]
-    main = [pair for format_ in FORMATS for pair in format_.main_files(names)]
+    main = [pair for format_ in FORMATS.values() for pair in format_.main_files(names)]
     main += [*WRITTEN_LATER.items(), (f"{edition.name}.zip", "all of it, to pass on")]
     shown = {name for name, _ in main}
     others = [name for name in names if name not in shown and "/" not in name]

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tasks.core.formats.layer_titles import CLOUD, WATER
+from tasks.core.formats.weaknesses import known_weaknesses
 from tasks.core.product.edition import CaptureTime, Edition
 from tasks.core.product.layer import Layer
 from tasks.core.product.mapped_pixel import pixel_text
@@ -97,7 +97,6 @@ def rules() -> str:
 
 def weaknesses(layers: Sequence[Layer], edition: Edition) -> str:
     """What map and figures do not say."""
-    water = () if any(layer.base == NORMAL_WATER for layer in layers) else (WATER,)
     clipped = (f"The product ends at the area of interest, {edition.area_of_interest}.",)
-    lines = dict.fromkeys([CLOUD, *water, *edition.weaknesses, *(clipped if edition.area_of_interest else ())])
+    lines = [*known_weaknesses(layers, edition), *(clipped if edition.area_of_interest else ())]
     return section("weaknesses", "What to know before using it", items(lines))

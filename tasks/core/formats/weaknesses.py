@@ -1,0 +1,13 @@
+"""What a reader of a product must know of it, whatever file he opens."""
+
+from collections.abc import Sequence
+
+from tasks.core.formats.layer_titles import CLOUD, WATER
+from tasks.core.product.edition import Edition
+from tasks.core.product.layer import Layer
+
+
+def known_weaknesses(layers: Sequence[Layer], edition: Edition) -> list[str]:
+    """A sentence or two each: what holds of every product, what of this one, and what its edition adds."""
+    tells_apart = any(layer.base == "normal_water" for layer in layers)
+    return list(dict.fromkeys([CLOUD, *(() if tells_apart else (WATER,)), *edition.weaknesses]))

@@ -1,0 +1,1 @@
+"""Text of any script as a picture."""

@@ -1,0 +1,1 @@
+"""The sheet around the map, as a picture and as a PDF."""
