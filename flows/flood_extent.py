@@ -56,7 +56,7 @@ from flows.run.run import Run
 from tasks.dataset import list_tiles
 from tasks.endpoint import tear_down_endpoint
 from tasks.exposure import measure_exposure
-from tasks.extent import assemble_layers, extract_tile
+from tasks.extent import assemble_layers, extract_tile, smooth_outlines
 from tasks.imagery import prepare_tile
 from tasks.prediction import predict_tile
 from tasks.product import clean_up, package, publish, write_product, write_profile
@@ -224,6 +224,7 @@ def flood_extent(
             with run.staging() as folder:
                 edition = edition_of(run)
                 layers = assemble_layers(run.ledger, run.min_contour_size, edition, run.given)
+                layers, proof = smooth_outlines(layers, smoothing) if smoothing != "off" else (layers, None)
                 layers, warnings = measure_exposure(layers, exposure) if exposure else (layers, ())
                 warnings += write_product(layers, folder, run.started, formats)
                 warnings += write_rasters(run.ledger, layers, folder, edition) if "cog" in formats else ()
@@ -231,7 +232,7 @@ def flood_extent(
                 draw_overview(folder, run.ledger, layers, edition, formats)
                 run.endpoint.wait_until_gone()
                 warnings += (*run.doubts, *run.will_be_kept(folder))
-                record = write_report(folder, run.ledger, layers, edition, warnings, **run.facts())
+                record = write_report(folder, run.ledger, layers, edition, warnings, proof, **run.facts())
                 package(folder, run.dataset_name, run.started)
                 product = publish(folder, run.destination)
                 show_result(run.dataset_name, folder, record, product)

@@ -1,5 +1,6 @@
 """Stage extract: label masks become polygons; then all tiles' polygons become the product's layers."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import shapely
@@ -15,6 +16,8 @@ from tasks.core.product.attributes import described
 from tasks.core.product.edition import Edition
 from tasks.core.product.layer import AnsweredTile, FailedTile, Layer
 from tasks.core.product.layer_assembly import assemble
+from tasks.core.smoothing.proof import Proof
+from tasks.core.smoothing.smoothing import smoothed
 from tasks.core.text import without_folders
 from tasks.core.tiles.jobs import TileJob
 from tasks.core.tiles.ledger import Account, Ledger
@@ -53,6 +56,16 @@ def assemble_layers(
     for layer in layers:
         get_run_logger().info("%s: %d features", layer.name, len(layer))
     return layers
+
+
+@run_task(name="smooth-outlines")
+def smooth_outlines(layers: Sequence[Layer], method: str) -> tuple[list[Layer], Proof]:
+    """The product's layers with copies of the extent and its neighbours without pixel steps, and what that has cost."""
+    copies, proof = smoothed(layers, method)
+    for extent in proof.extents:
+        message = "%s: largest displacement %.2f m, area %+.2f %%"
+        get_run_logger().info(message, extent.layer, extent.displacement_m, extent.error_percent)
+    return [*layers, *copies], proof
 
 
 def _answered(account: Account, ledger: Ledger) -> AnsweredTile | None:

@@ -16,6 +16,7 @@ from tasks.core.product.edition import Edition
 from tasks.core.product.layer import Layer
 from tasks.core.reports.run_json import RunRecord, run_record
 from tasks.core.reports.sheet_figures import figures_of
+from tasks.core.smoothing.proof import Proof
 from tasks.core.tiles.ledger import Ledger
 from tasks.runtime.policies import run_task
 from tasks.services.publishing.documents import write_documents
@@ -53,7 +54,13 @@ def _previews(ledger: Ledger) -> Iterator[tuple[Grid, bytes]]:
 
 @run_task(name="report")
 def write_report(
-    folder: Path, ledger: Ledger, layers: Sequence[Layer], edition: Edition, warnings: Sequence[str], **facts: Any
+    folder: Path,
+    ledger: Ledger,
+    layers: Sequence[Layer],
+    edition: Edition,
+    warnings: Sequence[str],
+    proof: Proof | None,
+    **facts: Any,
 ) -> RunRecord:
     """Write reports, metadata, sums and record beside the layers.
 
@@ -63,9 +70,11 @@ def write_report(
         layers: The product's layers.
         edition: What the product says of itself.
         warnings: About the product as a whole.
+        proof: What smoothing has cost; None where nothing was smoothed.
         facts: The other arguments of ``run_json.run_record``.
     """
     known: dict[str, Any] = {"accounts": ledger.accounts, "layers": layers, "edition": edition, "warnings": warnings}
+    known["smoothing"] = proof
     record = run_record(**known, bounds=wgs84_bounds(layers), **facts)
     record = write_documents(folder, record, layers, edition)
     get_run_logger().info("content hash %s", record["content_hash"])

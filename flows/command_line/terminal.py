@@ -99,8 +99,8 @@ def show_product(console: Console, record: Mapping[str, Any], product: str) -> N
     included = ", permanent water included," if totals["normal_water_ha"] is None else ""
     table.add_row("flooded", f"{totals['flooded_ha']:,.2f} ha{included} of {observed}")
     if totals["normal_water_ha"] is not None:
-        trace = f"{totals['flood_trace_ha']:,.2f} ha of it dry"
-        table.add_row("normal water", f"{totals['normal_water_ha']:,.2f} ha in these frames, and {trace}")
+        water, trace = totals["normal_water_ha"], totals["flood_trace_ha"]
+        table.add_row("normal water", f"{water:,.2f} ha; besides, {trace:,.2f} ha are dry")
     if record["mapped_pixel_m"] is not None:
         table.add_row("mapped pixel", pixel_text(record["mapped_pixel_m"]))
     unplaced = f", and tiles whose place is unknown: {counts['unplaced']}" if counts["unplaced"] else ""

@@ -66,7 +66,7 @@ def _make_product(run: Run) -> None:
         layers = assemble_layers.fn(run.ledger, run.min_contour_size, edition, run.given)
         warnings = write_product.fn(layers, folder, run.started, run.parameters.formats)
         draw_overview.fn(folder, run.ledger, layers, edition)
-        write_report.fn(folder, run.ledger, layers, edition, warnings, **run.facts())
+        write_report.fn(folder, run.ledger, layers, edition, warnings, None, **run.facts())
         package.fn(folder, run.dataset_name, run.started)
         publish.fn(folder, run.destination)
     clean_up.fn(run.jobs)

@@ -29,6 +29,14 @@ LAYERS = {
         "Beside the polygons no flood was found only inside area_observed. conf_mean is how sure the model was, 0 to "
         "1; a tenth of the pixels are no surer than conf_p10.",
     ),
+    "smoothed_extent": About(
+        "Flood extent, smoothed",
+        "A copy of the layer flood_extent without pixel steps, for maps: the exact outlines are in flood_extent. Its "
+        "area is more by err_m2.",
+    ),
+    "smoothed_normal_water": About("Normal water, smoothed", "A copy of the layer normal_water, likewise."),
+    "smoothed_trace": About("Flood trace, smoothed", "A copy of the layer flood_trace, likewise."),
+    "smoothed_excluded": About("Excluded water, smoothed", "A copy of the layer excluded, likewise."),
     "flood_source": About(
         "Frames of each polygon",
         "Which frames saw a polygon of the layer flood_extent, and how much of it: flood_id and src_id of the table "

@@ -25,6 +25,7 @@ from tasks.core.product.mapped_pixel import mapped_pixel_m
 from tasks.core.product.to_check import ToCheck, to_check
 from tasks.core.redaction import redact
 from tasks.core.reports.seals import BLANK, RECORD_SEAL, seal_record
+from tasks.core.smoothing.proof import Proof
 from tasks.core.tiles.jobs import content_key
 from tasks.core.tiles.ledger import DROPPED, Account
 from tasks.core.tiles.tile import Tile
@@ -103,8 +104,8 @@ class RunRecord(TypedDict):
     product; ``given`` are the files of areas that people gave, with the frames outside the area of interest, or None;
     ``bounds`` west, south, east, north of what was observed, degrees on WGS 84, west above east where it crosses the
     antimeridian; ``mapped_pixel_m`` the side of the smallest and of the largest mapped pixel, metres on the ground;
-    ``to_check`` the places most worth a person's look. A run without a product has neither bounds nor pixel nor content
-    hash.
+    ``smoothing`` what copies of the outlines without pixel steps have cost (``Proof``), or None; ``to_check`` the places
+    most worth a person's look. A run without a product has neither bounds nor pixel nor content hash.
     ``record_hash`` is the SHA-256 of the file itself with 64 zeros in this place (``reports.seals``).
     """
 
@@ -123,6 +124,7 @@ class RunRecord(TypedDict):
     totals: Totals
     bounds: tuple[float, float, float, float] | None
     mapped_pixel_m: tuple[float, float] | None
+    smoothing: dict[str, Any] | None
     to_check: ToCheck
     warnings: list[str]
     tiles: list[TileRow]
@@ -148,6 +150,7 @@ def run_record(
     review: Mapping[str, Any] | None = None,
     edition: Edition | None = None,
     given: Mapping[str, Any] | None = None,
+    smoothing: Proof | None = None,
     endpoint: Mapping[str, Any] | None = None,
     files: Mapping[str, str] | None = None,
     bounds: tuple[float, float, float, float] | None = None,
@@ -174,6 +177,7 @@ def run_record(
         "totals": totals(layers),
         "bounds": bounds,
         "mapped_pixel_m": mapped_pixel_m(layers),
+        "smoothing": None if smoothing is None else smoothing.to_dict(),
         "to_check": to_check(layers),
         "warnings": list(warnings),
         "tiles": tiles,
