@@ -104,8 +104,8 @@ class RunRecord(TypedDict):
     product; ``given`` are the files of areas that people gave, with the frames outside the area of interest, or None;
     ``bounds`` west, south, east, north of what was observed, degrees on WGS 84, west above east where it crosses the
     antimeridian; ``mapped_pixel_m`` the side of the smallest and of the largest mapped pixel, metres on the ground;
-    ``smoothing`` what copies of the outlines without pixel steps have cost (``Proof``), or None; ``to_check`` the places
-    most worth a person's look. A run without a product has neither bounds nor pixel nor content hash.
+    ``smoothing`` what copies of the outlines without pixel steps have cost (``Proof``), or None; ``to_check`` the
+    places most worth a person's look. A run without a product has neither bounds nor pixel nor content hash.
     ``record_hash`` is the SHA-256 of the file itself with 64 zeros in this place (``reports.seals``).
     """
 
