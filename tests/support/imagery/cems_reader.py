@@ -8,7 +8,6 @@ knows nothing of who wrote the package.
 import json
 import re
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -199,9 +198,14 @@ def _crossings(geometry: Any, points: Points) -> npt.NDArray[np.int64]:
     found = np.zeros(len(points), np.int64)
     for polygon in shapely.get_parts(geometry):
         for ring in (polygon.exterior, *polygon.interiors):
-            for (x0, y0), (x1, y1) in pairwise(ring.coords):
-                beside = (points[:, 1] < y0) != (points[:, 1] < y1)
-                if beside.any():
-                    x = x0 + (points[beside, 1] - y0) / (y1 - y0) * (x1 - x0)
-                    found[beside] += x > points[beside, 0]
+            found += _crossings_of_ring(np.array(ring.coords), points)
     return found
+
+
+def _crossings_of_ring(corners: Points, points: Points) -> npt.NDArray[np.int64]:
+    (x0, y0), (x1, y1) = corners[:-1].T, corners[1:].T
+    is_level = y0 == y1
+    x0, y0, x1, y1 = (values[~is_level] for values in (x0, y0, x1, y1))
+    x, y = points[:, :1], points[:, 1:]
+    beside = (y < y0) != (y < y1)
+    return np.asarray((beside & (x0 + (y - y0) / (y1 - y0) * (x1 - x0) > x)).sum(axis=1), np.int64)
