@@ -43,8 +43,10 @@ from flows.parameter_types import (
     Width,
 )
 from tasks.core import class_map
+from tasks.core.errors import UnusableArgument
 from tasks.core.models.known_models import MAX_BODY_BYTES, NOT_MAPPED
 from tasks.core.product.edition import CaptureTime, Event, Origin
+from tasks.core.profiles.event_codes import event_code
 from tasks.services.endpoints.contract import HTTP, LOCAL, SAGEMAKER, EndpointSpec
 
 # Which endpoint is asked.
@@ -197,10 +199,11 @@ class RunParameters(BaseModel):
 
     @model_validator(mode="after")
     def _cems_names_files_by_the_event(self) -> Self:
-        if self.profile is not None and self.event_id is None:
-            raise ValueError(
-                "`profile` cems needs `event_id`: its files are named after it, as EMSR692_AOI01_DEL_PRODUCT"
-            )
+        if self.profile is not None:
+            try:
+                event_code(self.event_id)
+            except UnusableArgument as error:
+                raise ValueError(str(error)) from error
         return self
 
     @model_validator(mode="after")

@@ -7,9 +7,7 @@ Sources: as ``cems_layers``; the manual's page on file names, without the releas
 longer have; GeoPackage and its layers' names (``observedEventA_v1``) as in deliveries of 2026.
 """
 
-import re
 import shutil
-import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -17,7 +15,6 @@ from pathlib import Path
 
 import pyogrio
 
-from tasks.core.errors import UnusableArgument
 from tasks.core.formats.geopackage import IN_SCRATCH
 from tasks.core.formats.shapefile_fields import loss
 from tasks.core.formats.shapefile_writer import write_shapefile
@@ -29,11 +26,11 @@ from tasks.core.product.layer import Layer
 from tasks.core.profiles.cems_features import write_features
 from tasks.core.profiles.cems_layers import AREA_ID, WGS84, CemsLayers, cems_layers
 from tasks.core.profiles.cems_summary import summary_sheet
+from tasks.core.profiles.event_codes import event_code
 
 FOLDER = "cems"
 PRODUCT = f"AOI{AREA_ID}_DEL_PRODUCT"
 SUMMARY = "summaryTable"
-EVENT_CHARACTERS = 60
 ABOUT = {
     "observedEventA": "Flooded area; area in hectares. No flood elsewhere is known only where imageFootprintA and "
     "areaOfInterestA meet and notAnalysedA is not.",
@@ -77,22 +74,6 @@ def write_cems(layers: Sequence[Layer], edition: Edition, folder: Path, made: da
     with in_our_words(table):
         write_workbook([summary_sheet(cems, layers)], table, made)
     return tuple(warnings)
-
-
-def event_code(event_id: str | None) -> str:
-    """The event's id as file names have it: letters and digits of ASCII and ``-``, which tells it from what follows.
-
-    Raises:
-        UnusableArgument: There is none.
-    """
-    plain = unicodedata.normalize("NFKD", event_id or "").encode("ascii", "ignore").decode()
-    code = re.sub("[^A-Za-z0-9]+", "-", plain)[:EVENT_CHARACTERS].strip("-")
-    if not code:
-        raise UnusableArgument(
-            f"`event_id` {event_id!r}: `profile` cems names its files after it. Give one with letters or digits of "
-            "ASCII, such as EMSR692"
-        )
-    return code
 
 
 def _write_table(layer: Layer, path: Path, made: datetime) -> Iterator[str]:

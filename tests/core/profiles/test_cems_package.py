@@ -21,8 +21,9 @@ from tasks.core.product.edition import Edition
 from tasks.core.product.layer import FailedTile, Layer, table
 from tasks.core.product.layer_assembly import assemble
 from tasks.core.profiles.cems_layers import NOT_AVAILABLE, cems_layers
-from tasks.core.profiles.cems_package import FOLDER, event_code, write_cems
+from tasks.core.profiles.cems_package import FOLDER, write_cems
 from tasks.core.profiles.cems_summary import EXPOSURE
+from tasks.core.profiles.event_codes import event_code
 from tasks.core.reports.run_json import totals
 
 STEM = "FL-2022-000161-AUS_AOI01_DEL_PRODUCT"

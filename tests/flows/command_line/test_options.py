@@ -96,7 +96,7 @@ def test_labels_may_be_spelled_as_people_do(spelling: list[str]) -> None:
         (["--capture-time", "2021-04-03T01:31"], "--capture-time: give a day, or a time with its zone"),
         (["--capture-time", "2021-02-30"], "--capture-time: give a day, or a time with its zone"),
         (["--event-countries", "Australia"], "--event-countries: give countries as ISO 3166-1 alpha-3, such as AUS"),
-        (["--profile", "cems"], "--profile cems needs --event-id"),
+        (["--profile", "cems"], "--event-id None: --profile cems names its files after it"),
         (["--release", "2"], "--release 2 needs --release-reason"),
         (["--normal-water-tolerance", "5"], "--normal-water-tolerance is for --normal-water"),
         (["--model", "m.onnx", "--labels", "0", "2"], "--labels: .*1, flood, among them"),
