@@ -13,7 +13,7 @@ from tasks.core.geo.crs import horizontal, is_geographic
 
 TOLERANCE_M = 0.01  # how far an edge may leave its line: below any mapped pixel, above what costs many vertices
 DEGREE_M = 111_320.0
-HALVINGS = 24  # of an edge around the Earth: pieces of two metres
+HALVINGS = 12  # of a degree: pieces of 30 m, which are straight in any projection
 STEP_M = 10.0  # over which a scale is measured
 UNKNOWN = -1.0  # accuracy that PROJ gives a shift between datums that it only ignores
 
