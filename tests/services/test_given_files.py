@@ -90,6 +90,7 @@ def test_what_is_no_polygon_is_left_out_and_invalid_ones_are_mended(tmp_path: Pa
     assert sizes == [("bow", 25.0), ("bow", 25.0), ("square", 100.0)]
 
 
+@pytest.mark.filterwarnings("ignore:'crs' was not provided")
 @pytest.mark.parametrize(
     ("geometries", "crs", "words"),
     [

@@ -101,9 +101,11 @@ def _bent(geometries: ObjectArray, transformer: pyproj.Transformer, tolerance: f
     """Whether the edge from each vertex to the next, in the order of the coordinates, leaves its line."""
     points = shapely.get_coordinates(geometries)
     straight = _placed(points, transformer)
-    curved = _placed((points[:-1] + points[1:]) / 2, transformer)
-    off = np.hypot(*(curved - (straight[:-1] + straight[1:]) / 2).T) > tolerance
-    return np.asarray(np.append(off, False) & ~_closing(geometries), np.bool_)
+    bent = ~_closing(geometries)
+    starts = np.flatnonzero(bent)
+    curved = _placed((points[starts] + points[starts + 1]) / 2, transformer)
+    bent[starts] = np.hypot(*(curved - (straight[starts] + straight[starts + 1]) / 2).T) > tolerance
+    return bent
 
 
 def _closing(geometries: ObjectArray) -> BoolMask:

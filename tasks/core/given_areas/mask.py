@@ -63,6 +63,9 @@ class Mask:
 
     def _split(self, polygons: ObjectArray, overlay: Callable[..., ObjectArray], passing: BoolMask) -> Parts:
         """Parts of polygons; ``passing`` says whether one that the area does not reach is kept as it is."""
+        if not len(polygons) or not len(self.polygons):  # also where no CRS is known
+            everything = np.flatnonzero(passing)
+            return Parts(polygons[everything], everything)
         polygon, place = self._pairs(polygons)
         covered = np.unique(polygon[shapely.covers(self.polygons[place], polygons[polygon])])
         kept = passing.copy()

@@ -49,7 +49,7 @@ def test_classes_are_all_of_the_water_and_overlap_nowhere(
 
 @pytest.mark.parametrize(("seed", "angle"), [(1, 0.0), (2, 0.3), (3, 0.0), (4, 0.3)])
 def test_counted_in_pixels_the_classes_are_the_same(seed: int, angle: float) -> None:
-    """Burnt into a grid of 5 cm by GDAL and told apart pixel by pixel, each class has the same area to a part in 200."""
+    """Burnt into a grid of 5 cm by GDAL and told apart by pixel, each class has the same area to a part in 200."""
     water = _water(seed, angle)
     normal, excluded = (stars(seed + shift, 5) for shift in (0, 1))
     found = classify(
@@ -107,8 +107,8 @@ def test_thin_and_small_flood_is_normal_only_beside_normal_water() -> None:
         [shapely.box(-1, 0, 100, 100), shapely.box(200, 0, 300, 1), shapely.box(50, 200, 90, 240)], np.object_
     )
     normal = np.array([lake, shapely.box(50, 204, 90, 240), shapely.box(50, 200, 88, 204)], np.object_)
-    places = shapely.transform(water, lambda points: points + (300_000, 6_000_000))
-    known = shapely.transform(normal, lambda points: points + (300_000, 6_000_000))
+    places = shapely.transform(water, lambda points: points + np.array([300_000, 6_000_000]))
+    known = shapely.transform(normal, lambda points: points + np.array([300_000, 6_000_000]))
     mask = Mask(given(known, "normal_water").in_crs(MGA).polygons, MGA)
     found = classify(places, mask, None, Limits(1.5, 25.0), MGA)
     assert [round(one.area) for one in found.flood.polygons] == [100]

@@ -10,6 +10,7 @@ from given_scenes import given, moved
 
 from tasks.core.errors import UnusableArgument
 from tasks.core.geo.grid import Grid
+from tasks.core.geo.reprojection import is_ballpark
 from tasks.core.given_areas.given_areas import GivenArea, GivenAreas
 from tasks.core.product.area_of_interest import doubts, frames_outside
 from tasks.core.tiles.tile import Tile
@@ -74,9 +75,9 @@ def test_what_is_odd_is_said() -> None:
 
 
 def test_a_datum_that_is_only_guessed_at_is_said() -> None:
-    """Without PROJ's grids NAD27 is taken for NAD83; with them there is nothing to say."""
+    """Without PROJ's grids NAD27 is taken for NAD83, and both CRSs are named; with them there is nothing to say."""
     grid = Grid(100, 100, (1.0, 0.0, 485_900.0, 0.0, -1.0, 5_209_247.0), "EPSG:26914")
     old = given([shapely.box(-100, 46, -98, 48)], "normal_water", "EPSG:4267")
     said = _doubts(old, [Tile("a.jp2", "/a.jp2", 1, "0", grid=grid)])
-    assert said in ([], [said[0]] if said else [])
+    assert len(said) == is_ballpark("EPSG:4267", "EPSG:26914")
     assert all("EPSG:4267" in one and "EPSG:26914" in one for one in said)

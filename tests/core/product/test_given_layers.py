@@ -189,6 +189,19 @@ def test_a_lost_tile_outside_the_area_is_a_tile_but_leaves_nothing_open() -> Non
     assert place.equals(ground)
 
 
+def test_without_any_answer_the_layers_are_there_and_empty() -> None:
+    """Also where no place is known: what was asked for has its layer."""
+    tiles = scene(blobs(3, SHAPE))
+    areas = GivenAreas(*(given(stars(1, 3), name) for name in ("normal_water", "exclude", "area_of_interest")))
+    for lost in ([_lose(tile) for tile in tiles], [FailedTile("nowhere.jp2", "prepare", "no CRS", 0.0)], []):
+        layers = by_name(assemble([], lost, 25.0, areas))
+        assert [len(layers[name]) for name in (*CLASSES, "flood_trace")] == [0, 0, 0, 0]
+        row = {name: float(values[0]) for name, values in layers["area_of_interest"].columns.items()}
+        assert row["observed_m2"] == 0
+        assert row["unanswered_m2"] + row["outside_m2"] == row["area_m2"]
+        assert (row["unanswered_m2"] > 0) == (len(lost) > 1)
+
+
 def test_places_to_check_lie_in_the_area() -> None:
     """Nobody is sent to look at ground that the product is not about."""
     labels, doubt = np.zeros(SHAPE), np.full(SHAPE, 10, np.uint8)
