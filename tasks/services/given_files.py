@@ -15,7 +15,7 @@ from tasks.core.formats.sqlite_copies import lockable
 from tasks.core.formats.vector_files import gdal_options
 from tasks.core.geo.crs import unknown_datum
 from tasks.core.given_areas.given_areas import GivenArea, GivenAreas
-from tasks.core.joining.uniting import as_multipolygons, valid_polygons
+from tasks.core.joining.uniting import as_multipolygons
 from tasks.core.redaction import redact
 from tasks.core.scoring.score_files import ONLY_READ, Polygons, read_polygons
 from tasks.services import storage
@@ -77,16 +77,14 @@ def read_given_area(place: str, parameter: str) -> GivenArea:
         found = read_polygons(copy, fields=True)
         content_hash = _content_hash(path)
     _check(found, uri, parameter)
-    grounds = as_multipolygons(found.geometries)
-    used = np.flatnonzero(shapely.area(grounds) > 0)
-    parts, owner = shapely.get_parts(grounds[used], return_index=True)
-    # One by one: those that are mended change their place.
-    mended = [valid_polygons(np.array([part], np.object_)) for part in parts]
-    owner = np.repeat(owner, [len(some) for some in mended])
-    polygons = np.concatenate([np.empty(0, np.object_), *mended])
-    reasons = _reasons(found)[used][owner]
-    left_out = len(found.geometries) - len(used)
-    return GivenArea(parameter, str(redact(uri)), content_hash, polygons, found.crs, reasons, left_out)
+    broken = ~shapely.is_valid(found.geometries) & ~shapely.is_missing(found.geometries)
+    mended = found.geometries.copy()
+    mended[broken] = shapely.make_valid(mended[broken], method="structure", keep_collapsed=False)
+    polygons, owner = shapely.get_parts(as_multipolygons(mended), return_index=True)
+    if not len(polygons):
+        raise UnusableArgument(f"{uri}: its layer {found.layer} has no polygons. Give `{parameter}` as polygons")
+    left_out = len(mended) - len(np.unique(owner))
+    return GivenArea(parameter, str(redact(uri)), content_hash, polygons, found.crs, _reasons(found)[owner], left_out)
 
 
 def _check(found: Polygons, uri: str, parameter: str) -> None:
@@ -98,8 +96,6 @@ def _check(found: Polygons, uri: str, parameter: str) -> None:
         raise UnusableArgument(f"{uri}: its layer {found.layer} is empty. Give `{parameter}` as polygons")
     if not np.isfinite(shapely.get_coordinates(found.geometries)).all():
         raise UnusableArgument(f"{uri}: some coordinates are no numbers. Mend the file with a GIS")
-    if not (shapely.area(found.geometries) > 0).any():
-        raise UnusableArgument(f"{uri}: its layer {found.layer} has no polygons. Give `{parameter}` as polygons")
 
 
 def _reasons(found: Polygons) -> ObjectArray:
@@ -141,7 +137,7 @@ def vector_at_hand(uri: str) -> Iterator[Path]:
     parts = [one.uri for one in storage.siblings(uri) if Path(one.uri).stem == Path(uri).stem]
     if uri not in parts:
         raise UnusableArgument(f"{uri}: does not exist. Check the name")
-    with temp_folder("score") as folder:
+    with temp_folder("given") as folder:
         place = folder / storage.name(storage.parent(uri))
         for part in parts:
             storage.fetch(part, place / storage.name(part))

@@ -13,7 +13,7 @@ from tasks.core.geo.crs import horizontal, is_geographic
 
 TOLERANCE_M = 0.01  # how far an edge may leave its line: below any mapped pixel, above what costs many vertices
 DEGREE_M = 111_320.0
-HALVINGS = 24  # of an edge around the Earth: pieces of two metres
+HALVINGS = 12  # of a degree: pieces of 30 m, which are straight in any projection
 STEP_M = 10.0  # over which a scale is measured
 UNKNOWN = -1.0  # accuracy that PROJ gives a shift between datums that it only ignores
 
@@ -101,9 +101,11 @@ def _bent(geometries: ObjectArray, transformer: pyproj.Transformer, tolerance: f
     """Whether the edge from each vertex to the next, in the order of the coordinates, leaves its line."""
     points = shapely.get_coordinates(geometries)
     straight = _placed(points, transformer)
-    curved = _placed((points[:-1] + points[1:]) / 2, transformer)
-    off = np.hypot(*(curved - (straight[:-1] + straight[1:]) / 2).T) > tolerance
-    return np.asarray(np.append(off, False) & ~_closing(geometries), np.bool_)
+    bent = ~_closing(geometries)
+    starts = np.flatnonzero(bent)
+    curved = _placed((points[starts] + points[starts + 1]) / 2, transformer)
+    bent[starts] = np.hypot(*(curved - (straight[starts] + straight[starts + 1]) / 2).T) > tolerance
+    return bent
 
 
 def _closing(geometries: ObjectArray) -> BoolMask:

@@ -8,10 +8,10 @@ import shapely
 
 from tasks.core.arrays import IntArray, ObjectArray
 from tasks.core.errors import UnusableArgument
-from tasks.core.geo.precision import step
+from tasks.core.geo.precision import round_coordinates, step
 from tasks.core.geo.reprojection import TOLERANCE_M, bounds_in, reproject
 from tasks.core.given_areas.mask import Parts, solid
-from tasks.core.joining.uniting import valid_polygons
+from tasks.core.joining.uniting import unite
 
 Bounds = tuple[float, float, float, float]
 """West, south, east, north in units of a CRS."""
@@ -59,10 +59,12 @@ class GivenArea:
             moved = reproject(chosen, self.crs, crs, tolerance_m)
         except ValueError as error:
             raise UnusableArgument(f"{self.name}: {error} ({crs}). Check its CRS") from error
-        numbers = np.unique(kind)
-        united = [shapely.union_all(_valid(moved[kind == number]), grid_size=step(crs)) for number in numbers]
-        found = solid(np.array([*united, None], np.object_)[:-1], crs)
-        return _once(Parts(found.polygons, numbers[found.owner]), crs)
+        rounded = _on_lattice(moved, crs)
+        kind = kind[rounded.owner]
+        # One union a reason, group by group: one of everything takes more than its share of time.
+        united = [_united(rounded.polygons[kind == number], crs) for number in np.unique(kind)]
+        owner = np.repeat(np.unique(kind), [len(some) for some in united])
+        return _once(Parts(np.concatenate([rounded.polygons[:0], *united]), owner), crs)
 
     @property
     def reason_names(self) -> list[str]:
@@ -86,9 +88,18 @@ class GivenArea:
         return np.asarray(everything[shapely.intersects(shapely.box(*shapely.bounds(self.polygons).T), box)])
 
 
-def _valid(polygons: ObjectArray) -> ObjectArray:
-    """The polygons of multipolygons, with the invalid ones among them made valid."""
-    return valid_polygons(shapely.get_parts(polygons))
+def _on_lattice(geometries: ObjectArray, crs: str) -> Parts:
+    """The polygons in geometries of any kind, valid, on the lattice of their CRS."""
+    rounded = shapely.transform(geometries, lambda points: round_coordinates(points, crs))
+    broken = ~shapely.is_valid(rounded)
+    mended = shapely.make_valid(rounded[broken], method="structure", keep_collapsed=False)
+    rounded[broken] = shapely.set_precision(mended, step(crs))
+    return solid(rounded, crs)
+
+
+def _united(polygons: ObjectArray, crs: str) -> ObjectArray:
+    """Polygons on the lattice that overlap nowhere."""
+    return solid(unite(polygons, np.arange(len(polygons)), step(crs)), crs).polygons
 
 
 def _once(found: Parts, crs: str) -> Parts:

@@ -39,7 +39,7 @@ class Mask:
     def touches(self, polygons: ObjectArray) -> BoolMask:
         """Whether each polygon shares at least a point with the area."""
         found = np.zeros(len(polygons), np.bool_)
-        found[self._tree.query(polygons, predicate="intersects")[0]] = True
+        found[self._pairs(polygons)[0]] = True
         return found
 
     def inside(self, polygons: ObjectArray) -> Parts:
@@ -50,9 +50,23 @@ class Mask:
         """What of them lies outside."""
         return self._split(polygons, shapely.difference, np.ones(len(polygons), np.bool_))
 
+    def _pairs(self, polygons: ObjectArray) -> tuple[IntArray, IntArray]:
+        """Numbers of polygons and of the area's, a pair for each two that share a point.
+
+        The fewer ask for the more: they are the larger ones, which are prepared for it.
+        """
+        if len(polygons) < len(self.polygons):
+            polygon, place = self._tree.query(polygons, predicate="intersects")
+        else:
+            place, polygon = shapely.STRtree(polygons).query(self.polygons, predicate="intersects")
+        return np.asarray(polygon, np.int64), np.asarray(place, np.int64)
+
     def _split(self, polygons: ObjectArray, overlay: Callable[..., ObjectArray], passing: BoolMask) -> Parts:
         """Parts of polygons; ``passing`` says whether one that the area does not reach is kept as it is."""
-        polygon, place = self._tree.query(polygons, predicate="intersects")
+        if not len(polygons) or not len(self.polygons):  # also where no CRS is known
+            everything = np.flatnonzero(passing)
+            return Parts(polygons[everything], everything)
+        polygon, place = self._pairs(polygons)
         covered = np.unique(polygon[shapely.covers(self.polygons[place], polygons[polygon])])
         kept = passing.copy()
         kept[covered] = ~passing[covered]

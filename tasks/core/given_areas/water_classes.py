@@ -101,6 +101,8 @@ def is_slight(polygons: ObjectArray, limits: Limits, crs: str) -> BoolMask:
     Wide is where it holds a square of that side along its edges: a line of single pixels is a pixel wide, at its bends,
     too. (The disc in a bend that touches its inner corner is 1.17 pixels wide.) So it is eroded with mitred corners.
     """
+    if not len(polygons):
+        return np.empty(0, np.bool_)
     slight = is_below(polygons, ellipsoidal_area_m2(polygons, crs), limits.min_area_m2, crs)
     rest = np.flatnonzero(~slight)
     metric = _in_metres(polygons[rest], crs)
@@ -124,6 +126,8 @@ def _in_metres(polygons: ObjectArray, crs: str) -> ObjectArray:
 
 def _by_reason(water: ObjectArray, excluded: Parts, crs: str) -> Parts:
     """Water (n,) on excluded ground, with the number of its reason: a part for each polygon that it lies in."""
+    if not len(water):
+        return Parts(water, np.empty(0, np.int64))
     part, ground = shapely.STRtree(excluded.polygons).query(water, predicate="intersects")
     lone = shapely.covers(excluded.polygons[ground], water[part])
     cut = shapely.intersection(water[part[~lone]], excluded.polygons[ground[~lone]], grid_size=step(crs))

@@ -7,12 +7,14 @@ from shapely import MultiPolygon
 from tasks.core.arrays import IntArray, ObjectArray
 
 
-def unite(polygons: ObjectArray, tile_of: IntArray) -> ObjectArray:
+def unite(polygons: ObjectArray, tile_of: IntArray, grid_size: float | None = None) -> ObjectArray:
     """Unite the polygons of different tiles that intersect or touch; the others pass through as they are.
 
     Args:
         polygons: (n,) valid polygons. Those of one tile do not overlap.
         tile_of: (n,) number of the tile that each comes from.
+        grid_size: Step of the lattice that new vertices come to lie on, and those of all polygons lie on; None for
+            where they are.
 
     Returns:
         Valid polygons that overlap nowhere and share no edge.
@@ -23,7 +25,7 @@ def unite(polygons: ObjectArray, tile_of: IntArray) -> ObjectArray:
     order = np.argsort(group_of, kind="stable")
     members = np.split(order, np.flatnonzero(np.diff(group_of[order])) + 1)
     alone = np.array([group[0] for group in members if len(group) == 1], np.int64)
-    united = [shapely.union_all(polygons[group]) for group in members if len(group) > 1]
+    united = [shapely.union_all(polygons[group], grid_size=grid_size) for group in members if len(group) > 1]
     return np.concatenate([polygons[alone], _polygon_parts(np.array(united, np.object_))[0]])
 
 

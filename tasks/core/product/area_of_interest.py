@@ -127,7 +127,6 @@ def area_of_interest_layers(area: GivenArea, layers: Sequence[Layer], suffixes: 
         suffixes: Of the layers' names by CRS, in order.
     """
     names = [crs for crs in suffixes if crs]
-    grounds = {crs: _united(area.in_crs(crs).polygons, crs) for crs in names}
     observed, unanswered = (_of(layers, base, names) for base in ("area_observed", "not_assessed"))
     rows = []
     for number, crs in enumerate(names):
@@ -136,7 +135,8 @@ def area_of_interest_layers(area: GivenArea, layers: Sequence[Layer], suffixes: 
         unseen = _minus(unanswered[crs], _union([everywhere, _moved(unanswered, names[:number], crs)], crs), crs)
         rest = MultiPolygon()
         if number == 0:
-            rest = _minus(grounds[crs], _union([everywhere, _moved(unanswered, names, crs)], crs), crs)
+            ground = _united(area.in_crs(crs).polygons, crs)
+            rest = _minus(ground, _union([everywhere, _moved(unanswered, names, crs)], crs), crs)
         rows.append(_row([seen, unseen, rest], crs, suffixes[crs]))
     return rows or [_row([MultiPolygon()] * 3, "", suffixes.get("", ""))]
 
