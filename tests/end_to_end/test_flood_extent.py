@@ -43,7 +43,8 @@ def test_a_folder_becomes_a_product(command: CommandLine, scene: Scene, prefect_
     expected = {"flood_extent.gpkg", "flood_extent.shp", "overview.png", "run.json", "report.md", "demo_flood.zip"}
     assert expected <= {path.name for path in product.iterdir()}
     assert {path.stem for path in (product / "tiles").glob("*.shp")} == set(names)
-    assert [name for name, _ in pyogrio.list_layers(product / "flood_extent.gpkg")] == [*LAYERS, "layer_styles"]
+    layers = [name for name, _ in pyogrio.list_layers(product / "flood_extent.gpkg")]
+    assert layers == [*LAYERS, "flood_source", "source", "layer_styles"]
     assert record["counts"] == {"tiles": 6, "done": 6, "failed": 0, "dropped": 0, "unplaced": 0}
     assert record["endpoint"]["deleted"]
     Draft202012Validator(json.loads((ROOT / "docs" / "run.schema.json").read_text())).validate(record)

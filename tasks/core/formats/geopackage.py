@@ -8,7 +8,8 @@ from pathlib import Path
 import pyogrio
 
 from tasks.core.formats.format import Format
-from tasks.core.formats.layer_titles import CLOUD, LAYERS, About
+from tasks.core.formats.layer_about import about
+from tasks.core.formats.layer_titles import CLOUD, WATER
 from tasks.core.formats.vector_files import gdal_options, incomplete, write_vector
 from tasks.core.product.layer import Layer
 from tasks.core.product.mapped_pixel import mapped_pixel_m, pixel_text
@@ -29,11 +30,13 @@ def _write(layers: Sequence[Layer], folder: Path, made: datetime) -> tuple[str, 
 def write_geopackage(layers: Sequence[Layer], path: Path, *, title: str) -> None:
     """Write all layers, empty ones too, into one new GeoPackage, with the styles that QGIS draws them in."""
     path.unlink(missing_ok=True)
-    pixel = pixel_text(mapped_pixel_m(layers))
+    pixel, tells_apart = pixel_text(mapped_pixel_m(layers)), any(layer.base == "normal_water" for layer in layers)
     for number, layer in enumerate(layers):
         # The metadata is of the whole file: written once, with the first layer.
-        about = {} if number else {"dataset_metadata": {"TITLE": title, "DESCRIPTION": CLOUD}}
-        write_vector(layer, path, driver="GPKG", append=number > 0, layer_options=_shown_as(layer, pixel), **about)
+        of_all = {} if number else {"dataset_metadata": {"TITLE": title, "DESCRIPTION": CLOUD}}
+        write_vector(
+            layer, path, driver="GPKG", append=number > 0, layer_options=_shown_as(layer, pixel, tells_apart), **of_all
+        )
     for layer in layers:
         if pyogrio.read_info(path, layer=layer.name, force_feature_count=True)["features"] != len(layer):
             raise incomplete(path)
@@ -43,12 +46,12 @@ def write_geopackage(layers: Sequence[Layer], path: Path, *, title: str) -> None
         raise incomplete(path) from error
 
 
-def _shown_as(layer: Layer, pixel: str) -> dict[str, str]:
-    about = LAYERS.get(layer.base, About(layer.name, ""))
-    in_crs = f" ({layer.suffix.strip('_')})" if layer.suffix else ""
+def _shown_as(layer: Layer, pixel: str, tells_apart: bool) -> dict[str, str]:
+    title, description = about(layer)
+    if tells_apart:
+        description = description.replace(f"{WATER} ", "").replace(f" {WATER}", "")
     fine = f" Mapped with pixels of {pixel}." if pixel else ""
-    more = f" {layer.left_out:,} more, of less weight, are not in it." if layer.left_out else ""
-    return {"IDENTIFIER": about.title + in_crs, "DESCRIPTION": about.description + more + fine, "SPATIAL_INDEX": "YES"}
+    return {"IDENTIFIER": title, "DESCRIPTION": description + fine, "SPATIAL_INDEX": "YES"}
 
 
 def _main_files(files: Sequence[str]) -> list[tuple[str, str]]:

@@ -8,6 +8,6 @@ from tasks.core.product.layer import Layer
 
 
 def known_weaknesses(layers: Sequence[Layer], edition: Edition) -> list[str]:
-    """A sentence or two each: what holds of every product, what of this one, and what its edition adds."""
+    """A sentence or two each: what holds of this product alone, then what of every one."""
     tells_apart = any(layer.base == "normal_water" for layer in layers)
-    return list(dict.fromkeys([CLOUD, *(() if tells_apart else (WATER,)), *edition.weaknesses]))
+    return list(dict.fromkeys([*edition.weaknesses, CLOUD, *(() if tells_apart else (WATER,))]))

@@ -37,14 +37,28 @@ DRAW_ORDER = (
     "area_of_interest",
     "not_assessed",
     "excluded",
+    "change",
     "flood_trace",
+    "smoothed_excluded",
+    "smoothed_trace",
+    "smoothed_extent",
     "flood_extent",
     "flood_extent_by_tile",
+    "smoothed_normal_water",
     "normal_water",
     "tiles",
     "area_observed",
 )
-OFF_AT_FIRST = frozenset({"flood_extent_by_tile"})
+OFF_AT_FIRST = frozenset(
+    {
+        "change",
+        "flood_extent_by_tile",
+        "smoothed_extent",
+        "smoothed_normal_water",
+        "smoothed_trace",
+        "smoothed_excluded",
+    }
+)
 
 
 def _cased(colour: str, width_mm: float, casing: str = PALE, *, dashed: bool = False) -> Symbol:
@@ -104,20 +118,30 @@ def _agreement() -> Style:
     return _classes("agreement", symbols, _filled(GREY))
 
 
+FLOODED: Symbol = (Fill(FLOOD, 0.5), *_cased(FLOOD_EDGE, 0.3))
+NORMAL: Symbol = (Fill(WATER, 0.8), Line(WATER_EDGE, 0.3))
+TRACED: Symbol = (Fill(TRACE, 0.3), Hatch(TRACE, 0.3, 1.8), Line(TRACE, 0.3))
+EXCLUDED: Symbol = (Fill(PALE, 0.4), Hatch(DARK, 0.3, 1.8, crossed=True), Line(DARK, 0.3))
+# Copies look as what they are copies of.
+SMOOTHED = {
+    "smoothed_extent": ("flood", FLOODED),
+    "smoothed_normal_water": ("normal water", NORMAL),
+    "smoothed_trace": ("normal water, dry here", TRACED),
+    "smoothed_excluded": ("excluded: not called flood", EXCLUDED),
+}
 AREAS: dict[str, Style] = {
-    "flood_extent": _area("flood", (Fill(FLOOD, 0.5), *_cased(FLOOD_EDGE, 0.3))),
+    "flood_extent": _area("flood", FLOODED),
     "flood_extent_by_tile": _area("flood of a tile", (Line(FLOOD_EDGE, 0.15),)),
-    "normal_water": _area("normal water", (Fill(WATER, 0.8), Line(WATER_EDGE, 0.3))),
-    "flood_trace": _area("normal water, dry here", (Fill(TRACE, 0.3), Hatch(TRACE, 0.3, 1.8), Line(TRACE, 0.3))),
+    "normal_water": _area("normal water", NORMAL),
+    "flood_trace": _area("normal water, dry here", TRACED),
     "area_observed": _area("observed", _cased(DARK, 0.4)),
     "not_assessed": _area("not assessed", (Fill(UNKNOWN_GROUND, 0.4), Hatch(UNKNOWN), Line(UNKNOWN, 0.4))),
     "area_of_interest": _area("area of interest", _cased(DARK, 0.8, dashed=True)),
-    "excluded": _area(
-        "excluded: not called flood", (Fill(PALE, 0.4), Hatch(DARK, 0.3, 1.8, crossed=True), Line(DARK, 0.3))
-    ),
+    "excluded": _area("excluded: not called flood", EXCLUDED),
     "tiles": _tiles(),
     "to_check": _to_check(),
     "change": _change(),
+    **{name: _area(f"{title}, smoothed", symbol) for name, (title, symbol) in SMOOTHED.items()},
     "peak": _area("flooded at one time at least", (Line(FLOOD_EDGE, 0.4, dashed=True),)),
     "agreement": _agreement(),
 }

@@ -126,7 +126,7 @@ def test_a_file_of_one_layer_lists_its_columns() -> None:
     """The table extension says what a reader finds, where names are not cut."""
     assets = stac_item(resource())["assets"]
     columns = [column["name"] for column in assets["flood_extent.parquet"]["table:columns"]]
-    assert columns == ["geometry", "flood_id", "area_m2", "tile_count", "conf_mean", "conf_p10"]
+    assert columns == ["geometry", "flood_id", "area_m2", "tile_count", "conf_mean", "conf_p10", "cloud_frac"]
     assert assets["flood_extent.parquet"]["table:row_count"] == 2
     assert "table:columns" not in assets["flood_extent.shp"]
 

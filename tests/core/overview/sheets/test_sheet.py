@@ -105,7 +105,7 @@ def test_it_says_what_a_briefing_asks() -> None:
     """Event, time, figures as the report has them, exposure, CRS, rights, who made it, and what was not seen."""
     event = Event("EMSR-1", "洪水 Überschwemmung", subtype="Flash flood")
     edition = replace(
-        _edition("20210403T0131", event=event),
+        _edition("20210403T0131Z", event=event),
         release=2,
         release_reason="levee corrected",
         licence="CC-BY-4.0",
