@@ -14,6 +14,7 @@ from tasks.core.smoothing.hausdorff import line_distances
 from tasks.core.smoothing.outlines import Outlines
 
 DROPPED = 0.25  # pixels that the outline may move by
+SAME_DIGITS = 6  # of a pixel: on a lattice much is equal, whichever way round a ring is followed
 
 
 def dropped(found: Outlines, scale: Scale) -> Outlines:
@@ -79,11 +80,13 @@ class _Rounds:
         start, stop = (self._pixels[place_of[one]] for one in (before, after))
         corner = self._pixels[vertex[inner]] - start
         base = stop - start
-        self._area[vertex[inner]] = np.abs(base[:, 0] * corner[:, 1] - base[:, 1] * corner[:, 0])
+        areas = np.abs(base[:, 0] * corner[:, 1] - base[:, 1] * corner[:, 0])
+        self._area[vertex[inner]] = np.round(areas, SAME_DIGITS)
         counts = last - before - 1
         which = np.repeat(np.arange(len(inner)), counts)
         between = np.arange(len(which)) - np.repeat(np.cumsum(counts) - counts, counts) + before[which] + 1
-        too_far = line_distances(self._pixels[place_of[between]], start[which], stop[which]) > DROPPED
+        new_edges = np.stack([start, stop], axis=1)[which]
+        too_far = np.round(line_distances(self._pixels[place_of[between]], new_edges), SAME_DIGITS) > DROPPED
         self._area[vertex[inner][which[too_far]]] = np.inf
 
     def _is_less(self, other: IntArray, one: IntArray) -> BoolMask:

@@ -3,7 +3,7 @@
 import numpy as np
 import shapely
 
-from tasks.core.arrays import FloatArray
+from tasks.core.arrays import FloatArray, IntArray
 
 AT_ONCE = 100_000  # points that are looked up together: memory stays bounded
 
@@ -11,8 +11,9 @@ AT_ONCE = 100_000  # points that are looked up together: memory stays bounded
 def hausdorff_distance(first: FloatArray, second: FloatArray, near: float, precision: float) -> float:
     """The distance of straight lines (n, 2, 2) to others (m, 2, 2), in their unit; 0 where there are none.
 
-    A distance changes no faster than one moves. So between two points that are d and e away and l apart none is farther
-    than (d + e + l) / 2, and only lines that could hold a farther point than any seen are halved.
+    Only lines that could hold a farther point than any seen are halved. Along a line the distance to one other is
+    largest at an end, and the distance to all others no larger than that to any of them; nor does it change faster
+    than one moves, so between ends that are d and e away and l apart it is (d + e + l) / 2 at most.
 
     Args:
         first: Start and end of each line.
@@ -25,48 +26,52 @@ def hausdorff_distance(first: FloatArray, second: FloatArray, near: float, preci
     return max(_one_way(first, _Lines(second, near), precision), _one_way(second, _Lines(first, near), precision))
 
 
-def line_distances(points: FloatArray, starts: FloatArray, ends: FloatArray) -> FloatArray:
-    """(n,) from each point (n, 2) to a line of its own, which ends at its ends."""
-    side, way = ends - starts, points - starts
+def line_distances(points: FloatArray, lines: FloatArray) -> FloatArray:
+    """(n,) from each point (n, 2) to a line of its own, (n, 2, 2), which ends at its ends."""
+    side, way = lines[:, 1] - lines[:, 0], points - lines[:, 0]
     share = (way * side).sum(axis=1) / np.maximum((side**2).sum(axis=1), np.finfo(np.float64).tiny)
     return np.asarray(np.hypot(*(way - side * np.clip(share, 0, 1)[:, None]).T), np.float64)
 
 
 class _Lines:
-    """Finds the distance to the nearest of some lines."""
+    """Finds the nearest of some lines."""
 
     def __init__(self, lines: FloatArray, near: float) -> None:
-        self._lines, self._near = lines, near
+        self.lines, self._near = lines, near
         self._tree = shapely.STRtree(shapely.linestrings(lines))
 
-    def distances(self, points: FloatArray) -> FloatArray:
-        """(n,) from points (n, 2)."""
+    def nearest(self, points: FloatArray) -> IntArray:
+        """(n,) number of the line that is nearest to each of points (n, 2)."""
         places, number = np.unique(points[:, 0] + 1j * points[:, 1], return_inverse=True)
         unique = np.stack([places.real, places.imag], axis=1)
         parts = np.split(unique, range(AT_ONCE, len(unique), AT_ONCE))
-        return np.asarray(np.concatenate([self._of(part) for part in parts])[number], np.float64)
+        return np.asarray(np.concatenate([self._of(part) for part in parts])[number], np.int64)
 
-    def _of(self, points: FloatArray) -> FloatArray:
+    def _of(self, points: FloatArray) -> IntArray:
         around = shapely.box(*(points - self._near).T, *(points + self._near).T)
         point, line = self._tree.query(around)
-        found = np.full(len(points), np.inf)
-        np.minimum.at(found, point, line_distances(points[point], self._lines[line, 0], self._lines[line, 1]))
+        distances = line_distances(points[point], self.lines[line])
+        order = np.lexsort((distances, point))[::-1]
+        found, nearest = np.full(len(points), np.inf), np.zeros(len(points), np.int64)
+        found[point[order]] = distances[order]  # of several values the last one stays
+        nearest[point[order]] = line[order]
         far = np.flatnonzero(found > self._near)  # there a line beyond the box may be nearer than those that reach it
-        nearest = self._tree.query_nearest(shapely.points(points[far]), return_distance=True, all_matches=False)
-        found[far] = nearest[1]
-        return found
+        nearest[far] = self._tree.nearest(shapely.points(points[far]))
+        return nearest
 
 
 def _one_way(lines: FloatArray, others: _Lines, precision: float) -> float:
-    distances = others.distances(lines.reshape(-1, 2)).reshape(-1, 2)
-    farthest = float(distances.max())
+    nearest = others.nearest(lines.reshape(-1, 2)).reshape(-1, 2)
+    farthest = 0.0
     while len(lines):
+        # From both ends (second axis) to the line that is nearest to the one end, and to the other (first axis).
+        away = np.array([[line_distances(lines[:, end], others.lines[one]) for end in (0, 1)] for one in nearest.T])
+        farthest = max(farthest, float(away[0, 0].max()), float(away[1, 1].max()))
         lengths = np.hypot(*(lines[:, 1] - lines[:, 0]).T)
-        wide = (distances.sum(axis=1) + lengths) / 2 > farthest + precision
-        lines, distances = lines[wide], distances[wide]
+        most = np.minimum(away.max(axis=1).min(axis=0), (away[0, 0] + away[1, 1] + lengths) / 2)
+        lines, nearest = lines[most > farthest + precision], nearest[most > farthest + precision]
         middles = lines.mean(axis=1)
-        between = others.distances(middles)
-        farthest = max(farthest, float(between.max(initial=0.0)))
+        between = others.nearest(middles)
         lines = np.stack([lines[:, 0], middles, middles, lines[:, 1]], axis=1).reshape(-1, 2, 2)
-        distances = np.stack([distances[:, 0], between, between, distances[:, 1]], axis=1).reshape(-1, 2)
+        nearest = np.stack([nearest[:, 0], between, between, nearest[:, 1]], axis=1).reshape(-1, 2)
     return farthest

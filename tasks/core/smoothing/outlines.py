@@ -10,6 +10,7 @@ from tasks.core.geo.precision import round_coordinates, step
 from tasks.core.geo.rings import previous
 
 ON_AN_EDGE = 2.0  # steps of the rounding: so near to an edge a vertex lies on it
+FEWEST = 3  # vertices of a ring
 ENDS = 2  # of an edge; and so many edges meet at a vertex that may move
 
 
@@ -76,7 +77,7 @@ class Outlines:
         points, at = _numbered(round_coordinates(coordinates, crs))
         is_held = np.zeros(len(points), np.bool_)
         is_held[at[held]] = True
-        kept = at != at[previous(ring_of)]
+        kept = _enough(at != at[previous(ring_of)], ring_of)
         return Outlines(points, is_held, *_started(at[kept], ring_of[kept]), self.polygon_of)
 
 
@@ -92,12 +93,11 @@ def outlines(polygons: ObjectArray, edge: ObjectArray, crs: str) -> Outlines:
     coordinates, ring_of = shapely.get_coordinates(rings, return_index=True)
     closing = np.append(ring_of[1:] != ring_of[:-1], True)[: len(ring_of)]
     coordinates, ring_of = coordinates[~closing], ring_of[~closing]
-    near = ON_AN_EDGE * step(crs)
-    border = vertices(edge)
-    coordinates, ring_of = _noded(coordinates, ring_of, border, near)
+    near, border = ON_AN_EDGE * step(crs), vertices(edge)
+    coordinates, ring_of = _noded(_snapped(coordinates, border, near), ring_of, border, near)
     points, at = _numbered(coordinates)
     held = _are_on(points, lines(edge), near)
-    return Outlines(points, held, *_started(at, ring_of), np.asarray(polygon_of, np.int64))
+    return Outlines(points, held, *_started(*_without_spikes(at, ring_of)), np.asarray(polygon_of, np.int64))
 
 
 def vertices(polygons: ObjectArray) -> FloatArray:
@@ -133,29 +133,47 @@ def _are_on(points: FloatArray, segments: ObjectArray, near: float) -> BoolMask:
     return found
 
 
-def _noded(coordinates: FloatArray, ring_of: IntArray, more: FloatArray, near: float) -> tuple[FloatArray, IntArray]:
-    """Places along rings, with those vertices put between that lie on an edge: of the rings themselves, and more."""
-    if not len(coordinates):
-        return coordinates, ring_of
-    points = _numbered(np.concatenate([coordinates, more]))[0]
+def _snapped(coordinates: FloatArray, border: FloatArray, near: float) -> FloatArray:
+    """Vertices that lie no farther apart than ``near`` made one: that of the border, or the lowest."""
+    points, number = _numbered(coordinates)
+    anchors = np.concatenate([border, points])
+    one, other = shapely.STRtree(shapely.points(anchors)).query(shapely.points(points), "dwithin", near)
+    lowest = np.arange(len(anchors))
+    np.minimum.at(lowest, one + len(border), other)
+    return np.asarray(anchors[lowest[lowest][number + len(border)]], np.float64)
+
+
+def _noded(coordinates: FloatArray, ring_of: IntArray, border: FloatArray, near: float) -> tuple[FloatArray, IntArray]:
+    """Places along rings, with those vertices put between that lie on an edge: of the rings, and the border."""
+    points = _numbered(np.concatenate([coordinates, border]))[0]
     starts = coordinates[previous(ring_of)]
     sides = shapely.linestrings(np.stack([starts, coordinates], axis=1))
-    place, point = shapely.STRtree(shapely.points(points)).query(sides, predicate="dwithin", distance=near)
-    along = points[point] - starts[place]
-    side = (coordinates - starts)[place]
-    length = np.hypot(*side.T)
-    share = (along * side).sum(axis=1) / length
-    inner = (share > near) & (share < length - near)  # nearer to an end it is that end, or too near to matter
-    place, share = place[inner], share[inner]
+    place, point = shapely.STRtree(shapely.points(points)).query(sides, "dwithin", near)
+    to_start, to_end = (np.hypot(*(points[point] - end[place]).T) for end in (starts, coordinates))
+    inner = (to_start > near) & (to_end > near)
+    place, point, to_start = place[inner], point[inner], to_start[inner]
     # A place stands behind all that was put between it and the one before.
-    order = np.lexsort(
-        (
-            np.concatenate([np.full(len(coordinates), np.inf), share]),
-            np.concatenate([np.arange(len(coordinates)), place]),
-        )
-    )
-    all_places = np.concatenate([coordinates, points[point[inner]]])
-    return all_places[order], np.concatenate([ring_of, ring_of[place]])[order]
+    along = np.append(np.full(len(coordinates), np.inf), to_start)
+    order = np.lexsort((along, np.append(np.arange(len(coordinates)), place)))
+    return np.concatenate([coordinates, points[point]])[order], np.append(ring_of, ring_of[place])[order]
+
+
+def _without_spikes(at: IntArray, ring_of: IntArray) -> tuple[IntArray, IntArray]:
+    """Places of rings that do not stay, or go to a vertex and straight back; a ring that is nothing else is kept."""
+    while True:
+        before = previous(ring_of)
+        behind = np.empty_like(at)
+        behind[before] = at
+        kept = _enough((at != at[before]) & (at[before] != behind), ring_of)
+        if kept.all():
+            return at, ring_of
+        at, ring_of = at[kept], ring_of[kept]
+
+
+def _enough(kept: BoolMask, ring_of: IntArray) -> BoolMask:
+    """Which places are kept: all of a ring of which too few would be."""
+    left = np.bincount(ring_of[kept], minlength=int(ring_of.max(initial=-1)) + 1)
+    return np.asarray(kept | (left[ring_of] < FEWEST))
 
 
 def _started(at: IntArray, ring_of: IntArray) -> tuple[IntArray, IntArray]:

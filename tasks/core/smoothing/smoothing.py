@@ -64,16 +64,19 @@ def _of_crs(here: dict[str, Layer], method: str) -> tuple[list[Layer], OutlinePr
     classes = [here[base] for base in SMOOTHED if base in here]
     polygons = np.concatenate([layer.geometries for layer in classes])
     crs, observed = str(classes[0].crs), here["area_observed"].geometries
-    pixels = mapped_pixel_m([here["tiles"]])
-    if not len(polygons):
-        change = _Change(polygons, polygons)
-    elif pixels is None:
-        raise ValueError(f"{here['tiles'].name}: no tile says how large its mapped pixels are")
-    else:
-        change = _change(polygons, observed, crs, pixels[1], method)
+    pixel_m = _pixel_m(here["tiles"])
+    change = _change(polygons, observed, crs, pixel_m, method) if len(polygons) else _Change(polygons, polygons)
     ends = np.cumsum([len(layer) for layer in classes])[:-1]
     copies = [_copy(layer, part) for layer, part in zip(classes, np.split(change.after, ends), strict=True)]
-    return copies, _proof(classes[0], copies[0], change, 0.0 if pixels is None else pixels[1], method)
+    return copies, _proof(classes[0], copies[0], change, pixel_m, method)
+
+
+def _pixel_m(tiles: Layer) -> float:
+    """Side of the largest mapped pixel, to three digits: the projection's scale differs from tile to tile."""
+    sides = mapped_pixel_m([tiles])
+    if sides is None:
+        raise ValueError(f"{tiles.name}: no tile says how large its mapped pixels are")
+    return float(f"{sides[1]:.3g}")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -90,14 +93,15 @@ def _change(polygons: ObjectArray, observed: ObjectArray, crs: str, pixel_m: flo
     middle = np.array([[(west + east) / 2, (south + north) / 2]])
     scale = Scale(crs, metres_per_unit(middle, crs)[0], pixel_m, vertices(observed))
     exact = outlines(polygons, observed, crs)
-    found, left_exact, is_sound = _without_steps(exact, scale, method)
+    found, left_exact, bad = _without_steps(exact, scale, method)
     lines = [(one.points[one.edges] - middle) * scale.metres for one in (exact, found)]
     displacement_m = hausdorff_distance(lines[0], lines[1], BOUNDS[method] * pixel_m, PRECISION_M)
-    return _Change(polygons, found.polygons(), int(left_exact.sum()), displacement_m, is_sound)
+    after = np.where(bad, polygons, found.polygons())
+    return _Change(polygons, after, int(left_exact.sum()), displacement_m, not bad.any())
 
 
-def _without_steps(exact: Outlines, scale: Scale, method: str) -> tuple[Outlines, BoolMask, bool]:
-    """Smooth outlines; polygons that stay exact, as rounding coordinates would spoil them; whether all is sound."""
+def _without_steps(exact: Outlines, scale: Scale, method: str) -> tuple[Outlines, BoolMask, BoolMask]:
+    """Smooth outlines; polygons left exact, as rounding would spoil them; those that were unsound before."""
     polygon_at = exact.polygon_of[exact.ring_of]
     left_exact = np.zeros(int(exact.polygon_of.max()) + 1, np.bool_)
     while True:
@@ -108,7 +112,7 @@ def _without_steps(exact: Outlines, scale: Scale, method: str) -> tuple[Outlines
             found = rounded(found, scale)
         bad = unsound(found)
         if not (bad & ~left_exact).any():
-            return found, left_exact, not bad.any()
+            return found, left_exact, bad
         left_exact |= bad
 
 
