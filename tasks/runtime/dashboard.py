@@ -14,6 +14,7 @@ from uuid import UUID
 
 import httpx
 from prefect.artifacts import (
+    create_link_artifact,
     create_markdown_artifact,
     create_progress_artifact,
     create_table_artifact,
@@ -82,6 +83,13 @@ def show_product(dataset_name: str, product_uri: str, files: Sequence[str]) -> N
     """Where the product's folder is, and the files in it."""
     about = f"{plain(product_uri)} has layers, map and report of {plain(dataset_name)}."
     _show_markdown("product", dataset_name, lambda: run_page.product_page(product_uri, files), about)
+
+
+def show_link(dataset_name: str, product_uri: str) -> None:
+    """A link to the product: in S3 to its console, else to the report among the files of the machine that ran it."""
+    link, text = run_page.product_link(product_uri), f"{plain(dataset_name)}: the product"
+    key, about = f"{run_page.slug(dataset_name)}-link", plain(product_uri)
+    offer("link", lambda: create_link_artifact(link, text, key=key, description=about))
 
 
 def _show_markdown(kind: str, dataset_name: str, page: Callable[[], str], description: str) -> None:
@@ -194,6 +202,7 @@ def show_result(name: str, folder: Path, record: RunRecord, product: str) -> Non
     show_report(name, markdown(record))
     files = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
     show_product(name, product, sorted(files))
+    show_link(name, product)
 
 
 def show_no_product(name: str, record: RunRecord) -> None:

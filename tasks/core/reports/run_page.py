@@ -41,11 +41,12 @@ ANGLES = str.maketrans({"<": "\u2039", ">": "\u203a"})
 FIRST_STATES = ("failed", DROPPED)
 CONSOLE = "https://console.aws.amazon.com/s3"
 LEGEND = (
-    "Blue within a yellow line: **flood**. Violet hatching: **not assessed**; there, no "
-    "flood on the map means nothing. Grey ground was not looked at. Green and numbered: **places to check** first. To "
-    "see more, open the image in a new tab, or `overview.png` of the product."
+    "Blue within a yellow line: **flood**. Darker blue, where it is told apart: normal water. Violet hatching: **not "
+    "assessed**; there, no flood on the map means nothing. Grey ground was not looked at. Green and numbered: **places to "
+    "check** first. To see more, open the image in a new tab, or `overview.png` of the product."
 )
 FILES = {
+    "flood_extent.qgs": "the same as a QGIS project, to double-click",
     "overview.png": "the sheet for a briefing",
     "overview.pdf": "the same for print",
     "report.html": "the report with a map, for a browser",
@@ -194,6 +195,15 @@ def _shortened(kind: str, lines: list[str], rows: int) -> list[str]:
     if not kind or len(lines) <= keep:
         return lines
     return [*lines[:keep], "", f"*{len(lines) - keep:,} more: `report.md` of the product has all.*"]
+
+
+def product_link(product_uri: str) -> str:
+    """Where a browser finds a product: its prefix in the S3 console, or its report as a file."""
+    uri = product_uri.rstrip("/")
+    if not uri.startswith("s3://"):
+        return f"file://{quote(uri)}/report.html"
+    bucket, _, prefix = uri.removeprefix("s3://").partition("/")
+    return _console("buckets", bucket, f"{prefix}/")
 
 
 def product_page(product_uri: str, files: Sequence[str]) -> str:

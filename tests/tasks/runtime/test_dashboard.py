@@ -97,7 +97,9 @@ def test_the_page_of_a_run_has_map_table_report_and_product(
 ) -> None:
     """All belong to the run itself, each under its key."""
     shown = {artifact["key"]: artifact for artifact in artifacts_of(prefect_api, in_a_run(show_all))}
-    assert set(shown) == {f"demo-flood-{kind}" for kind in ("overview", "tiles", "to-check", "report", "product")}
+    assert set(shown) == {
+        f"demo-flood-{kind}" for kind in ("overview", "tiles", "to-check", "report", "product", "link")
+    }
     assert "(data:image/png;base64," in shown["demo-flood-overview"]["data"]
     assert json.loads(shown["demo-flood-tiles"]["data"])[0]["error"] == "cut short"
     assert json.loads(shown["demo-flood-to-check"]["data"])[0]["what is doubted"] == "a place"
