@@ -60,14 +60,26 @@ def blank_unseen(picture: UInt8Array, frame: MapFrame, group: Mapping[str, Layer
 
 
 def exposure_by_state(group: Mapping[str, Layer]) -> dict[str, ObjectArray]:
-    """What is exposed as the map tells it apart: what touches flood; else what was not observed whole; the rest."""
+    """What is exposed as the map tells it apart: what touches flood; else what was not observed whole; the rest.
+
+    Of lines each part by itself: a road is red where it is flooded.
+    """
     exposed = geometries(group, "exposure")
     if not len(exposed):
         return {}
-    flooded = _found(exposed, geometries(group, "flood_extent"), "intersects")
-    unknown = ~flooded & ~_found(exposed, geometries(group, "area_observed"), "covered_by")
-    states = {"dry": ~flooded & ~unknown, "unknown": unknown, "flooded": flooded}
-    return {state: exposed[mask] for state, mask in states.items() if mask.any()}
+    flood, seen = geometries(group, "flood_extent"), geometries(group, "area_observed")
+    is_line = shapely.get_dimensions(exposed) == 1
+    whole, lines = exposed[~is_line], exposed[is_line]
+    flooded = _found(whole, flood, "intersects")
+    unknown = ~flooded & ~_found(whole, seen, "covered_by")
+    wet, ground = shapely.union_all(flood), shapely.union_all(seen)
+    states = {
+        "dry": [*whole[~flooded & ~unknown], *shapely.difference(shapely.intersection(lines, ground), wet)],
+        "unknown": [*whole[unknown], *shapely.difference(lines, shapely.union(ground, wet))],
+        "flooded": [*whole[flooded], *shapely.intersection(lines, wet)],
+    }
+    found = {state: np.array([one for one in parts if not one.is_empty], np.object_) for state, parts in states.items()}
+    return {state: parts for state, parts in found.items() if len(parts)}
 
 
 def map_signs(group: Mapping[str, Layer]) -> list[Sign]:

@@ -42,8 +42,8 @@ FIRST_STATES = ("failed", DROPPED)
 CONSOLE = "https://console.aws.amazon.com/s3"
 LEGEND = (
     "Blue within a yellow line: **flood**. Darker blue, where it is told apart: normal water. Violet hatching: **not "
-    "assessed**; there, no flood on the map means nothing. Grey ground was not looked at. Green and numbered: **places to "
-    "check** first. To see more, open the image in a new tab, or `overview.png` of the product."
+    "assessed**; there, no flood on the map means nothing. Grey ground was not looked at. Green and numbered: **places "
+    "to check** first. To see more, open the image in a new tab, or `overview.png` of the product."
 )
 FILES = {
     "flood_extent.qgs": "the same as a QGIS project, to double-click",
