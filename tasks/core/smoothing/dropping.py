@@ -105,7 +105,9 @@ class _Rounds:
         order = np.argsort(self._ties[triples[:, 1]])
         once = np.zeros(len(triples), np.bool_)
         once[order[np.unique(names[order], return_index=True)[1]]] = True
-        return np.asarray(free & once & ~np.isin(names, _names(edges, count)))
+        there = np.sort(_names(edges, count))
+        found = there[np.minimum(np.searchsorted(there, names), len(there) - 1)]
+        return np.asarray(free & once & (found != names))
 
 
 def _names(edges: IntArray, count: int) -> IntArray:

@@ -1,20 +1,21 @@
 """Polygons that share edges, as rings over one set of vertices: what moves a vertex moves it for all who share it."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import shapely
 
 from tasks.core.arrays import BoolMask, FloatArray, IntArray, ObjectArray
 from tasks.core.geo.precision import round_coordinates, step
-from tasks.core.geo.rings import previous
+from tasks.core.geo.rings import is_first, previous
 
 ON_AN_EDGE = 2.0  # steps of the rounding: so near to an edge a vertex lies on it
 FEWEST = 3  # vertices of a ring
 ENDS = 2  # of an edge; and so many edges meet at a vertex that may move
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Outlines:
     """Rings of polygons, one after the other; each ring's first place is a vertex that its other side has, too.
 
@@ -32,17 +33,25 @@ class Outlines:
     ring_of: IntArray
     polygon_of: IntArray
 
-    @property
+    @cached_property
     def before(self) -> IntArray:
         """(n,) the vertex before each place."""
         return np.asarray(self.at[previous(self.ring_of)], np.int64)
 
-    @property
+    @cached_property
+    def behind(self) -> IntArray:
+        """(n,) the vertex behind each place."""
+        found = np.empty_like(self.at)
+        found[previous(self.ring_of)] = self.at
+        return found
+
+    @cached_property
     def edges(self) -> IntArray:
         """(e, 2) pairs of vertices, the lower first, each edge once however many polygons share it."""
-        pairs = np.sort(np.stack([self.before, self.at], axis=1), axis=1)
-        low, high = np.divmod(np.unique(pairs[:, 0] * len(self.points) + pairs[:, 1]), max(1, len(self.points)))
-        return np.stack([low, high], axis=1)
+        low, high = np.minimum(self.before, self.at), np.maximum(self.before, self.at)
+        names = np.sort(low * len(self.points) + high)
+        names = names[is_first(names)]  # a hash, as numpy's unique has it, takes far longer
+        return np.stack(np.divmod(names, max(1, len(self.points))), axis=1)
 
     @property
     def segments(self) -> ObjectArray:
@@ -179,7 +188,7 @@ def _enough(kept: BoolMask, ring_of: IntArray) -> BoolMask:
 def _started(at: IntArray, ring_of: IntArray) -> tuple[IntArray, IntArray]:
     """Places of rings, each begun at its lowest vertex: where a ring begins must not depend on who drew it."""
     order = np.lexsort((at, ring_of))
-    first = np.flatnonzero(np.append(True, ring_of[1:] != ring_of[:-1])[: len(ring_of)])
+    first = np.flatnonzero(is_first(ring_of))
     lengths = np.diff(np.append(first, len(at)))
     lowest = order[first] if len(at) else first  # sorted by vertex, the first of a ring is its lowest
     offset = np.arange(len(at)) - np.repeat(first, lengths)

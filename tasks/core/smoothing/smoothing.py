@@ -64,7 +64,7 @@ def _of_crs(here: dict[str, Layer], method: str) -> tuple[list[Layer], OutlinePr
     classes = [here[base] for base in SMOOTHED if base in here]
     polygons = np.concatenate([layer.geometries for layer in classes])
     crs, observed = str(classes[0].crs), here["area_observed"].geometries
-    pixel_m = _pixel_m(here["tiles"])
+    pixel_m = _pixel_m(here["tiles"]) if len(polygons) else 0.0
     change = _change(polygons, observed, crs, pixel_m, method) if len(polygons) else _Change(polygons, polygons)
     ends = np.cumsum([len(layer) for layer in classes])[:-1]
     copies = [_copy(layer, part) for layer, part in zip(classes, np.split(change.after, ends), strict=True)]
@@ -120,7 +120,7 @@ def _copy(layer: Layer, geometries: ObjectArray) -> Layer:
     areas = ellipsoidal_area_m2(geometries, str(layer.crs))
     columns: dict[str, Column] = {name: layer.columns[name] for name in KEPT if name in layer.columns}
     columns["area_m2"] = areas
-    columns["err_m2"] = areas - ellipsoidal_area_m2(layer.geometries, str(layer.crs))
+    columns["err_m2"] = areas - np.asarray(layer.columns["area_m2"], np.float64)
     return Layer(SMOOTHED[layer.base], "Polygon", layer.crs, geometries, columns, layer.suffix)
 
 

@@ -39,7 +39,7 @@ def _crossing(found: Outlines) -> IntArray:
     upper = one < other
     first, second = edges[one[upper]], edges[other[upper]]
     apart = ~(first[:, :, None] == second[:, None, :]).any(axis=(1, 2))
-    return np.unique(np.concatenate([first[apart], second[apart]]))
+    return np.concatenate([first[apart], second[apart]]).ravel()
 
 
 def _overlapping(found: Outlines) -> IntArray:
@@ -54,18 +54,16 @@ def _overlapping(found: Outlines) -> IntArray:
     by_name = np.argsort(origin * count + end)
     names = (origin * count + end)[by_name]
 
-    behind = np.empty_like(found.at)
-    behind[previous(found.ring_of)] = found.at
     on_left = _interior_is_left(found)[found.ring_of]
     of = found.polygon_of[found.ring_of]
     sides = np.full((2, len(origin)), -1)  # whose ground lies counter-clockwise, and clockwise, of each edge
     taken = np.zeros((2, len(origin)), np.int64)
     for side, ahead in enumerate((on_left, ~on_left)):
-        edge = by_name[np.searchsorted(names, found.at * count + np.where(ahead, behind, found.before))]
+        edge = by_name[np.searchsorted(names, found.at * count + np.where(ahead, found.behind, found.before))]
         sides[side, edge] = of
         np.add.at(taken[side], edge, 1)
     disagree = (sides[0] != sides[1, following]) | (taken > 1).any(axis=0)
-    return np.unique(origin[disagree])
+    return np.asarray(origin[disagree], np.int64)
 
 
 def _interior_is_left(found: Outlines) -> BoolMask:

@@ -13,7 +13,7 @@ from tasks.core.smoothing.soundness import unsound
 NOWHERE = np.empty(0, np.object_)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(st.integers(0, 10_000))
 def test_outlines_bound_the_same_polygons(seed: int) -> None:
     """Taken apart and put together, polygons cover what they did, with the same rings."""
