@@ -52,7 +52,9 @@ def test_a_folder_becomes_a_product(command: CommandLine, scene: Scene, prefect_
     assert {f"{stage} {name}" for stage in ("prepare", "predict", "extract") for name in names} <= set(runs)
     assert set(runs.values()) == {"Completed"}
     (event,) = PrefectApi(prefect_server).events(PUBLISHED, str(product))
-    assert event["payload"] == {name: record[name] for name in ("content_hash", "dataset", "flow_run_id")}
+    told = {name: record[name] for name in ("content_hash", "dataset", "flow_run_id", "bounds")}
+    totals = {"uri": str(product), "flooded_ha": record["totals"]["flooded_ha"], "release": 1}
+    assert event["payload"] == told | totals
 
 
 def polygons(package: Path) -> list[bytes]:

@@ -30,6 +30,7 @@ from tasks.core.reports.run_json import TileRow
 from tasks.runtime.dashboard import (
     StageProgress,
     offer,
+    show_link,
     show_overview,
     show_places,
     show_product,
@@ -86,6 +87,7 @@ def show_all() -> None:
     show_places(DATASET, {"count": 3, "first": [PLACE]})
     show_report(DATASET, "# Flood extent\n")
     show_product(DATASET, "s3://bucket/maps/demo_flood", ["flood_extent.gpkg"])
+    show_link(DATASET, "s3://bucket/maps/demo_flood")
 
 
 def artifacts_of(api: str, run: str) -> list[dict[str, Any]]:
@@ -137,7 +139,7 @@ def test_an_api_that_refuses_costs_a_warning_each(prefect_api: str, warnings: Ca
         offer("map", refused)
         show_all()
 
-    assert len(artifacts_of(prefect_api, in_a_run(work))) == 5
+    assert len(artifacts_of(prefect_api, in_a_run(work))) == 6
     assert len(warnings()) == 1
     assert "404" in warnings()[0]
 
