@@ -46,7 +46,7 @@ test: $(VENV)/dev.stamp ## the fast tests
 	$(BIN)/python -m pytest -m "not slow" --numprocesses 3 --dist loadfile
 
 test-slow: $(VENV)/dev.stamp ## the slow tests
-	$(BIN)/python -m pytest -m slow --numprocesses 2 --dist loadfile
+	$(BIN)/python -m pytest -m slow --numprocesses 3 --dist loadfile
 
 test-all: test test-slow ## all tests
 

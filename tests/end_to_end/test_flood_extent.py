@@ -62,6 +62,7 @@ def polygons(package: Path) -> list[bytes]:
     return sorted(shapely.to_wkb(shapely.normalize(geometries)))
 
 
+@pytest.mark.slow
 def test_sagemaker_and_this_machine_give_the_same_extent(cloud: CloudRuns) -> None:
     """With the same model and calibration the map is the same, polygon for polygon, wherever the model runs."""
     status, said = cloud.run("--output", "cloud", "--instance-hour-price", "0.24", "--calibration", "70")
@@ -125,6 +126,7 @@ def test_a_change_recomputes_what_depends_on_it(command: CommandLine, scene: Sce
     assert again
 
 
+@pytest.mark.slow
 def test_hostile_files_cost_themselves_alone(command: CommandLine, shared_data: Path) -> None:
     """Every odd file ends as expected in one run over all, with words instead of tracebacks."""
     status, said = command("run", shared_data / "edge")
@@ -193,6 +195,7 @@ def test_without_an_answer_there_is_no_product(command: CommandLine) -> None:
     assert not (command.folder / "out" / "frames").exists()
 
 
+@pytest.mark.slow
 def test_just_the_failed_tiles_are_done_again(command: CommandLine, scene: Scene, prefect_server: str) -> None:
     """With the frame mended, one task run a stage completes the product, with the settings that it was made with."""
     dataset = command.folder / "frames"

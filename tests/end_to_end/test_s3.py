@@ -26,6 +26,7 @@ def record(bucket: Any, product: str) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.slow
 def test_a_run_from_s3_to_s3(command: CommandLine, scene: Scene, bucket: Any) -> None:
     """Frames, work, log and product may all be in S3; a second run finds its answers there; the extent is the same."""
     upload(scene.dataset, bucket, "flights/Überflutung 2026")

@@ -15,6 +15,7 @@ from tasks.core.demo.scene import DATASET
 PARTS = ("work_pools", "deployments", "automations")
 
 
+@pytest.mark.slow
 def test_a_run_is_started_from_the_dashboard(command: CommandLine, scene: Scene) -> None:
     """One `prefect deployment run` maps a dataset, named, tagged and with its page; an interrupt ends everything."""
     mark = str(command.folder)
