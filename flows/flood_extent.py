@@ -5,7 +5,7 @@ model, predict every tile, trace the flood, write shapefiles, and delete the end
 run DATASET --output DIR``; from a deployment with ``prefect deployment run``, on a schedule, or from the UI.
 """
 
-import os
+from functools import partial
 from typing import Any
 
 from prefect import State, flow
@@ -53,6 +53,7 @@ from flows.run.dry_run import rehearse
 from flows.run.edition import edition_of
 from flows.run.review import decide
 from flows.run.run import Run
+from flows.run.tile_stages import prepare_tiles, stream_tiles
 from tasks.dataset import list_tiles
 from tasks.endpoint import tear_down_endpoint
 from tasks.exposure import measure_exposure
@@ -64,8 +65,7 @@ from tasks.rasters import write_rasters
 from tasks.report import draw_overview, write_report
 from tasks.runtime.dashboard import show_no_product, show_result
 from tasks.runtime.policies import as_it_is
-
-TILES_AT_ONCE = max(2, os.cpu_count() or 2)
+from tasks.runtime.tile_stream import TILES_AT_ONCE
 
 
 @flow(
@@ -210,14 +210,11 @@ def flood_extent(
             # Deploying happens in this process, whatever runner the tiles use: only it may own an endpoint.
             with ThreadPoolTaskRunner[Any](max_workers=1) as in_this_process:
                 try:
-                    run.calibrate(prepare_tile, decode_in_child=decode_in_child)
-                    if run.unpredicted:
-                        run.endpoint.start(in_this_process)
-                    run.stage(prepare_tile, without=run.prepared, decode_in_child=decode_in_child)
-                    run.predict(predict_tile)
+                    run.calibrate(partial(prepare_tiles, run, prepare_tile, decode_in_child=decode_in_child))
+                    stages = prepare_tile, predict_tile, extract_tile
+                    stream_tiles(run, stages, in_this_process, decode_in_child=decode_in_child)
                 finally:
                     run.endpoint.end()
-            run.stage(extract_tile)
         if review and run.has_answers:
             decide(run)
         if run.makes_product:

@@ -3,6 +3,7 @@
 import logging
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from threading import Event
 from typing import Any
 from uuid import UUID
 
@@ -58,6 +59,7 @@ class EndpointLife:
         left: What of it could not be deleted, in words.
         deployment: Once it answers.
         before: What its record was when the run was suspended: it is told again, for the endpoint is gone.
+        busy_seconds: In which it was being asked for at least one tile.
     """
 
     spec: EndpointSpec
@@ -68,7 +70,9 @@ class EndpointLife:
     left: tuple[str, ...] = ()
     deployment: Deployment | None = None
     before: dict[str, Any] = field(default_factory=dict)
+    busy_seconds: float = 0.0
     _deploying: PrefectFuture[dict[str, Any]] | None = None
+    _has_ended: Event = field(default_factory=Event)
 
     def take_up(self, before: dict[str, Any]) -> None:
         """Go on after a suspension, with the record that was kept then."""
@@ -78,27 +82,36 @@ class EndpointLife:
         """Begin deploying, while tiles are being prepared; ``runner`` works in this process."""
         self.times["asked" if self.spec.is_existing else "created"] = datetime.now(UTC)
         self._deploying = runner.submit(deploy_endpoint, {"spec": self.spec.to_dict(), "name": self.name})
+        self._deploying.add_done_callback(lambda _: self._has_ended.set())
 
-    def deployed(self) -> Deployment | None:
-        """Wait for the endpoint; None where none was started or it could not be deployed (``error`` says why)."""
-        if self._deploying is None:
-            return None
+    @property
+    def is_started(self) -> bool:
+        """Whether this run has begun to deploy it."""
+        return self._deploying is not None
+
+    def answering(self) -> Deployment | None:
+        """The endpoint, once it answers; None before that, and where it could not be deployed (``error`` says why)."""
+        if self.deployment is None and self.error is None and self._has_ended.is_set():
+            self._deployed()
+        return self.deployment
+
+    def _deployed(self) -> None:
+        assert self._deploying is not None  # noqa: S101 - it has ended
         outcome = self._deploying.result(raise_on_failure=False)
         if isinstance(outcome, dict):
             self.times["in_service"] = datetime.now(UTC)
             self.deployment = Deployment.from_dict(outcome)
-            return self.deployment
+            return
         self.error = f"the endpoint could not be {'used' if self.spec.is_existing else 'deployed'}: {outcome}"
         if not isinstance(outcome, FloodExtentError):
             self.error += ". The run's log has the details"
-        return None
 
     def end(self) -> None:
         """Delete the endpoint, whatever state it is in: plain code, no task, so nothing can keep it from running.
 
-        One that was there before the run stays.
+        Safe to repeat. One that was there before the run stays.
         """
-        if not self.times or self.spec.is_existing:
+        if not self.times or self.spec.is_existing or "deleted" in self.times:
             return
         self.left = endpoint_service(self.spec).delete(self.name)
         for text in self.left:

@@ -1,16 +1,15 @@
 """What a run carries from one stage to the next."""
 
 import os
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from prefect import State, Task
+from prefect import State
 from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
 
@@ -40,12 +39,11 @@ from tasks.core.tiles.training_scale import long_side_px, scale_finding
 from tasks.endpoint import EndpointLife, endpoint_name
 from tasks.runtime.aws_credentials import aws_access
 from tasks.runtime.log_file import log_file
+from tasks.runtime.outcomes import NAMED_IN_LOG
 from tasks.runtime.policies import as_it_is
 from tasks.runtime.progress import watcher
 from tasks.runtime.published_event import emit_published
-from tasks.runtime.stage_runner import NAMED_IN_LOG, run_stage
 from tasks.services import storage, temp_folders
-from tasks.services.frames import decoding
 from tasks.services.publishing import publishing
 from tasks.services.storage.storage_errors import FULL, local_error
 from tasks.services.temp_folders import KEPT_DAYS, temp_folder
@@ -203,19 +201,19 @@ class Run:
         is_known = bool(thresholds) or not self.endpoint.spec.is_calibrated
         self.cached = CachedTiles.look_up(self.jobs, prepared) if is_known else CachedTiles()
 
-    def calibrate(self, prepare: Task[..., Any], **parameters: Any) -> None:
+    def calibrate(self, prepare: Callable[[Sequence[TileJob]], None]) -> None:
         """Where the model needs a threshold that is not known yet: prepare what lacks a histogram, and find it.
 
         Args:
-            prepare: The stage.
-            parameters: Further arguments of its tasks.
+            prepare: Prepares tiles, and waits for them.
         """
         if self.calibration is not None or not self.endpoint.spec.is_calibrated:
             return
         known = histograms_of(recorded(self.ledger.standing, "prepare"))
         self._reopen(self.settled - known.keys())
-        self.prepared = frozenset(job.tile.id for job in self.ledger.standing) - known.keys()
-        self.stage(prepare, without=frozenset(known), **parameters)
+        lacking = [job for job in self.ledger.standing if job.tile.id not in known]
+        self.prepared = frozenset(job.tile.id for job in lacking)
+        prepare(lacking)
         self.calibration = ()
         if self.ledger.standing:
             self.calibration = calibrate_tiles(as_it_is(self.ledger.standing))
@@ -293,38 +291,6 @@ class Run:
         """Jobs of the usable tiles that have no label mask yet."""
         standing = self.ledger.standing
         return [job for job in standing if job.tile.problem is None and not self.cached.has("predict", job)]
-
-    def stage(self, stage: Task[..., Any], *, without: frozenset[str] = frozenset(), **parameters: Any) -> None:
-        """Run a stage for every tile that nothing has failed so far, and wait until each has ended.
-
-        Args:
-            stage: What to run.
-            without: Ids of tiles that need it not.
-            parameters: Further arguments of its tasks.
-        """
-        jobs = [job for job in self.ledger.standing if job.tile.id not in self.settled | without]
-        is_cached = partial(self.cached.has, stage.name)
-        try:
-            self.task_runs += run_stage(stage, jobs, self.ledger, is_cached=is_cached, **parameters)
-        finally:
-            decoding.stop_idle()
-
-    def predict(self, stage: Task[..., Any]) -> None:
-        """Wait for the endpoint, then ask it for every tile, as many at a time as it serves well.
-
-        Where its first answer is of the wrong format, the others are not asked for.
-
-        Where it could not be deployed, the tiles that need it fail with the reason.
-        """
-        endpoint = self.endpoint.deployed()
-        for job in self.ledger.standing if self.endpoint.error else ():
-            if not self.cached.has("predict", job):
-                self.ledger.fail(job, "predict", str(self.endpoint.error))
-        at_once = 0 if endpoint is None else endpoint.in_flight
-        deployment = None if endpoint is None else endpoint.to_dict()
-        # An answer may take a minute, and whoever is told to stop may not have that long.
-        interrupted = self.endpoint.end
-        self.stage(stage, deployment=deployment, at_once=at_once, on_trial=True, interrupted=interrupted)
 
     @property
     def has_answers(self) -> bool:

@@ -152,7 +152,7 @@ class StageProgress:
         pause_seconds: float = PAUSE_SECONDS,
     ) -> None:
         self._stage, self._total, self._show, self._pause_seconds = stage, total, show, pause_seconds
-        self._reached = (0, 0)
+        self._reached = (0, 0, total)
         self._over, self._refused = Event(), False
         self._thread = Thread(target=copy_context().run, args=(self._follow,), name=f"progress-{stage}", daemon=True)
 
@@ -165,21 +165,21 @@ class StageProgress:
         if kind is None and not self._refused:  # a run that breaks off has no time to lose
             self._thread.join(LAST_UPDATE_SECONDS)
 
-    def report(self, ended: int, failed: int) -> None:
-        """So many tiles have ended, so many of them badly."""
-        self._reached = (ended, failed)
+    def report(self, ended: int, failed: int, total: int) -> None:
+        """So many tiles have ended, so many of them badly, of so many that reach the stage, or may yet."""
+        self._reached = (ended, failed, total)
 
     def _follow(self) -> None:
         if self._total <= HANDFUL and self._over.wait(self._pause_seconds):
             return
         artifact: UUID | None = None
-        shown, over, warned = (-1, -1), False, False
+        shown, over, warned = (-1, -1, -1), False, False
         while not over:
             over, reached = self._over.is_set(), self._reached  # in this order: the last word is never lost
             try:
                 if reached != shown:
-                    text = run_page.progress_text(self._stage, *reached, self._total)
-                    artifact = self._show(artifact, run_page.percent(reached[0], self._total), text)
+                    text = run_page.progress_text(self._stage, *reached)
+                    artifact = self._show(artifact, run_page.percent(reached[0], reached[2]), text)
                     shown = reached
                 self._refused = False
             except Exception as error:  # noqa: BLE001 - as above; the next update may be taken

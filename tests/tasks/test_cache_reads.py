@@ -24,7 +24,7 @@ from tasks.imagery import prepare_tile
 from tasks.prediction import predict_tile
 from tasks.product import clean_up
 from tasks.report import draw_overview
-from tasks.runtime.stage_runner import note
+from tasks.runtime.outcomes import note
 from tasks.services import storage
 from tasks.services.work_directory import cached_files
 from tasks.services.work_directory.cached_tiles import CachedTiles

@@ -14,6 +14,9 @@ PIXELS_A_MEGAPIXEL = 1_000_000
 DEPLOY_MINUTES = 7.0
 # Preparing a frame of 100 megapixels takes a processor 0.4 s (`make bench`); fetching it comes on top.
 PREPARE_SECONDS_A_MEGAPIXEL = 0.004
+# How much of the time that predictions are expected to take an endpoint is given before the last tile is prepared: an
+# expectation is no measurement, and an endpoint that waits for tiles is billed all the same.
+HEAD_START = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +27,13 @@ class Estimate:
         tiles: How many predictions are wanted.
         requests: In how many requests.
         minutes: From creation to deletion.
+        predict_minutes: Of these, with as many requests in flight as it serves.
     """
 
     tiles: int
     requests: int
     minutes: float
+    predict_minutes: float
 
     @classmethod
     def of_jobs(cls, jobs: Sequence[TileJob], *, predict_seconds: float, in_flight: int, processors: int) -> "Estimate":
@@ -44,7 +49,7 @@ class Estimate:
         prepare = pixels / PIXELS_A_MEGAPIXEL * PREPARE_SECONDS_A_MEGAPIXEL / processors / SECONDS_A_MINUTE
         requests = sum(len(job.layout) for job in jobs)
         predict = requests * predict_seconds / in_flight / SECONDS_A_MINUTE
-        return cls(len(jobs), requests, max(DEPLOY_MINUTES, prepare) + predict)
+        return cls(len(jobs), requests, max(DEPLOY_MINUTES, prepare) + predict, predict)
 
     def check(self, max_minutes: float) -> None:
         """Refuse a run that would outlive its endpoint.
@@ -60,6 +65,24 @@ class Estimate:
                 "`instance_count`, correct `predict_seconds` (what the endpoint takes for a request), or split "
                 "the dataset"
             )
+
+
+def is_due(*, prepared: int, waiting: int, left: int, seconds: float, predict_seconds: float) -> bool:
+    """Whether an endpoint should be created now, to be busy from the moment at which it is ready.
+
+    It takes minutes until it is ready. Then tiles should wait for it, or come as fast as it answers.
+
+    Args:
+        prepared: Tiles that were prepared so far, cached ones too.
+        waiting: Tiles that wait for the endpoint.
+        left: Tiles that are yet to be prepared before it is needed.
+        seconds: In which those were prepared.
+        predict_seconds: That the predictions are expected to take.
+    """
+    if not waiting:
+        return False
+    pace = seconds / max(1, prepared)
+    return left * pace <= DEPLOY_MINUTES * SECONDS_A_MINUTE + HEAD_START * predict_seconds
 
 
 def minutes_by(record: Mapping[str, Any], to_do: Mapping[str, int], at_once: int) -> float | None:

@@ -211,7 +211,7 @@ def test_a_short_stage_of_few_tiles_is_not_shown() -> None:
     gauge = Recorder()
     with StageProgress("predict", 5, show=gauge.show, pause_seconds=LONG_SECONDS) as progress:
         for ended in range(1, 6):
-            progress.report(ended, 0)
+            progress.report(ended, 0, 5)
     assert gauge.told == []
 
 
@@ -220,9 +220,9 @@ def test_a_long_stage_of_few_tiles_is_shown() -> None:
     gauge = Recorder()
     with StageProgress("predict", 5, show=gauge.show, pause_seconds=0.01) as progress:
         gauge.wait_for("predict: 0 of 5 tiles")
-        progress.report(2, 1)
+        progress.report(2, 1, 5)
         gauge.wait_for("predict: 2 of 5 tiles, 1 failed")
-        progress.report(5, 1)
+        progress.report(5, 1, 5)
     gauge.wait_for("predict: 5 of 5 tiles, 1 failed")
     assert gauge.told[-1] == (100.0, "predict: 5 of 5 tiles, 1 failed")
 
@@ -233,7 +233,7 @@ def test_progress_is_not_told_tile_by_tile() -> None:
     with StageProgress("extract", 300_000, show=gauge.show, pause_seconds=LONG_SECONDS) as progress:
         gauge.wait_for("extract: 0 of 300,000 tiles")
         for ended in range(1, 300_001):
-            progress.report(ended, 3)
+            progress.report(ended, 3, 300_000)
     gauge.wait_for("extract: 300,000 of 300,000 tiles, 3 failed")
     assert gauge.told == [(0.0, "extract: 0 of 300,000 tiles"), (100.0, "extract: 300,000 of 300,000 tiles, 3 failed")]
 
@@ -245,7 +245,7 @@ def test_a_stage_that_breaks_off_is_not_shown_as_whole() -> None:
     def broken_off() -> None:
         with StageProgress("predict", 100, show=gauge.show, pause_seconds=LONG_SECONDS) as progress:
             gauge.wait_for("predict: 0 of 100 tiles")
-            progress.report(40, 0)
+            progress.report(40, 0, 100)
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -278,7 +278,7 @@ def test_progress_comes_back_with_the_api(
 
     def work() -> None:
         with StageProgress("predict", 100, show=gauge.show, pause_seconds=0.01) as progress:
-            progress.report(7, 0)
+            progress.report(7, 0, 100)
             gauge.wait_for("predict: 7 of 100 tiles")
 
     in_a_run(work)
@@ -291,7 +291,7 @@ def test_the_dashboard_shows_how_far_a_stage_is(prefect_api: str) -> None:
 
     def work() -> None:
         with StageProgress("predict", 200) as progress:
-            progress.report(200, 3)
+            progress.report(200, 3, 200)
         deadline = time.monotonic() + 60  # the run does not wait for the last word, should the server be slow
         while "200 of 200" not in str(seen) and time.monotonic() < deadline:
             seen.extend(one["description"] for one in artifacts_of(prefect_api, str(flow_run.get_id())))

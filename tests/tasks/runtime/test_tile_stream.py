@@ -1,4 +1,4 @@
-"""One stage over several tiles, against a real Prefect server."""
+"""Tiles on their way through stages, against a real Prefect server."""
 
 import json
 import threading
@@ -21,13 +21,16 @@ from tasks.core.tiles.jobs import TileJob
 from tasks.core.tiles.ledger import Ledger
 from tasks.core.tiles.stage_records import FileHash
 from tasks.core.tiles.tile import Tile
+from tasks.runtime.endpoint_gate import EndpointGate
+from tasks.runtime.outcomes import note
 from tasks.runtime.policies import tile_task
-from tasks.runtime.stage_runner import note, run_stage
+from tasks.runtime.tile_stream import Pool, Stage, stream
+from tasks.runtime.trial import Trial
+from tasks.services.endpoints.contract import Deployment
 from tasks.services.work_directory.cached_files import keep
 
 GRID = Grid(64, 64, (1.0, 0.0, 500_000.0, 0.0, -1.0, 6_000_000.0), "EPSG:7855")
 PREVIEW = b"a preview"
-BOTH_RUNNERS = pytest.mark.parametrize("at_once", [0, 2], ids=["the flow's runner", "a runner of its own"])
 
 
 pytestmark = pytest.mark.usefixtures("prefect_api")
@@ -59,30 +62,34 @@ def noting(seen: dict[str, Any], *, failing: str = "") -> Task[..., Any]:
     return prepare
 
 
-def ledger_of(stage: Task[..., Any], jobs: list[TileJob], at_once: int = 0, cached: str = "") -> Ledger:
+def in_threads(work: Callable[[Pool], int]) -> int:
+    """Do it in a flow run, with a pool of eight places; how many task runs it has started."""
+
+    @flow(persist_result=False)
+    def streaming() -> int:
+        with ThreadPoolTaskRunner[Any](max_workers=8) as runner:
+            return work(Pool(runner.submit, 8))
+
+    return streaming()
+
+
+def ledger_of(stage: Task[..., Any], jobs: list[TileJob], cached: str = "") -> Ledger:
     """What became of the tiles in a run of the stage; those of the tiles ``cached`` are listed in the cache."""
     ledger = Ledger(jobs)
-
-    @flow(task_runner=ThreadPoolTaskRunner(max_workers=2), persist_result=False)
-    def one_stage() -> None:
-        run_stage(stage, jobs, ledger, is_cached=lambda job: job.name in cached, at_once=at_once)
-
-    one_stage()
+    in_threads(lambda pool: stream([Stage(stage, pool, lambda job: job.name in cached, jobs)], ledger))
     return ledger
 
 
-@BOTH_RUNNERS
-def test_each_tile_has_a_task_run_with_its_job(jobs: list[TileJob], at_once: int) -> None:
+def test_each_tile_has_a_task_run_with_its_job(jobs: list[TileJob]) -> None:
     """The task run is named after stage and tile, and its job arrives."""
     seen: dict[str, Any] = {}
-    ledger_of(noting(seen), jobs, at_once)
+    ledger_of(noting(seen), jobs)
     assert seen == {f"prepare {job.name}": job for job in jobs}
 
 
-@BOTH_RUNNERS
-def test_the_ledger_has_what_became_of_each_tile(jobs: list[TileJob], at_once: int) -> None:
+def test_the_ledger_has_what_became_of_each_tile(jobs: list[TileJob]) -> None:
     """Seconds and warnings of a tile that answered; of the other why it did not, in words."""
-    bad, good = ledger_of(noting({}, failing="a"), jobs, at_once).accounts
+    bad, good = ledger_of(noting({}, failing="a"), jobs).accounts
     assert (good.state, good.seconds, good.warnings, good.cached) == ("done", {"prepare": 1.5}, ["hazy"], [])
     assert (bad.state, bad.stage, bad.error) == ("failed", "prepare", "cut short. Fetch it again")
 
@@ -96,12 +103,11 @@ def test_the_runs_log_leads_to_the_failed_tiles(jobs: list[TileJob], caplog: pyt
     assert lines[0].endswith(f"{page})")
 
 
-@BOTH_RUNNERS
-def test_a_cached_tile_is_not_computed_and_one_whose_file_is_gone_is(jobs: list[TileJob], at_once: int) -> None:
+def test_a_cached_tile_is_not_computed_and_one_whose_file_is_gone_is(jobs: list[TileJob]) -> None:
     """A second run takes what the first has answered, with its warnings, unless the files are not listed."""
     ledger_of(noting({}), jobs)
     again: dict[str, Any] = {}
-    taken, renewed = ledger_of(noting(again), jobs, at_once, cached="a").accounts
+    taken, renewed = ledger_of(noting(again), jobs, cached="a").accounts
     assert (taken.cached, taken.warnings, renewed.cached) == (["prepare"], ["hazy"], [])
     assert taken.files == {"prepare": FileHash.of(PREVIEW)}
     assert list(again) == ["prepare b"]
@@ -143,14 +149,27 @@ class Endpoint:
 
     Attributes:
         answers: By tile: an error, or what waits and perhaps returns one.
+        error: Why it could not be deployed.
+        ended: How often it was deleted.
         asked: Tiles in the order in which they were asked for, each attempt.
         started: Task runs of the stage.
     """
 
     answers: dict[str, Exception | Callable[[], Exception | None]]
+    error: str | None = None
+    ended: int = 0
     asked: list[str] = field(default_factory=list)
     started: int = 0
+    in_flight: int = 4
     _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def answering(self) -> Deployment | None:
+        """From the beginning, unless it could not be deployed."""
+        return None if self.error else Deployment("local", "endpoint", in_flight=self.in_flight)
+
+    def end(self) -> None:
+        """Count it."""
+        self.ended += 1
 
     def answer(self, name: str) -> None:
         """Count, and raise what is to be raised."""
@@ -161,28 +180,20 @@ class Endpoint:
         if error is not None:
             raise error
 
-    def run(self, jobs: list[TileJob], at_once: int, *, there: str = "", alone_seconds: float = 60.0) -> Ledger:
-        """The stage ``predict`` on trial; the label masks of the tiles ``there`` lie in the work directory."""
-        ledger = Ledger(jobs)
+    def run(self, jobs: list[TileJob], at_once: int = 4, *, there: str = "", alone_seconds: float = 60.0) -> Ledger:
+        """The stage ``predict``; the label masks of the tiles ``there`` lie in the work directory."""
+        ledger, self.in_flight = Ledger(jobs), at_once
 
         @tile_task("predict", retries=3, cached_by="predict_key")
         def predict(job: TileJob) -> dict[str, Any]:
             self.answer(job.name)
             return {"seconds": 0.1}
 
-        @flow(task_runner=ThreadPoolTaskRunner(max_workers=4), persist_result=False)
-        def one_stage() -> int:
-            return run_stage(
-                predict.with_options(retry_delay_seconds=0.5),
-                jobs,
-                ledger,
-                is_cached=lambda job: job.name in there,
-                at_once=at_once,
-                on_trial=True,
-                alone_seconds=alone_seconds,
-            )
-
-        self.started = one_stage()
+        task = predict.with_options(retry_delay_seconds=0.5)
+        gate = EndpointGate(self, Trial(alone_seconds))
+        self.started = in_threads(
+            lambda pool: stream([Stage(task, pool, lambda job: job.name in there, jobs, gate)], ledger)
+        )
         return ledger
 
 
@@ -190,11 +201,10 @@ def errors(ledger: Ledger) -> dict[str, str]:
     return {account.job.name: str(account.error) for account in ledger.failed}
 
 
-@BOTH_RUNNERS
-def test_a_first_answer_of_the_wrong_format_ends_the_stage(many_jobs: list[TileJob], at_once: int) -> None:
+def test_a_first_answer_of_the_wrong_format_ends_the_stage(many_jobs: list[TileJob]) -> None:
     """The first tile alone is asked for, once; the others fail in this stage with its error, without a task run."""
     endpoint = Endpoint(dict.fromkeys(MANY, WRONG))
-    ledger = endpoint.run(many_jobs, at_once)
+    ledger = endpoint.run(many_jobs)
     assert (endpoint.asked, endpoint.started) == (["a"], 1)
     assert {account.stage for account in ledger.failed} == {"predict"}
     assert errors(ledger) == {"a": str(WRONG)} | dict.fromkeys(
@@ -202,11 +212,10 @@ def test_a_first_answer_of_the_wrong_format_ends_the_stage(many_jobs: list[TileJ
     )
 
 
-@BOTH_RUNNERS
-def test_once_an_answer_was_accepted_a_wrong_format_costs_its_tile(many_jobs: list[TileJob], at_once: int) -> None:
+def test_once_an_answer_was_accepted_a_wrong_format_costs_its_tile(many_jobs: list[TileJob]) -> None:
     """A model that has answered well is asked on."""
     endpoint = Endpoint({"b": WRONG, "c": WRONG})
-    assert set(errors(endpoint.run(many_jobs, at_once))) == {"b", "c"}
+    assert set(errors(endpoint.run(many_jobs))) == {"b", "c"}
     assert sorted(endpoint.asked) == sorted(MANY)
 
 
@@ -237,8 +246,7 @@ def test_an_answer_that_was_in_flight_speaks_for_the_model(many_jobs: list[TileJ
     assert sorted(endpoint.asked) == sorted(MANY)
 
 
-@BOTH_RUNNERS
-def test_a_first_tile_that_is_tried_again_does_not_hold_the_others_up(many_jobs: list[TileJob], at_once: int) -> None:
+def test_a_first_tile_that_is_tried_again_does_not_hold_the_others_up(many_jobs: list[TileJob]) -> None:
     """A transient failure of the first is no reason to ask for one tile after the other."""
     others = threading.Event()
 
@@ -249,7 +257,7 @@ def test_a_first_tile_that_is_tried_again_does_not_hold_the_others_up(many_jobs:
         others.set()
 
     endpoint = Endpoint({"a": busy, **dict.fromkeys(MANY[1:], seen)})
-    assert errors(endpoint.run(many_jobs, at_once, alone_seconds=0.1)) == {}
+    assert errors(endpoint.run(many_jobs, alone_seconds=0.1)) == {}
     assert endpoint.asked.index("b") < len(endpoint.asked) - 1 - endpoint.asked[::-1].index("a")
 
 

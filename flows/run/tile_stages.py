@@ -1,0 +1,115 @@
+"""Takes a run's tiles through its stages, and the endpoint through its life meanwhile."""
+
+import time
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+from prefect import Task
+from prefect.task_runners import TaskRunner
+
+from flows.run.run import Run, estimate
+from tasks.core.tiles.estimates import is_due
+from tasks.core.tiles.jobs import TileJob
+from tasks.runtime.endpoint_gate import EndpointGate
+from tasks.runtime.runners import tile_runner
+from tasks.runtime.tile_stream import AHEAD, TILES_AT_ONCE, Pool, Stage, Stream, stream
+from tasks.services.frames import decoding
+
+SECONDS_A_MINUTE = 60
+
+
+def stream_tiles(run: Run, stages: Sequence[Task[..., Any]], deploy_in: TaskRunner[Any], **preparing: Any) -> None:
+    """Prepare, predict and extract every tile that nothing has failed so far; each goes on as soon as it can.
+
+    Where the endpoint could not be deployed, the tiles that need it fail with the reason. It is deleted as soon as no
+    tile needs it any more.
+
+    Args:
+        run: The run; its ledger notes what becomes of each tile.
+        stages: The tasks prepare, predict and extract.
+        deploy_in: Runs the task that deploys, in this process: only it may own an endpoint.
+        preparing: Further arguments of prepare.
+    """
+    prepare, predict, extract = stages
+    jobs = [job for job in run.ledger.standing if job.tile.id not in run.settled]
+    gate, endpoint = EndpointGate(run.endpoint), _Endpoint(run, deploy_in)
+    try:
+        with tile_runner() as runner:
+            processors, asking = Pool(runner.submit), Pool(runner.submit)
+            begin, go_on = _split(jobs, run.prepared)
+            lines = (
+                Stage(prepare, processors, partial(run.cached.has, "prepare"), begin, parameters=lambda: preparing),
+                Stage(predict, asking, partial(run.cached.has, "predict"), go_on, gate, endpoint.asked_for),
+                Stage(extract, processors, partial(run.cached.has, "extract")),
+            )
+            lines[0].when_over, lines[1].when_over = decoding.stop_idle, run.endpoint.end
+
+            def on_turn(flow: Stream) -> None:
+                endpoint.start_when_due(flow)
+                asking.places = max(TILES_AT_ONCE, endpoint.in_flight)
+
+            try:
+                run.task_runs += stream(lines, run.ledger, on_turn=on_turn)
+            except BaseException:
+                # An answer may take a minute, and whoever is told to stop may not have that long.
+                run.endpoint.end()
+                raise
+    finally:
+        run.endpoint.busy_seconds = gate.busy_seconds
+        decoding.stop_idle()
+
+
+def prepare_tiles(run: Run, prepare: Task[..., Any], jobs: Sequence[TileJob], **preparing: Any) -> None:
+    """Prepare these tiles, and wait until each has ended."""
+    try:
+        with tile_runner() as runner:
+            is_cached = partial(run.cached.has, "prepare")
+            line = Stage(prepare, Pool(runner.submit), is_cached, jobs, parameters=lambda: preparing)
+            run.task_runs += stream([line], run.ledger)
+    finally:
+        decoding.stop_idle()
+
+
+def _split(jobs: Sequence[TileJob], prepared: frozenset[str]) -> tuple[list[TileJob], list[TileJob]]:
+    """Those that are to be prepared, and those that were for the calibration."""
+    there = [job.tile.id in prepared for job in jobs]
+    paired = list(zip(jobs, there, strict=True))
+    return [job for job, is_there in paired if not is_there], [job for job, is_there in paired if is_there]
+
+
+class _Endpoint:
+    """Creates a run's endpoint no earlier than its tiles will need it, since it is billed from then on."""
+
+    def __init__(self, run: Run, deploy_in: TaskRunner[Any]) -> None:
+        self._run, self._deploy_in = run, deploy_in
+        self._needed = run.unpredicted
+        self._began = time.monotonic()
+
+    @property
+    def in_flight(self) -> int:
+        deployment = self._run.endpoint.deployment
+        return 0 if deployment is None else deployment.in_flight
+
+    def asked_for(self) -> dict[str, Any]:
+        """What the task is told of it."""
+        deployment = self._run.endpoint.deployment
+        return {"deployment": None if deployment is None else deployment.to_dict()}
+
+    def start_when_due(self, flow: Stream) -> None:
+        """Begin to deploy it: at once where that costs nothing, else so that it is ready when there is work for it."""
+        if not self._needed or self._run.endpoint.is_started or not flow.left("predict"):
+            return
+        if not self._run.endpoint.spec.is_billed or self._is_due(flow):
+            self._run.endpoint.start(self._deploy_in)
+
+    def _is_due(self, flow: Stream) -> bool:
+        waiting = flow.waiting("predict")
+        needed = estimate(self._run.parameters, self._needed)
+        return is_due(
+            prepared=flow.ended("prepare"),
+            waiting=waiting,
+            left=min(flow.left("prepare"), max(0, AHEAD - waiting)),
+            seconds=time.monotonic() - self._began,
+            predict_seconds=needed.predict_minutes * SECONDS_A_MINUTE,
+        )
