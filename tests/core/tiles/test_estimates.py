@@ -8,7 +8,7 @@ from tile_jobs import planned
 
 from tasks.core.errors import UnusableArgument
 from tasks.core.geo.grid import Grid
-from tasks.core.tiles.estimates import DEPLOY_MINUTES, Estimate, minutes_by
+from tasks.core.tiles.estimates import DEPLOY_MINUTES, HEAD_START, Estimate, is_due, minutes_by
 from tasks.core.tiles.jobs import TileJob
 from tasks.core.tiles.tile import Tile
 
@@ -55,7 +55,7 @@ def test_each_chip_is_a_request() -> None:
 
 def test_a_run_that_fits_is_let_through() -> None:
     """Exactly the cap is not beyond it."""
-    Estimate(10, 10, 240.0).check(240)
+    Estimate(10, 10, 240.0, 200.0).check(240)
 
 
 def test_a_run_that_would_outlive_its_endpoint_is_refused() -> None:
@@ -94,3 +94,27 @@ def test_a_stage_with_nothing_to_do_need_not_be_known() -> None:
 def test_what_was_not_measured_is_not_guessed(record: dict[str, Any], to_do: dict[str, int]) -> None:
     """A run that had it all remembered, or one that is not there, tells nothing."""
     assert minutes_by(record, to_do, 2) is None
+
+
+DEPLOY_SECONDS = DEPLOY_MINUTES * 60
+
+
+@pytest.mark.parametrize(
+    ("left", "expected"),
+    [(0, True), (int(DEPLOY_SECONDS) // 2, True), (int(DEPLOY_SECONDS) // 2 + 1, False), (100_000, False)],
+)
+def test_an_endpoint_is_due_when_the_tiles_left_take_as_long_as_it_does(left: int, expected: bool) -> None:
+    """At two seconds a tile, half as many tiles as deploying takes seconds."""
+    assert is_due(prepared=50, waiting=50, left=left, seconds=100.0, predict_seconds=0.0) is expected
+
+
+def test_an_endpoint_with_much_to_answer_is_due_earlier() -> None:
+    """By a part of what its predictions are expected to take: they go on while tiles are prepared."""
+    left = round(DEPLOY_SECONDS + HEAD_START * 1_000)
+    assert is_due(prepared=10, waiting=10, left=left, seconds=10.0, predict_seconds=1_000.0)
+    assert not is_due(prepared=10, waiting=10, left=left + 1, seconds=10.0, predict_seconds=1_000.0)
+
+
+def test_no_endpoint_is_due_before_a_tile_waits_for_it() -> None:
+    """Where no tile can be prepared, none is ever paid for."""
+    assert not is_due(prepared=0, waiting=0, left=0, seconds=1.0, predict_seconds=60.0)

@@ -4,6 +4,7 @@ import json
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +23,10 @@ from tasks.core.tiles.ledger import Ledger
 from tasks.core.tiles.stage_records import FileHash
 from tasks.core.tiles.tile import Tile
 from tasks.runtime.endpoint_gate import EndpointGate
+from tasks.runtime.gates import OPEN, Gate
 from tasks.runtime.outcomes import note
 from tasks.runtime.policies import tile_task
-from tasks.runtime.tile_stream import Pool, Stage, stream
+from tasks.runtime.tile_stream import Pool, Stage, Stream, stream
 from tasks.runtime.trial import Trial
 from tasks.services.endpoints.contract import Deployment
 from tasks.services.work_directory.cached_files import keep
@@ -151,21 +153,24 @@ class Endpoint:
         answers: By tile: an error, or what waits and perhaps returns one.
         error: Why it could not be deployed.
         ended: How often it was deleted.
+        in_flight: Tiles that it serves at once.
+        closed: Whether it does not answer yet.
         asked: Tiles in the order in which they were asked for, each attempt.
         started: Task runs of the stage.
     """
 
     answers: dict[str, Exception | Callable[[], Exception | None]]
-    error: str | None = None
-    ended: int = 0
     asked: list[str] = field(default_factory=list)
     started: int = 0
+    error: str | None = None
+    ended: int = 0
     in_flight: int = 4
+    closed: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def answering(self) -> Deployment | None:
         """From the beginning, unless it could not be deployed."""
-        return None if self.error else Deployment("local", "endpoint", in_flight=self.in_flight)
+        return None if self.error or self.closed else Deployment("local", "endpoint", in_flight=self.in_flight)
 
     def end(self) -> None:
         """Count it."""
@@ -274,3 +279,99 @@ def test_a_task_that_crashed_has_its_states_words(jobs: list[TileJob]) -> None:
     ledger = Ledger(jobs)
     assert not note(ledger, jobs[0], "predict", Crashed(message="its process is gone"))
     assert "its process is gone" in str(ledger.failed[0].error)
+
+
+def staged(stage: Any, work: Callable[[str], None]) -> Task[..., Any]:
+    """A stage that does so much for each tile."""
+
+    @tile_task(stage, retries=0, cached_by=f"{stage}_key")
+    def answer(job: TileJob) -> dict[str, Any]:
+        work(job.name)
+        return {"seconds": 0.1}
+
+    return answer
+
+
+def never(_: TileJob) -> bool:
+    return False
+
+
+@dataclass
+class Way:
+    """Which stage saw which tile, in order; and what each stage does besides."""
+
+    work: dict[str, Callable[[str], None]] = field(default_factory=dict)
+    seen: list[str] = field(default_factory=list)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def stages(self, pool: Pool, jobs: list[TileJob], gate: Gate = OPEN) -> list[Stage]:
+        """Prepare, predict behind the gate, extract."""
+        names = ("prepare", "predict", "extract")
+        prepare, predict, extract = (staged(name, partial(self._see, name)) for name in names)
+        return [Stage(prepare, pool, never, jobs), Stage(predict, pool, never, (), gate), Stage(extract, pool, never)]
+
+    def _see(self, stage: str, tile: str) -> None:
+        with self.lock:
+            self.seen.append(f"{stage} {tile}")
+        self.work.get(stage, lambda _: None)(tile)
+
+
+def test_a_tile_goes_on_while_others_are_prepared(many_jobs: list[TileJob]) -> None:
+    """The first is through all stages before the last is prepared; each stage sees each tile once."""
+    through, way = threading.Event(), Way()
+
+    def prepare(tile: str) -> None:
+        assert tile != MANY[-1] or through.wait(60)
+
+    way.work = {"prepare": prepare, "extract": lambda tile: through.set() if tile == "a" else None}
+    ledger = Ledger(many_jobs)
+    assert in_threads(lambda pool: stream(way.stages(pool, many_jobs), ledger)) == 3 * len(MANY)
+    assert len(ledger.standing) == len(MANY)
+    assert sorted(way.seen) == sorted(f"{stage} {tile}" for stage in ("prepare", "predict", "extract") for tile in MANY)
+    assert way.seen.index("extract a") < way.seen.index(f"predict {MANY[-1]}")
+
+
+def test_a_stage_does_not_run_far_ahead(many_jobs: list[TileJob]) -> None:
+    """Behind a closed gate no more than so many tiles are prepared; once it opens, all go through."""
+    way, ledger, life, seen = Way(), Ledger(many_jobs), Endpoint({}, closed=True), list[str]()
+
+    def on_turn(flow: Stream) -> None:
+        if flow.waiting("predict") == 3 and life.closed:
+            seen.extend(way.seen)
+            life.closed = False
+
+    gate = EndpointGate(life)
+    assert in_threads(lambda pool: stream(way.stages(pool, many_jobs, gate), ledger, on_turn=on_turn, ahead=3)) == 24
+    assert sorted(seen) == ["prepare a", "prepare b", "prepare c"]
+    assert gate.busy_seconds > 0
+
+
+def test_a_tile_that_fails_costs_itself_alone(many_jobs: list[TileJob], caplog: pytest.LogCaptureFixture) -> None:
+    """It comes to no further stage, whose counts go by the tiles that do."""
+    caplog.set_level("INFO")
+    ledger = Ledger(many_jobs)
+
+    def fail(tile: str) -> None:
+        if tile == "c":
+            raise CutShort("cut short. Fetch it again")
+
+    started = in_threads(lambda pool: stream(Way({"prepare": fail}).stages(pool, many_jobs), ledger))
+    assert (started, errors(ledger)) == (8 + 7 + 7, {"c": "cut short. Fetch it again"})
+    lines = [record.getMessage() for record in caplog.records]
+    assert {"prepare: 8 of 8 tiles, 1 failed", "predict: 7 of 7 tiles", "extract: 7 of 7 tiles"} <= set(lines)
+
+
+def test_an_endpoint_that_cannot_be_deployed_costs_the_tiles_that_need_it(many_jobs: list[TileJob]) -> None:
+    """They fail with the reason, without a task run, and all are prepared: the next run need not do that again."""
+    way, ledger = Way(), Ledger(many_jobs)
+    gate = EndpointGate(Endpoint({}, error="the endpoint could not be deployed: no quota"))
+    assert in_threads(lambda pool: stream(way.stages(pool, many_jobs, gate), ledger)) == 8
+    assert errors(ledger) == dict.fromkeys(MANY, "the endpoint could not be deployed: no quota")
+    assert {account.stage for account in ledger.failed} == {"predict"}
+
+
+def test_an_endpoint_of_the_wrong_format_is_deleted_at_once(many_jobs: list[TileJob]) -> None:
+    """Nobody pays for it while the other tiles are prepared."""
+    endpoint = Endpoint(dict.fromkeys(MANY, WRONG))
+    endpoint.run(many_jobs)
+    assert endpoint.ended > 0
