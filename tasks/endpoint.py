@@ -145,6 +145,13 @@ class EndpointLife:
         faults |= {"left": list(self.left)} if self.left else {}
         return {"kind": self.spec.kind, **facts, **times, **self._bill(), **faults}
 
+    def _busy(self, end: datetime) -> dict[str, float]:
+        """The share of the time for which it was ready and billed in which it had something to do."""
+        if "in_service" not in self.times:
+            return {}
+        ready = (self.times.get("deleted", end) - self.times["in_service"]).total_seconds()
+        return {"busy_percent": round(min(100.0, 100 * self.busy_seconds / ready), 1) if ready > 0 else 0.0}
+
     def _bill(self) -> dict[str, Any]:
         """Minutes and, where the price is known, the cost: from creation to the verified end, so at most too much.
 
@@ -154,7 +161,7 @@ class EndpointLife:
             return {}
         end = self.times.get("gone", datetime.now(UTC))
         minutes = (end - self.times["created"]).total_seconds() / SECONDS_A_MINUTE
-        bill: dict[str, Any] = {"minutes_billed": round(minutes, 2)}
+        bill: dict[str, Any] = {"minutes_billed": round(minutes, 2), **self._busy(end)}
         used = self.deployment.facts["instance_type"]
         if self.instance_hour_price is not None and used == self.spec.instance_types[0]:
             hours = minutes / MINUTES_AN_HOUR * self.spec.instance_count

@@ -36,6 +36,13 @@ def test_what_is_gone_is_billed_to_its_end() -> None:
     assert (told["minutes_billed"], told["cost"]) == (10, pytest.approx(10 / 60 * 2 * 0.5, abs=1e-4))
 
 
+def test_it_is_told_how_busy_it_was() -> None:
+    """Of the time from its first readiness to its deletion."""
+    endpoint = life(busy_seconds=270.0)
+    endpoint.times |= {"in_service": CREATED + timedelta(minutes=7), "deleted": CREATED + timedelta(minutes=12)}
+    assert endpoint.to_dict()["busy_percent"] == 90.0
+
+
 def test_what_is_not_gone_is_billed_on() -> None:
     """A refused deletion does not stop the bill, and is not called deleted."""
     told = life(left=("endpoint: failed",)).to_dict()

@@ -34,6 +34,7 @@ SAGEMAKER = {
     "log_group": "/aws/sagemaker/Endpoints/flood-extent-0123-1",
     "created": "2026-03-01T09:00:00+00:00",
     "minutes_billed": 9.5,
+    "busy_percent": 92.5,
     "cost": 0.04,
     "left": ["endpoint flood-extent-0123-1"],
 }
