@@ -46,6 +46,7 @@ from flows.parameter_types import (
     Smoothing,
     SquareMetres,
     Text,
+    TileRunnerKind,
     Width,
 )
 from flows.parameters import RunParameters
@@ -53,7 +54,7 @@ from flows.run.dry_run import rehearse
 from flows.run.edition import edition_of
 from flows.run.review import decide
 from flows.run.run import Run
-from flows.run.tile_stages import prepare_tiles, stream_tiles
+from flows.run.tile_stages import prepare_tiles, runners, stream_tiles
 from tasks.dataset import list_tiles
 from tasks.endpoint import tear_down_endpoint
 from tasks.exposure import measure_exposure
@@ -65,7 +66,7 @@ from tasks.rasters import write_rasters
 from tasks.report import draw_overview, write_report
 from tasks.runtime.dashboard import show_no_product, show_result
 from tasks.runtime.policies import as_it_is
-from tasks.runtime.tile_stream import TILES_AT_ONCE
+from tasks.runtime.runners import TILES_AT_ONCE
 
 
 @flow(
@@ -126,6 +127,8 @@ def flood_extent(
     lease_minutes: LeaseMinutes = 30.0,
     requests_per_instance: Requests = 4,
     predict_seconds: Seconds = 5.0,
+    task_runner: TileRunnerKind = "threads",
+    dask_scheduler: Text | None = None,
     work_directory: Text = "work",
     keep_work: bool = False,
     log_storage_directory: Text = "logs",
@@ -191,7 +194,9 @@ def flood_extent(
         lease_minutes: For sagemaker: after so long without a sign of life of its run, the sweep deletes the endpoint.
         requests_per_instance: For sagemaker, http: images that an instance is sent at once; one a vCPU serves well.
         predict_seconds: For sagemaker: what a request is expected to take; the report has what tiles took.
-        work_directory: For operators, as all that follows: intermediates and cache: local or s3://.
+        task_runner: For operators, as all that follows: tiles are worked on in threads of this machine, or by dask.
+        dask_scheduler: For dask: its address, tcp://host:8786, or a cluster class; without, processes of this machine.
+        work_directory: Intermediates and cache: local or s3://, which Dask workers that share no disk need.
         keep_work: Keep the intermediates of a good run.
         log_storage_directory: Where the run's log file goes: local or s3://.
         log_file_prefix: Start of the log file's name.
@@ -207,12 +212,11 @@ def flood_extent(
     with Run.begin(asked) as run:
         if not run.resumed:
             run.plan(list_tiles(dataset, run.parameters.crs, run.parameters.max_tile_megapixels))
-            # Deploying happens in this process, whatever runner the tiles use: only it may own an endpoint.
-            with ThreadPoolTaskRunner[Any](max_workers=1) as in_this_process:
+            with runners(run) as where:
                 try:
-                    run.calibrate(partial(prepare_tiles, run, prepare_tile, decode_in_child=decode_in_child))
+                    run.calibrate(partial(prepare_tiles, run, prepare_tile, where, decode_in_child=decode_in_child))
                     stages = prepare_tile, predict_tile, extract_tile
-                    stream_tiles(run, stages, in_this_process, decode_in_child=decode_in_child)
+                    stream_tiles(run, stages, where, decode_in_child=decode_in_child)
                 finally:
                     run.endpoint.end()
         if review and run.has_answers:

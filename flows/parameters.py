@@ -6,6 +6,7 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from flows.parameter_types import (
+    THREADS,
     CaptureText,
     ChipPx,
     ClassMap,
@@ -40,6 +41,7 @@ from flows.parameter_types import (
     Smoothing,
     SquareMetres,
     Text,
+    TileRunnerKind,
     Width,
 )
 from tasks.core import class_map
@@ -58,8 +60,8 @@ HOSTING_SETTINGS = (
 )  # fmt: skip
 START_SETTINGS = ("review", "review_hours", "dry_run", "only_failed_of")
 OPERATORS_SETTINGS = (
-    "work_directory", "keep_work", "log_storage_directory", "log_file_prefix", "max_tile_megapixels", "decode_in_child",
-    "aws_block", "kms_key", "requester_pays",
+    "task_runner", "dask_scheduler", "work_directory", "keep_work", "log_storage_directory", "log_file_prefix",
+    "max_tile_megapixels", "decode_in_child", "aws_block", "kms_key", "requester_pays",
 )  # fmt: skip
 # What the product says of itself, and what it is made of besides the labels.
 PRODUCT_SETTINGS = (
@@ -127,6 +129,8 @@ class RunParameters(BaseModel):
     lease_minutes: LeaseMinutes = 30.0
     requests_per_instance: Requests = 4
     predict_seconds: Seconds = 5.0
+    task_runner: TileRunnerKind = "threads"
+    dask_scheduler: Text | None = None
     work_directory: Text = "work"
     keep_work: bool = False
     log_storage_directory: Text = "logs"
@@ -189,6 +193,12 @@ class RunParameters(BaseModel):
                 f"`confidence` on needs `chip_px` of at most {most_px} on SageMaker, whose answers have 6 MB at "
                 f"most, and probabilities of {pixel_bytes // VALUE_BYTES} classes are {pixel_bytes} bytes a pixel"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _a_scheduler_is_of_dask(self) -> Self:
+        if self.dask_scheduler is not None and self.task_runner == THREADS:
+            raise ValueError(f"`dask_scheduler` is for `task_runner` dask, not {self.task_runner}")
         return self
 
     @model_validator(mode="after")

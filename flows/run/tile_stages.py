@@ -1,25 +1,59 @@
 """Takes a run's tiles through its stages, and the endpoint through its life meanwhile."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from prefect import Task
-from prefect.task_runners import TaskRunner
+from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
+from flows.parameter_types import THREADS
 from flows.run.run import Run, estimate
 from tasks.core.tiles.estimates import is_due
 from tasks.core.tiles.jobs import TileJob
+from tasks.runtime.dask_cluster import dask_cluster
 from tasks.runtime.endpoint_gate import EndpointGate
-from tasks.runtime.runners import tile_runner
-from tasks.runtime.tile_stream import AHEAD, TILES_AT_ONCE, Pool, Stage, Stream, stream
+from tasks.runtime.runners import TILES_AT_ONCE, TileRunner, threads
+from tasks.runtime.tile_stream import AHEAD, Pool, Stage, Stream, stream
+from tasks.runtime.worker_batches import Access
 from tasks.services.frames import decoding
 
 SECONDS_A_MINUTE = 60
 
 
-def stream_tiles(run: Run, stages: Sequence[Task[..., Any]], deploy_in: TaskRunner[Any], **preparing: Any) -> None:
+@dataclass(frozen=True, slots=True)
+class Runners:
+    """Where a run's tasks run.
+
+    Attributes:
+        deploying: One thread of this process: only it may own an endpoint.
+        asking: Threads of this process, which mostly wait for the endpoint.
+        working: What prepares and extracts.
+    """
+
+    deploying: TaskRunner[Any]
+    asking: TileRunner
+    working: TileRunner
+
+
+@contextmanager
+def runners(run: Run) -> Iterator[Runners]:
+    """Those that the run was asked to use, until the block ends."""
+    asked = run.parameters
+    access = Access(asked.aws_block, asked.kms_key, asked.requester_pays)
+    with ExitStack() as stack:
+        deploying = stack.enter_context(ThreadPoolTaskRunner[Any](max_workers=1))
+        here = stack.enter_context(threads())
+        if asked.task_runner == THREADS:
+            yield Runners(deploying, here, here)
+        else:
+            yield Runners(deploying, here, stack.enter_context(dask_cluster(asked.dask_scheduler, access)))
+
+
+def stream_tiles(run: Run, stages: Sequence[Task[..., Any]], where: Runners, **preparing: Any) -> None:
     """Prepare, predict and extract every tile that nothing has failed so far; each goes on as soon as it can.
 
     Where the endpoint could not be deployed, the tiles that need it fail with the reason. It is deleted as soon as no
@@ -28,45 +62,42 @@ def stream_tiles(run: Run, stages: Sequence[Task[..., Any]], deploy_in: TaskRunn
     Args:
         run: The run; its ledger notes what becomes of each tile.
         stages: The tasks prepare, predict and extract.
-        deploy_in: Runs the task that deploys, in this process: only it may own an endpoint.
+        where: Runs their tasks, and the one that deploys.
         preparing: Further arguments of prepare.
     """
     prepare, predict, extract = stages
     jobs = [job for job in run.ledger.standing if job.tile.id not in run.settled]
-    gate, endpoint = EndpointGate(run.endpoint), _Endpoint(run, deploy_in)
+    gate, endpoint = EndpointGate(run.endpoint), _Endpoint(run, where.deploying)
+    processors, asking = Pool(where.working), Pool(where.asking)
+    begin, go_on = _split(jobs, run.prepared)
+    lines = (
+        Stage(prepare, processors, partial(run.cached.has, "prepare"), begin, parameters=lambda: preparing),
+        Stage(predict, asking, partial(run.cached.has, "predict"), go_on, gate, endpoint.asked_for),
+        Stage(extract, processors, partial(run.cached.has, "extract")),
+    )
+    lines[0].when_over, lines[1].when_over = decoding.stop_idle, run.endpoint.end
+
+    def on_turn(flow: Stream) -> None:
+        endpoint.start_when_due(flow)
+        asking.limit = max(TILES_AT_ONCE, endpoint.in_flight)
+
     try:
-        with tile_runner() as runner:
-            processors, asking = Pool(runner.submit), Pool(runner.submit)
-            begin, go_on = _split(jobs, run.prepared)
-            lines = (
-                Stage(prepare, processors, partial(run.cached.has, "prepare"), begin, parameters=lambda: preparing),
-                Stage(predict, asking, partial(run.cached.has, "predict"), go_on, gate, endpoint.asked_for),
-                Stage(extract, processors, partial(run.cached.has, "extract")),
-            )
-            lines[0].when_over, lines[1].when_over = decoding.stop_idle, run.endpoint.end
-
-            def on_turn(flow: Stream) -> None:
-                endpoint.start_when_due(flow)
-                asking.places = max(TILES_AT_ONCE, endpoint.in_flight)
-
-            try:
-                run.task_runs += stream(lines, run.ledger, on_turn=on_turn)
-            except BaseException:
-                # An answer may take a minute, and whoever is told to stop may not have that long.
-                run.endpoint.end()
-                raise
+        run.task_runs += stream(lines, run.ledger, on_turn=on_turn)
+    except BaseException:
+        # An answer may take a minute, and whoever is told to stop may not have that long.
+        run.endpoint.end()
+        raise
     finally:
         run.endpoint.busy_seconds = gate.busy_seconds
         decoding.stop_idle()
 
 
-def prepare_tiles(run: Run, prepare: Task[..., Any], jobs: Sequence[TileJob], **preparing: Any) -> None:
+def prepare_tiles(run: Run, prepare: Task[..., Any], where: Runners, jobs: Sequence[TileJob], **preparing: Any) -> None:
     """Prepare these tiles, and wait until each has ended."""
+    is_cached = partial(run.cached.has, "prepare")
+    line = Stage(prepare, Pool(where.working), is_cached, jobs, parameters=lambda: preparing)
     try:
-        with tile_runner() as runner:
-            is_cached = partial(run.cached.has, "prepare")
-            line = Stage(prepare, Pool(runner.submit), is_cached, jobs, parameters=lambda: preparing)
-            run.task_runs += stream([line], run.ledger)
+        run.task_runs += stream([line], run.ledger)
     finally:
         decoding.stop_idle()
 

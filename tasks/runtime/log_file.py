@@ -83,16 +83,28 @@ def log_file(directory: str, prefix: str, run: str) -> Iterator[str]:
 def _copying_to(path: Path) -> Iterator[None]:
     handler = _UnfollowedFile(path, encoding="utf-8")
     handler.setFormatter(logging.Formatter(FORMAT, defaults=NO_TASK))
-    loggers, filters = [logging.getLogger(name) for name in LOGGERS], (Brief(), Redacting())
+    loggers = [logging.getLogger(name) for name in LOGGERS]
     for logger in loggers:
         logger.addHandler(handler)
+    try:
+        with redacted():
+            yield
+    finally:
+        for logger in loggers:
+            logger.removeHandler(handler)
+        handler.close()
+
+
+@contextmanager
+def redacted() -> Iterator[None]:
+    """What flow and tasks of this process log, in the block, is brief and holds no credentials, wherever it goes."""
+    loggers, filters = [logging.getLogger(name) for name in LOGGERS], (Brief(), Redacting())
+    for logger in loggers:
         for one in filters:
             logger.addFilter(one)
     try:
         yield
     finally:
         for logger in loggers:
-            logger.removeHandler(handler)
             for one in filters:
                 logger.removeFilter(one)
-        handler.close()

@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from typing import Any
 
 from prefect import State
-from prefect.futures import PrefectFuture
 from prefect.logging import get_run_logger
 
 from tasks.core.errors import DecodingEnded, UnreadableImage
@@ -16,6 +15,7 @@ from tasks.runtime import dashboard
 from tasks.runtime.dashboard import StageProgress
 from tasks.runtime.policies import CACHED
 from tasks.runtime.progress import watcher
+from tasks.runtime.runners import TileFuture
 from tasks.runtime.timing import seconds_of
 
 NAMED_IN_LOG = 20
@@ -55,7 +55,7 @@ class Outcomes:
             self._log_failures()
         self._progress.__exit__(None if error is None else type(error), error, None)
 
-    def note(self, future: PrefectFuture[Any], job: TileJob) -> BaseException | None:
+    def note(self, future: TileFuture, job: TileJob) -> BaseException | None:
         """A task has ended: why it failed, None where it did not."""
         future.wait()  # completed is not yet final: this fetches the state that the task ended in
         good = note(self._ledger, job, self.stage, future.state)

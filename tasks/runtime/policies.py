@@ -116,3 +116,8 @@ def run_task(name: str, task_run_name: str | None = None) -> Callable[[Callable[
 def as_it_is(value: T) -> T:
     """Hand a large value to a task untouched: Prefect would search all of it for futures."""
     return cast("T", quote(value))
+
+
+def unquoted(value: Any) -> Any:
+    """What ``as_it_is`` was given; any other value is itself."""
+    return value.unquote() if isinstance(value, quote) else value

@@ -6,11 +6,14 @@
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
+from uuid import UUID
 
-from prefect.context import FlowRunContext
+from prefect import Flow, State, Task
+from prefect.context import FlowRunContext, SyncClientContext, hydrated_context, serialize_context
 from prefect.events.worker import EventsWorker
 from prefect.states import Completed
+from prefect.task_engine import run_task_sync
 
 HEARTBEAT_UNDER_WAY_SECONDS = 1.0
 
@@ -50,3 +53,22 @@ def without_heartbeat() -> Iterator[None]:
     time.sleep(HEARTBEAT_UNDER_WAY_SECONDS)
     yield
     context.flow_run.state = state
+
+
+def flow_run_context(stand_in: Flow[..., Any]) -> dict[str, Any]:
+    """The context of this flow run as plain values, with another flow in the place of its own."""
+    values = serialize_context()
+    return {**values, "flow_run_context": {**values["flow_run_context"], "flow": stand_in}}
+
+
+@contextmanager
+def hydrated(values: dict[str, Any]) -> Iterator[None]:
+    """In the block: that context, and one client for all task runs, in a process that has neither."""
+    with hydrated_context(values), SyncClientContext.get_or_create():
+        yield
+
+
+def run_task(function: Task[..., Any], task_run: UUID, arguments: dict[str, Any]) -> State[Any]:
+    """Run a task under an id that is known before; its final state."""
+    state = run_task_sync(function, task_run_id=task_run, parameters=arguments, return_type="state", dependencies={})
+    return cast("State[Any]", state)

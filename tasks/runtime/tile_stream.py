@@ -5,7 +5,6 @@ a tile and stage, hears of its end and notes it, and sends the tile on. What is 
 is what waits before it: a stage that runs ahead is held back.
 """
 
-import os
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -14,15 +13,14 @@ from queue import Empty, SimpleQueue
 from typing import Any
 
 from prefect import Task
-from prefect.futures import PrefectFuture
 
 from tasks.core.tiles.jobs import TileJob
 from tasks.core.tiles.ledger import Ledger
 from tasks.runtime.gates import OPEN, Gate
 from tasks.runtime.outcomes import Outcomes
 from tasks.runtime.policies import as_it_is
+from tasks.runtime.runners import TileFuture, TileRunner
 
-TILES_AT_ONCE = max(2, os.cpu_count() or 2)
 # Tiles that may wait before a stage: their files lie in the work directory, and its disk is not endless.
 AHEAD = 500
 # Between two looks at what does not report its end: a gate that opens, an endpoint that is due.
@@ -34,14 +32,19 @@ class Pool:
     """Places for tasks; stages that use the same processors share one.
 
     Attributes:
-        submit: Starts a task with its arguments.
-        places: Tasks that may be under way.
+        runner: Starts them.
+        limit: Tasks that may be under way; None: as many as keep the runner busy.
         taken: Tasks that are.
     """
 
-    submit: Callable[[Task[..., Any], dict[str, Any]], PrefectFuture[Any]]
-    places: int = TILES_AT_ONCE
+    runner: TileRunner
+    limit: int | None = None
     taken: int = 0
+
+    @property
+    def is_full(self) -> bool:
+        """Whether no place is left."""
+        return self.taken >= (self.runner.places if self.limit is None else self.limit)
 
 
 @dataclass(slots=True)
@@ -118,7 +121,7 @@ class _Line:
 
     def next(self) -> TileJob | None:
         """The tile to do now, taken from those that wait; None where there is none, or no place for it."""
-        if self.stage.pool.taken >= self.stage.pool.places:
+        if self.stage.pool.is_full:
             return None
         if self.cached:
             return self.cached.popleft()
@@ -144,8 +147,8 @@ class Stream:
             for job in line.stage.jobs:
                 line.enter(job)
         self._ahead = ahead
-        self._under_way: dict[PrefectFuture[Any], tuple[_Line, TileJob, bool]] = {}
-        self._ended: SimpleQueue[PrefectFuture[Any]] = SimpleQueue()
+        self._under_way: dict[TileFuture, tuple[_Line, TileJob, bool]] = {}
+        self._ended: SimpleQueue[TileFuture] = SimpleQueue()
 
     @property
     def started(self) -> int:
@@ -182,6 +185,8 @@ class Stream:
                 self._refuse(line, reason)
         for line in reversed(self._lines):
             self._submit(line)
+        for line in self._lines:
+            line.stage.pool.runner.flush()
         with suppress(Empty):
             if any(line.coming for line in self._lines):
                 self._note(self._ended.get(timeout=LOOK_SECONDS))
@@ -204,11 +209,11 @@ class Stream:
         if not is_cached:
             line.asked += 1
             line.stage.gate.asked()
-        future = line.stage.pool.submit(line.stage.task, asked)
+        future = line.stage.pool.runner.submit(line.stage.task, asked)
         self._under_way[future] = (line, job, is_cached)
         future.add_done_callback(self._ended.put)
 
-    def _note(self, future: PrefectFuture[Any]) -> None:
+    def _note(self, future: TileFuture) -> None:
         """Enter what became of a task, and send its tile on where it was good."""
         line, job, is_cached = self._under_way.pop(future)
         error = line.outcomes.note(future, job)

@@ -13,7 +13,6 @@ import tile_jobs
 from prefect import Task, flow
 from prefect.runtime import task_run
 from prefect.states import Crashed
-from prefect.task_runners import ThreadPoolTaskRunner
 from tile_jobs import HISTOGRAM
 
 from tasks.core.errors import CutShort, EndpointUnavailable, WrongMask, WrongMaskFormat
@@ -26,6 +25,7 @@ from tasks.runtime.endpoint_gate import EndpointGate
 from tasks.runtime.gates import OPEN, Gate
 from tasks.runtime.outcomes import note
 from tasks.runtime.policies import tile_task
+from tasks.runtime.runners import threads
 from tasks.runtime.tile_stream import Pool, Stage, Stream, stream
 from tasks.runtime.trial import Trial
 from tasks.services.endpoints.contract import Deployment
@@ -69,8 +69,8 @@ def in_threads(work: Callable[[Pool], int]) -> int:
 
     @flow(persist_result=False)
     def streaming() -> int:
-        with ThreadPoolTaskRunner[Any](max_workers=8) as runner:
-            return work(Pool(runner.submit, 8))
+        with threads() as runner:
+            return work(Pool(runner, 8))
 
     return streaming()
 
