@@ -4,8 +4,9 @@ A request takes a place when its head has arrived, before its body is read: so m
 places. Beyond that it is refused at once, and told when to ask again.
 
 Clients share the places. Who asks for more than others gets all of them as long as nobody else is refused; then no more
-than its share, so that a place is free when the other comes back. Without this a client with many requests under way
-would take each place as it becomes free, and one that waits as it was told would find none.
+than its share, nor the place that is kept for who was refused before, so that it is free when the other comes back.
+Without this a client with many requests under way would take each place as it becomes free, and one that waits as it
+was told would find none.
 """
 
 import asyncio
@@ -76,6 +77,7 @@ class Admission:
     _places: dict[Place, None] = field(default_factory=dict)
     _turns: deque[asyncio.Future[None]] = field(default_factory=deque)
     _taken_s: deque[float] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
+    # By the first refusal since a client was last let in: until when it is waited for.
     _refused: "OrderedDict[str, float]" = field(default_factory=OrderedDict)
 
     @property
@@ -94,14 +96,10 @@ class Admission:
         Raises:
             Full: There is none, or none for this client.
         """
-        if len(self._places) >= self._most or self._has_its_share(client):
+        is_within_share = self._is_within_share(client)
+        if not self._is_room_for(client) or (not is_within_share and self._refused.keys() - {client}):
             self._evict_slow()
-            retry_after_s = self.retry_after_s()
-            self._refused[client] = self.clock() + retry_after_s + SPARE_SECONDS
-            self._refused.move_to_end(client)
-            if len(self._refused) > MOST_CLIENTS:
-                self._refused.popitem(last=False)
-            raise Full(retry_after_s)
+            raise Full(self._refuse(client, is_within_share))
         self._refused.pop(client, None)
         place = Place(client, self.clock())
         self._places[place] = None
@@ -139,23 +137,39 @@ class Admission:
         in_time = int(self.longest_wait_s * self.concurrency / self.prediction_s)
         return self.concurrency + min(self.queue, in_time)
 
-    def _has_its_share(self, client: str) -> bool:
-        """Whether others were refused of late and have not come back, and this client has what is its part."""
+    def _is_within_share(self, client: str) -> bool:
+        """Whether one more place is not more than this client's part, of those that have places or wait for one."""
         now = self.clock()
-        for other in [one for one, until in self._refused.items() if until < now]:
-            del self._refused[other]
+        for gone in [one for one, until in self._refused.items() if until < now]:
+            del self._refused[gone]
         held = Counter(place.client for place in self._places)
-        if not self._refused.keys() - {client}:
-            return False
-        return held[client] >= max(1, self._most // len({*held, *self._refused, client}))
+        return held[client] < max(1, self._most // len({*held, *self._refused, client}))
+
+    def _is_room_for(self, client: str) -> bool:
+        """Whether there is a place that is not kept for clients refused before this one.
+
+        Half of the places at most are kept, so that there is enough to do until those clients come back.
+        """
+        before = list(self._refused).index(client) if client in self._refused else len(self._refused)
+        return self._most - len(self._places) > min(before, max(1, self._most // 2))
+
+    def _refuse(self, client: str, is_waited_for: bool) -> int:
+        """In how many seconds the client should come back; until then a place is kept for it, if it is waited for."""
+        retry_after_s = self.retry_after_s()
+        if is_waited_for:
+            self._refused[client] = self.clock() + retry_after_s + SPARE_SECONDS
+        if len(self._refused) > MOST_CLIENTS:
+            self._refused.popitem(last=False)
+        return retry_after_s
 
     def _evict_slow(self) -> None:
         """Give away the place of the oldest body that takes long to arrive: silent clients keep nobody out."""
         now = self.clock()
         for place in self._places:
-            if place.arriving is not None and now - place.since > SLOW_BODY_SECONDS and not place.is_evicted:
+            arriving = place.arriving
+            if arriving is not None and now - place.since > SLOW_BODY_SECONDS and not arriving.expired():
                 place.is_evicted = True
-                place.arriving.reschedule(asyncio.get_running_loop().time())
+                arriving.reschedule(asyncio.get_running_loop().time())
                 return
 
     async def _next_turn(self) -> None:

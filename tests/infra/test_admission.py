@@ -5,15 +5,16 @@ import socket
 import threading
 import time
 import tracemalloc
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 
 import httpx
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from jpegs import water_and_crops
 from model_serving import LIMITS, serving
@@ -248,7 +249,34 @@ def test_a_client_that_never_comes_back_is_not_waited_for() -> None:
     assert refusal(admission, "greedy") is None
 
 
-@given(st.lists(st.tuples(st.sampled_from("eltc"), st.integers(0, 7)), max_size=60))
+@settings(max_examples=30)
+@given(places=st.integers(1, 9), greedy=st.integers(1, 5), modest=st.integers(1, 4), at_once=st.integers(1, 9))
+def test_nobody_is_refused_for_ever(places: int, greedy: int, modest: int, at_once: int) -> None:
+    """However few the places and many the clients that ask without a pause: who comes back as told is soon let in."""
+    clock = Clock()
+    admission = Admission(concurrency=1, queue=places - 1, longest_wait_s=1e9, clock=clock)
+    held: deque[Place] = deque()
+    due, refusals = {f"modest {number}": 0.0 for number in range(modest)}, Counter[str]()
+    for _ in range(60):
+        clock.now += 1.0
+        admission.predicted(1.0)
+        if held:
+            admission.leave(held.popleft())
+        for client in [f"greedy {number}" for number in range(greedy)] * at_once:
+            with suppress(Full):
+                held.append(admission.enter(client))
+        for client in [one for one, at in due.items() if at <= clock.now]:
+            try:
+                held.append(admission.enter(client))
+                del due[client]
+            except Full as error:
+                due[client] = clock.now + error.retry_after_s
+                refusals[client] += 1
+    assert not due
+    assert max(refusals.values(), default=0) <= 4 * (greedy + modest)
+
+
+@given(st.lists(st.tuples(st.sampled_from("eetc"), st.integers(0, 7)), max_size=60))
 def test_no_sequence_of_requests_breaks_the_bounds(steps: list[tuple[str, int]]) -> None:
     """Requests that enter, wait, leave and are cancelled in any order: the places add up, and no turn is lost."""
     asyncio.run(_run(steps))

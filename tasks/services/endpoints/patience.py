@@ -113,6 +113,7 @@ class Window:
                 self._waiting.remove(number)
                 heapq.heapify(self._waiting)
             self._under_way += 1
+            self._changed.notify_all()  # the next one may have its turn, too
         is_answered = is_busy = False
         try:
             yield has_turn
