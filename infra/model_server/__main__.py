@@ -6,7 +6,7 @@ It ends by itself when the process that started it through ``tasks.services.chil
 import argparse
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from tasks.core import class_map
@@ -37,7 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from tasks.services import storage  # noqa: PLC0415
 
     cv2.setNumThreads(1)  # requests are what runs in parallel
-    limits = app.Limits(max_bytes=options.max_bytes, max_pixels=options.max_pixels, concurrency=options.concurrency)
+    names = ("max_bytes", "max_pixels", "concurrency", "queue")
+    limits = app.Limits(**{name: getattr(options, name) for name in names})
     try:
         application = app.create_app(known_models.load(options.model, options.device, options.labels), limits)
     except EndpointRefused as error:
@@ -65,8 +66,22 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--announce", type=Path, help="file that the port is written to once it is open")
     parser.add_argument("--max-bytes", type=int, default=6 * 1024 * 1024, help="largest request body")
     parser.add_argument("--max-pixels", type=int, default=100_000_000, help="largest image")
-    parser.add_argument("--concurrency", type=int, default=2, help="predictions at a time")
+    parser.add_argument("--concurrency", type=_at_least(1), default=2, help="predictions at a time")
+    parser.add_argument(
+        "--queue",
+        type=_at_least(0),
+        help="requests that wait besides; any more are answered 503 with Retry-After (default: 8 x concurrency)",
+    )
     return parser.parse_args(arguments)
+
+
+def _at_least(least: int) -> Callable[[str], int]:
+    def number(text: str) -> int:
+        if (value := int(text)) < least:
+            raise argparse.ArgumentTypeError(f"{value} is less than {least}")
+        return value
+
+    return number
 
 
 def _class_map(text: str) -> tuple[int, ...]:

@@ -19,28 +19,33 @@ class Refusal(PlainTextResponse):
         detail: The reason.
         status_code: Of HTTP.
         headers: Added to its own.
-        lingers: Whether some of the body may still be on its way.
+        linger_bytes: Of the body, which may still be on their way, are let in at most; 0: none.
     """
 
     def __init__(
-        self, detail: str, status_code: int, headers: Mapping[str, str] | None = None, *, lingers: bool = True
+        self,
+        detail: str,
+        status_code: int,
+        headers: Mapping[str, str] | None = None,
+        *,
+        linger_bytes: int = LINGER_BYTES,
     ) -> None:
         super().__init__(detail, status_code, {**(headers or {}), "connection": "close"})
-        self.lingers = lingers
+        self.linger_bytes = linger_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI's own
         """Send all of the answer, and end it when the client has had time to read it."""
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         await send({"type": "http.response.body", "body": self.body, "more_body": True})
-        if self.lingers:
+        if self.linger_bytes:
             with suppress(TimeoutError):
-                await asyncio.wait_for(_throw_away(receive), LINGER_SECONDS)
+                await asyncio.wait_for(_throw_away(receive, self.linger_bytes), LINGER_SECONDS)
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-async def _throw_away(receive: Receive) -> None:
+async def _throw_away(receive: Receive, most_bytes: int) -> None:
     thrown_bytes = 0
-    while thrown_bytes < LINGER_BYTES:
+    while thrown_bytes < most_bytes:
         message = await receive()
         thrown_bytes += len(message.get("body", b""))
         if not message.get("more_body", False):

@@ -1,9 +1,12 @@
 """deployments/compose.yaml: what it promises a team, read as docker compose reads it."""
 
 import re
+import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from command_line import ROOT
 from composition import COMPOSE, GIVEN, NotGiven, composition
 from prefect.settings import Settings
@@ -17,9 +20,11 @@ from flows.server.local_server import BATCH_SETTINGS, QUIET_SETTINGS
 from tasks.services import child_process
 
 SERVER = ("migrate", "server", "services")
-CLIENTS = ("worker", "deploy")
-THEIRS = ("postgres", "redis")
-STAY = ("postgres", "redis", "server", "services", "worker")
+METRICS = ("run-metrics", "prometheus", "grafana")
+CLIENTS = ("worker", "deploy", "run-metrics")
+# The users that others' images make for their servers.
+THEIRS = {"postgres": "999:999", "redis": "999:999", "prometheus": "65534:65534", "grafana": "472:0"}
+STAY = ("postgres", "redis", "server", "services", "worker", *METRICS)
 REDIS = {
     f"PREFECT_REDIS_{section}_{name.upper()}"
     for section, known in (
@@ -89,11 +94,62 @@ def test_everybody_reports_with_the_password(services: dict[str, Any]) -> None:
     assert asked == told == {GIVEN["FLOOD_EXTENT_AUTH"]}
 
 
-def test_only_the_server_is_published_and_on_loopback(services: dict[str, Any]) -> None:
+def test_only_what_people_look_at_is_published_and_on_loopback(services: dict[str, Any]) -> None:
     """Basic authentication without TLS is for one machine; who publishes it further says so."""
     assert {name: one["ports"] for name, one in services.items() if "ports" in one} == {
-        "server": ["127.0.0.1:4200:4200"]
+        "server": ["127.0.0.1:4200:4200"],
+        "grafana": ["127.0.0.1:3000:3000"],
     }
+
+
+def test_nobody_gets_metrics_unasked(services: dict[str, Any]) -> None:
+    """Three more containers and their data are for who asks for them; nothing else waits for them."""
+    assert {name for name, one in services.items() if one.get("profiles") == ["metrics"]} == set(METRICS)
+    assert not any(
+        set(METRICS) & set(one.get("depends_on", ())) for name, one in services.items() if name not in METRICS
+    )
+
+
+def test_metrics_are_asked_for_with_the_password_and_shown_with_one(services: dict[str, Any]) -> None:
+    """Prometheus finds name and password where its configuration says; Grafana does not start with the image's own."""
+    (script,) = services["prometheus"]["command"]
+    places = yaml.safe_load((COMPOSE.parent / "metrics" / "prometheus.yaml").read_text())["scrape_configs"][0][
+        "basic_auth"
+    ]
+    place, mode = services["prometheus"]["tmpfs"][0].split(":")
+    for file in places.values():
+        assert file.startswith(f"{place}/")
+        assert f"> {file}" in script
+    assert "mode=0700" in mode
+    assert services["prometheus"]["environment"] == {"FLOOD_EXTENT_AUTH": GIVEN["FLOOD_EXTENT_AUTH"]}
+    assert services["grafana"]["environment"]["GF_SECURITY_ADMIN_PASSWORD"] == ""
+    done = subprocess.run(
+        ["sh", "-euc", services["grafana"]["command"][0]],
+        env={"GF_SECURITY_ADMIN_PASSWORD": ""},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode != 0
+    assert "choose FLOOD_EXTENT_GRAFANA_PASSWORD in deployments/.env" in done.stderr
+
+
+@pytest.mark.parametrize("auth", ["team:p@ss:w0rd$", "a:b c"])
+def test_name_and_password_are_told_apart(services: dict[str, Any], tmp_path: Path, auth: str) -> None:
+    """The first colon divides them, as in HTTP; all else is the password's."""
+    script = services["prometheus"]["command"][0].replace("/run/prefect", str(tmp_path))
+    written, _ = script.split("exec ")
+    subprocess.run(["sh", "-euc", written], env={"FLOOD_EXTENT_AUTH": auth}, check=True)
+    assert ((tmp_path / "name").read_text(), (tmp_path / "password").read_text()) == tuple(auth.split(":", 1))
+    assert (tmp_path / "password").stat().st_mode & 0o077 == 0
+
+
+def test_what_is_mounted_is_there(services: dict[str, Any]) -> None:
+    """Docker makes an empty folder of a file that is missing, and the server would not start."""
+    mounted = [volume.split(":") for name in METRICS for volume in services[name].get("volumes", ())]
+    assert all((COMPOSE.parent / place).exists() for place, *_ in mounted if place.startswith("."))
+    assert {place for place, *_ in mounted if not place.startswith(".")} <= set(composition(GIVEN)["volumes"])
+    assert all(rest[-1] == "ro" for place, *rest in mounted if place.startswith("."))
 
 
 def test_a_run_cannot_reach_the_database(services: dict[str, Any]) -> None:
@@ -112,9 +168,9 @@ def test_no_container_has_or_gets_a_privilege(services: dict[str, Any], service:
 
 
 @pytest.mark.parametrize("service", THEIRS)
-def test_database_and_redis_are_not_root_and_have_their_limits(services: dict[str, Any], service: str) -> None:
+def test_others_servers_are_not_root_and_have_their_limits(services: dict[str, Any], service: str) -> None:
     """Without a capability their images' entry points could not change to their user; a leak ends in one container."""
-    assert services[service]["user"] == "999:999"
+    assert services[service]["user"] == THEIRS[service]
     assert re.fullmatch(r"\dg", services[service]["mem_limit"])
 
 
@@ -139,7 +195,7 @@ def test_the_bytes_of_others_images_are_pinned() -> None:
     """The same file starts the same programs next year; a version's tag can be pointed at other bytes."""
     images = re.findall(r"^ +image: ([^$\s]+)$", COMPOSE.read_text(), re.MULTILINE)
     assert len(images) == len(THEIRS)
-    assert all(re.fullmatch(r"\w+:\d+\.\d+(\.\d+)?-\w+@sha256:[0-9a-f]{64}", image) for image in images)
+    assert all(re.fullmatch(r"[\w/]+:v?\d+\.\d+(\.\d+)?(-\w+)?@sha256:[0-9a-f]{64}", image) for image in images)
 
 
 def test_nothing_starts_before_the_database_is_migrated(services: dict[str, Any]) -> None:

@@ -11,6 +11,8 @@ WATER_INDEX = "water-index"
 NOT_MAPPED = "`labels` are for a model of other classes: water-index answers flood or not. Leave them out"
 # The header of SageMaker's contract in which a request says what a model should know besides the image.
 ATTRIBUTES = "x-amzn-sagemaker-custom-attributes"
+# That of our own, by which a server with more to do than it can shares its places among those that ask.
+CLIENT = "x-flood-extent-client"
 # What a model is sent, and what it may be asked to answer: a label mask, or probabilities in RecordIO.
 JPEG_TYPE, PNG_TYPE, RECORD_TYPE = "image/jpeg", "image/png", "application/x-recordio-protobuf"
 # Of a request and of an answer: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_InvokeEndpoint.html

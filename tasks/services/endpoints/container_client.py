@@ -9,22 +9,28 @@ are not followed, so that an image goes nowhere else.
 import functools
 import math
 import os
+import secrets
+import threading
 import time
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import httpx
 
 from tasks.core.class_map import MAPPED_LABELS
 from tasks.core.errors import EndpointRefused, EndpointUnavailable
 from tasks.core.imagery.jpeg_header import size_of
-from tasks.core.models.known_models import ATTRIBUTES, JPEG_TYPE, PNG_TYPE, RECORD_TYPE
+from tasks.core.models.known_models import ATTRIBUTES, CLIENT, JPEG_TYPE, PNG_TYPE, RECORD_TYPE
 from tasks.core.text import on_one_line
+from tasks.services.endpoints.patience import PATIENCE, Busy, Patience, ask_patiently, seconds_of, window_of
 
 MAX_REASON_LETTERS = 500
 # Of probabilities: float32, a plane a class, and what is around them.
 VALUE_BYTES, SPARE_BYTES = 4, 1
 # A 4xx that may pass: the request timed out, too many requests.
 PASSING = frozenset({408, 429})
+# Busy, where they say when to ask again.
+BUSY = frozenset({429, 503})
 # No proxy has anything to do between this machine and itself.
 DIRECT = dict.fromkeys(("all://127.0.0.1", "all://localhost", "all://[::1]"))
 
@@ -82,8 +88,12 @@ def ask(
     accept: str = PNG_TYPE,
     limits: Limits = LIMITS,
     classes: int = len(MAPPED_LABELS),
+    patience: Patience = PATIENCE,
+    ended: threading.Event | None = None,
 ) -> bytes:
     """What a server answers to an NRG JPEG, unchecked. Safe to call from several threads.
+
+    A server that is busy and says until when is asked again.
 
     Args:
         client: A pooled one.
@@ -94,13 +104,29 @@ def ask(
         accept: Media type of the answer.
         limits: Of the answer.
         classes: How many the model has, at most.
+        patience: With a busy server.
+        ended: Set where nobody wants the answer any more: then a busy server is waited for no longer.
 
     Raises:
-        EndpointRefused: It would refuse again, or the answer is too large.
-        EndpointUnavailable: It cannot just now.
+        EndpointRefused: It would refuse again, or the answer is too large; or ``ended`` was set.
+        EndpointUnavailable: It cannot just now, or was busy until the patience was over.
         httpx.TransportError: It does not answer, or not in time.
     """
+    once = functools.partial(_ask_once, client, url, jpeg, attributes, name, accept, limits, classes)
+    return ask_patiently(once, name, window_of(os.getpid(), url), patience, ended)
+
+
+@functools.lru_cache(maxsize=1)
+def _client_id(_process: int) -> str:
+    """What a server tells this process from others by: nothing else can be read from it."""
+    return secrets.token_hex(8)
+
+
+def _ask_once(
+    client: httpx.Client, url: str, jpeg: bytes, attributes: str, name: str, accept: str, limits: Limits, classes: int
+) -> bytes:
     headers = {"content-type": JPEG_TYPE, "accept": accept, "accept-encoding": "identity"}
+    headers[CLIENT] = _client_id(os.getpid())
     headers |= {ATTRIBUTES: attributes} if attributes else {}
     most_bytes = limits.max_bytes
     if accept == RECORD_TYPE:
@@ -111,6 +137,9 @@ def ask(
         return body
     reason = on_one_line(body[: 4 * MAX_REASON_LETTERS].decode(errors="replace"))[:MAX_REASON_LETTERS]
     message = f"endpoint {name} answered {response.status_code}: {reason}"
+    retry_after_s = seconds_of(response.headers.get("retry-after", ""), datetime.now(UTC))
+    if response.status_code in BUSY and retry_after_s is not None:
+        raise Busy(message, retry_after_s)
     if response.is_server_error or response.status_code in PASSING:
         raise EndpointUnavailable(message)
     raise EndpointRefused(message)

@@ -15,7 +15,7 @@ from tasks.core.class_map import MAPPED_LABELS
 from tasks.core.errors import EndpointRefused, EndpointUnavailable
 from tasks.core.models.known_models import PNG_TYPE
 from tasks.core.tiles.jobs import content_key
-from tasks.services.endpoints import container_client
+from tasks.services.endpoints import container_client, patience
 from tasks.services.endpoints.contract import HTTP, Deployment, EndpointSpec, LeftAlone, Report
 
 PATIENT_SECONDS, POLL_SECONDS = 2.0, 0.5
@@ -52,6 +52,7 @@ class HttpEndpoint(LeftAlone):
         if problem is not None:
             raise EndpointRefused(f"endpoint {url}: {problem}. Start the server, or correct `endpoint_url`")
         report(f"endpoint {url} is in service: frames are sent there; `model` calls what it holds {self.spec.model}")
+        patience.begin_use(name)
         facts = {"url": url, "model": self.spec.model}
         return Deployment(HTTP, name, url, in_flight=self.spec.in_flight, facts=facts)
 
@@ -65,11 +66,15 @@ class HttpEndpoint(LeftAlone):
         try:
             with _places(os.getpid(), deployment.url, deployment.in_flight):
                 classes = max(len(MAPPED_LABELS), len(self.spec.class_map or ()))
-                return container_client.ask(
-                    _client(), deployment.url, jpeg, attributes, deployment.url, accept, classes=classes
-                )
+                url, ended = deployment.url, patience.use_of(deployment.name)
+                return container_client.ask(_client(), url, jpeg, attributes, url, accept, classes=classes, ended=ended)
         except httpx.TransportError as error:
             raise EndpointUnavailable(f"endpoint {deployment.url}: {error!r}") from error
+
+    def delete(self, name: str) -> tuple[str, ...]:
+        """It stays, and the run that used it under this name waits for it no longer."""
+        patience.end_use(name)
+        return ()
 
 
 @lru_cache(maxsize=16)

@@ -19,7 +19,7 @@ import httpx
 from tasks.core.errors import EndpointRefused, EndpointUnavailable
 from tasks.core.models import known_models
 from tasks.services import child_process, temp_folders
-from tasks.services.endpoints import container_client
+from tasks.services.endpoints import container_client, patience
 from tasks.services.endpoints.contract import LOCAL, Deployment, Report
 
 START_SECONDS = 60.0
@@ -115,12 +115,17 @@ class LocalEndpoint:
                 "a local endpoint works only on the host that deployed it; run the worker there, or use sagemaker"
             )
         try:
-            return container_client.ask(_client(), deployment.url, jpeg, attributes, deployment.name, accept)
+            name, ended = deployment.name, patience.use_of(deployment.name)
+            return container_client.ask(_client(), deployment.url, jpeg, attributes, name, accept, ended=ended)
         except httpx.TransportError as error:
             raise _unreachable(deployment, error) from error
 
     def delete(self, name: str) -> tuple[str, ...]:
-        """Stop the server that this process started under ``name``, if any: safe to repeat, and while it starts."""
+        """Stop the server that this process started under ``name``, if any: safe to repeat, and while it starts.
+
+        Who waits for it because it is busy does so no longer.
+        """
+        patience.end_use(name)
         with _lock:
             server = _servers.pop(name, None)
         if server is not None:
@@ -143,6 +148,7 @@ class LocalEndpoint:
             command = [sys.executable, "-m", "infra.model_server", *arguments]
             server = _Server(child_process.start(command, log=folder / "log"), folder)
             _servers[name] = server
+            patience.begin_use(name)
         return server
 
     def _wait(self, name: str, server: _Server) -> str:
