@@ -20,10 +20,12 @@ class Front:
     Attributes:
         url: To send requests to.
         seen: Method and target of each.
+        sizes: Bytes of the body that each sent, and of the one that it was answered with.
     """
 
     url: str
     seen: list[tuple[str, str]] = field(default_factory=list)
+    sizes: list[tuple[int, int]] = field(default_factory=list)
 
     @property
     def targets(self) -> list[str]:
@@ -55,7 +57,9 @@ def front(server: str, allows: Allows = lambda _: True) -> Iterator[Front]:
             connection = HTTPConnection(upstream)
             connection.request(self.command, self.path, sent, {**self.headers, "Connection": "close"})
             answer = connection.getresponse()
-            self.answer(answer.read(), answer.status, answer.headers)  # type: ignore[arg-type]
+            content = answer.read()
+            noted.sizes.append((len(sent), len(content)))
+            self.answer(content, answer.status, answer.headers)  # type: ignore[arg-type]
             connection.close()
 
     with listening(Forward) as address:
