@@ -1,4 +1,4 @@
-"""What a tile costs in object storage: requests by kind, and bytes, in each stage; for a frame as flown and a small one.
+"""What a tile costs in object storage, by stage: requests by kind, and bytes; for a frame as flown and a small one.
 
 Frames, work directory and all that a run reads again lie in a simulated S3 behind an address that counts. Everything is
 done in this process, by the functions that the stages call; the model is ``water-index``, which the server would ask.

@@ -141,7 +141,7 @@ def delete(uri: str) -> None:
 
 
 def delete_all(uris: Iterable[str]) -> int:
-    """Remove objects of one folder or bucket, in S3 up to 1,000 a request; nothing there is no error. How many there were.
+    """Remove objects of one folder or bucket, in S3 up to 1,000 a request; how many were named. Not there is no error.
 
     Raises:
         OutputRefused: One may not be removed.

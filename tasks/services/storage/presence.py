@@ -1,8 +1,8 @@
 """Which of many objects are there, found with few requests and little memory, whatever else lies beside them.
 
 A page of a listing tells of 1,000 keys, and S3 charges it as twelve questions for one. A folder is listed as long as
-its pages tell of enough objects that are looked for; where most of what lies there is others', each of the rest is asked
-for by name. Keys are spread evenly, as content keys are, so a page is like those that follow.
+its pages tell of enough objects that are looked for; where most of what lies there is others', each of the rest is
+asked for by name. Keys are spread evenly, as content keys are, so a page is like those that follow.
 """
 
 from collections import defaultdict

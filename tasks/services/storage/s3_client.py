@@ -18,11 +18,11 @@ from tasks.services.storage.storage_errors import FULL, Purpose, local_error
 
 NOT_FOUND = 404
 CONNECT_SECONDS, READ_SECONDS = 5, 15
-# Of a request: botocore waits between them for a random part of 1, 2 and 4 s (its mode ``standard``), and spends no more
-# on retries than a budget that all requests of a client share. Tasks do the patient waiting.
+# Of a request: botocore waits between them for a random part of 1, 2 and 4 s (its mode ``standard``), and spends no
+# more on retries than a budget that all requests of a client share. Tasks do the patient waiting.
 ATTEMPTS = 4
-# More than tiles are ever in flight, for what does not fit would pay for a new connection each time; kept are only those
-# that were used.
+# More than tiles are in flight, for what does not fit would pay for a new connection each time; kept are only those that
+# were used.
 CONNECTIONS = 256
 KMS_KEY = "FLOOD_EXTENT_KMS_KEY"
 

@@ -1,7 +1,7 @@
 """Deleting many objects of S3, up to 1,000 a request.
 
-https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html: keys that are not there count as deleted. Requests
-follow one another, for each counts as so many deletions against the 3,500 a second that a prefix takes.
+Keys that are not there count as deleted: https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html. The
+requests follow one another, for each counts as so many deletions against the 3,500 a second that a prefix takes.
 """
 
 import random

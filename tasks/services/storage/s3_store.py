@@ -1,6 +1,6 @@
 """Objects in S3 behind the same few operations as local files.
 
-A key may begin with a slash, hold ``//`` or ``*``, or end in ``?versionId=…``: to S3 these are characters like any other.
+A key may begin with a slash, hold ``//`` or ``*``, or end in ``?versionId=…``: to S3 these are characters like others.
 """
 
 import importlib

@@ -68,7 +68,8 @@ def recorded(jobs: Sequence[TileJob], stage: Stage) -> list[TileJob]:
     """
     records = storage.present(job.record_uri(stage) for job in jobs)
     answered = [job for job in jobs if job.record_uri(stage) in records]
-    return _complete(answered, stage, records | storage.present(uri for job in answered for uri in job.file_uris(stage)))
+    files = storage.present(uri for job in answered for uri in job.file_uris(stage))
+    return _complete(answered, stage, records | files)
 
 
 def _with_jpegs(jobs: Sequence[TileJob], predicted: Collection[str]) -> list[TileJob]:
