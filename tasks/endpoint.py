@@ -1,6 +1,7 @@
 """The endpoint's life within a run: its name comes first, its end is certain."""
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -11,11 +12,13 @@ from prefect.client.schemas.objects import FlowRun
 from prefect.futures import PrefectFuture
 from prefect.logging import get_run_logger
 from prefect.logging.loggers import flow_run_logger
+from prefect.runtime import flow_run as this_run
 from prefect.task_runners import TaskRunner
 
 from tasks.core.errors import FloodExtentError
 from tasks.runtime.aws_credentials import aws_access
-from tasks.runtime.policies import run_task
+from tasks.runtime.endpoint_places import EndpointPlaces, Report
+from tasks.runtime.policies import as_it_is, run_task
 from tasks.runtime.progress import watcher
 from tasks.services.endpoints.contract import LOCAL, Deployment, EndpointSpec
 from tasks.services.endpoints.endpoint_kinds import endpoint_service
@@ -24,6 +27,8 @@ from tasks.services.endpoints.endpoint_kinds import endpoint_service
 GONE_SECONDS = 300.0
 SECONDS_A_MINUTE, MINUTES_AN_HOUR = 60, 60
 
+MayCreate = Callable[[Report], object]
+
 
 def endpoint_name(flow_run_id: UUID, attempt: int = 1) -> str:
     """The name of a run's endpoint, known before anything is created: whoever knows the run can delete it."""
@@ -31,8 +36,14 @@ def endpoint_name(flow_run_id: UUID, attempt: int = 1) -> str:
 
 
 @run_task(name="deploy-endpoint", task_run_name="deploy {name}")
-def deploy_endpoint(spec: dict[str, Any], name: str) -> dict[str, Any]:
-    """Create the endpoint and wait until it answers; of one that is there already, look whether it does."""
+def deploy_endpoint(spec: dict[str, Any], name: str, may_create: MayCreate = lambda _: None) -> dict[str, Any]:
+    """Create the endpoint and wait until it answers; of one that is there already, look whether it does.
+
+    Args:
+        spec: What is to be deployed.
+        name: Of the endpoint.
+        may_create: Returns when it may be created; it reports what is waited for.
+    """
     logger = get_run_logger()
 
     def report(line: str) -> None:
@@ -40,6 +51,7 @@ def deploy_endpoint(spec: dict[str, Any], name: str) -> dict[str, Any]:
         watcher().reported(line)
 
     wanted = EndpointSpec.from_dict(spec)
+    may_create(report)
     report(f"asking endpoint {wanted.address} how it is" if wanted.is_existing else f"deploying endpoint {name}")
     return endpoint_service(wanted).deploy(name, report).to_dict()
 
@@ -57,6 +69,7 @@ class EndpointLife:
         error: Why it could not be deployed.
         left: What of it could not be deleted, in words.
         deployment: Once it answers.
+        places: Among the endpoints that may exist at once; None where it needs none.
         before: What its record was when the run was suspended: it is told again, for the endpoint is gone.
     """
 
@@ -67,6 +80,7 @@ class EndpointLife:
     error: str | None = None
     left: tuple[str, ...] = ()
     deployment: Deployment | None = None
+    places: EndpointPlaces | None = None
     before: dict[str, Any] = field(default_factory=dict)
     _deploying: PrefectFuture[dict[str, Any]] | None = None
 
@@ -77,7 +91,16 @@ class EndpointLife:
     def start(self, runner: TaskRunner[Any]) -> None:
         """Begin deploying, while tiles are being prepared; ``runner`` works in this process."""
         self.times["asked" if self.spec.is_existing else "created"] = datetime.now(UTC)
-        self._deploying = runner.submit(deploy_endpoint, {"spec": self.spec.to_dict(), "name": self.name})
+        if self.spec.is_billed:
+            self.places = EndpointPlaces(UUID(str(this_run.get_id())), self.spec.instance_count)
+        asked = {"spec": self.spec.to_dict(), "name": self.name, "may_create": as_it_is(self._may_create)}
+        self._deploying = runner.submit(deploy_endpoint, asked)
+
+    def _may_create(self, report: Report) -> None:
+        """Wait for a place, which is no time of the endpoint's."""
+        if self.places is not None:
+            self.places.take(report)
+            self.times["created"] = datetime.now(UTC)
 
     def deployed(self) -> Deployment | None:
         """Wait for the endpoint; None where none was started or it could not be deployed (``error`` says why)."""
@@ -100,7 +123,11 @@ class EndpointLife:
         """
         if not self.times or self.spec.is_existing:
             return
+        if self.places is not None:
+            self.places.stop_waiting()
         self.left = endpoint_service(self.spec).delete(self.name)
+        if self.places is not None:
+            self.places.give_back(gone=not self.left)
         for text in self.left:
             get_run_logger().error("not deleted yet: %s", text)
         if not self.left:

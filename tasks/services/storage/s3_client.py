@@ -21,8 +21,7 @@ CONNECT_SECONDS, READ_SECONDS = 5, 15
 # Of a request: botocore waits between them for a random part of 1, 2 and 4 s (its mode ``standard``), and spends no
 # more on retries than a budget that all requests of a client share. Tasks do the patient waiting.
 ATTEMPTS = 4
-# More than tiles are in flight, for what does not fit would pay for a new connection each time; kept are only those that
-# were used.
+# More than tiles are in flight: what does not fit pays for a new connection each time. None is opened before its use.
 CONNECTIONS = 256
 KMS_KEY = "FLOOD_EXTENT_KMS_KEY"
 

@@ -24,7 +24,7 @@ def keep(
     warnings: Sequence[str] = (),
     histogram: IntArray | None = None,
 ) -> StageRecord:
-    """Write the files of a stage (content by URI), then their record, which is returned: without it no one uses them."""
+    """Write a stage's files (content by URI), then their record, which is returned: without it nobody uses them."""
     for uri, content in files.items():
         storage.write_bytes(uri, content)
     hashes = {storage.name(uri): FileHash.of(content) for uri, content in files.items()}
