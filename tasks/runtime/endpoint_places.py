@@ -12,7 +12,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextvars import copy_context
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 from uuid import UUID
 
 import httpx
@@ -25,7 +25,7 @@ from tasks.runtime.place_limit import LIMIT, NO_ANSWER, PlaceLimit, mark_holder,
 # Prefect's own default: a server may be away for so long without anybody losing a place.
 LEASE_SECONDS = 300.0
 RENEWALS_A_LEASE = 5
-POLL_SECONDS, MOST_POLL_SECONDS = 1.0, 15.0
+POLL_SECONDS, RETRY_SECONDS = 10.0, 1.0
 # A server that says nothing for so long keeps no run from its endpoint.
 PATIENCE_SECONDS = 60.0
 LATER = httpx.codes.LOCKED
@@ -51,12 +51,14 @@ class EndpointPlaces:
         instances: How many there are behind the endpoint.
         lease_seconds: After which places are free whose process is gone: 60 at least.
         patience_seconds: For which a server that does not answer is waited for.
+        poll_seconds: Between two questions whether places are free, about.
     """
 
     run: UUID
     instances: int
     lease_seconds: float = LEASE_SECONDS
     patience_seconds: float = PATIENCE_SECONDS
+    poll_seconds: float = POLL_SECONDS
     _lease: UUID | None = None
     _ended: "Future[None]" = field(default_factory=Future)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -83,7 +85,8 @@ class EndpointPlaces:
                 if time.monotonic() - answered > self.patience_seconds:
                     report(f"warning: the Prefect server does not say whether an endpoint may be created: {error}")
                     return
-            self._pause(random.uniform(POLL_SECONDS, MOST_POLL_SECONDS if said else POLL_SECONDS))  # noqa: S311
+            # Not in step with others that wait.
+            self._pause((self.poll_seconds if said else RETRY_SECONDS) * random.uniform(0.5, 1))  # noqa: S311
         if said:
             report(f"has its place after {time.monotonic() - since:,.0f} s")
         if self._lease is not None:
@@ -167,7 +170,8 @@ class EndpointPlaces:
     def _unless_ended(self, call: Callable[[], Answer]) -> Answer:
         """What a request gives, without waiting for it beyond the end of the run."""
         outcome = _in_background(call)
-        wait([outcome, self._ended], return_when=FIRST_COMPLETED)
+        both: list[Future[Any]] = [outcome, self._ended]
+        wait(both, return_when=FIRST_COMPLETED)
         self._pause(0)
         return outcome.result()
 

@@ -15,9 +15,12 @@ from prefect.exceptions import ObjectNotFound, PrefectException
 from prefect.settings import PREFECT_API_URL
 from prefect.utilities.urls import url_for
 
+from tasks.core.redaction import redact
 from tasks.core.text import enumerated
+from tasks.core.tiles.plan import Finding, Verdict
 
 LIMIT = "flood-extent-endpoints"
+PLACES = "endpoint places"
 TAG = "holds-endpoint-place"
 HOLDERS_NAMED = 5
 REQUEST_SECONDS = 15.0
@@ -97,3 +100,21 @@ def mark_holder(client: SyncPrefectClient, run: UUID, *, holds: bool) -> None:
     """Put the tag of those that hold places on a run, or take it off."""
     tags = set(client.read_flow_run(run).tags)
     client.update_flow_run(run, tags=tags | {TAG} if holds else tags - {TAG})
+
+
+def places_finding(instances: int) -> Finding | None:
+    """Whether a run with so many instances would have its places now; None where nothing would keep it waiting."""
+    try:
+        places = read_places()
+    except NO_ANSWER as error:
+        return Finding(PLACES, Verdict.UNKNOWN, f"the Prefect server does not say ({redact(str(error))})")
+    if places is None:
+        return None
+    found = f"{places.free} of {places.limit} free, {instances} wanted"
+    if instances > places.limit:
+        return Finding(PLACES, Verdict.PROBLEM, places.too_low(instances))
+    if instances > places.free:
+        return Finding(
+            PLACES, Verdict.WARNING, f"{found}: the run would wait, with its tiles prepared; {places.holding()}"
+        )
+    return Finding(PLACES, Verdict.OK, found)

@@ -11,6 +11,7 @@ from loopback import Handler, listening
 FORBIDDEN = b'<?xml version="1.0"?><Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>'
 
 Allows = Callable[[Mapping[str, str]], bool]
+Passes = Callable[[str, str], bool]
 
 
 @dataclass
@@ -39,19 +40,20 @@ class Front:
 
 
 @contextmanager
-def front(server: str, allows: Allows = lambda _: True) -> Iterator[Front]:
+def front(server: str, allows: Allows = lambda _: True, passes: Passes = lambda *_: True) -> Iterator[Front]:
     """Stand in front of a server for the block.
 
     Args:
         server: URL of the simulated S3.
         allows: Whether a request with these headers passes; what does not is answered with 403.
+        passes: Likewise, by method and target; called when the body is read, and before any of it is passed on.
     """
     upstream = urlsplit(server).netloc
 
     class Forward(Handler):
         def reply(self, sent: bytes) -> None:
             noted.seen.append((self.command, self.path))
-            if not allows(self.headers):
+            if not allows(self.headers) or not passes(self.command, self.path):
                 self.answer(FORBIDDEN, 403, {"Content-Type": "application/xml"})
                 return
             connection = HTTPConnection(upstream)

@@ -19,9 +19,10 @@ from prefect_api import PrefectApi
 from prefect_servers import Server
 
 from tasks.core.errors import EndpointRefused
+from tasks.core.tiles.plan import Finding, Verdict
 from tasks.runtime import place_limit
 from tasks.runtime.endpoint_places import EndpointPlaces, RunEnded
-from tasks.runtime.place_limit import LIMIT, read_places
+from tasks.runtime.place_limit import LIMIT, PLACES, places_finding, read_places
 
 SECONDS, POLL_SECONDS = 60.0, 0.1
 
@@ -79,7 +80,7 @@ def test_a_second_run_waits_is_told_for_whom_and_goes_on(limited: Callable[[int]
     """With one place, a run waits for the other's, names that run, and has the place when the other gives it back."""
     api = limited(1)
     said: list[str] = []
-    second = EndpointPlaces(running(api, "second"), 1)
+    second = EndpointPlaces(running(api, "second"), 1, poll_seconds=POLL_SECONDS)
     with ThreadPoolExecutor(1) as pool:
         with holding(running(api, "Lismore · 5 tiles")):
             waiting = pool.submit(copy_context().run, second.take, said.append)
@@ -108,7 +109,7 @@ def test_waiting_ends_with_the_run(limited: Callable[[int], PrefectApi]) -> None
     """A run that is cancelled while it waits takes no place, then or later."""
     api = limited(1)
     said: list[str] = []
-    second = EndpointPlaces(running(api, "second"), 1)
+    second = EndpointPlaces(running(api, "second"), 1, poll_seconds=POLL_SECONDS)
     with ThreadPoolExecutor(1) as pool, holding(running(api, "first")):
         waiting = pool.submit(copy_context().run, second.take, said.append)
         until(lambda: said)
@@ -116,6 +117,19 @@ def test_waiting_ends_with_the_run(limited: Callable[[int], PrefectApi]) -> None
         with pytest.raises(RunEnded):
             waiting.result(SECONDS)
     assert taken() == 0
+
+
+def test_a_plan_says_whether_a_place_is_free(limited: Callable[[int], PrefectApi]) -> None:
+    """Nothing where nobody has made the limit; else whether a run would go on at once, wait, or never have places."""
+    assert places_finding(1) is None
+    api = limited(2)
+    assert places_finding(2) == Finding(PLACES, Verdict.OK, "2 of 2 free, 2 wanted")
+    with holding(running(api, "Lismore")):
+        waits, never = places_finding(2), places_finding(3)
+    assert waits is not None
+    assert never is not None
+    assert (waits.verdict, never.verdict) == (Verdict.WARNING, Verdict.PROBLEM)
+    assert waits.text.startswith("1 of 2 free, 2 wanted: the run would wait, with its tiles prepared; held by Lismore")
 
 
 def test_what_is_left_of_an_endpoint_keeps_its_place(limited: Callable[[int], PrefectApi]) -> None:
@@ -179,7 +193,7 @@ def test_a_killed_run_frees_its_place_by_its_lease(tmp_path: Path) -> None:
             process.kill()
         said: list[str] = []
         with temporary_settings({PREFECT_API_URL: server.url}):
-            places = EndpointPlaces(running(api, "second"), 1)
+            places = EndpointPlaces(running(api, "second"), 1, poll_seconds=POLL_SECONDS)
             places.take(said.append)
             places.give_back()
         assert "held by killed" in said[0]
