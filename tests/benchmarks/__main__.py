@@ -16,5 +16,6 @@ for name in sys.argv[1:] or (
     "orchestration",
     "calibration",
     "chips",
+    "store",
 ):
     importlib.import_module(name).run()
