@@ -6,8 +6,8 @@ marks one that has stopped as Crashed, and the sweep, which ``prefect.yaml`` sta
 delete its endpoint without waiting for the lease. Runs of other deployments, or of none, beat every three minutes or
 not at all: they are left to their lease.
 
-``python -m deployments.automations`` applies them to the server at ``PREFECT_API_URL``; repeat it after a deployment
-was deleted and made anew.
+``python -m deployments.automations`` applies them to the server at ``PREFECT_API_URL``, and makes the limit of
+endpoints (``limits``) where there is none; repeat it after a deployment was deleted and made anew.
 """
 
 import argparse
@@ -24,6 +24,7 @@ from prefect.client.schemas.responses import DeploymentResponse
 from prefect.events.schemas.events import ResourceSpecification
 from prefect.exceptions import ObjectNotFound
 
+from deployments.limits import make_limit
 from tasks.core.states import FINAL_STATES, NOT_SWEPT, RED, REJECTED
 
 FLOW, SWEEP_FLOW, SCORE_FLOW = "flood-extent", "sweep-endpoints", "score-extent"
@@ -122,7 +123,7 @@ def apply(automation: AutomationCore) -> UUID:
 
 
 def apply_all(notify: str | None = None, *, uploads: bool = True) -> list[str]:
-    """Apply what fits the deployments that there are; the names of the automations.
+    """Apply what fits the deployments that there are, and make the limit of endpoints; the names of the automations.
 
     Args:
         uploads: Whether finished uploads start runs of ``flood-extent/local``: not where they start others.
@@ -137,6 +138,7 @@ def apply_all(notify: str | None = None, *, uploads: bool = True) -> list[str]:
         automations += [ended_badly(webhook), waits_for_review(webhook)]
     for automation in automations:
         apply(automation)
+    make_limit()
     if not uploads:
         switch({UPLOADED: False})
     return [automation.name for automation in automations]

@@ -1,6 +1,7 @@
 """The endpoint's life within a run: its name comes first, its end is certain."""
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from threading import Event
@@ -12,11 +13,13 @@ from prefect.client.schemas.objects import FlowRun
 from prefect.futures import PrefectFuture
 from prefect.logging import get_run_logger
 from prefect.logging.loggers import flow_run_logger
+from prefect.runtime import flow_run as this_run
 from prefect.task_runners import TaskRunner
 
 from tasks.core.errors import FloodExtentError
 from tasks.runtime.aws_credentials import aws_access
-from tasks.runtime.policies import run_task
+from tasks.runtime.endpoint_places import EndpointPlaces, Report
+from tasks.runtime.policies import as_it_is, run_task
 from tasks.runtime.progress import watcher
 from tasks.services.endpoints.contract import LOCAL, Deployment, EndpointSpec
 from tasks.services.endpoints.endpoint_kinds import endpoint_service
@@ -25,6 +28,8 @@ from tasks.services.endpoints.endpoint_kinds import endpoint_service
 GONE_SECONDS = 300.0
 SECONDS_A_MINUTE, MINUTES_AN_HOUR = 60, 60
 
+MayCreate = Callable[[Report], object]
+
 
 def endpoint_name(flow_run_id: UUID, attempt: int = 1) -> str:
     """The name of a run's endpoint, known before anything is created: whoever knows the run can delete it."""
@@ -32,8 +37,14 @@ def endpoint_name(flow_run_id: UUID, attempt: int = 1) -> str:
 
 
 @run_task(name="deploy-endpoint", task_run_name="deploy {name}")
-def deploy_endpoint(spec: dict[str, Any], name: str) -> dict[str, Any]:
-    """Create the endpoint and wait until it answers; of one that is there already, look whether it does."""
+def deploy_endpoint(spec: dict[str, Any], name: str, may_create: MayCreate = lambda _: None) -> dict[str, Any]:
+    """Create the endpoint and wait until it answers; of one that is there already, look whether it does.
+
+    Args:
+        spec: What is to be deployed.
+        name: Of the endpoint.
+        may_create: Returns when it may be created; it reports what is waited for.
+    """
     logger = get_run_logger()
 
     def report(line: str) -> None:
@@ -41,6 +52,7 @@ def deploy_endpoint(spec: dict[str, Any], name: str) -> dict[str, Any]:
         watcher().reported(line)
 
     wanted = EndpointSpec.from_dict(spec)
+    may_create(report)
     report(f"asking endpoint {wanted.address} how it is" if wanted.is_existing else f"deploying endpoint {name}")
     return endpoint_service(wanted).deploy(name, report).to_dict()
 
@@ -58,6 +70,7 @@ class EndpointLife:
         error: Why it could not be deployed.
         left: What of it could not be deleted, in words.
         deployment: Once it answers.
+        places: Among the endpoints that may exist at once; None where it needs none.
         before: What its record was when the run was suspended: it is told again, for the endpoint is gone.
         busy_seconds: In which it was being asked for at least one tile.
     """
@@ -69,10 +82,12 @@ class EndpointLife:
     error: str | None = None
     left: tuple[str, ...] = ()
     deployment: Deployment | None = None
+    places: EndpointPlaces | None = None
     before: dict[str, Any] = field(default_factory=dict)
     busy_seconds: float = 0.0
     _deploying: PrefectFuture[dict[str, Any]] | None = None
     _has_ended: Event = field(default_factory=Event)
+    _is_over: bool = False
 
     def take_up(self, before: dict[str, Any]) -> None:
         """Go on after a suspension, with the record that was kept then."""
@@ -81,8 +96,17 @@ class EndpointLife:
     def start(self, runner: TaskRunner[Any]) -> None:
         """Begin deploying, while tiles are being prepared; ``runner`` works in this process."""
         self.times["asked" if self.spec.is_existing else "created"] = datetime.now(UTC)
-        self._deploying = runner.submit(deploy_endpoint, {"spec": self.spec.to_dict(), "name": self.name})
+        if self.spec.is_billed:
+            self.places = EndpointPlaces(UUID(str(this_run.get_id())), self.spec.instance_count)
+        asked = {"spec": self.spec.to_dict(), "name": self.name, "may_create": as_it_is(self._may_create)}
+        self._deploying = runner.submit(deploy_endpoint, asked)
         self._deploying.add_done_callback(lambda _: self._has_ended.set())
+
+    def _may_create(self, report: Report) -> None:
+        """Wait for a place, which is no time of the endpoint's."""
+        if self.places is not None:
+            self.places.take(report)
+            self.times["created"] = datetime.now(UTC)
 
     @property
     def is_started(self) -> bool:
@@ -109,16 +133,25 @@ class EndpointLife:
     def end(self) -> None:
         """Delete the endpoint, whatever state it is in: plain code, no task, so nothing can keep it from running.
 
-        Safe to repeat. One that was there before the run stays.
+        Safe to repeat. One that was there before the run stays, but nobody waits for its answers any longer.
         """
-        if not self.times or self.spec.is_existing or "deleted" in self.times:
+        if not self.times or self._is_over:
             return
+        has_ended = self._has_ended.is_set()
+        if self.places is not None:
+            self.places.stop_waiting()
         self.left = endpoint_service(self.spec).delete(self.name)
+        if self.spec.is_existing:
+            return
+        if self.places is not None:
+            self.places.give_back(gone=not self.left)
         for text in self.left:
             get_run_logger().error("not deleted yet: %s", text)
         if not self.left:
-            self.times["deleted"] = datetime.now(UTC)
+            self.times.setdefault("deleted", datetime.now(UTC))
             get_run_logger().info("endpoint %s: torn down", self.name)
+            # While it is being deployed, something may come into being just after: then it is deleted once more.
+            self._is_over = has_ended
 
     def wait_until_gone(self) -> None:
         """See that nothing of it is left, for the report; what is left counts against the run."""

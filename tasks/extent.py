@@ -21,7 +21,9 @@ from tasks.core.smoothing.smoothing import smoothed
 from tasks.core.text import without_folders
 from tasks.core.tiles.jobs import TileJob
 from tasks.core.tiles.ledger import Account, Ledger
+from tasks.core.tiles.stage_records import FileHash
 from tasks.runtime.policies import computed_again, run_task, tile_task
+from tasks.runtime.reading_ahead import read_ahead
 from tasks.runtime.timing import timed
 from tasks.services import storage
 from tasks.services.work_directory import tile_files
@@ -32,17 +34,21 @@ from tasks.services.work_directory.cached_files import keep
 def extract_tile(job: TileJob) -> dict[str, Any]:
     """Turn one tile's label mask into polygons in its CRS."""
     with timed() as timing:
-        extent = extract_extent(job)
+        extent, file = _extracted(job)
     get_run_logger().info("%s px of flood, %s px removed in the padding", extent.flood_px, extent.flood_px_in_padding)
-    return {"seconds": timing.seconds}
+    return {"seconds": timing.seconds, "file": file}
 
 
 def extract_extent(job: TileJob) -> TileExtent:
     """Make the tile's polygons from the label mask and the valid mask in the work directory, and keep them there."""
+    return _extracted(job)[0]
+
+
+def _extracted(job: TileJob) -> tuple[TileExtent, FileHash]:
     valid, answer = tile_files.valid_mask(job), tile_files.answer(job)
     extent = extract(answer.labels, valid, job.resized, job.flood_labels, answer.confidence)
-    keep(job, "extract", {job.extent_uri: extent.to_bytes()})
-    return extent
+    record = keep(job, "extract", {job.extent_uri: extent.to_bytes()})
+    return extent, record.files[storage.name(job.extent_uri)]
 
 
 @run_task(name="assemble")
@@ -50,7 +56,8 @@ def assemble_layers(
     ledger: Ledger, min_contour_size: float, edition: Edition, given: GivenAreas = NOTHING_GIVEN
 ) -> list[Layer]:
     """Join all tiles' polygons and make the product's layers; a tile whose polygons cannot be read fails."""
-    answered = [tile for account in ledger.accounts if (tile := _answered(account, ledger)) is not None]
+    read = read_ahead(lambda account: _answered(account, ledger), ledger.accounts)
+    answered = [tile for tile in read if tile is not None]
     failed = [_failed(account) for account in ledger.unanswered]
     layers = described(assemble(answered, failed, min_contour_size, given), edition)
     for layer in layers:

@@ -8,6 +8,7 @@ from tasks.core.imagery.preparation import PreparedImage
 from tasks.core.masks.valid_mask_png import encode_valid
 from tasks.core.models import water_index
 from tasks.core.tiles.jobs import TileJob
+from tasks.core.tiles.stage_records import FileHash
 from tasks.runtime.policies import tile_task
 from tasks.runtime.timing import timed
 from tasks.services.frames.decoder_process import Decode, decode
@@ -23,7 +24,11 @@ def prepare_tile(job: TileJob, decode_in_child: InChild = "auto") -> dict[str, A
         prepared = prepare(job, decoder_of(job.tile.uri, decode_in_child))
     for warning in prepared.warnings:
         get_run_logger().warning(warning)
-    return {"seconds": timing.seconds, "warnings": list(prepared.warnings)}
+    return {
+        "seconds": timing.seconds,
+        "warnings": list(prepared.warnings),
+        "file": FileHash.of(prepared.preview),
+    }
 
 
 def prepare(job: TileJob, decode: Decode = decode) -> PreparedImage:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from prefect.logging import get_run_logger
 
+from tasks.core.errors import FloodExtentError
 from tasks.core.formats.geopackage import GEOPACKAGE
 from tasks.core.formats.product_files import FORMATS, write_layers
 from tasks.core.product.edition import Edition
@@ -18,7 +19,6 @@ from tasks.runtime.policies import run_task
 from tasks.runtime.progress import watcher
 from tasks.services import storage
 from tasks.services.publishing import publishing
-from tasks.services.work_directory.cached_tiles import uris_in
 
 
 @run_task(name="write-product")
@@ -62,9 +62,14 @@ def publish(folder: Path, destination: str) -> str:
 
 @run_task(name="clean-up")
 def clean_up(jobs: Sequence[TileJob]) -> int:
-    """Remove the JPEGs that only the endpoint needed; the cache stays. How many there were."""
-    there = {job.jpegs_uri for job in jobs} & uris_in(*{storage.parent(job.jpegs_uri) for job in jobs[:1]})
-    for uri in there:
-        storage.delete(uri)
-    get_run_logger().info("%d intermediate images removed", len(there))
-    return len(there)
+    """Remove the JPEGs that only the endpoint needed; the cache stays. How many there were.
+
+    The product is in its place by then: what cannot be removed costs a warning, and ``clean`` removes it with its age.
+    """
+    try:
+        count = storage.delete_all(storage.present(job.jpegs_uri for job in jobs))
+    except FloodExtentError as error:
+        get_run_logger().warning("intermediate images stay in the work directory: %s", error)
+        return 0
+    get_run_logger().info("%d intermediate images removed", count)
+    return count

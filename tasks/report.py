@@ -17,8 +17,9 @@ from tasks.core.product.layer import Layer
 from tasks.core.reports.run_json import RunRecord, run_record
 from tasks.core.reports.sheet_figures import figures_of
 from tasks.core.smoothing.proof import Proof
-from tasks.core.tiles.ledger import Ledger
+from tasks.core.tiles.ledger import Account, Ledger
 from tasks.runtime.policies import run_task
+from tasks.runtime.reading_ahead import read_ahead
 from tasks.services.publishing.documents import write_documents
 from tasks.services.work_directory import tile_files
 from tasks.services.work_directory.cached_files import discard
@@ -38,18 +39,21 @@ def draw_overview(
 
 
 def _previews(ledger: Ledger) -> Iterator[tuple[Grid, bytes]]:
-    """Grid and small JPEG of every tile that was prepared, one at a time."""
-    for account in ledger.accounts:
-        job = account.job
-        if job.grid is None or job.tile.problem is not None:
-            continue
-        try:
-            yield job.grid, tile_files.preview(job, account.files.get("prepare"))
-        except ObjectMissing:
-            continue
-        except RecordMismatch as error:
-            get_run_logger().warning("%s: the map is without its imagery: %s", job.tile.id, error)
-            discard(error)
+    """Grid and small JPEG of every tile that was prepared."""
+    usable = (one for one in ledger.accounts if one.job.grid is not None and one.job.tile.problem is None)
+    return (found for found in read_ahead(_preview, usable) if found is not None)
+
+
+def _preview(account: Account) -> tuple[Grid, bytes] | None:
+    job = account.job
+    try:
+        return job.resized, tile_files.preview(job, account.files.get("prepare"))
+    except ObjectMissing:
+        return None
+    except RecordMismatch as error:
+        get_run_logger().warning("%s: the map is without its imagery: %s", job.tile.id, error)
+        discard(error)
+        return None
 
 
 @run_task(name="report")

@@ -30,7 +30,7 @@ def show_planned(parameters: RunParameters) -> int:
     console = make_console()
     console.out(f"looking at {parameters.dataset}, without changing anything")
     import_prefect()
-    with _server_of_block(parameters):
+    with _server_at_hand(parameters):
         from flows.run.dry_run import plan_run  # noqa: PLC0415 - Prefect takes seconds
 
         planned = plan_run(parameters, parameters.model_fields_set)
@@ -39,17 +39,17 @@ def show_planned(parameters: RunParameters) -> int:
 
 
 @contextmanager
-def _server_of_block(parameters: RunParameters) -> Iterator[None]:
-    """The Prefect API that has the credentials' block, where one is named; none is started for a plan.
+def _server_at_hand(parameters: RunParameters) -> Iterator[None]:
+    """The Prefect API that has the credentials' block, and the limit of endpoints; none is started for a plan.
 
     Raises:
         UnusableArgument: No API is set, and none answers here.
     """
-    if parameters.aws_block is None:
+    if parameters.aws_block is None and not parameters.endpoint_spec().is_billed:
         yield
         return
     with api_at_hand() as is_there:
-        if not is_there:
+        if parameters.aws_block is not None and not is_there:
             raise UnusableArgument(
                 f"`aws_block` {parameters.aws_block}: only a Prefect server knows it, and a plan starts none. Start "
                 "`flood-extent serve`, set PREFECT_API_URL, or leave it out and use AWS's own settings"

@@ -28,6 +28,7 @@ from tasks.core.tiles.training_scale import long_side_px, scale_finding
 from tasks.dataset import probe_dataset
 from tasks.runtime import dashboard
 from tasks.runtime.aws_credentials import aws_access
+from tasks.runtime.place_limit import places_finding
 from tasks.services import storage
 from tasks.services.endpoints.endpoint_kinds import endpoint_service
 from tasks.services.storage.uris import dataset_name
@@ -111,17 +112,26 @@ def _on_sagemaker(parameters: RunParameters, tiles: Sequence[Tile], earlier: Ear
     endpoint_service(parameters.endpoint_spec())  # refuses where its extra is not installed
     from tasks.services.endpoints.sagemaker.readiness import Readiness  # noqa: PLC0415 - in the extra "aws"
 
-    readiness = Readiness(parameters.endpoint_spec())
+    spec = parameters.endpoint_spec()
+    readiness = Readiness(spec)
     trained, found = readiness.find_model()
     plan = _plan(parameters, tiles, earlier, NO_MODEL if trained is None else trained.identity())
     plan = replace(plan, findings=(*_tile_findings(plan), found))
     waiting = plan.waiting(PREDICT)
     if not waiting:
         return plan
+    places = places_finding(spec.instance_count)
+    would_wait = places is not None and places.verdict is Verdict.WARNING
     scale = () if trained is None else (scale_finding(long_side_px(plan.jobs), trained.base_size),)
-    others = () if trained is None else readiness.of_model(trained)
+    others = () if trained is None else readiness.of_model(trained, would_wait=would_wait)
     needed = estimate(parameters, waiting)
-    findings = (*plan.findings, *scale, *others, _minutes_finding(needed, parameters.max_endpoint_minutes))
+    findings = (
+        *plan.findings,
+        *scale,
+        *others,
+        *([places] if places else []),
+        _minutes_finding(needed, parameters.max_endpoint_minutes),
+    )
     return replace(plan, hosting=_hosting(parameters, needed), findings=findings)
 
 

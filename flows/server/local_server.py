@@ -46,6 +46,10 @@ KEPT_SETTINGS = {
     "PREFECT_SERVER_EVENTS_RETENTION_PERIOD": "P30D",
     "PREFECT_SERVER_SERVICES_DB_VACUUM_EVENT_RETENTION_OVERRIDES": '{"prefect.flow-run.heartbeat": 86400}',
 }
+# By Prefect's default a server keeps in memory who holds places in a limit: started anew, it counts them for ever.
+LEASE_SETTINGS = {
+    "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
+}
 QUIET_SETTINGS = {"PREFECT_SERVER_ANALYTICS_ENABLED": "false", "DO_NOT_TRACK": "1"}
 # A server that serves one run has nothing to schedule, nobody else's runs to judge, and no page to show.
 ONE_RUN_SETTINGS = {
@@ -126,7 +130,7 @@ class Server:
         # The pages ask the API where the server says that it is: Prefect's default port unless told.
         place = {"PREFECT_SERVER_UI_API_URL": f"{address}/api", "PREFECT_SERVER_API_PORT": str(port)}
         place |= {"PREFECT_UI_URL": address, "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": address}
-        chosen = prefect_settings(kept, {**BATCH_SETTINGS, **KEPT_SETTINGS})
+        chosen = prefect_settings(kept, {**BATCH_SETTINGS, **KEPT_SETTINGS, **LEASE_SETTINGS})
         env = {**chosen, **QUIET_SETTINGS, **LOG_SETTINGS, **place, **settings, **access.variables(address)}
         # Not in this folder: of what it has, a server reads .env, prefect.toml and pyproject.toml.
         return cls(child_process.start(command, env=env, log=log, folder=log.parent), address, access)

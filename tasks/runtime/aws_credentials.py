@@ -12,8 +12,8 @@ from typing import Any
 from tasks.core.errors import UnusableArgument
 from tasks.core.redaction import redact
 from tasks.services.process_environment import changed_environment
+from tasks.services.storage.s3_client import KMS_KEY
 from tasks.services.storage.s3_refusals import REQUEST_PAYER, REQUESTER
-from tasks.services.storage.s3_store import KMS_KEY
 
 # Of two variables with one meaning, botocore prefers the first; other clients know only the second.
 PROFILES = ("AWS_DEFAULT_PROFILE", "AWS_PROFILE")

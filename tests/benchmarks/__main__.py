@@ -17,5 +17,6 @@ for name in sys.argv[1:] or (
     "calibration",
     "chips",
     "server",
+    "store",
 ):
     importlib.import_module(name).run()

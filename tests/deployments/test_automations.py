@@ -4,12 +4,15 @@ from uuid import uuid4
 
 import pytest
 from prefect.automations import AutomationCore, ChangeFlowRunState, EventTrigger
+from prefect_api import PrefectApi
 
 from deployments import automations
 from deployments.automations import HEARTBEAT_SECONDS, ended_badly, heartbeat_lost, waits_for_review
+from deployments.limits import INSTANCES
 from flows.server.local_server import using
 from flows.server.prefect_import import QUIET
 from tasks.core.states import FINAL_STATES, RED, REJECTED
+from tasks.runtime.place_limit import LIMIT
 
 WAITING = ["Suspended", "Paused", "Resuming", "AwaitingRetry", "TimedOut", "Cancelling"]
 
@@ -68,3 +71,17 @@ def test_applying_them_again_changes_nothing(prefect_server: str) -> None:
         assert automations.switches()["flood-extent: heartbeat lost"] is False
         automations.switch({"flood-extent: heartbeat lost": True})
         assert automations.switches()["flood-extent: heartbeat lost"] is True
+
+
+def test_the_limit_of_endpoints_is_made_once_and_left_as_it_was_set(prefect_server: str) -> None:
+    """Whoever applies the automations has the limit; the number and the switch that a person has set stay."""
+    api = PrefectApi(prefect_server)
+    with using(prefect_server):
+        automations.apply_all()
+        made = api.ask(f"v2/concurrency_limits/{LIMIT}")
+        api.ask(f"v2/concurrency_limits/{LIMIT}", {"limit": 7, "active": False}, "PATCH")
+        automations.apply_all()
+    found = api.ask(f"v2/concurrency_limits/{LIMIT}")
+    api.ask(f"v2/concurrency_limits/{LIMIT}", method="DELETE")
+    assert (made["limit"], made["active"], made["slot_decay_per_second"]) == (INSTANCES, True, 0.0)
+    assert (found["limit"], found["active"]) == (7, False)

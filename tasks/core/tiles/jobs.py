@@ -111,12 +111,13 @@ class TileJob(Record):
 
     def cached_uris(self, stage: Stage) -> tuple[str, ...]:
         """The record of a stage and the files of its answer that stay in the cache."""
-        files = {
-            "prepare": (self.valid_uri, self.preview_uri),
-            "predict": (self.labels_uri,),
-            "extract": (self.extent_uri,),
-        }
-        return self.record_uri(stage), *files[stage]
+        return self.record_uri(stage), *self.file_uris(stage)
+
+    def file_uris(self, stage: Stage) -> tuple[str, ...]:
+        """The files of a stage's answer that stay in the cache."""
+        if stage == "prepare":
+            return self.valid_uri, self.preview_uri
+        return (self.labels_uri if stage == "predict" else self.extent_uri,)
 
     @property
     def resized(self) -> Grid:

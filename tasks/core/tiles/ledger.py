@@ -27,7 +27,7 @@ class Account(Record):
         dropped: Whether a person has left the tile out, whatever its stages answered; ``error`` says why.
         unusable: Whether the frame itself is what is wrong: only another one helps.
         task_run: Id of the task run in which the tile failed; empty where it did not, or no task was started for it.
-        files: Of cached stages, the file that the product is made of, as the stage's record has it.
+        files: By stage, the file that the product is made of, as the stage's record has it.
     """
 
     job: TileJob

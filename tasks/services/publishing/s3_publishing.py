@@ -17,7 +17,6 @@ from tasks.core.product.kept_names import Present, kept_name
 from tasks.services import storage
 from tasks.services.publishing.former_product import MARKER, FormerProduct
 from tasks.services.publishing.product_folder import files_of, hashes_of
-from tasks.services.storage.local_tree import pieces
 from tasks.services.storage.s3_store import S3Store
 from tasks.services.storage.storage_errors import translated
 from tasks.services.work_directory.run_records import RECORD
@@ -103,8 +102,7 @@ class _Upload:
 
     def put(self, name: str, path: Path) -> None:
         with translated(str(path), "read"):
-            data = b"".join(pieces(path))
-        self._attempt(name, lambda uri: S3Store(uri).write_if(data, self._etags.get(name)))
+            self._attempt(name, lambda uri: S3Store(uri).upload_if(path, self._etags.get(name)))
 
     def remove(self, name: str) -> None:
         def remove(uri: str) -> bool:

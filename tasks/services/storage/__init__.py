@@ -7,12 +7,14 @@ many threads. All raise the storage errors of ``tasks.core.errors`` with the URI
 
 import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from tasks.core.errors import ObjectMissing
 from tasks.services.storage.local_store import LocalStore, opened
 from tasks.services.storage.local_tree import prune_folder
+from tasks.services.storage.presence import present
+from tasks.services.storage.s3_deletion import delete_all as delete_in_s3
 from tasks.services.storage.s3_store import S3Store
 from tasks.services.storage.storage_errors import translated
 from tasks.services.storage.uris import ObjectInfo, is_s3, join, name, parent, resolve
@@ -21,6 +23,7 @@ __all__ = [
     "ObjectInfo",
     "content_hash",
     "delete",
+    "delete_all",
     "exists",
     "fetch",
     "info",
@@ -30,11 +33,13 @@ __all__ = [
     "list_objects",
     "name",
     "parent",
+    "present",
     "prune",
     "read_bytes",
     "read_range",
     "resolve",
     "siblings",
+    "walk",
     "write_bytes",
 ]
 
@@ -53,6 +58,11 @@ def list_objects(uri: str) -> list[ObjectInfo]:
         ObjectMissing: Folder, prefix or bucket does not exist.
     """
     return sorted(_store(uri).list(), key=lambda info: info.relative_path)
+
+
+def walk(prefix: str) -> Iterator[ObjectInfo]:
+    """Every object below a prefix of S3, in the order of the keys, as the pages of the listing come."""
+    return (info for info in S3Store(resolve(prefix)).walk() if not info.uri.endswith("/"))
 
 
 def info(uri: str) -> ObjectInfo:
@@ -130,6 +140,21 @@ def delete(uri: str) -> None:
     _store(uri).delete()
 
 
+def delete_all(uris: Iterable[str]) -> int:
+    """Remove objects of one folder or bucket, in S3 up to 1,000 a request; how many were named. Not there is no error.
+
+    Raises:
+        OutputRefused: One may not be removed.
+        StorageUnavailable: A retry may help.
+    """
+    listed = list(uris)
+    if listed and is_s3(listed[0]):
+        return delete_in_s3(listed)
+    for uri in listed:
+        delete(uri)
+    return len(listed)
+
+
 def content_hash(info: ObjectInfo) -> str:
     """Changes when the object's content does: SHA-256 of a local file; in S3 of ETag and size, without reading it."""
     if info.etag is not None:
@@ -156,9 +181,4 @@ def prune(uri: str, older_than_days: float, *, ours: Callable[[str], object] = l
     if not is_s3(uri):
         with translated(uri, "write"):
             return prune_folder(Path(uri), limit, ours)
-    if not is_folder(uri):
-        return 0
-    old = [info for info in list_objects(uri) if info.modified_at < limit and ours(info.relative_path)]
-    for one in old:
-        delete(one.uri)
-    return len(old)
+    return delete_in_s3(one.uri for one in walk(uri) if one.modified_at < limit and ours(one.relative_path))

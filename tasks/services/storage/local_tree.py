@@ -4,8 +4,9 @@ import errno
 import os
 import stat
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 PIECE_BYTES = 1 << 20
 
@@ -36,12 +37,24 @@ def pieces(path: Path) -> Iterator[bytes]:
     Raises:
         OSError: It is a link, or no regular file.
     """
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    with open(descriptor, "rb") as file:  # noqa: PTH123 - pathlib opens no descriptors
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise OSError(errno.EINVAL, "not a regular file", str(path))
+    with regular_file(path) as (file, _):
         while piece := file.read(PIECE_BYTES):
             yield piece
+
+
+@contextmanager
+def regular_file(path: Path) -> Iterator[tuple[BinaryIO, int]]:
+    """A file to be read in the block, and its bytes.
+
+    Raises:
+        OSError: It is a link, or no regular file.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    with open(descriptor, "rb") as file:  # noqa: PTH123 - pathlib opens no descriptors
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(errno.EINVAL, "not a regular file", str(path))
+        yield file, status.st_size
 
 
 def prune_folder(root: Path, limit: float, ours: Callable[[str], object]) -> int:

@@ -23,8 +23,8 @@ def keep(
     files: Mapping[str, bytes],
     warnings: Sequence[str] = (),
     histogram: IntArray | None = None,
-) -> None:
-    """Write the files of a stage (content by URI), then their record: without it they are not believed."""
+) -> StageRecord:
+    """Write a stage's files (content by URI), then their record, which is returned: without it nobody uses them."""
     for uri, content in files.items():
         storage.write_bytes(uri, content)
     hashes = {storage.name(uri): FileHash.of(content) for uri, content in files.items()}
@@ -37,6 +37,7 @@ def keep(
         histogram=None if histogram is None else (tuple(histogram[0].tolist()), tuple(histogram[1].tolist())),
     )
     storage.write_bytes(job.record_uri(stage), record.to_bytes())
+    return record
 
 
 def read(job: TileJob, stage: Stage, *uris: str) -> list[bytes]:

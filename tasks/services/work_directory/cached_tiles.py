@@ -1,11 +1,11 @@
-"""Which stages of which tiles are in the cache: listed once a run; only what work depends on is read beforehand."""
+"""Which stages of which tiles are in the cache: looked for once a run; only what work depends on is read beforehand."""
 
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 
-from tasks.core.errors import FinalError, ObjectMissing, RecordMismatch
+from tasks.core.errors import FinalError, RecordMismatch
 from tasks.core.tiles.jobs import Stage, TileJob
 from tasks.services import storage
 from tasks.services.work_directory import tile_files
@@ -33,7 +33,7 @@ class CachedTiles:
 
     @classmethod
     def look_up(cls, jobs: Sequence[TileJob], prepared: Collection[str] = ()) -> "CachedTiles":
-        """List the work directory, and read what polygons are to be made of: a damaged mask needs an endpoint.
+        """Look for the tiles' files, and read what polygons are to be made of: a damaged mask needs an endpoint.
 
         Of a tile with polygons nothing else is read; whether these fit their record shows where they are assembled.
         A cache may be full of files without records, of an earlier version of this program: they are counted, not
@@ -41,17 +41,14 @@ class CachedTiles:
 
         Args:
             jobs: Of the tiles.
-            prepared: Ids of tiles that have been prepared just now: what is listed of them is not read.
+            prepared: Ids of tiles that have been prepared just now: what is there of them is not read.
         """
         usable = [job for job in jobs if job.tile.problem is None and job.grid is not None]
         extract = _ids(recorded(usable, "extract"))
-        masks = listed(usable, "predict")
+        masks = storage.present(uri for job in usable for uri in job.cached_uris("predict"))
         predict, wrong_masks = _checked(_complete(usable, "predict", masks), extract, tile_files.answer)
-        unpredicted = [job for job in usable if job.tile.id not in predict]
-        jpegs = uris_in(storage.parent(unpredicted[0].jpegs_uri)) if unpredicted else set()
-        without_jpeg = {job.tile.id for job in unpredicted if job.jpegs_uri not in jpegs}
         prepare, wrong_images = _checked(
-            [job for job in recorded(usable, "prepare") if job.tile.id not in without_jpeg],
+            _with_jpegs(recorded(usable, "prepare"), predict),
             (extract & predict).union(prepared),
             lambda job: tile_files.check_prepared(job, with_jpegs=job.tile.id not in predict),
         )
@@ -64,29 +61,22 @@ class CachedTiles:
 
 
 def recorded(jobs: Sequence[TileJob], stage: Stage) -> list[TileJob]:
-    """The jobs whose record and files of a stage are listed."""
-    return _complete(jobs, stage, listed(jobs, stage))
-
-
-def listed(jobs: Sequence[TileJob], stage: Stage) -> set[str]:
-    """URIs of all records and files of a stage in the jobs' work directory."""
-    return uris_in(*{storage.parent(uri) for job in jobs[:1] for uri in job.cached_uris(stage)})
-
-
-def uris_in(*folders: str) -> set[str]:
-    """URIs of what lies below folders, of which some may not exist.
+    """The jobs whose record and files of a stage are there; files are looked for only where there is a record.
 
     Raises:
-        ObjectMissing: One may not be listed: that is no reason to take all for missing, and to pay for it again.
+        ObjectMissing: The work directory may not be looked into.
     """
-    found: set[str] = set()
-    for folder in folders:
-        try:
-            found.update(info.uri for info in storage.list_objects(folder))
-        except ObjectMissing:
-            if storage.is_folder(folder):
-                raise
-    return found
+    records = storage.present(job.record_uri(stage) for job in jobs)
+    answered = [job for job in jobs if job.record_uri(stage) in records]
+    files = storage.present(uri for job in answered for uri in job.file_uris(stage))
+    return _complete(answered, stage, records | files)
+
+
+def _with_jpegs(jobs: Sequence[TileJob], predicted: Collection[str]) -> list[TileJob]:
+    """Without those of which the endpoint has yet to be sent what is not there: it is removed after a good run."""
+    wanted = [job.jpegs_uri for job in jobs if job.tile.id not in predicted]
+    there = storage.present(wanted)
+    return [job for job in jobs if job.tile.id in predicted or job.jpegs_uri in there]
 
 
 def _complete(jobs: Sequence[TileJob], stage: Stage, uris: Collection[str]) -> list[TileJob]:

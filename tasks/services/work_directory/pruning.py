@@ -49,9 +49,13 @@ def _is_used(place: str, names: str) -> bool:
     """Whether a part holds a file of ours, or is an empty folder, as one that was cleaned."""
     if not storage.is_folder(place) or (not storage.is_s3(place) and Path(place).is_symlink()):
         return False
-    found = [info.relative_path for info in storage.list_objects(place)] if storage.is_s3(place) else _files(place)
-    ours = [bool(_ours(names).fullmatch(name)) for name in found]
-    return any(ours) or not ours
+    found = (info.relative_path for info in storage.walk(place)) if storage.is_s3(place) else _files(place)
+    is_empty = True
+    for name in found:  # a cache may hold millions: the first of ours is enough
+        if _ours(names).fullmatch(name):
+            return True
+        is_empty = False
+    return is_empty
 
 
 def _files(place: str) -> Iterator[str]:

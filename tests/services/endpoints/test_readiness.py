@@ -14,7 +14,7 @@ from tasks.services.endpoints.sagemaker import endpoint_quotas
 from tasks.services.endpoints.sagemaker.readiness import ARTIFACT, QUOTA, ROLE, CallLimits, Readiness, within
 from tasks.services.endpoints.sagemaker.readiness import TRAINING_JOB as JOB
 
-OK, PROBLEM, UNKNOWN = Verdict.OK, Verdict.PROBLEM, Verdict.UNKNOWN
+OK, PROBLEM, UNKNOWN, WARNING = Verdict.OK, Verdict.PROBLEM, Verdict.UNKNOWN, Verdict.WARNING
 # A hanging call costs a test this long, twice.
 SHORT = CallLimits(job_seconds=30, other_seconds=30, read_seconds=0.5)
 HANGS = 2.0
@@ -188,3 +188,11 @@ def test_a_quota_is_judged_by_what_is_left_of_it(
 ) -> None:
     """Exactly enough is enough."""
     assert endpoint_quotas.quota_finding(("a", "b"), 1, quotas, used).verdict is verdict
+
+
+@pytest.mark.parametrize(("later", "verdict"), [({}, PROBLEM), ({"a": 1}, WARNING), ({"b": 1}, PROBLEM)])
+def test_a_quota_that_other_runs_use_up_is_waited_for(later: dict[str, int], verdict: Verdict) -> None:
+    """Where the run would wait until their endpoints are gone, they stand in nobody's way for good; others' do."""
+    finding = endpoint_quotas.quota_finding(("a", "b"), 1, {"a": 2.0}, {"a": 2, "b": 1}, later)
+    assert finding.verdict is verdict
+    assert ("which the run would wait for" in finding.text) == (verdict is WARNING)

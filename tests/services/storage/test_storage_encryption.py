@@ -13,7 +13,7 @@ from tasks.core.errors import ObjectMissing, StorageUnavailable, UnusableArgumen
 from tasks.runtime.log_file import log_file
 from tasks.services import storage
 from tasks.services.publishing import publishing
-from tasks.services.storage import s3_store
+from tasks.services.storage import s3_client, s3_store
 
 KEY = "arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 OTHER_KEY = "alias/other"
@@ -41,7 +41,7 @@ def write_log(destination: str) -> None:
 
 WRITERS: list[Callable[[str, Path], Any]] = [
     lambda place, _: storage.write_bytes(f"{place}/small", b"x"),
-    lambda place, _: s3_store.S3Store(f"{place}/in parts", 10 * MIB).write(bytes(11 * MIB)),
+    lambda place, _: s3_store.S3Store(f"{place}/in parts", 5 * MIB).write(bytes(11 * MIB)),
     lambda place, folder: publish(folder / "product", f"{place}/maps/d"),
     lambda place, _: write_log(f"{place}/logs"),
 ]
@@ -53,7 +53,7 @@ def test_everything_written_asks_for_the_key(
     s3_bucket: str, aws_settings: pytest.MonkeyPatch, tmp_path: Path, write: Callable[[str, Path], Any]
 ) -> None:
     """Whatever way an object takes to S3, in one piece or in parts, it is encrypted with the run's KMS key."""
-    aws_settings.setenv(s3_store.KMS_KEY, KEY)
+    aws_settings.setenv(s3_client.KMS_KEY, KEY)
     write(s3_bucket, tmp_path)
     written = storage.list_objects(s3_bucket)
     assert written
@@ -73,7 +73,7 @@ def test_without_a_key_the_buckets_default_holds(s3_bucket: str) -> None:
 def test_another_key_is_used_at_once(s3_bucket: str, aws_settings: pytest.MonkeyPatch) -> None:
     """No client that was made for one key writes for a run with another."""
     for key in (KEY, OTHER_KEY):
-        aws_settings.setenv(s3_store.KMS_KEY, key)
+        aws_settings.setenv(s3_client.KMS_KEY, key)
         storage.write_bytes(f"{s3_bucket}/{key[-5:]}", b"x")
         assert encryption_of(f"{s3_bucket}/{key[-5:]}") == ("aws:kms", key)
 
@@ -91,7 +91,7 @@ def test_another_key_is_used_at_once(s3_bucket: str, aws_settings: pytest.Monkey
 def test_errors_of_boto3_are_those_of_storage(code: str, status: int, kind: type[Exception]) -> None:
     """What a task retries, and what nobody needs to."""
     answer = {"Error": {"Code": code, "Message": "told to"}, "ResponseMetadata": {"HTTPStatusCode": status}}
-    with pytest.raises(kind, match="s3://b/k: "), s3_store.translated("s3://b/k", "read"):
+    with pytest.raises(kind, match="s3://b/k: "), s3_client.translated("s3://b/k", "read"):
         raise ClientError(answer, "GetObject")  # type: ignore[arg-type]
 
 
@@ -101,7 +101,7 @@ def test_no_message_carries_a_credential() -> None:
         "Error": {"Code": "SignatureDoesNotMatch", "Message": SECRET_TEXT},
         "ResponseMetadata": {"HTTPStatusCode": 403},
     }
-    with pytest.raises(ObjectMissing) as raised, s3_store.translated("s3://b/k", "read"):
+    with pytest.raises(ObjectMissing) as raised, s3_client.translated("s3://b/k", "read"):
         raise ClientError(answer, "GetObject")  # type: ignore[arg-type]
     assert "signed with" in str(raised.value)
     assert "EXAMPLEKEY" not in str(raised.value)

@@ -11,6 +11,7 @@ from loopback import Handler, listening
 FORBIDDEN = b'<?xml version="1.0"?><Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>'
 
 Allows = Callable[[Mapping[str, str]], bool]
+Passes = Callable[[str, str], bool]
 
 
 @dataclass
@@ -20,10 +21,12 @@ class Front:
     Attributes:
         url: To send requests to.
         seen: Method and target of each.
+        sizes: Bytes of the body that each sent, and of the one that it was answered with.
     """
 
     url: str
     seen: list[tuple[str, str]] = field(default_factory=list)
+    sizes: list[tuple[int, int]] = field(default_factory=list)
 
     @property
     def targets(self) -> list[str]:
@@ -37,25 +40,28 @@ class Front:
 
 
 @contextmanager
-def front(server: str, allows: Allows = lambda _: True) -> Iterator[Front]:
+def front(server: str, allows: Allows = lambda _: True, passes: Passes = lambda *_: True) -> Iterator[Front]:
     """Stand in front of a server for the block.
 
     Args:
         server: URL of the simulated S3.
         allows: Whether a request with these headers passes; what does not is answered with 403.
+        passes: Likewise, by method and target; called when the body is read, and before any of it is passed on.
     """
     upstream = urlsplit(server).netloc
 
     class Forward(Handler):
         def reply(self, sent: bytes) -> None:
             noted.seen.append((self.command, self.path))
-            if not allows(self.headers):
+            if not allows(self.headers) or not passes(self.command, self.path):
                 self.answer(FORBIDDEN, 403, {"Content-Type": "application/xml"})
                 return
             connection = HTTPConnection(upstream)
             connection.request(self.command, self.path, sent, {**self.headers, "Connection": "close"})
             answer = connection.getresponse()
-            self.answer(answer.read(), answer.status, answer.headers)  # type: ignore[arg-type]
+            content = answer.read()
+            noted.sizes.append((len(sent), len(content)))
+            self.answer(content, answer.status, answer.headers)  # type: ignore[arg-type]
             connection.close()
 
     with listening(Forward) as address:

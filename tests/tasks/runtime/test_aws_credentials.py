@@ -20,7 +20,7 @@ from prefect_aws.credentials import AwsCredentials
 from tasks.core.errors import UnusableArgument
 from tasks.runtime.aws_credentials import aws_access
 from tasks.services import storage
-from tasks.services.storage import s3_store
+from tasks.services.storage import s3_client
 from tasks.services.storage.s3_refusals import requester_pays
 
 KEYS = {"aws_access_key_id": "block-key", "aws_secret_access_key": "block-secret"}
@@ -133,7 +133,7 @@ def test_storage_signs_as_the_block(saved: Saved, s3_bucket: str) -> None:
 
     def signer() -> str:
         storage.write_bytes(f"{s3_bucket}/x", b"x")
-        return str(s3_store._client()._request_signer._credentials.access_key)
+        return str(s3_client.client()._request_signer._credentials.access_key)
 
     assert signer() == "ambient"
     with aws_access(saved(**KEYS), None):
@@ -143,7 +143,7 @@ def test_storage_signs_as_the_block(saved: Saved, s3_bucket: str) -> None:
 
 def test_the_key_holds_as_long_as_the_block(s3_bucket: str, aws_settings: pytest.MonkeyPatch) -> None:
     """What is written within is encrypted with the run's key; afterwards, with that of the environment."""
-    aws_settings.setenv(s3_store.KMS_KEY, "alias/environment")
+    aws_settings.setenv(s3_client.KMS_KEY, "alias/environment")
     for name in ("before", "within", "after"):
         with aws_access(None, "alias/run" if name == "within" else None):
             storage.write_bytes(f"{s3_bucket}/{name}", b"x")

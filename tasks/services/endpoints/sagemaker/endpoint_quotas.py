@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from types import MappingProxyType
 from typing import Any
 
 from tasks.core.tiles.plan import Finding, Verdict
@@ -12,6 +13,7 @@ from tasks.services.endpoints.teardown.sagemaker_resources import (
     ENDPOINT,
     PAGE_SIZE,
     pages,
+    run_of,
     variants_of,
 )
 
@@ -47,18 +49,21 @@ def quotas_of(client: Any, instance_types: Sequence[str]) -> dict[str, float]:
     return found
 
 
-def instances_in_use(client: Any) -> Counter[str]:
-    """Instances behind all living endpoints of the account, by type.
+def instances_in_use(client: Any) -> tuple[Counter[str], Counter[str]]:
+    """Instances behind all living endpoints of the account, by type; and those of them that are behind runs' own.
 
     Args:
         client: boto3's for SageMaker.
     """
-    living = [one for one in ENDPOINT.listed(client) if one["EndpointStatus"] not in WITHOUT_INSTANCES]
+    listed = [one for one in ENDPOINT.listed(client) if one["EndpointStatus"] not in WITHOUT_INSTANCES]
+    living = [str(one["EndpointName"]) for one in listed]
     total: Counter[str] = Counter()
+    of_runs: Counter[str] = Counter()
     with ThreadPoolExecutor(ASKED_AT_ONCE) as pool:
-        for used in pool.map(lambda one: _instances_of(client, one["EndpointName"]), living):
+        for name, used in zip(living, pool.map(lambda name: _instances_of(client, name), living), strict=True):
             total += used
-    return total
+            of_runs += used if run_of(name) else Counter()
+    return total, of_runs
 
 
 def _instances_of(client: Any, name: str) -> Counter[str]:
@@ -81,7 +86,13 @@ def _count(variant: Mapping[str, Any]) -> int:
     return int(max(variant.get("CurrentInstanceCount", 0), variant.get("DesiredInstanceCount", 0)))
 
 
-def quota_finding(types: Sequence[str], count: int, quotas: Mapping[str, float], used: Mapping[str, int]) -> Finding:
+def quota_finding(
+    types: Sequence[str],
+    count: int,
+    quotas: Mapping[str, float],
+    used: Mapping[str, int],
+    later: Mapping[str, int] = MappingProxyType({}),
+) -> Finding:
     """Whether a run could have its instances.
 
     The first type decides: AWS's refusal over a quota ends a run, and the others are for where AWS has none of it.
@@ -91,6 +102,7 @@ def quota_finding(types: Sequence[str], count: int, quotas: Mapping[str, float],
         count: Instances that are wanted.
         quotas: By type; a type without one is not known.
         used: Instances that the account has, by type.
+        later: Those of them that the run would wait for to go.
     """
     message = "; ".join(_quota_text(one, quotas.get(one), used.get(one, 0)) for one in types)
     wanted = f"{count} wanted. {message}"
@@ -100,6 +112,9 @@ def quota_finding(types: Sequence[str], count: int, quotas: Mapping[str, float],
     fitting = [one for one in types if quotas.get(one, 0) - used.get(one, 0) >= count]
     if first in fitting:
         return Finding(QUOTA, Verdict.OK, f"{first} fits: {wanted}")
+    if quotas[first] - used.get(first, 0) + later.get(first, 0) >= count:
+        text = f"{first} fits when the endpoints of other runs are gone, which the run would wait for: {wanted}"
+        return Finding(QUOTA, Verdict.WARNING, text)
     remedy = f"name {fitting[0]} as `instance_type`, which fits" if fitting else "delete endpoints, name another type"
     return Finding(
         QUOTA,

@@ -91,8 +91,13 @@ class Readiness:
         (finding,) = within(self.limits.job_seconds, {TRAINING_JOB: look})
         return (found[0] if finding.verdict is Verdict.OK else None), finding
 
-    def of_model(self, trained: TrainedModel) -> list[Finding]:
-        """What hosting the model depends on: artifact, role and quota."""
+    def of_model(self, trained: TrainedModel, *, would_wait: bool = False) -> list[Finding]:
+        """What hosting the model depends on: artifact, role and quota.
+
+        Args:
+            trained: The model.
+            would_wait: Whether the run would wait until endpoints of other runs are gone.
+        """
         session = _session(self.limits.other_seconds)
         # Made here: boto3's clients may be used by several threads, but not made by them.
         services = ("s3", "iam", "service-quotas", "sagemaker")
@@ -103,7 +108,7 @@ class Readiness:
         looks: dict[str, Look] = {
             ARTIFACT: lambda: _existing(*artifact, lambda: s3.head_object(Bucket=bucket, Key=key)),
             ROLE: lambda: _existing(*role, lambda: iam.get_role(RoleName=trained.role.rpartition("/")[2])),
-            QUOTA: lambda: _quota(quotas, sagemaker, self.spec),
+            QUOTA: lambda: _quota(quotas, sagemaker, self.spec, would_wait),
         }
         bounded = {name: partial(_unless_denied, name, look) for name, look in looks.items()}
         return within(self.limits.other_seconds, bounded)
@@ -160,10 +165,11 @@ def _existing(name: str, what: str, missing: str, ask: Callable[[], object]) -> 
     return Finding(name, Verdict.OK, f"{what} exists")
 
 
-def _quota(quotas: Any, sagemaker: Any, spec: EndpointSpec) -> Finding:
+def _quota(quotas: Any, sagemaker: Any, spec: EndpointSpec, would_wait: bool) -> Finding:
     values = endpoint_quotas.quotas_of(quotas, spec.instance_types)
-    used = endpoint_quotas.instances_in_use(sagemaker)
-    return endpoint_quotas.quota_finding(spec.instance_types, spec.instance_count, values, used)
+    used, of_runs = endpoint_quotas.instances_in_use(sagemaker)
+    later = of_runs if would_wait else {}
+    return endpoint_quotas.quota_finding(spec.instance_types, spec.instance_count, values, used, later)
 
 
 def _unless_denied(name: str, look: Look) -> Finding:
