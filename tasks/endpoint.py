@@ -135,7 +135,7 @@ class EndpointLife:
 
         Safe to repeat. One that was there before the run stays, but nobody waits for its answers any longer.
         """
-        if not self.times or self._is_over:
+        if not self.times or self._is_over or self.spec.endpoint_name:
             return
         has_ended = self._has_ended.is_set()
         if self.places is not None:
