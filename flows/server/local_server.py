@@ -47,9 +47,9 @@ KEPT_SETTINGS = {
     "PREFECT_SERVER_SERVICES_DB_VACUUM_EVENT_RETENTION_OVERRIDES": '{"prefect.flow-run.heartbeat": 86400}',
 }
 QUIET_SETTINGS = {"PREFECT_SERVER_ANALYTICS_ENABLED": "false", "DO_NOT_TRACK": "1"}
-# A server that serves one run has nothing to schedule, nobody else's runs to judge, and no page to show. Nor has it kinds
-# of blocks to offer: to find them it would import all of Prefect's integrations that are installed, AWS's and Dask's.
-# Without MEMOIZE it imports them all the same, and notes that they are registered, which `serve` would believe.
+# A server that serves one run has nothing to schedule, nobody else's runs to judge, and no page to show. Nor has it
+# kinds of blocks to offer: to find them it would import every integration of Prefect that is there, AWS's and Dask's.
+# With MEMOIZE it would do so all the same, and note that they are registered, which `serve` would believe.
 ONE_RUN_SETTINGS = {
     f"PREFECT_SERVER_SERVICES_{name}_ENABLED": "false"
     for name in ("SCHEDULER", "LATE_RUNS", "CANCELLATION_CLEANUP", "PAUSE_EXPIRATIONS", "FOREMAN")

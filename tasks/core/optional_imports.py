@@ -49,7 +49,9 @@ class _Loader(SourceFileLoader):
 class _Finder(MetaPathFinder):
     """Finds the modules of ``NOT_FOR``, where Python finds them; of all others it knows nothing."""
 
-    def find_spec(self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None) -> ModuleSpec | None:
+    def find_spec(
+        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
         spec = PathFinder.find_spec(name, path, target) if name in NOT_FOR else None
         if spec is None or spec.origin is None or not isinstance(spec.loader, SourceFileLoader):
             return None
