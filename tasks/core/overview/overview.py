@@ -23,7 +23,7 @@ from tasks.core.product.layer import Layer
 LONG_SIDE_PX = 2400
 MM_PER_INCH = 25.4
 MAP_KEY = "Map"
-# Imagery under PNG's filters repeats itself in runs at most: searched for these alone it takes six tenths of the time of
+# Imagery under PNG's filters repeats itself in runs at most: to search for these alone takes six tenths of the time of
 # zlib's default at the same level, for as many bytes; level 6 has a hundredth less, in four times that.
 COMPRESSION = {"compress_level": 4, "compress_type": zlib.Z_RLE}
 
