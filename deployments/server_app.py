@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from deployments.guard import Guard
 from deployments.log_in import application
 from deployments.server_access import ADDRESS_VARIABLE, AUTH_VARIABLE, KEY_VARIABLE, Access
+from tasks.services.bulk_imports import bulk_imports
 
 OTHERS = 0o007
 POLL_SECONDS = 0.05
@@ -26,8 +27,11 @@ def create_app() -> ASGIApp:
     os.umask(0o077)
     # Prefect reads .env, prefect.toml and pyproject.toml of the folder that it is started in, whoever wrote them.
     os.chdir("/")
-    from prefect.server.api.server import create_app as create_prefect_app  # noqa: PLC0415 - reads settings, takes long
-    from prefect.settings import get_current_settings  # noqa: PLC0415
+    with bulk_imports():
+        from prefect.server.api.server import create_app as create_prefect_app  # noqa: PLC0415 - reads settings, is slow
+        from prefect.settings import get_current_settings  # noqa: PLC0415
+
+        prefect = create_prefect_app()
 
     address = os.environ[ADDRESS_VARIABLE]
     access = Access(os.environ[AUTH_VARIABLE], os.environ.pop(KEY_VARIABLE))
@@ -36,7 +40,7 @@ def create_app() -> ASGIApp:
     for name in ("prefect.db", "prefect.db-wal", "prefect.db-shm"):
         with suppress(OSError):  # it is not there yet, or not ours
             (home / name).chmod((home / name).stat().st_mode & ~OTHERS)
-    alone = StartAlone(create_prefect_app(), home / "flood-extent-start.lock")
+    alone = StartAlone(prefect, home / "flood-extent-start.lock")
     return Guard(alone, application(access, address), address, access.auth_string)
 
 

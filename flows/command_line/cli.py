@@ -18,6 +18,7 @@ from flows.server.interrupts import Interrupted, interruptible
 from flows.server.server_faults import NO_MEMORY, ran_out_of_memory
 from tasks.core.errors import FloodExtentError, UnusableArgument
 from tasks.core.redaction import redact
+from tasks.services.bulk_imports import bulk_imports
 
 NO_PRODUCT = 1
 UNUSABLE = 64
@@ -102,6 +103,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     prog = f"flood-extent {name}"
     usage = " ".join([prog, *operands.split(), "[OPTIONS]"])
     parser = Parser(prog=prog, usage=usage, description=f"{about[0].upper()}{about[1:]}.")
-    command: Any = importlib.import_module(f"flows.command_line.{name}_command")
+    with bulk_imports():
+        command: Any = importlib.import_module(f"flows.command_line.{name}_command")
     command.add_arguments(parser)
     return parser.parse_args(rest, argparse.Namespace(do=command.run))

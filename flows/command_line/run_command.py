@@ -19,6 +19,7 @@ from flows.server.prefect_import import import_prefect
 from flows.server.running_server import ApiUnreachable, prefect_api
 from flows.server.server_faults import NO_MEMORY, ran_out_of_memory
 from tasks.core.errors import FloodExtentError
+from tasks.services.bulk_imports import bulk_imports
 
 DONE, SOME_FAILED = 0, 2
 
@@ -38,11 +39,12 @@ def run_flow(parameters: RunParameters, console: Console) -> int:
     """Run the flow here, with a Prefect server of its own where there is none; the exit status."""
     console.out(f"checking {parameters.dataset} and the settings")  # imports take seconds
     import_prefect()
-    from flows.preflight import check  # noqa: PLC0415 - imports what a wrong argument should not wait for
-    from flows.run.completion import completed_parameters  # noqa: PLC0415
-    from flows.run.review_form import check_reviewable  # noqa: PLC0415
-    from flows.server.unsent_events import send_or_drop  # noqa: PLC0415
-    from tasks.runtime.aws_credentials import aws_access  # noqa: PLC0415
+    with bulk_imports():
+        from flows.preflight import check  # noqa: PLC0415 - imports what a wrong argument should not wait for
+        from flows.run.completion import completed_parameters  # noqa: PLC0415
+        from flows.run.review_form import check_reviewable  # noqa: PLC0415
+        from flows.server.unsent_events import send_or_drop  # noqa: PLC0415
+        from tasks.runtime.aws_credentials import aws_access  # noqa: PLC0415
 
     if parameters.aws_block is None:  # else the flow checks: who may ask AWS is known to the server alone
         with aws_access(None, parameters.kms_key, requester_pays=parameters.requester_pays):
@@ -54,7 +56,8 @@ def run_flow(parameters: RunParameters, console: Console) -> int:
         server = stack.enter_context(prefect_api(console.out))
         if server is not None:
             console.out("starting a Prefect server for this run")
-        import flows.flood_extent  # noqa: F401, PLC0415 - while the server starts
+        with bulk_imports():
+            import flows.flood_extent  # noqa: F401, PLC0415 - while the server starts
 
         if server is not None:
             server.wait_until_up()

@@ -51,11 +51,16 @@ LEASE_SETTINGS = {
     "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
 }
 QUIET_SETTINGS = {"PREFECT_SERVER_ANALYTICS_ENABLED": "false", "DO_NOT_TRACK": "1"}
-# A server that serves one run has nothing to schedule, nobody else's runs to judge, and no page to show.
+# A server that serves one run has nothing to schedule, nobody else's runs to judge, and no page to show. Nor has it
+# kinds of blocks to offer: to find them it would import every integration of Prefect that is there, AWS's and Dask's.
+# With MEMOIZE it would do so all the same, and note that they are registered, which `serve` would believe.
 ONE_RUN_SETTINGS = {
     f"PREFECT_SERVER_SERVICES_{name}_ENABLED": "false"
     for name in ("SCHEDULER", "LATE_RUNS", "CANCELLATION_CLEANUP", "PAUSE_EXPIRATIONS", "FOREMAN")
-} | {"PREFECT_SERVER_UI_ENABLED": "false"}
+} | {
+    f"PREFECT_SERVER_{name}": "false"
+    for name in ("UI_ENABLED", "REGISTER_BLOCKS_ON_START", "MEMOIZE_BLOCK_AUTO_REGISTRATION")
+}
 
 
 class ServerNotStarted(FloodExtentError):

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.core.errors import UnusableArgument
+from tasks.services.bulk_imports import bulk_imports
 
 # The terminal has its own messages; the log file and the dashboard have Prefect's.
 QUIET = {
@@ -42,7 +43,7 @@ def import_prefect() -> None:
     if os.environ.get("HOME") == "":  # to Prefect it would be the root folder
         del os.environ["HOME"]
     _see_to_home()
-    with read_settings():
+    with read_settings(), bulk_imports():
         import prefect.context  # noqa: F401, PLC0415 - takes seconds, which a wrong argument should not wait for
 
 

@@ -9,13 +9,15 @@ import os
 from collections.abc import Mapping, Sequence
 from operator import attrgetter
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from prefect.settings import get_current_settings
 from prefect.settings.base import PrefectBaseSettings
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError
 
 from tasks.core.errors import UnusableArgument
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import URL as Address  # noqa: N811 - URL is a variable's name here
 
 # No setting, but by which the secrets in the database are read.
 ALWAYS_KEPT = frozenset({"PREFECT_SERVER_ENCRYPTION_KEY"})
@@ -54,18 +56,28 @@ def _set_by_user(group: PrefectBaseSettings) -> dict[str, str]:
 
 def _local_database(url: str, variables: Mapping[str, str | None]) -> dict[str, str | None]:
     """Of an SQLite database: its path, which may be relative to this folder; and nobody else makes its tables."""
-    try:
-        parsed = make_url(url)
-    except ArgumentError:  # the server will say so
-        return {}
-    if parsed.get_backend_name() != "sqlite":
-        return {}
     made: dict[str, str | None] = dict.fromkeys(MIGRATE_ALIASES, "true")
+    if URL not in variables and url.startswith("sqlite"):  # Prefect's own, in its home
+        return made
+    parsed = _parsed(url)
+    if parsed is None or parsed.get_backend_name() != "sqlite":  # what is no address, the server will say
+        return {}
     path = parsed.database or ""
-    if URL in variables and path and not path.startswith((":", "file:", "/")):
+    if path and not path.startswith((":", "file:", "/")):
         absolute = parsed.set(database=str(Path(path).absolute())).render_as_string(hide_password=False)
         made |= dict.fromkeys(URL_ALIASES, absolute)
     return made
+
+
+def _parsed(url: str) -> "Address | None":
+    """The parts of a database's address; None where it is none."""
+    from sqlalchemy.engine import make_url  # noqa: PLC0415 - a sixth of a second, which most runs do without
+    from sqlalchemy.exc import ArgumentError  # noqa: PLC0415
+
+    try:
+        return make_url(url)
+    except ArgumentError:
+        return None
 
 
 # The one driver for PostgreSQL that Prefect has.
@@ -85,10 +97,7 @@ def database_settings(url: str | None) -> dict[str, str]:
     """
     if url is None:
         return {}
-    try:
-        parsed = make_url(url)
-    except ArgumentError:
-        parsed = None
+    parsed = _parsed(url)
     if parsed is None or parsed.drivername not in POSTGRESQL or not parsed.database:
         raise UnusableArgument("--database: give it as postgresql://HOST:PORT/DATABASE, with USER@ in front of HOST")
     return dict.fromkeys(URL_ALIASES, parsed.set(drivername=DRIVER).render_as_string(hide_password=False))

@@ -6,6 +6,7 @@ loopback that nobody named is sent nothing but a nonce until it has proved to be
 
 import hmac
 import secrets
+import ssl
 from http import HTTPStatus
 from typing import Any
 
@@ -13,6 +14,8 @@ import httpx
 
 from deployments.server_access import LONGEST_BYTES, PROOF_PATH, authorization, proof
 
+# They speak plain HTTP: to read this machine's certificates for every question takes 20 to 40 ms of CPU.
+NO_AUTHORITIES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 ANSWER_SECONDS = 1.0
 ANSWER_SECONDS_OF_OURS = 10.0
 
@@ -22,7 +25,7 @@ def is_ours(address: str, key: str) -> bool:
     nonce = secrets.token_hex(32)
     try:
         with (
-            httpx.Client(timeout=ANSWER_SECONDS, trust_env=False) as client,
+            httpx.Client(timeout=ANSWER_SECONDS, trust_env=False, verify=NO_AUTHORITIES) as client,
             client.stream("POST", f"{address}{PROOF_PATH}", content=nonce) as answer,
         ):
             given = next(answer.iter_bytes(LONGEST_BYTES), b"") if answer.status_code == HTTPStatus.OK else b""
@@ -36,7 +39,8 @@ def ask(method: str, url: str, auth_string: str = "", body: Any = None) -> httpx
     headers = authorization(auth_string) if auth_string else {}
     seconds = ANSWER_SECONDS_OF_OURS if auth_string else ANSWER_SECONDS
     try:
-        answer = httpx.request(method, url, headers=headers, json=body, timeout=seconds, trust_env=False)
+        with httpx.Client(timeout=seconds, trust_env=False, verify=NO_AUTHORITIES) as client:
+            answer = client.request(method, url, headers=headers, json=body)
     except httpx.HTTPError:
         return None
     return answer if answer.status_code == HTTPStatus.OK else None

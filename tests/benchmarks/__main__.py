@@ -10,6 +10,7 @@ for name in sys.argv[1:] or (
     "decode",
     "tile",
     "isolation",
+    "fixed",
     "polygons",
     "places",
     "formats",

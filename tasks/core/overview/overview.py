@@ -1,5 +1,6 @@
 """``overview.png``: a sheet with the imagery in small, the flood extent on it, and what was not assessed."""
 
+import zlib
 from collections.abc import Sequence
 from io import BytesIO
 
@@ -22,7 +23,9 @@ from tasks.core.product.layer import Layer
 LONG_SIDE_PX = 2400
 MM_PER_INCH = 25.4
 MAP_KEY = "Map"
-COMPRESSION = 4  # half the time of 6, and a hundredth more bytes
+# Imagery under PNG's filters repeats itself in runs at most: to search for these alone takes six tenths of the time of
+# zlib's default at the same level, for as many bytes; level 6 has a hundredth less, in four times that.
+COMPRESSION = {"compress_level": 4, "compress_type": zlib.Z_RLE}
 
 
 def draw(
@@ -66,7 +69,7 @@ def map_part(png: bytes) -> bytes:
             raise ValueError(f"{len(png)} bytes that are no sheet: its text {MAP_KEY!r} does not say where the map is")
         left, top, right, bottom = (int(edge) for edge in place)
         part = BytesIO()
-        picture.crop((left, top, right, bottom)).save(part, "PNG", compress_level=COMPRESSION)
+        picture.crop((left, top, right, bottom)).save(part, "PNG", **COMPRESSION)
     return part.getvalue()
 
 
@@ -78,7 +81,7 @@ def _png(canvas: PixelCanvas, edition: Edition, box: Box) -> bytes:
     about.add_itxt("Title", edition.title)
     picture, encoded = Image.fromarray(_rgb(canvas.picture)), BytesIO()
     dots = canvas.scale * MM_PER_INCH
-    picture.save(encoded, "PNG", compress_level=COMPRESSION, pnginfo=about, dpi=(dots, dots))
+    picture.save(encoded, "PNG", **COMPRESSION, pnginfo=about, dpi=(dots, dots))
     return encoded.getvalue()
 
 
