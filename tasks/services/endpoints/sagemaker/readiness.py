@@ -30,7 +30,8 @@ NEEDS = {
     ARTIFACT: "s3:GetObject, and s3:ListBucket",
     ROLE: "iam:GetRole",
     QUOTA: "servicequotas:ListServiceQuotas, servicequotas:ListAWSDefaultServiceQuotas, sagemaker:ListEndpoints, "
-    "sagemaker:DescribeEndpoint, sagemaker:DescribeEndpointConfig",
+    "sagemaker:DescribeEndpoint, sagemaker:DescribeEndpointConfig (for `endpoint` batch: sagemaker:ListTransformJobs, "
+    "sagemaker:DescribeTransformJob)",
 }
 # HEAD of an object has no body, so its errors carry the status instead of a code.
 NOT_FOUND, FORBIDDEN = "404", "403"
@@ -161,9 +162,10 @@ def _existing(name: str, what: str, missing: str, ask: Callable[[], object]) -> 
 
 
 def _quota(quotas: Any, sagemaker: Any, spec: EndpointSpec) -> Finding:
-    values = endpoint_quotas.quotas_of(quotas, spec.instance_types)
-    used = endpoint_quotas.instances_in_use(sagemaker)
-    return endpoint_quotas.quota_finding(spec.instance_types, spec.instance_count, values, used)
+    use = endpoint_quotas.TRANSFORMS if spec.is_batch else endpoint_quotas.ENDPOINTS
+    values = endpoint_quotas.quotas_of(quotas, spec.instance_types, use)
+    count = endpoint_quotas.instances_transforming if spec.is_batch else endpoint_quotas.instances_in_use
+    return endpoint_quotas.quota_finding(spec.instance_types, spec.instance_count, values, count(sagemaker), use)
 
 
 def _unless_denied(name: str, look: Look) -> Finding:
