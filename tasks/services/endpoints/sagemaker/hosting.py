@@ -142,9 +142,7 @@ class Host:
         def create_with(key: str, **_: Any) -> None:
             tags = [{"Key": tag, "Value": value} for tag, value in self.lease.tags().items()]
             keyed = {"TransformResources": {**resources, **({"VolumeKmsKeyId": key} if key else {})}}
-            self.client.create_transform_job(
-                **{**wanted, **keyed}, TransformJobName=name, ModelName=name, Tags=tags
-            )
+            self.client.create_transform_job(**{**wanted, **keyed}, TransformJobName=name, ModelName=name, Tags=tags)
 
         create = self._with_key_or_without(trained.kms_key, resources["InstanceType"], create_with)
         self._create(TRANSFORM, name, trained, create)

@@ -218,7 +218,7 @@ def _by_name(attempts: Mapping[str, Attempt]) -> list[Attempt]:
     return sorted(attempts.values(), key=lambda attempt: attempt.name)
 
 
-def _add_listed(client: Any, kind: Kind, attempts: dict[str, Attempt], **filters: str) -> None:
+def _add_listed(client: Any, kind: Kind, attempts: dict[str, Attempt], **filters: Any) -> None:
     """What is listed of one kind, to the attempts by name."""
     for name, run, summary in _tried(partial(kind.named_like_ours, client, **filters)):
         fresh = Attempt(name, run, summary["CreationTime"])

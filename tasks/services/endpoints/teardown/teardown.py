@@ -197,9 +197,7 @@ def _found(client: Any, run: UUID, kinds: Collection[Kind]) -> tuple[dict[Kind, 
     return names, failed
 
 
-def delete_named(
-    client: Any, name: str, listed: Collection[Kind] = (), kinds: Sequence[Kind] = KINDS
-) -> list[Step]:
+def delete_named(client: Any, name: str, listed: Collection[Kind] = (), kinds: Sequence[Kind] = KINDS) -> list[Step]:
     """One pass over the resources of one name: what is billed first, then what it no longer uses.
 
     An endpoint that is being deleted uses nothing any more: AWS's own examples delete the three in one go.

@@ -147,8 +147,10 @@ class BatchFolder:
         """
         try:
             inputs = BatchInputs.from_dict(json.loads(storage.read_bytes(f"{self.uri}/inputs.json")))
-        except ObjectMissing as error:
-            raise EndpointRefused(f"{self.uri}: the images for the transform job are not there. Run again") from error
+        except (ObjectMissing, ValueError) as error:
+            raise EndpointRefused(
+                f"{self.uri}: there is no list of images for the transform job ({error}). Run again"
+            ) from error
         if not inputs.files:
             raise EndpointRefused(f"{self.uri}: there is no image for a transform job to answer")
         return inputs
@@ -198,8 +200,8 @@ def answer(answers_uri: str, jpeg: bytes, accept: str) -> bytes:
             reason = answers.reason or "it was not among its inputs"
             raise EndpointRefused(f"transform job {answers.job} has no answer to this image: {reason}. {answers.log}")
         return storage.read_bytes(f"{answers_uri.rpartition('/answers/')[0]}/{path}")
-    except ObjectMissing as error:
-        raise EndpointRefused(f"{error}: the answers of the transform job are gone. Run again") from error
+    except (ObjectMissing, ValueError) as error:
+        raise EndpointRefused(f"{answers_uri}: the transform job's answers are gone ({error}). Run again") from error
 
 
 @lru_cache(maxsize=4)

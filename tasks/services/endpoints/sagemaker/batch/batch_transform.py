@@ -1,7 +1,7 @@
 """All of a run's predictions by one SageMaker batch transform job, which ends by itself.
 
-Named, tagged, leased and deleted as an endpoint of a run is (``sagemaker_endpoint``): a job in its place, and the model.
-AWS keeps the record of a job for good, so that its name is taken: each attempt of a run gets the next one.
+Named, tagged, leased and deleted as an endpoint of a run is (``sagemaker_endpoint``): a job in its place, and the
+model. AWS keeps the record of a job for good, so that its name is taken: each attempt of a run gets the next one.
 """
 
 import os
