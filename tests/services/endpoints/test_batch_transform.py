@@ -27,6 +27,7 @@ from tasks.services import storage
 from tasks.services.endpoints.contract import BATCH, Deployment, EndpointSpec
 from tasks.services.endpoints.endpoint_kinds import batch_service, endpoint_service
 from tasks.services.endpoints.sagemaker import sagemaker_endpoint
+from tasks.services.endpoints.sagemaker.batch import batch_files
 from tasks.services.endpoints.sagemaker.batch.batch_transform import BatchTransform
 from tasks.services.endpoints.sagemaker.batch.transform_job import Wanted
 from tasks.services.endpoints.sagemaker.sagemaker_endpoint import SageMakerEndpoint
@@ -44,6 +45,7 @@ def new_process(cloud: Cloud) -> Iterator[None]:
     cloud.sandbox.settings(creating_seconds=0.1, deleting_seconds=0.1)
     cloud.sandbox.create_bucket("work")
     sagemaker_endpoint._forget()
+    batch_files._answers.cache_clear()  # AWS gives a job's name once, and an emptied sandbox again
     yield
     for held in sagemaker_endpoint._held.values():
         held.end_lease()
@@ -113,11 +115,16 @@ def _keys(cloud: Cloud) -> list[str]:
     return [one["Key"] for one in found]
 
 
-@pytest.mark.parametrize("chips", [None, (64, 16)], ids=["whole tiles", "chips"])
-@pytest.mark.parametrize("confidence", [False, True], ids=["labels", "probabilities"])
-def test_a_job_gives_what_an_endpoint_gives(
-    cloud: Cloud, chips: tuple[int, int] | None, *, confidence: bool
-) -> None:
+@pytest.mark.parametrize(
+    ("chips", "confidence"),
+    [
+        pytest.param(None, False, id="labels of whole tiles", marks=pytest.mark.slow),
+        pytest.param(None, True, id="probabilities of whole tiles", marks=pytest.mark.slow),
+        pytest.param((64, 16), False, id="labels in chips", marks=pytest.mark.slow),
+        pytest.param((64, 16), True, id="probabilities in chips"),
+    ],
+)
+def test_a_job_gives_what_an_endpoint_gives(cloud: Cloud, chips: tuple[int, int] | None, *, confidence: bool) -> None:
     """Label masks, confidence and polygons of each tile are the same, bit by bit, whichever way they were asked for."""
     jobs = prepared(1, 2, 3, chips=chips, with_confidence=confidence)
     in_real_time(jobs)
@@ -152,8 +159,9 @@ def test_a_tile_is_not_copied_and_a_chip_once(cloud: Cloud) -> None:
     assert len([key for key in _keys(cloud) if key.startswith(f"{folder}/in/")]) == 4
 
 
+@pytest.mark.slow
 def test_what_is_asked_of_aws(cloud: Cloud) -> None:
-    """Whole objects, one a request, in the form that is wanted, at most 100 MB at once; disk and tags as an endpoint's."""
+    """Whole objects, one a request, in the form wanted, 100 MB at once at most; disk and tags as an endpoint's."""
     cloud.sandbox.add_training_job("keyed", volume_kms_key="key-1")
     _, deployment = run_batch(
         prepared(1, 2), training_job="keyed", instance_count=2, requests_per_instance=64, accept=RECORD_TYPE
@@ -191,6 +199,7 @@ def test_an_image_that_is_too_large_is_refused_before_anything_is_created() -> N
         Wanted("s3://b/m", "s3://b/o", 100_000_001).request(batch_spec(), "ml.c5.xlarge")
 
 
+@pytest.mark.slow
 def test_where_aws_takes_no_key_for_the_instance_it_is_left_out(cloud: Cloud) -> None:
     """Instances with a disk of their own encrypt it themselves, and a transform job of theirs takes no key."""
     cloud.sandbox.add_training_job("keyed", volume_kms_key="key-1")
@@ -216,6 +225,7 @@ def test_images_without_an_answer_fail_alone_with_awss_reason(cloud: Cloud) -> N
     assert f"/aws/sagemaker/TransformJobs, streams {NAME}/" in refused[0]
 
 
+@pytest.mark.slow
 def test_a_job_that_answers_nothing_is_no_deployment(cloud: Cloud) -> None:
     """Its reason is that of the run."""
     cloud.sandbox.fault("CreateTransformJob", "records-fail", calls=2)
@@ -223,6 +233,7 @@ def test_a_job_that_answers_nothing_is_no_deployment(cloud: Cloud) -> None:
         run_batch(prepared(1, 2))
 
 
+@pytest.mark.slow
 def test_a_short_type_gives_way_to_the_next(cloud: Cloud) -> None:
     """AWS had no instance of the first: the second is tried, under the next name, and the first model is gone."""
     cloud.sandbox.fault("CreateTransformJob", "capacity")
@@ -233,6 +244,7 @@ def test_a_short_type_gives_way_to_the_next(cloud: Cloud) -> None:
     assert cloud.left() == NOTHING
 
 
+@pytest.mark.slow
 def test_when_all_types_are_short_it_may_be_tried_later(cloud: Cloud) -> None:
     """The types that were tried are named; nothing stays behind."""
     cloud.sandbox.fault("CreateTransformJob", "capacity", times=None)
@@ -242,6 +254,7 @@ def test_when_all_types_are_short_it_may_be_tried_later(cloud: Cloud) -> None:
     assert cloud.left() == NOTHING
 
 
+@pytest.mark.slow
 def test_a_quota_is_final(cloud: Cloud) -> None:
     """Waiting does not help: AWS's words, which name the quota of transform jobs."""
     cloud.sandbox.fault("CreateTransformJob", "resource-limit", times=None)
@@ -249,6 +262,7 @@ def test_a_quota_is_final(cloud: Cloud) -> None:
         run_batch(prepared(1))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("error", ["after-effect-500", "stale"])
 def test_a_creation_whose_answer_is_lost_or_that_is_not_seen_yet_is_gone_on_with(cloud: Cloud, error: str) -> None:
     """It is the same job, not a second one."""
@@ -258,6 +272,7 @@ def test_a_creation_whose_answer_is_lost_or_that_is_not_seen_yet_is_gone_on_with
     assert list(cloud.sandbox.resources().transforms) == [NAME]
 
 
+@pytest.mark.slow
 def test_the_next_attempt_of_a_run_has_another_name(cloud: Cloud) -> None:
     """AWS keeps a job's name for good: a run that is started again must not collide with itself."""
     jobs = prepared(1)
@@ -269,6 +284,7 @@ def test_the_next_attempt_of_a_run_has_another_name(cloud: Cloud) -> None:
     assert {one["status"] for one in cloud.sandbox.resources().transforms.values()} == {"Completed"}
 
 
+@pytest.mark.slow
 def test_a_job_at_work_is_stopped_and_its_model_deleted(cloud: Cloud) -> None:
     """Whoever tears the run down meanwhile ends the wait, the job and the model, and can repeat it."""
     cloud.sandbox.fault("CreateTransformJob", "stays-creating")
@@ -287,6 +303,7 @@ def test_a_job_at_work_is_stopped_and_its_model_deleted(cloud: Cloud) -> None:
     assert not outputs(cloud)
 
 
+@pytest.mark.slow
 def test_a_job_that_somebody_stops_ends_the_run(cloud: Cloud) -> None:
     """AWS keeps no answers of it, and says so."""
     cloud.sandbox.fault("CreateTransformJob", "stays-creating")
@@ -302,6 +319,7 @@ def test_a_job_that_somebody_stops_ends_the_run(cloud: Cloud) -> None:
     service.delete(NAME)
 
 
+@pytest.mark.slow
 def test_a_job_that_takes_too_long_is_given_up(cloud: Cloud) -> None:
     """The cap of an endpoint's age is that of a job."""
     cloud.sandbox.fault("CreateTransformJob", "stays-creating")
@@ -319,6 +337,7 @@ def test_all_images_must_be_there_first() -> None:
         service.provide(NAME, [], lambda _: None)
 
 
+@pytest.mark.slow
 def test_a_tile_whose_image_is_gone_is_left_to_its_stage(cloud: Cloud) -> None:
     """A manifest that names an object which is not there would fail the whole job."""
     jobs = prepared(1, 2)
@@ -353,6 +372,7 @@ def test_who_asks_needs_the_deployment_alone() -> None:
         service.invoke(replace(told, url=f"{told.url}x"), lake(1))
 
 
+@pytest.mark.slow
 def test_clearing_leaves_the_cache(cloud: Cloud) -> None:
     """Inputs, outputs and indexes go; label masks and JPEGs of tiles are no business of it."""
     jobs = prepared(1, 2, chips=(64, 16))
@@ -364,6 +384,7 @@ def test_clearing_leaves_the_cache(cloud: Cloud) -> None:
     assert all(tile_files.answer(job).labels.any() for job in jobs)
 
 
+@pytest.mark.slow
 def test_whoever_deletes_needs_the_kind_alone(cloud: Cloud) -> None:
     """A hook in another process knows the kind and the run."""
     jobs = prepared(1)
