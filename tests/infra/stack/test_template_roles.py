@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from cloud import RUN, Cloud, tags_for
@@ -13,11 +14,13 @@ from infra.sandbox.sagemaker import limits
 from infra.sandbox.wire import Call, Refused
 from tasks.services.endpoints.sagemaker.batch.batch_files import BatchFolder
 from tasks.services.endpoints.teardown import sweeping, teardown
+from tasks.services.endpoints.teardown.sagemaker_resources import KINDS as ENDPOINT_KINDS
 from tasks.services.endpoints.teardown.sagemaker_resources import (
     LEASE_TAG,
     PROJECT,
     PROJECT_TAG,
     RUN_TAG,
+    TRANSFORM,
     resource_name,
 )
 
@@ -288,28 +291,31 @@ def test_the_sweeper_makes_and_tags_nothing(stack: Stack) -> None:
 
 
 @pytest.fixture
-def forgotten(stack: Stack) -> Iterator[Any]:
-    """A client of a SageMaker in which a run has left all there can be, its lease lapsed."""
-    client = stack.client("sagemaker")
-    cloud, tags = Cloud(Sandbox(stack.url), client), tags_for(RUN, lease_until="2024-01-01T00:00:00Z")
+def forgotten(stack: Stack) -> Iterator[tuple[Any, str]]:
+    """A client of a SageMaker in which a run has left all there can be, its lease lapsed; and under which name."""
+    client, run = stack.client("sagemaker"), uuid4()  # the name of a transform job is taken for good
+    name, tags = resource_name(run, 1), tags_for(run, lease_until="2024-01-01T00:00:00Z")
+    cloud = Cloud(Sandbox(stack.url), client)
     cloud.sandbox.fault("CreateTransformJob", "stays-creating")
-    cloud.three(NAME, tags)
-    cloud.transform(NAME, tags)
-    yield client
-    left = teardown.delete_run(client, RUN, seconds=20, until=teardown.DONE)
+    cloud.three(name, tags)
+    cloud.transform(name, tags)
+    yield client, name
+    kinds = (TRANSFORM, *ENDPOINT_KINDS)
+    left = teardown.delete_run(client, run, seconds=20, until=teardown.DONE, kinds=kinds)
     assert all(step.outcome in teardown.DONE for step in left)
 
 
 @pytest.mark.parametrize("role", ["SweeperRole", "FlowRole"])
-def test_every_call_of_a_sweep_is_allowed(stack: Stack, forgotten: Any, role: str) -> None:
+def test_every_call_of_a_sweep_is_allowed(stack: Stack, forgotten: tuple[Any, str], role: str) -> None:
     """Whatever the sweep asks of AWS to find and delete an orphan, the role that it runs under may do."""
+    client, name = forgotten
     calls: list[tuple[str, str]] = []
 
     def record(params: Mapping[str, Any], model: Any, **_: Any) -> None:
         calls.append((f"sagemaker:{model.name}", _asked_for(model.name, params)))
 
-    forgotten.meta.events.register("before-parameter-build.sagemaker.*", record)
-    (verdict,) = (one for one in sweeping.sweep(forgotten) if one.name == NAME)
+    client.meta.events.register("before-parameter-build.sagemaker.*", record)
+    (verdict,) = (one for one in sweeping.sweep(client) if one.name == name)
     policies = stack.policies(role)
     assert not verdict.failed
     assert {f"sagemaker:{ending(operation)}" for operation, _ in KINDS} <= {action for action, _ in calls}
