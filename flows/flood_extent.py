@@ -211,9 +211,11 @@ def flood_extent(
             with ThreadPoolTaskRunner[Any](max_workers=1) as in_this_process:
                 try:
                     run.calibrate(prepare_tile, decode_in_child=decode_in_child)
-                    if run.unpredicted:
+                    if run.unpredicted and not run.endpoint.spec.is_batch:
                         run.endpoint.start(in_this_process)
                     run.stage(prepare_tile, without=run.prepared, decode_in_child=decode_in_child)
+                    if run.endpoint.spec.is_batch:
+                        run.start_batch(in_this_process)
                     run.predict(predict_tile)
                 finally:
                     run.endpoint.end()

@@ -79,7 +79,7 @@ EndpointName = Annotated[str, Field(min_length=1, max_length=63), AfterValidator
 FileName = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_no_path)]
 InstanceType = Annotated[str, Field(pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9]+$")]
 InstanceTypes = Annotated[list[InstanceType], AfterValidator(_distinct)]
-Endpoint = Literal["local", "sagemaker", "http"]
+Endpoint = Literal["local", "sagemaker", "http", "batch"]
 NirThreshold = Annotated[int, Field(ge=0, le=255)]
 ChipPx = Annotated[int, Field(ge=64, le=10_000, multiple_of=8)]
 OverlapPx = Annotated[int, Field(ge=16, le=1024)]

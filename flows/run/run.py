@@ -13,6 +13,7 @@ from uuid import UUID
 from prefect import State, Task
 from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
+from prefect.task_runners import TaskRunner
 
 from flows.parameters import RunParameters
 from flows.preflight import check, plan_tiles, product_uri
@@ -25,6 +26,7 @@ from flows.run.ownership import server_identity
 from flows.run.review_form import Decision, check_reviewable
 from flows.run.suspension import SuspendedRun, forget
 from tasks.calibration import calibrate_tiles, histograms_of
+from tasks.core.errors import FinalError
 from tasks.core.given_areas.given_areas import NOTHING_GIVEN, GivenAreas
 from tasks.core.models.nir_threshold import Split, Threshold
 from tasks.core.product.area_of_interest import doubts as given_doubts
@@ -45,6 +47,7 @@ from tasks.runtime.progress import watcher
 from tasks.runtime.published_event import emit_published
 from tasks.runtime.stage_runner import NAMED_IN_LOG, run_stage
 from tasks.services import storage, temp_folders
+from tasks.services.endpoints.endpoint_kinds import batch_service
 from tasks.services.frames import decoding
 from tasks.services.publishing import publishing
 from tasks.services.storage.storage_errors import FULL, local_error
@@ -308,6 +311,17 @@ class Run:
             self.task_runs += run_stage(stage, jobs, self.ledger, is_cached=is_cached, **parameters)
         finally:
             decoding.stop_idle()
+
+    def start_batch(self, runner: TaskRunner[Any]) -> None:
+        """Where one job answers everything: now that all tiles are prepared, give it those that lack an answer."""
+        if not self.unpredicted:
+            return
+        try:
+            batch_service(self.endpoint.spec).provide(self.endpoint.name, self.unpredicted, report)
+        except FinalError as error:
+            self.endpoint.error = str(error)
+            return
+        self.endpoint.start(runner)
 
     def predict(self, stage: Task[..., Any]) -> None:
         """Wait for the endpoint, then ask it for every tile, as many at a time as it serves well.
