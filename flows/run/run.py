@@ -323,6 +323,11 @@ class Run:
             return
         self.endpoint.start(runner)
 
+    def clear_batch(self) -> None:
+        """Remove what a transform job was given and has written: its answers are in the cache by now."""
+        if self.endpoint.spec.is_batch and self.endpoint.times:
+            batch_service(self.endpoint.spec).clear(self.endpoint.name)
+
     def predict(self, stage: Task[..., Any]) -> None:
         """Wait for the endpoint, then ask it for every tile, as many at a time as it serves well.
 
