@@ -1,6 +1,7 @@
 """Predictions by a transform job: the same as an endpoint's, found by image; and nothing of it outlives the run."""
 
 import json
+import re
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -32,7 +33,7 @@ from tasks.services.endpoints.sagemaker.batch.batch_transform import BatchTransf
 from tasks.services.endpoints.sagemaker.batch.transform_job import Wanted
 from tasks.services.endpoints.sagemaker.sagemaker_endpoint import SageMakerEndpoint
 from tasks.services.endpoints.teardown.sagemaker_resources import LEASE_TAG, resource_name
-from tasks.services.work_directory import cached_files, tile_files
+from tasks.services.work_directory import cached_files, pruning, tile_files
 
 NAME, SECOND = resource_name(RUN, 1), resource_name(RUN, 2)
 SIZE_PX = 96
@@ -379,6 +380,8 @@ def test_clearing_leaves_the_cache(cloud: Cloud) -> None:
     service, deployment = run_batch(jobs)
     for job in jobs:
         predict(job, service, deployment)
+    ours = re.compile(f"tiles/batch/{pruning.PARTS['batch']}")
+    assert all(ours.fullmatch(key) for key in _keys(cloud) if "/batch/" in key)  # and ``clean`` prunes them
     assert service.clear(NAME) == 4 * 2 * 2 + 3
     assert not [key for key in _keys(cloud) if "/batch/" in key]
     assert all(tile_files.answer(job).labels.any() for job in jobs)
