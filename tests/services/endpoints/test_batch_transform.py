@@ -116,15 +116,9 @@ def _keys(cloud: Cloud) -> list[str]:
     return [one["Key"] for one in found]
 
 
-@pytest.mark.parametrize(
-    ("chips", "confidence"),
-    [
-        pytest.param(None, False, id="labels of whole tiles", marks=pytest.mark.slow),
-        pytest.param(None, True, id="probabilities of whole tiles", marks=pytest.mark.slow),
-        pytest.param((64, 16), False, id="labels in chips", marks=pytest.mark.slow),
-        pytest.param((64, 16), True, id="probabilities in chips"),
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("chips", [None, (64, 16)], ids=["whole tiles", "chips"])
+@pytest.mark.parametrize("confidence", [False, True], ids=["labels", "probabilities"])
 def test_a_job_gives_what_an_endpoint_gives(cloud: Cloud, chips: tuple[int, int] | None, *, confidence: bool) -> None:
     """Label masks, confidence and polygons of each tile are the same, bit by bit, whichever way they were asked for."""
     jobs = prepared(1, 2, 3, chips=chips, with_confidence=confidence)
