@@ -239,6 +239,7 @@ def flood_extent(
                 show_result(run.dataset_name, folder, record, product)
             if not run.keeps_work:
                 clean_up(as_it_is(run.jobs))
+                run.clear_batch()
             run.finished(record, product)
         else:
             show_no_product(run.dataset_name, run.ended_without_product())

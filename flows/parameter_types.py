@@ -79,7 +79,7 @@ EndpointName = Annotated[str, Field(min_length=1, max_length=63), AfterValidator
 FileName = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_no_path)]
 InstanceType = Annotated[str, Field(pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9]+$")]
 InstanceTypes = Annotated[list[InstanceType], AfterValidator(_distinct)]
-Endpoint = Literal["local", "sagemaker", "http"]
+Endpoint = Literal["local", "sagemaker", "http", "batch"]
 THREADS = "threads"
 TileRunnerKind = Literal["threads", "dask"]
 NirThreshold = Annotated[int, Field(ge=0, le=255)]

@@ -46,10 +46,10 @@ from flows.parameter_types import (
 )
 from tasks.core import class_map
 from tasks.core.errors import UnusableArgument
-from tasks.core.models.known_models import MAX_BODY_BYTES, NOT_MAPPED
+from tasks.core.models.known_models import MAX_BODY_BYTES, NOT_MAPPED, PNG_TYPE, RECORD_TYPE
 from tasks.core.product.edition import CaptureTime, Event, Origin
 from tasks.core.profiles.event_codes import event_code
-from tasks.services.endpoints.contract import HTTP, LOCAL, SAGEMAKER, EndpointSpec
+from tasks.services.endpoints.contract import BATCH, HTTP, LOCAL, SAGEMAKER, EndpointSpec
 
 # Which endpoint is asked.
 ENDPOINT_SETTINGS = ("endpoint", "training_job", "endpoint_name", "endpoint_url")
@@ -153,6 +153,14 @@ class RunParameters(BaseModel):
                 "`endpoint_name` is for `endpoint` sagemaker, and without `training_job`: either an endpoint that is "
                 "there already is asked, or one is deployed"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _batch_needs_a_training_job_and_tells_it_nothing(self) -> Self:
+        if self.endpoint == BATCH and not self.training_job:
+            raise ValueError("`endpoint` batch needs `training_job`: the finished job whose model answers")
+        if self.endpoint == BATCH and self.calibration is not None:
+            raise ValueError("`calibration` cannot be told to a transform job, which sends images alone. Leave it out")
         return self
 
     @model_validator(mode="after")
@@ -267,6 +275,8 @@ class RunParameters(BaseModel):
             lease_minutes=self.lease_minutes,
             max_minutes=self.max_endpoint_minutes,
             owner=owner,
+            work_directory=self.work_directory if self.endpoint == BATCH else "",
+            accept=RECORD_TYPE if self.endpoint == BATCH and self.asks_confidence else PNG_TYPE,
         )
 
 

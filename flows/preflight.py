@@ -13,7 +13,8 @@ from tasks.core.tiles.estimates import PIXELS_A_MEGAPIXEL
 from tasks.core.tiles.jobs import TileJob, plan_jobs
 from tasks.core.tiles.tile import Tile
 from tasks.services import storage
-from tasks.services.endpoints.endpoint_kinds import LOCAL, endpoint_service
+from tasks.services.endpoints.endpoint_kinds import BATCH, LOCAL, endpoint_service
+from tasks.services.endpoints.sagemaker.batch.batch_files import check_work_directory
 from tasks.services.exposure_files import check_exposure
 from tasks.services.publishing import publishing
 
@@ -40,6 +41,8 @@ def check(parameters: RunParameters, model_identity: str | None = None, *, writi
     if not (storage.exists(parameters.dataset) or storage.is_folder(parameters.dataset)):
         raise DatasetNotFound(f"dataset {parameters.dataset!r} does not exist. Check the name")
     check_exposure(parameters.exposure)
+    if parameters.endpoint == BATCH:
+        check_work_directory(parameters.work_directory)
     identity = model_identity or identity_of_model(parameters)
     publishing.check_owner(product_uri(parameters), storage.resolve(parameters.dataset))
     if writing:

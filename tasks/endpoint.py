@@ -96,7 +96,7 @@ class EndpointLife:
     def start(self, runner: TaskRunner[Any]) -> None:
         """Begin deploying, while tiles are being prepared; ``runner`` works in this process."""
         self.times["asked" if self.spec.is_existing else "created"] = datetime.now(UTC)
-        if self.spec.is_billed:
+        if self.spec.is_billed and not self.spec.is_batch:  # a transform job has quotas of its own
             self.places = EndpointPlaces(UUID(str(this_run.get_id())), self.spec.instance_count)
         asked = {"spec": self.spec.to_dict(), "name": self.name, "may_create": as_it_is(self._may_create)}
         self._deploying = runner.submit(deploy_endpoint, asked)
@@ -180,7 +180,7 @@ class EndpointLife:
 
     def _busy(self, end: datetime) -> dict[str, float]:
         """The share of the time for which it was ready and billed in which it had something to do."""
-        if "in_service" not in self.times:
+        if "in_service" not in self.times or self.spec.is_batch:
             return {}
         ready = (self.times.get("deleted", end) - self.times["in_service"]).total_seconds()
         return {"busy_percent": round(min(100.0, 100 * self.busy_seconds / ready), 1) if ready > 0 else 0.0}
@@ -194,6 +194,7 @@ class EndpointLife:
             return {}
         end = self.times.get("gone", datetime.now(UTC))
         minutes = (end - self.times["created"]).total_seconds() / SECONDS_A_MINUTE
+        minutes = self.deployment.facts.get("minutes_billed", minutes)  # of a job that AWS says it of
         bill: dict[str, Any] = {"minutes_billed": round(minutes, 2), **self._busy(end)}
         used = self.deployment.facts["instance_type"]
         if self.instance_hour_price is not None and used == self.spec.instance_types[0]:

@@ -12,6 +12,7 @@ from uuid import UUID
 from prefect import State
 from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
+from prefect.task_runners import TaskRunner
 
 from flows.parameters import RunParameters
 from flows.preflight import check, plan_tiles, product_uri
@@ -24,6 +25,7 @@ from flows.run.ownership import server_identity
 from flows.run.review_form import Decision, check_reviewable
 from flows.run.suspension import SuspendedRun, forget
 from tasks.calibration import calibrate_tiles, histograms_of
+from tasks.core.errors import FinalError
 from tasks.core.given_areas.given_areas import NOTHING_GIVEN, GivenAreas
 from tasks.core.models.nir_threshold import Split, Threshold
 from tasks.core.product.area_of_interest import doubts as given_doubts
@@ -44,6 +46,7 @@ from tasks.runtime.policies import as_it_is
 from tasks.runtime.progress import watcher
 from tasks.runtime.published_event import emit_published
 from tasks.services import storage, temp_folders
+from tasks.services.endpoints.endpoint_kinds import batch_service
 from tasks.services.publishing import publishing
 from tasks.services.storage.storage_errors import FULL, local_error
 from tasks.services.temp_folders import KEPT_DAYS, temp_folder
@@ -291,6 +294,22 @@ class Run:
         """Jobs of the usable tiles that have no label mask yet."""
         standing = self.ledger.standing
         return [job for job in standing if job.tile.problem is None and not self.cached.has("predict", job)]
+
+    def start_batch(self, runner: TaskRunner[Any]) -> None:
+        """Where one job answers everything: now that all tiles are prepared, give it those that lack an answer."""
+        if not self.unpredicted:
+            return
+        try:
+            batch_service(self.endpoint.spec).provide(self.endpoint.name, self.unpredicted, report)
+        except FinalError as error:
+            self.endpoint.error = str(error)
+            return
+        self.endpoint.start(runner)
+
+    def clear_batch(self) -> None:
+        """Remove what a transform job was given and has written: its answers are in the cache by now."""
+        if self.endpoint.spec.is_batch and self.endpoint.times:
+            batch_service(self.endpoint.spec).clear(self.endpoint.name)
 
     @property
     def has_answers(self) -> bool:

@@ -77,12 +77,15 @@ def stream_tiles(run: Run, stages: Sequence[Task[..., Any]], where: Runners, **p
     )
     lines[0].when_over, lines[1].when_over = decoding.stop_idle, run.endpoint.end
 
+    # A transform job begins when all are prepared.
+    ahead = len(jobs) + 1 if run.endpoint.spec.is_batch else AHEAD
+
     def on_turn(flow: Stream) -> None:
         endpoint.start_when_due(flow)
         asking.limit = max(TILES_AT_ONCE, endpoint.in_flight)
 
     try:
-        run.task_runs += stream(lines, run.ledger, on_turn=on_turn)
+        run.task_runs += stream(lines, run.ledger, on_turn=on_turn, ahead=ahead)
     except BaseException:
         # An answer may take a minute, and whoever is told to stop may not have that long.
         run.endpoint.end()
@@ -129,9 +132,14 @@ class _Endpoint:
 
     def start_when_due(self, flow: Stream) -> None:
         """Begin to deploy it: at once where that costs nothing, else so that it is ready when there is work for it."""
-        if not self._needed or self._run.endpoint.is_started or not flow.left("predict"):
+        endpoint = self._run.endpoint
+        if not self._needed or endpoint.is_started or endpoint.error is not None or not flow.left("predict"):
             return
-        if not self._run.endpoint.spec.is_billed or self._is_due(flow):
+        spec = endpoint.spec
+        if spec.is_batch:
+            if flow.waiting("predict") and not flow.left("prepare"):
+                self._run.start_batch(self._deploy_in)
+        elif not spec.is_billed or self._is_due(flow):
             self._run.endpoint.start(self._deploy_in)
 
     def _is_due(self, flow: Stream) -> bool:

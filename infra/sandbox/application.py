@@ -1,4 +1,7 @@
-"""The layers of the sandbox, from the outside in: control, faults, invocations, SageMaker's rules, quotas, S3, moto."""
+"""The layers of the sandbox, from the outside in.
+
+Control, faults, invocations, transform jobs, SageMaker's rules, quotas, S3, moto.
+"""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
@@ -12,6 +15,7 @@ from infra.sandbox.quotas import with_quotas
 from infra.sandbox.sagemaker.invocations import Container, Invocations
 from infra.sandbox.sagemaker.rules import Rules
 from infra.sandbox.sagemaker.sandbox_resources import Estate
+from infra.sandbox.sagemaker.transforms import Transforms
 from infra.sandbox.wire import S3, Call, Handler, read
 
 if TYPE_CHECKING:
@@ -28,8 +32,8 @@ class Application:
 
     def __init__(self, estate: Estate, container: Container) -> None:
         self._moto = DomainDispatcherApplication(create_backend_app)
-        inner = Invocations(Rules(with_quotas(encrypted(self._ask_moto), estate.settings), estate), estate, container)
-        self._outermost = Faults(inner)
+        rules = Rules(with_quotas(encrypted(self._ask_moto), estate.settings), estate)
+        self._outermost = Faults(Invocations(Transforms(rules, estate, container), estate, container))
         self._control = Control(estate, self._outermost)
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:

@@ -40,11 +40,13 @@ class Resources:
         endpoints: ``status``, ``config`` and ``tags``.
         configs: ``models`` and ``tags``.
         models: ``tags``.
+        transforms: Transform jobs, those that have ended too: ``status``, ``model`` and ``tags``.
     """
 
     endpoints: dict[str, dict[str, Any]]
     configs: dict[str, dict[str, Any]]
     models: dict[str, dict[str, Any]]
+    transforms: dict[str, dict[str, Any]]
 
 
 @dataclass(frozen=True)

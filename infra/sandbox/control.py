@@ -7,7 +7,7 @@
 | ``DELETE faults`` | clears them |
 | ``POST settings`` | sets any of ``sagemaker.sandbox_resources.Settings`` |
 | ``GET requests``, ``DELETE requests`` | calls by operation since the last DELETE; starts counting anew |
-| ``GET resources`` | models, endpoint configurations and endpoints of all regions, with their tags |
+| ``GET resources`` | models, endpoint configurations, endpoints and transform jobs of all regions, with their tags |
 | ``POST training-jobs`` | gives a training job (``name``, ``region``) a ``status`` |
 | ``POST reset`` | forgets everything: moto's records, the endpoints, faults, counts, settings |
 """
@@ -22,7 +22,7 @@ from werkzeug.wrappers import Request, Response
 
 from infra.sandbox import faults
 from infra.sandbox.sagemaker.masks import FORMS, INDEXED
-from infra.sandbox.sagemaker.sandbox_resources import CONFIG, ENDPOINT, MODEL, Estate, Settings
+from infra.sandbox.sagemaker.sandbox_resources import CONFIG, ENDPOINT, MODEL, TRANSFORM, Estate, Settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -36,6 +36,7 @@ DETAILS: Mapping[str, Callable[[Any], dict[str, Any]]] = {
     ENDPOINT: lambda one: {"status": one.endpoint_status, "config": one.endpoint_config_name},
     CONFIG: lambda one: {"models": [variant["ModelName"] for variant in one.production_variants]},
     MODEL: lambda _: {},
+    TRANSFORM: lambda one: {"status": one.transform_job_status, "model": one.model_name},
 }
 
 
@@ -97,8 +98,8 @@ class Control:
         with self._estate.lock:
             regions = list(self._estate.regions())
             return {
-                f"{kind.removeprefix('endpoint-')}s": {
-                    name: details(one) | {"tags": {tag["Key"]: tag["Value"] for tag in one.tags}}
+                f"{kind.removeprefix('endpoint-').removesuffix('-job')}s": {
+                    name: details(one) | {"tags": {tag["Key"]: tag["Value"] for tag in one.tags or ()}}
                     for region in regions
                     for name, one in self._estate.records(kind, region).items()
                 }

@@ -13,7 +13,7 @@ from werkzeug.wrappers import Response
 from infra.sandbox.sagemaker import invocations, masks
 from infra.sandbox.sagemaker.lifecycle import NEVER, Fate
 from infra.sandbox.sagemaker.rules import KINDS
-from infra.sandbox.sagemaker.sandbox_resources import CONFIG, ENDPOINT, MODEL, Settings, arn, could_not_find
+from infra.sandbox.sagemaker.sandbox_resources import CONFIG, ENDPOINT, MODEL, TRANSFORM, Settings, arn, could_not_find
 from infra.sandbox.sagemaker.staleness import Stale
 from infra.sandbox.wire import CALLER, IAM, QUOTAS, RUNTIME, S3, SAGEMAKER, Call, Handler, Refused, drain, refusal
 from tasks.core.masks import png_masks
@@ -28,7 +28,7 @@ UNHEALTHY = (
     "Please check CloudWatch logs for this endpoint."
 )
 LIMIT = (
-    "The account-level service limit 'ml.c5.xlarge for endpoint usage' is 0 Instances, with current utilization of 0 "
+    "The account-level service limit 'ml.c5.xlarge for {use} usage' is 0 Instances, with current utilization of 0 "
     "Instances and a request delta of 1 Instances. Please use AWS Service Quotas to request an increase for this "
     "quota. If AWS Service Quotas is not available, contact AWS support to request an increase for this quota."
 )
@@ -51,7 +51,7 @@ class Rule:
         after: How many matching calls it lets pass first.
         seconds: How long ``hang`` waits before the call goes on; after which ``stays-creating`` ends in Failed (0:
             never); how long what a ``stale`` creation made is not to be seen.
-        calls: How many reads miss what a ``stale`` creation made.
+        calls: How many reads miss what a ``stale`` creation made; how many images ``records-fail`` leaves unanswered.
         name_contains: Only calls about a name, an ARN or a ``bucket/key`` that contains this.
     """
 
@@ -67,7 +67,7 @@ class Rule:
     def __post_init__(self) -> None:
         if self.error not in ERRORS:
             raise ValueError(f"no error is called {self.error!r}; there are: {', '.join(sorted(ERRORS))}")
-        only = next((frozenset({operation}) for operation, errors in ERRORS_OF.items() if self.error in errors), None)
+        only = frozenset(operation for operation, errors in ERRORS_OF.items() if self.error in errors) or None
         only = STALE if self.error == "stale" else only
         if only is not None and self.operation not in only:
             raise ValueError(f"{self.error} can only happen to {', '.join(sorted(only))}, not to {self.operation}")
@@ -183,6 +183,7 @@ def _resource(call: Call) -> str:
     if not call.name or call.name.startswith("arn:"):
         return call.name or "*"
     kinds = {"EndpointConfig": CONFIG, "Endpoint": ENDPOINT, "Model": MODEL, "TrainingJob": "training-job"}
+    kinds["TransformJob"] = TRANSFORM
     return arn(next(kind for part, kind in kinds.items() if part in call.operation), call.name, call.region)
 
 
@@ -223,10 +224,17 @@ def _stale(call: Call, rule: Rule, inner: Handler) -> Response:
 
 
 def _key_refused(call: Call, _: Rule, inner: Handler) -> Response:
-    if "KmsKeyId" not in call.parameters:
+    resources = call.parameters.get("TransformResources", {})
+    if "KmsKeyId" not in call.parameters and "VolumeKmsKeyId" not in resources:
         return inner(call)
-    types = ", ".join(variant["InstanceType"] for variant in call.parameters["ProductionVariants"])
+    hosts = call.parameters.get("ProductionVariants", [resources])
+    types = ", ".join(host["InstanceType"] for host in hosts)
     return refusal(call, Refused(f"KMS key is not supported for instance type {types} with NVMe instance storage."))
+
+
+def _over_quota(call: Call) -> Refused:
+    use = "transform job" if call.operation == "CreateTransformJob" else "endpoint"
+    return Refused(LIMIT.format(use=use), code="ResourceLimitExceeded")
 
 
 def _after_effect(call: Call, _: Rule, inner: Handler) -> Response:
@@ -238,7 +246,10 @@ def _model_error(status: int, message: str) -> Effect:
     return lambda call, _rule, _inner: invocations.model_error(call, status, message)
 
 
-# What can happen to one operation alone.
+# What can happen to an endpoint and to a transform job.
+RESOURCE_LIMIT, CAPACITY = _refusing(_over_quota), _fated(lambda _: Fate(NO_CAPACITY))
+STAYS = _fated(lambda rule: Fate(UNHEALTHY, rule.seconds) if rule.seconds else NEVER)
+# What can happen to few operations alone.
 ERRORS_OF: Mapping[str, Mapping[str, Effect]] = {
     "InvokeEndpoint": {
         "body-too-large": lambda _call, _rule, _inner: invocations.too_large(Settings.max_body_bytes),
@@ -250,12 +261,19 @@ ERRORS_OF: Mapping[str, Mapping[str, Effect]] = {
         "garbage": lambda _call, _rule, _inner: Response(GARBAGE, 200, content_type="image/png"),
     },
     "CreateEndpoint": {
-        "resource-limit": _refusing(lambda _: Refused(LIMIT, code="ResourceLimitExceeded")),
-        "capacity": _fated(lambda _: Fate(NO_CAPACITY)),
+        "resource-limit": RESOURCE_LIMIT,
+        "capacity": CAPACITY,
         "goes-failed": _fated(lambda _: Fate(UNHEALTHY)),
-        "stays-creating": _fated(lambda rule: Fate(UNHEALTHY, rule.seconds) if rule.seconds else NEVER),
+        "stays-creating": STAYS,
     },
     "CreateEndpointConfig": {"key-refused": _key_refused},
+    "CreateTransformJob": {
+        "resource-limit": RESOURCE_LIMIT,
+        "capacity": CAPACITY,
+        "stays-creating": STAYS,
+        "records-fail": _fated(lambda rule: Fate(failing_records=rule.calls)),
+        "key-refused": _key_refused,
+    },
 }
 ERRORS: Mapping[str, Effect] = {
     "throttling": _refusing(_throttled),

@@ -55,8 +55,10 @@ def _page(call: Call, settings: Settings) -> dict[str, Any]:
 
 
 def _own(settings: Settings) -> list[tuple[str, float]]:
-    others = [(name, 4.0) for name in _names() if not name.endswith("endpoint usage")]
-    return others + [(f"{name} for endpoint usage", value) for name, value in settings.quotas.items()]
+    granted = {"endpoint": settings.quotas, "transform job": settings.transform_quotas}
+    own = {f"{name} for {use} usage": value for use, values in granted.items() for name, value in values.items()}
+    others = [(name, 4.0) for name in _names() if not name.endswith("endpoint usage") and name not in own]
+    return others + list(own.items())
 
 
 def _names() -> Iterator[str]:

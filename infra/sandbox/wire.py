@@ -42,7 +42,7 @@ class Call:
         name: Of what it is about: an endpoint's, model's or role's name, an ARN for tags, ``bucket/key`` for S3.
         body: Empty for S3, whose bodies pass through unread.
         parameters: The body of a JSON request.
-        fate: What an ordered fault wants to become of the endpoint that this call creates.
+        fate: What an ordered fault wants to become of the endpoint or transform job that this call creates.
         stale: How long an ordered fault hides what this call creates.
     """
 
@@ -116,7 +116,7 @@ def _parameters(body: bytes) -> dict[str, Any]:
 
 
 def _name(operation: str, parameters: Mapping[str, Any]) -> str:
-    for kind in ("Tags", "EndpointConfig", "Endpoint", "Model", "TrainingJob"):
+    for kind in ("Tags", "EndpointConfig", "Endpoint", "Model", "TrainingJob", "TransformJob"):
         if kind in operation:
             return str(parameters.get("ResourceArn" if kind == "Tags" else f"{kind}Name", ""))
     return ""

@@ -173,12 +173,17 @@ class Invocations:
         if answered.is_error:
             return model_error(call, answered.status_code, answered.text)
         production = {"x-amzn-invoked-production-variant": "AllTraffic"}
-        content, media_type = answered.content, answered.headers["content-type"]
-        if media_type == PNG_TYPE:
-            content = masks.converted(content, self._estate.settings.masks)
+        media_type = answered.headers["content-type"]
+        content = as_set(answered, self._estate.settings)
         if len(content) > MAX_BODY_BYTES:
             return model_error(call, 500, f"the response of {len(content)} bytes exceeds {MAX_BODY_BYTES} bytes")
         return Response(content, 200, production, content_type=media_type)
+
+
+def as_set(answered: httpx.Response, settings: Settings) -> bytes:
+    """A container's answer, its label mask in the form that is set."""
+    is_mask = answered.headers["content-type"] == PNG_TYPE
+    return masks.converted(answered.content, settings.masks) if is_mask else answered.content
 
 
 def too_large(limit: int) -> Response:

@@ -18,15 +18,17 @@ class Status(StrEnum):
 
 @dataclass(frozen=True)
 class Fate:
-    """What becomes of an endpoint that is being created.
+    """What becomes of an endpoint or transform job that is being created.
 
     Attributes:
-        failure: Why it fails; None where it comes into service.
+        failure: Why it fails; None where it comes into service, or the job starts on its images.
         seconds: In which it happens, infinite for never; None for the delay that is set for all.
+        failing_records: How many of a transform job's images get no answer.
     """
 
     failure: str | None = None
     seconds: float | None = None
+    failing_records: int = 0
 
 
 NEVER = Fate(seconds=math.inf)

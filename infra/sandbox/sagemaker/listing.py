@@ -15,7 +15,7 @@ Summary = Mapping[str, Any]
 def page(found: Iterable[Summary], kind: str, parameters: Mapping[str, Any]) -> tuple[Sequence[Summary], str | None]:
     """One page of what a List operation asks for, newest first unless it says otherwise.
 
-    ``found`` is all that there is of a kind: ``Endpoint``, ``EndpointConfig`` or ``Model``.
+    ``found`` is all that there is of a kind: ``Endpoint``, ``EndpointConfig``, ``Model`` or ``TransformJob``.
 
     Returns:
         The page, and the token of the next one, None on the last. What was deleted between two pages loses no other.
@@ -27,7 +27,7 @@ def page(found: Iterable[Summary], kind: str, parameters: Mapping[str, Any]) -> 
     def place(one: Summary) -> tuple[float | str, str]:
         """The name makes it unique, so that a page can go on after it."""
         name: str = one[f"{kind}Name"]
-        return {"Name": name, "Status": one.get("EndpointStatus", ""), "CreationTime": one["CreationTime"]}[by], name
+        return {"Name": name, "Status": one.get(f"{kind}Status", ""), "CreationTime": one["CreationTime"]}[by], name
 
     try:
         by, backwards = parameters.get("SortBy", "CreationTime"), parameters.get("SortOrder") != "Ascending"
@@ -42,7 +42,7 @@ def page(found: Iterable[Summary], kind: str, parameters: Mapping[str, Any]) -> 
 
 
 def _wanted(one: Summary, kind: str, parameters: Mapping[str, Any]) -> bool:
-    created, status = one["CreationTime"], one.get("EndpointStatus", "")
+    created, status = one["CreationTime"], one.get(f"{kind}Status", "")
     modified = one.get("LastModifiedTime", created)
     after, before = parameters.get("CreationTimeAfter"), parameters.get("CreationTimeBefore")
     modified_after, modified_before = parameters.get("LastModifiedTimeAfter"), parameters.get("LastModifiedTimeBefore")

@@ -13,6 +13,7 @@ from infra.sandbox.sagemaker.sandbox_resources import (
     ENDPOINT,
     MODEL,
     SPOKEN,
+    TRANSFORM,
     Estate,
     arn,
     could_not_find,
@@ -21,14 +22,16 @@ from infra.sandbox.sagemaker.sandbox_resources import (
 from infra.sandbox.wire import SAGEMAKER, Call, Handler, Refused, refusal, success
 
 VERBS = ("Create", "Describe", "Update", "Delete")
-KINDS = {"Model": MODEL, "EndpointConfig": CONFIG, "Endpoint": ENDPOINT}
+KINDS = {"Model": MODEL, "EndpointConfig": CONFIG, "Endpoint": ENDPOINT, "TransformJob": TRANSFORM}
+# Of a transform job: megabytes of an image, and of all that an instance is sent at once.
+MAX_PAYLOAD_MB = 100
 
 
 class Rules:
     """SageMaker as it behaves: refusals with AWS's codes and words, the life cycle, answers without empty members.
 
-    Stricter than AWS in one way: deleting a configuration or a model that an endpoint still uses is refused. AWS's
-    manual says that one must not; AWS itself mostly lets one.
+    Stricter than AWS in one way: deleting a configuration or a model that an endpoint or a transform job still uses is
+    refused. AWS's manual says of endpoints that one must not; AWS itself mostly lets one.
     """
 
     def __init__(self, inner: Handler, estate: Estate) -> None:
@@ -96,8 +99,15 @@ class Rules:
             self._estate.created(kind, call)
 
     def _check_absent(self, kind: str, call: Call) -> None:
-        if call.name in self._estate.records(kind, call.region):
-            raise Refused(f'Cannot create already existing {SPOKEN[kind]} "{arn(kind, call.name, call.region)}".')
+        if call.name not in self._estate.records(kind, call.region):
+            return
+        if kind == TRANSFORM:
+            raise Refused(
+                "Job name must be unique within an AWS account and region, and a job with this name already exists "
+                f"({arn(kind, call.name, call.region)})",
+                code="ResourceInUse",
+            )
+        raise Refused(f'Cannot create already existing {SPOKEN[kind]} "{arn(kind, call.name, call.region)}".')
 
     def _check_parts(self, call: Call) -> None:
         if call.operation in {"CreateEndpoint", "UpdateEndpoint"}:
@@ -105,6 +115,14 @@ class Rules:
         if call.operation == "CreateEndpointConfig":
             for variant in call.parameters.get("ProductionVariants", ()):
                 self._read(MODEL, variant["ModelName"], call.region)
+        if call.operation == "CreateTransformJob":
+            self._read(MODEL, call.parameters.get("ModelName", ""), call.region)
+            payload_mb, at_once = (call.parameters.get(one, 1) for one in ("MaxPayloadInMB", "MaxConcurrentTransforms"))
+            if payload_mb * max(1, at_once) > MAX_PAYLOAD_MB:
+                raise Refused(
+                    f"MaxConcurrentTransforms * MaxPayloadInMB cannot exceed {MAX_PAYLOAD_MB} MB, and is "
+                    f"{at_once} * {payload_mb}"
+                )
 
     def _check_permitted(self, call: Call) -> None:
         """AWS judges permissions before it looks for the resource: one that does not exist has no tags."""
@@ -121,9 +139,9 @@ class Rules:
             self._check_training_job(name, call.region)
 
     def _check_unused(self, kind: str, call: Call) -> None:
-        if endpoint := self._estate.in_use_by(call.region, kind, call.name):
-            used, user = arn(kind, call.name, call.region), arn(ENDPOINT, endpoint, call.region)
-            raise Refused(f'Cannot delete {SPOKEN[kind]} "{used}": it is in use by endpoint "{user}".')
+        if user := self._estate.in_use_by(call.region, kind, call.name):
+            used, user_kind = arn(kind, call.name, call.region), user.rpartition(":")[2].partition("/")[0]
+            raise Refused(f'Cannot delete {SPOKEN[kind]} "{used}": it is in use by {SPOKEN[user_kind]} "{user}".')
 
     def _check_idle(self, call: Call) -> None:
         if self._estate.life(call.region, call.name).busy(self._estate.clock()):
@@ -163,7 +181,8 @@ class Rules:
         records = self._estate.records(kind, region).items()
         seen = [_summary(name, *one, region) for one in records if not self._estate.unseen(kind, region, one[0])]
         found, token = listing.page(seen, name, call.parameters)
-        return success({f"{name}s": found} | ({"NextToken": token} if token else {}))
+        member = f"{name}Summaries" if kind == TRANSFORM else f"{name}s"
+        return success({member: found} | ({"NextToken": token} if token else {}))
 
 
 def _summary(kind: str, name: str, record: Any, region: str) -> listing.Summary:
@@ -171,6 +190,10 @@ def _summary(kind: str, name: str, record: Any, region: str) -> listing.Summary:
     summary = {f"{kind}Name": name, f"{kind}Arn": arn(KINDS[kind], name, region), **created}
     if kind == "Endpoint":
         summary |= {"LastModifiedTime": epoch(record.last_modified_time), "EndpointStatus": record.endpoint_status}
+    if kind == "TransformJob":
+        reason = {"FailureReason": record.failure_reason} if record.failure_reason else {}
+        summary |= {"LastModifiedTime": epoch(record.last_modified_time), **reason}
+        summary["TransformJobStatus"] = record.transform_job_status
     return summary
 
 

@@ -15,9 +15,9 @@ from infra.sandbox.sagemaker.masks import INDEXED
 from infra.sandbox.sagemaker.staleness import Stale, Unseen
 from infra.sandbox.wire import ACCOUNT, Call, Refused
 
-MODEL, CONFIG, ENDPOINT = "model", "endpoint-config", "endpoint"
+MODEL, CONFIG, ENDPOINT, TRANSFORM = "model", "endpoint-config", "endpoint", "transform-job"
 # How SageMaker's messages call them.
-SPOKEN = {MODEL: "model", CONFIG: "endpoint configuration", ENDPOINT: "endpoint"}
+SPOKEN = {MODEL: "model", CONFIG: "endpoint configuration", ENDPOINT: "endpoint", TRANSFORM: "transform job"}
 # Of a request to an endpoint, and of its answer.
 MAX_BODY_BYTES = 6 * 1024 * 1024
 
@@ -27,14 +27,15 @@ class Settings:
     """What can be set while the sandbox runs.
 
     Attributes:
-        creating_seconds: From CreateEndpoint (UpdateEndpoint) to InService.
-        deleting_seconds: From DeleteEndpoint until the endpoint is gone.
+        creating_seconds: From CreateEndpoint (UpdateEndpoint) to InService; from CreateTransformJob to its first image.
+        deleting_seconds: From DeleteEndpoint until the endpoint is gone; from StopTransformJob to Stopped.
         stale_seconds: For which nothing that was created is to be seen.
         concurrency: Requests in flight that one instance serves; None for any number.
         per_second: Requests a second that an endpoint serves; None for any number.
         max_body_bytes: Largest body of an invocation.
         masks: Form of the label masks that endpoints answer, a key of ``masks.FORMS``.
         quotas: Instances that the account may have behind endpoints, by type, where it has a value of its own.
+        transform_quotas: The same for transform jobs.
         default_quota: The same where it has none.
         tags_by_role: Whether AddTags is judged by the policy of the stack's role for runs; else anything may be tagged.
     """
@@ -47,6 +48,7 @@ class Settings:
     max_body_bytes: int = MAX_BODY_BYTES
     masks: str = INDEXED
     quotas: Mapping[str, float] = field(default_factory=dict)
+    transform_quotas: Mapping[str, float] = field(default_factory=dict)
     default_quota: float = 20.0
     tags_by_role: bool = False
 
@@ -58,6 +60,8 @@ def arn(kind: str, name: str, region: str) -> str:
 
 def could_not_find(kind: str, name: str, region: str) -> Refused:
     """What SageMaker says of a resource that is not there, or that it does not see."""
+    if kind == TRANSFORM:
+        return Refused(f"Could not find requested job with name: {name}")
     return Refused(f'Could not find {SPOKEN[kind]} "{arn(kind, name, region)}".')
 
 
@@ -68,15 +72,17 @@ def epoch(moment: datetime) -> float:
 
 @dataclass
 class Estate:
-    """Models, endpoint configurations and endpoints of every region.
+    """Models, endpoint configurations, endpoints and transform jobs of every region.
 
-    The records are moto's: tags, searches and CloudFormation see the same. Only the endpoints' times are kept here.
+    The records are moto's: tags, searches and CloudFormation see the same. Only the endpoints' times are kept here, and
+    how to stop a transform job.
     Hold ``lock`` for as long as what was read must stay true.
     """
 
     settings: Settings = field(default_factory=Settings)
     clock: Callable[[], float] = time.monotonic
     lock: threading.RLock = field(default_factory=threading.RLock)
+    stops: dict[tuple[str, str], threading.Event] = field(default_factory=dict)
     _lives: dict[tuple[str, str], Life] = field(default_factory=dict)
     _unseen: Unseen = field(init=False)
 
@@ -122,14 +128,17 @@ class Estate:
         return self._unseen.hides((kind, region, name))
 
     def in_use_by(self, region: str, kind: str, name: str) -> str | None:
-        """The name of an endpoint, not being deleted, that uses a configuration or a model."""
+        """The ARN of an endpoint, not being deleted, or of a job in progress that uses a configuration or a model."""
+        for job, record in self.records(TRANSFORM, region).items():
+            if kind == MODEL and record.model_name == name and record.transform_job_status == "InProgress":
+                return arn(TRANSFORM, job, region)
         configs = self.records(CONFIG, region)
         for endpoint, record in self.records(ENDPOINT, region).items():
             if record.endpoint_status == Status.DELETING:
                 continue
             config = configs.get(record.endpoint_config_name)
             if name in (_models(config) if kind == MODEL else {record.endpoint_config_name}):
-                return str(endpoint)
+                return arn(ENDPOINT, endpoint, region)
         return None
 
     def regions(self) -> Iterator[str]:
@@ -138,6 +147,9 @@ class Estate:
 
     def forget(self) -> None:
         """Nothing has ever been created."""
+        for stop in self.stops.values():
+            stop.set()
+        self.stops.clear()
         self._lives.clear()
         self._unseen.forget()
 
@@ -147,6 +159,7 @@ def _records(backend: SageMakerModelBackend, kind: str) -> Mapping[str, Any]:
         MODEL: backend._models,  # noqa: SLF001 - moto has no other name for them
         CONFIG: backend.endpoint_configs,
         ENDPOINT: backend.endpoints,
+        TRANSFORM: backend.transform_jobs,
     }
     return records[kind]
 

@@ -4,17 +4,18 @@ One that is there already is only asked: to deploy it is to look whether it is i
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from tasks.core.models import known_models
 from tasks.core.record import Record
+from tasks.core.tiles.jobs import TileJob
 
 # SageMaker's own rule for endpoint names, kept for every kind so that a name fits wherever it is used.
 NAME_PATTERN = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}")
 
-LOCAL, SAGEMAKER, HTTP = "local", "sagemaker", "http"
+LOCAL, SAGEMAKER, HTTP, BATCH = "local", "sagemaker", "http", "batch"
 
 Report = Callable[[str], None]
 """Takes a line about progress, for the run's log."""
@@ -25,20 +26,22 @@ class EndpointSpec(Record):
     """What a run wants deployed, as plain settings.
 
     Attributes:
-        kind: ``local``, ``sagemaker`` or ``http``.
+        kind: ``local``, ``sagemaker``, ``http`` or ``batch``.
         model: For ``local``: ``water-index``, or the path of an ONNX model. For ``http``: the user's name for it.
         device: For ``local``: where an ONNX model runs.
         url: For ``http``: where the server is, without a slash at the end.
         endpoint_name: For ``sagemaker``: an endpoint that is there already; empty where one is deployed for the run.
         class_map: The label of each class of the model; None: for ``local`` the metadata of an ONNX model say it.
-        training_job: For ``sagemaker``, as all below: the finished job whose model is hosted.
+        training_job: For ``sagemaker`` and ``batch``, as all below: the finished job whose model is hosted.
         instance_types: Tried in this order where AWS is short of one.
         instance_count: Instances of that type.
         requests_per_instance: Requests in flight that one instance serves well.
-        deploy_minutes: In which the endpoint must be in service.
+        deploy_minutes: In which the endpoint must be in service; for ``batch``, in which AWS must see what is created.
         lease_minutes: After so long without a sign of life of the run, the sweep deletes the endpoint.
-        max_minutes: Age at which the sweep deletes it whatever its run says.
+        max_minutes: Age at which the sweep deletes it whatever its run says; for ``batch``, in which all is answered.
         owner: Which Prefect server knows the run; empty where that is unknown.
+        work_directory: For ``batch``: the ``s3://`` prefix where the tiles' JPEGs lie, and the answers will.
+        accept: For ``batch``: media type of all answers.
     """
 
     kind: str
@@ -55,6 +58,8 @@ class EndpointSpec(Record):
     lease_minutes: float = 30.0
     max_minutes: int = 240
     owner: str = ""
+    work_directory: str = ""
+    accept: str = known_models.PNG_TYPE
 
     @property
     def in_flight(self) -> int:
@@ -74,7 +79,12 @@ class EndpointSpec(Record):
     @property
     def is_billed(self) -> bool:
         """Whether it costs money until it is deleted: then a server owns it, its minutes count, and its end is sure."""
-        return self.kind == SAGEMAKER and not self.is_existing
+        return self.kind in (SAGEMAKER, BATCH) and not self.is_existing
+
+    @property
+    def is_batch(self) -> bool:
+        """Whether all that is to be asked must be there before it starts (``BatchService.provide``)."""
+        return self.kind == BATCH
 
     @property
     def is_calibrated(self) -> bool:
@@ -92,9 +102,10 @@ class Deployment(Record):
     """An endpoint that answered when it was deployed.
 
     Attributes:
-        kind: ``local``, ``sagemaker`` or ``http``.
+        kind: ``local``, ``sagemaker``, ``http`` or ``batch``.
         name: Endpoint name: at most 63 letters, digits and inner dashes.
-        url: Where it is asked: ``http://127.0.0.1:PORT`` where it is local; empty where the name is enough.
+        url: Where it is asked: ``http://127.0.0.1:PORT`` where it is local; of ``batch`` the ``s3://`` index of its
+            answers; empty where the name is enough.
         host: The host that can reach it, where only one can; None where any host can.
         in_flight: Requests that it serves at once; 0 where as many as there are processors here.
         facts: What else a report should say of it, such as the instance type.
@@ -186,4 +197,32 @@ class EndpointService(Protocol):
         Returns:
             What still exists, in words; empty where nothing does.
         """
+        ...
+
+
+class BatchService(EndpointService, Protocol):
+    """One that answers everything before anything is asked.
+
+    ``provide``, then ``deploy``, which returns when all is answered; ``invoke`` finds the answer to a JPEG among these.
+    """
+
+    def provide(self, name: str, jobs: Sequence[TileJob], report: Report) -> int:
+        """Say which tiles are to be answered, all of them prepared; a further call for this name replaces it.
+
+        Args:
+            name: As ``deploy`` will get it.
+            jobs: Of the tiles that need a prediction.
+            report: Is told how many images there are.
+
+        Returns:
+            Images: one a tile, or a chip; the same image once.
+
+        Raises:
+            EndpointRefused: There is none.
+            UnusableArgument: The work directory is not in S3.
+        """
+        ...
+
+    def clear(self, name: str) -> int:
+        """Remove what lies in the work directory for it, answers too; how many objects there were."""
         ...

@@ -1,13 +1,14 @@
 """Which endpoint services there are, by the name that a run's parameters use."""
 
 import importlib
+from typing import Any
 
 from tasks.core.errors import UnusableArgument
-from tasks.services.endpoints.contract import HTTP, LOCAL, SAGEMAKER, EndpointService, EndpointSpec
+from tasks.services.endpoints.contract import BATCH, HTTP, LOCAL, SAGEMAKER, BatchService, EndpointService, EndpointSpec
 from tasks.services.endpoints.http_endpoint import HttpEndpoint
 from tasks.services.endpoints.local_endpoint import LocalEndpoint
 
-__all__ = ["HTTP", "LOCAL", "SAGEMAKER", "endpoint_service"]
+__all__ = ["BATCH", "HTTP", "LOCAL", "SAGEMAKER", "batch_service", "endpoint_service"]
 
 
 def endpoint_service(spec: EndpointSpec) -> EndpointService:
@@ -23,19 +24,36 @@ def endpoint_service(spec: EndpointSpec) -> EndpointService:
         return LocalEndpoint(spec.model, device=spec.device, class_map=spec.class_map)
     if spec.kind == HTTP:
         return HttpEndpoint(spec)
+    if spec.kind == BATCH:
+        return batch_service(spec)
     if spec.kind != SAGEMAKER:
-        raise UnusableArgument(f"endpoint {spec.kind!r}: there are only {LOCAL!r}, {SAGEMAKER!r} and {HTTP!r}")
+        kinds = f"{LOCAL!r}, {SAGEMAKER!r}, {HTTP!r} and {BATCH!r}"
+        raise UnusableArgument(f"endpoint {spec.kind!r}: there are only {kinds}")
+    if spec.is_existing:
+        existing: EndpointService = _made("existing_endpoint", "ExistingEndpoint", spec)
+        return existing
+    service: EndpointService = _made("sagemaker_endpoint", "SageMakerEndpoint", spec)
+    return service
+
+
+def batch_service(spec: EndpointSpec) -> BatchService:
+    """The service of a spec of kind ``batch``, which is given all images before it is deployed.
+
+    Raises:
+        UnusableArgument: What it needs is not installed.
+    """
+    service: BatchService = _made("batch.batch_transform", "BatchTransform", spec)
+    return service
+
+
+def _made(module: str, name: str, spec: EndpointSpec) -> Any:
+    """A service of SageMaker's. Imported here: it needs the extra, and a local run should not wait for it."""
     try:
-        # Imported here: it needs the extra, and a local run should not wait for it.
-        if spec.is_existing:
-            module = importlib.import_module("tasks.services.endpoints.sagemaker.existing_endpoint")
-            existing: EndpointService = module.ExistingEndpoint(spec)
-            return existing
-        module = importlib.import_module("tasks.services.endpoints.sagemaker.sagemaker_endpoint")
-        importlib.import_module("sagemaker.core")
+        found = importlib.import_module(f"tasks.services.endpoints.sagemaker.{module}")
+        if not spec.is_existing:
+            importlib.import_module("sagemaker.core")
     except ImportError as error:
         raise UnusableArgument(
-            f'endpoint {SAGEMAKER!r} needs the extra "aws" ({error}): pip install "flood-extent[aws]"'
+            f'endpoint {spec.kind!r} needs the extra "aws" ({error}): pip install "flood-extent[aws]"'
         ) from error
-    service: EndpointService = module.SageMakerEndpoint(spec)
-    return service
+    return getattr(found, name)(spec)

@@ -13,10 +13,13 @@ UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 PARTIAL = r"(?:.*/)?\.[0-9a-f]{32}\.partial"
 # A product that was put together there and not finished, which people may have looked into.
 FAILED = rf"{temp_folders.PREFIX}-(?:{temp_folders.FAILED}-)?product-[^/]*/.*"
+# As runs name what they have in SageMaker: ``endpoints/teardown/sagemaker_resources``.
+JOB = r"flood-extent-[0-9a-f]{32}-[1-9][0-9]{0,3}"
 PARTS = {
     "cache": rf"(?:records/)?[a-z-]+/{KEY}",
     "results": rf"[a-z-]+-{KEY}",  # of earlier versions
     "scratch": rf"{KEY}|{FAILED}|product-[0-9a-f]{{32}}/.*",
+    "batch": rf"{JOB}/(?:(?:manifest|inputs|answers/{JOB})\.json|in/{KEY}|out/{JOB}/.*\.out)",
     "runs": rf"{UUID}\.json",
     "reviews": rf"{UUID}\.json",
 }
@@ -24,6 +27,7 @@ CONTENTS = {
     "cache": "cached answers of tiles",
     "results": "Prefect's results of tasks",
     "scratch": "intermediate images and failed products",
+    "batch": "images and answers of transform jobs",
     "runs": "records of runs",
     "reviews": "what runs have found before a review",
 }

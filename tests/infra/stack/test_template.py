@@ -52,7 +52,7 @@ def test_what_is_optional_is_optional(stack: Stack, plain: Stack) -> None:
     """The defaults deploy, without keys, grants and secrets that nobody asked for."""
     assert set(stack.resources) - set(plain.resources) == {
         *("Key", "FlowUsesKey", "FlowUsesDataKeys", "FlowReadsImagery", "FlowPassesOtherRoles"),
-        *("SageMakerReadsModels", "SageMakerUsesDataKeys", "SageMakerUsesVpc"),
+        *("SageMakerReadsModels", "SageMakerUsesDataKeys", "SageMakerUsesKey", "SageMakerUsesVpc"),
         *("TaskExecutionPullsImage", "TaskExecutionReadsSecret"),
     }
     assert set(stack.outputs) - set(plain.outputs) == {"KeyArn"}

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from cloud import RUN, Cloud, tags_for
@@ -11,18 +12,26 @@ from iam_policies import Account, Policies, as_list
 from infra.sandbox.client import Sandbox
 from infra.sandbox.sagemaker import limits
 from infra.sandbox.wire import Call, Refused
+from tasks.services.endpoints.sagemaker.batch.batch_files import BatchFolder
 from tasks.services.endpoints.teardown import sweeping, teardown
+from tasks.services.endpoints.teardown.sagemaker_resources import KINDS as ENDPOINT_KINDS
 from tasks.services.endpoints.teardown.sagemaker_resources import (
     LEASE_TAG,
     PROJECT,
     PROJECT_TAG,
     RUN_TAG,
+    TRANSFORM,
     resource_name,
 )
 
 ARN = f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:"
 NAME = resource_name(RUN, 1)
-KINDS = [("Endpoint", "endpoint"), ("EndpointConfig", "endpoint-config"), ("Model", "model")]
+KINDS = [
+    ("Endpoint", "endpoint"),
+    ("EndpointConfig", "endpoint-config"),
+    ("Model", "model"),
+    ("TransformJob", "transform-job"),
+]
 # Names that the policy's wildcards take for ours: AWS cannot tell them from a run's.
 THEIRS, UNTAGGED = f"{ARN}{{}}/flood-extent-production", f"{ARN}{{}}/flood-extent-trial"
 OURS = {"aws:ResourceTag/project": PROJECT}
@@ -32,12 +41,18 @@ VIA_S3 = {"kms:ViaService": f"s3.{REGION}.amazonaws.com"}
 ROLES = ["FlowRole", "SageMakerRole", "SweeperRole", "TaskExecutionRole"]
 # What AWS grants for every resource or not at all.
 UNRESTRICTABLE = {
+    "sagemaker:ListTransformJobs",
     *("sagemaker:ListEndpoints", "sagemaker:ListEndpointConfigs", "sagemaker:ListModels"),
     *("servicequotas:ListServiceQuotas", "servicequotas:ListAWSDefaultServiceQuotas"),
     *("ecr:GetAuthorizationToken", "cloudwatch:PutMetricData"),
     *("ec2:DescribeVpcs", "ec2:DescribeSubnets", "ec2:DescribeSecurityGroups"),
     *("ec2:DescribeDhcpOptions", "ec2:DescribeNetworkInterfaces"),
 }
+
+
+def ending(operation: str) -> str:
+    """What ends a resource: AWS keeps a transform job's record, so that one is stopped."""
+    return f"{'Stop' if operation == 'TransformJob' else 'Delete'}{operation}"
 
 
 @pytest.mark.parametrize("role", ROLES)
@@ -69,7 +84,7 @@ def test_the_flow_creates_only_what_the_sweeps_would_find(stack: Stack, operatio
 @pytest.mark.parametrize(("operation", "path"), KINDS)
 def test_only_what_is_ours_is_deleted(stack: Stack, role: str, operation: str, path: str) -> None:
     """Name and tag, both: a bug in the sweep cannot reach anybody else's endpoint."""
-    policies, action = stack.policies(role), f"sagemaker:Delete{operation}"
+    policies, action = stack.policies(role), f"sagemaker:{ending(operation)}"
     assert policies.allow(action, f"{ARN}{path}/{NAME}", OURS)
     assert not policies.allow(action, f"{ARN}{path}/{NAME}")
     assert not policies.allow(action, f"{ARN}{path}/{NAME}", {"aws:ResourceTag/project": "other"})
@@ -89,7 +104,7 @@ def test_the_flow_creates_with_all_tags_and_renews_its_lease(account: Account, o
     mine = f"{ARN}{path}/{NAME}"
     assert account.create(f"Create{operation}", mine, dict.fromkeys(tags_for(RUN), "x") | {PROJECT_TAG: PROJECT})
     assert account.add_tags(mine, {LEASE_TAG: "2026-01-01T00:00:00Z"})
-    assert account.delete(f"Delete{operation}", mine)
+    assert account.delete(ending(operation), mine)
 
 
 @pytest.mark.parametrize("whose", [THEIRS, UNTAGGED])
@@ -104,7 +119,7 @@ def test_a_stranger_s_resource_cannot_be_made_ours_and_deleted(
         assert not account.add_tags(theirs, tags)
     account.create(f"Create{operation}", theirs, {PROJECT_TAG: PROJECT})  # refused by AWS: the name is taken
     assert account.tags[theirs] == before
-    assert not account.delete(f"Delete{operation}", theirs)
+    assert not account.delete(ending(operation), theirs)
 
 
 @pytest.mark.parametrize(("operation", "path"), KINDS)
@@ -196,7 +211,22 @@ def test_endpoints_read_models_and_do_no_more(stack: Stack, plain: Stack) -> Non
     assert not hosting.allow("s3:PutObject", model)
     assert not hosting.allow("s3:GetObject", "arn:aws:s3:::models/other/model.tar.gz")
     assert not hosting.allow("s3:GetObject", f"arn:aws:s3:::{stack.outputs['ProductBucketName']}/products/a.zip")
+    assert not hosting.allow("s3:GetObject", f"arn:aws:s3:::{stack.outputs['WorkBucketName']}/work/cache/predict/a.png")
     assert not plain.policies("SageMakerRole").allow("s3:GetObject", model)
+
+
+def test_transform_jobs_read_images_and_write_answers(stack: Stack) -> None:
+    """Where a run puts the one and looks for the other; neither the cache nor a product can be written."""
+    hosting, work = stack.policies("SageMakerRole"), f"arn:aws:s3:::{stack.outputs['WorkBucketName']}"
+    folder = BatchFolder(f"{work}/work", NAME)
+    assert stack.outputs["WorkDirectory"].removeprefix("s3://") == f"{work}/work".removeprefix("arn:aws:s3:::")
+    for read in (f"{work}/work/scratch/a.jpg", folder.manifest_uri, f"{folder.uri}/in/a.jpg"):
+        assert hosting.allow("s3:GetObject", read)
+        assert not hosting.allow("s3:PutObject", read)
+    assert hosting.allow("s3:PutObject", f"{folder.output_uri(NAME)}/scratch/a.jpg.out")
+    assert not hosting.allow("s3:PutObject", f"{work}/work/cache/predict/a.png")
+    assert hosting.allow("s3:ListBucket", work, {"s3:prefix": f"work/batch/{NAME}/in/"})
+    assert all(hosting.allow(one, stack.outputs["KeyArn"], VIA_S3) for one in ("kms:Decrypt", "kms:GenerateDataKey"))
 
 
 def test_a_role_that_trains_uses_the_keys_of_its_jobs(training: Stack, stack: Stack) -> None:
@@ -256,33 +286,39 @@ def test_the_sweeper_makes_and_tags_nothing(stack: Stack) -> None:
     """Whoever took it over could neither start costs nor mark others' resources as ours."""
     actions = {action for one in stack.policies("SweeperRole").statements for action in as_list(one["Action"])}
     verbs = {action.partition(":")[2] for action in actions if action.startswith("sagemaker:")}
-    assert all(verb.startswith(("List", "Describe", "Delete")) for verb in verbs)
+    assert all(verb.startswith(("List", "Describe", "Delete", "Stop")) for verb in verbs)
     assert actions - {f"sagemaker:{verb}" for verb in verbs} == {"logs:CreateLogStream", "logs:PutLogEvents"}
 
 
 @pytest.fixture
-def forgotten(stack: Stack) -> Iterator[Any]:
-    """A client of a SageMaker in which a run has left all three, its lease lapsed."""
-    client = stack.client("sagemaker")
-    Cloud(Sandbox(stack.url), client).three(NAME, tags_for(RUN, lease_until="2024-01-01T00:00:00Z"))
-    yield client
-    left = teardown.delete_run(client, RUN, seconds=20, until=teardown.DONE)
+def forgotten(stack: Stack) -> Iterator[tuple[Any, str]]:
+    """A client of a SageMaker in which a run has left all there can be, its lease lapsed; and under which name."""
+    client, run = stack.client("sagemaker"), uuid4()  # the name of a transform job is taken for good
+    name, tags = resource_name(run, 1), tags_for(run, lease_until="2024-01-01T00:00:00Z")
+    cloud = Cloud(Sandbox(stack.url), client)
+    cloud.sandbox.fault("CreateTransformJob", "stays-creating")
+    cloud.three(name, tags)
+    cloud.transform(name, tags)
+    yield client, name
+    kinds = (TRANSFORM, *ENDPOINT_KINDS)
+    left = teardown.delete_run(client, run, seconds=20, until=teardown.DONE, kinds=kinds)
     assert all(step.outcome in teardown.DONE for step in left)
 
 
 @pytest.mark.parametrize("role", ["SweeperRole", "FlowRole"])
-def test_every_call_of_a_sweep_is_allowed(stack: Stack, forgotten: Any, role: str) -> None:
+def test_every_call_of_a_sweep_is_allowed(stack: Stack, forgotten: tuple[Any, str], role: str) -> None:
     """Whatever the sweep asks of AWS to find and delete an orphan, the role that it runs under may do."""
+    client, name = forgotten
     calls: list[tuple[str, str]] = []
 
     def record(params: Mapping[str, Any], model: Any, **_: Any) -> None:
         calls.append((f"sagemaker:{model.name}", _asked_for(model.name, params)))
 
-    forgotten.meta.events.register("before-parameter-build.sagemaker.*", record)
-    (verdict,) = (one for one in sweeping.sweep(forgotten) if one.name == NAME)
+    client.meta.events.register("before-parameter-build.sagemaker.*", record)
+    (verdict,) = (one for one in sweeping.sweep(client) if one.name == name)
     policies = stack.policies(role)
     assert not verdict.failed
-    assert {f"sagemaker:Delete{operation}" for operation, _ in KINDS} <= {action for action, _ in calls}
+    assert {f"sagemaker:{ending(operation)}" for operation, _ in KINDS} <= {action for action, _ in calls}
     assert [call for call in calls if not policies.allow(*call, OURS)] == []
 
 

@@ -1,6 +1,7 @@
 """Whether AWS would let a run have its endpoint: each verdict, on a local AWS that can refuse and hang."""
 
 import threading
+import time
 from typing import Any
 
 import boto3
@@ -110,6 +111,22 @@ def test_living_endpoints_use_up_a_quota(cloud: Cloud) -> None:
     cloud.endpoint("coming", config="theirs", wait=False)
     finding = findings()[QUOTA]
     assert (finding.verdict, "quota 2, 2 in use" in finding.text) == (PROBLEM, True), finding
+
+
+def test_transform_jobs_have_a_quota_of_their_own(cloud: Cloud) -> None:
+    """Under another name; jobs in progress use it up, endpoints and jobs that have ended do not."""
+    cloud.sandbox.settings(quotas={"ml.c5.xlarge": 0.0}, transform_quotas={"ml.c5.xlarge": 1.0})
+    assert findings(kind="batch")[QUOTA].verdict is OK
+    cloud.sandbox.fault("CreateTransformJob", "stays-creating")
+    cloud.three("theirs")
+    cloud.transform("theirs")
+    finding = findings(kind="batch")[QUOTA]
+    assert (finding.verdict, "quota 1, 1 in use" in finding.text) == (PROBLEM, True), finding
+    assert "'ml.c5.xlarge for transform job usage'" in finding.text
+    cloud.client.stop_transform_job(TransformJobName="theirs")
+    while cloud.sandbox.resources().transforms["theirs"]["status"] != "Stopped":
+        time.sleep(0.02)
+    assert findings(kind="batch")[QUOTA].verdict is OK
 
 
 def test_the_first_type_decides(cloud: Cloud) -> None:

@@ -153,6 +153,48 @@ def test_an_orphaned_model_is_found(cloud: Cloud) -> None:
     assert cloud.left() == NOTHING
 
 
+@pytest.mark.parametrize(("lease", "left"), [(LAPSED, []), (None, [NAME])], ids=["lapsed", "living"])
+def test_a_transform_job_is_stopped_as_an_endpoint_is_deleted(cloud: Cloud, lease: str | None, left: list[str]) -> None:
+    """By the same rules, and its model goes with it."""
+    tags = tags_for(RUN) if lease is None else tags_for(RUN, lease_until=lease)
+    cloud.sandbox.fault("CreateTransformJob", "stays-creating")
+    cloud.model(NAME, tags)
+    cloud.transform(NAME, tags)
+    assert [bool(verdict.reason) for verdict in sweep(cloud.client)] == [not left]
+    assert (cloud.transforming(), cloud.left()["models"]) == (left, left)
+
+
+def test_jobs_that_have_ended_are_not_looked_at(cloud: Cloud) -> None:
+    """AWS lists them for good: a sweep that judged each would take longer every day, for nothing."""
+    cloud.model(NAME, tags_for(RUN, lease_until=LAPSED))
+    cloud.transform(NAME, tags_for(RUN, lease_until=LAPSED))
+    while cloud.transforming():
+        time.sleep(0.02)
+    cloud.client.delete_model(ModelName=NAME)
+    cloud.sandbox.forget_requests()
+    assert sweep(cloud.client) == []
+    assert "ListTags" not in cloud.sandbox.requests()
+
+
+def test_somebody_elses_transform_job_goes_on(cloud: Cloud) -> None:
+    """Ours by name alone, or by tags alone, is not ours."""
+    cloud.sandbox.fault("CreateTransformJob", "stays-creating", times=None)
+    for name, tags in ((NAME, {"project": PROJECT}), (f"{OTHER}-copy", tags_for(OTHER_RUN, lease_until=LAPSED))):
+        cloud.model(name)
+        cloud.transform(name, tags)
+    assert sweep(cloud.client) == []
+    assert cloud.transforming() == [NAME, f"{OTHER}-copy"]
+
+
+def test_a_role_that_may_not_list_transform_jobs_sweeps_all_else_first(cloud: Cloud) -> None:
+    """One from before there were any: the endpoint goes all the same, and the refusal is raised then."""
+    cloud.three(NAME, tags_for(RUN, lease_until=LAPSED))
+    cloud.sandbox.fault("ListTransformJobs", "access-denied", times=None)
+    with pytest.raises(ClientError, match="ListTransformJobs"):
+        sweep(cloud.client)
+    assert cloud.left() == NOTHING
+
+
 def test_others_resources_are_not_even_judged(cloud: Cloud) -> None:
     """Names like ours without our tags, and our tags under other names, appear in no verdict."""
     cloud.three(NAME, {"project": PROJECT})

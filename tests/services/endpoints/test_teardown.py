@@ -17,6 +17,7 @@ from cloud import NOTHING, OTHER_RUN, RUN, Cloud, only, tags_for
 
 from tasks.services.endpoints.teardown import new_resources, teardown
 from tasks.services.endpoints.teardown.sagemaker_resources import (
+    BATCH_KINDS,
     ENDPOINT,
     KINDS,
     MODEL,
@@ -193,6 +194,46 @@ def test_our_look_alike_keeps_what_it_uses(cloud: Cloud) -> None:
     cloud.endpoint(NAME)
     assert {step.outcome for step in delete_named(cloud.client, NAME)} == {Outcome.FOREIGN, Outcome.WAITING}
     assert cloud.left() == only(NAME)
+
+
+def batch(cloud: Cloud, **more: object) -> set[Outcome]:
+    return outcomes(cloud, kinds=BATCH_KINDS, **more)
+
+
+def test_a_transform_job_is_stopped_before_its_model_goes(cloud: Cloud) -> None:
+    """The request is enough, as for an endpoint; whoever wants proof waits until it is Stopped."""
+    cloud.sandbox.settings(deleting_seconds=0.5)
+    cloud.sandbox.fault("CreateTransformJob", "stays-creating")
+    cloud.model(NAME, tags_for(RUN))
+    cloud.transform(NAME, tags_for(RUN))
+    assert batch(cloud) == {Outcome.REQUESTED, Outcome.GONE}
+    assert (cloud.transforming(), cloud.left()) == ([], NOTHING)
+    assert batch(cloud, until=DONE) == {Outcome.GONE}
+    assert cloud.sandbox.resources().transforms[NAME]["status"] == "Stopped"
+
+
+def test_a_stop_that_fails_at_first_is_asked_for_again(cloud: Cloud) -> None:
+    """And the model stays until then."""
+    cloud.sandbox.fault("CreateTransformJob", "stays-creating")
+    cloud.model(NAME, tags_for(RUN))
+    cloud.transform(NAME, tags_for(RUN))
+    cloud.sandbox.fault("StopTransformJob", "internal", times=1)
+    assert {step.outcome for step in delete_named(cloud.client, NAME, kinds=BATCH_KINDS)} == {
+        Outcome.FAILED,
+        Outcome.WAITING,
+    }
+    assert cloud.left()["models"] == [NAME]
+    assert batch(cloud) <= ACCEPTED
+    assert (cloud.transforming(), cloud.left()) == ([], NOTHING)
+
+
+def test_a_run_with_an_endpoint_needs_no_right_to_transform_jobs(cloud: Cloud) -> None:
+    """A role from before there were any tears its endpoints down as ever."""
+    cloud.three(NAME, tags_for(RUN))
+    for operation in ("ListTransformJobs", "DescribeTransformJob"):
+        cloud.sandbox.fault(operation, "access-denied", times=None)
+    assert outcomes(cloud) <= ACCEPTED
+    assert cloud.left() == NOTHING
 
 
 def test_two_may_delete_at_once(cloud: Cloud) -> None:

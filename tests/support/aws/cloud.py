@@ -84,6 +84,23 @@ class Cloud:
         self.config(name, tags)
         self.endpoint(name, tags, wait=wait)
 
+    def transform(self, name: str, tags: Mapping[str, str] | None = None) -> None:
+        """A transform job of the model of its name, which must be there; it has no input."""
+        source = {"S3DataType": "S3Prefix", "S3Uri": "s3://nobodys/prefix/"}
+        self.client.create_transform_job(
+            TransformJobName=name,
+            ModelName=name,
+            TransformInput={"DataSource": {"S3DataSource": source}},
+            TransformOutput={"S3OutputPath": "s3://nobodys/out"},
+            TransformResources={"InstanceType": "ml.c5.xlarge", "InstanceCount": 1},
+            Tags=_as_list(tags),
+        )
+
+    def transforming(self) -> list[str]:
+        """Names of transform jobs that cost money, and are not being stopped."""
+        jobs = self.sandbox.resources().transforms
+        return sorted(name for name, one in jobs.items() if one["status"] == "InProgress")
+
     def wait_for(self, name: str, status: str) -> None:
         """Return when an endpoint has this status."""
         while self.sandbox.resources().endpoints[name]["status"] != status:
@@ -96,7 +113,7 @@ class Cloud:
         return {"endpoints": sorted(endpoints), "configs": sorted(found.configs), "models": sorted(found.models)}
 
     def tags(self, kind: str, name: str) -> dict[str, str]:
-        """Tags of one of the ``endpoints``, ``configs`` or ``models``."""
+        """Tags of one of the ``endpoints``, ``configs``, ``models`` or ``transforms``."""
         tags: dict[str, str] = getattr(self.sandbox.resources(), kind)[name]["tags"]
         return tags
 

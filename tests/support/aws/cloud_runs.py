@@ -73,7 +73,8 @@ class CloudRuns:
         """Half an hour later, as far as leases tell: those of ours have ended."""
         client, found = client_of(self.sandbox), self.sandbox.resources()
         lapsed = [{"Key": "lease-until", "Value": "2020-01-01T00:00:00Z"}]
-        for path, names in (("endpoint", found.endpoints), ("endpoint-config", found.configs), ("model", found.models)):
+        paths = {"endpoint": found.endpoints, "endpoint-config": found.configs, "model": found.models}
+        for path, names in (paths | {"transform-job": found.transforms}).items():
             for name in names.keys() - self.others:
                 arn = f"arn:aws:sagemaker:{REGION}:123456789012:{path}/{name}"
                 client.add_tags(ResourceArn=arn, Tags=lapsed)
@@ -101,9 +102,16 @@ class CloudRuns:
         return self.everything() - self.others
 
     def everything(self) -> set[str]:
-        """Names of all endpoints, configurations and models."""
+        """Names of all endpoints, configurations, models, and transform jobs that have not ended."""
         found = self.sandbox.resources()
-        return {*found.endpoints, *found.configs, *found.models}
+        jobs = {name for name, one in found.transforms.items() if one["status"] in ("InProgress", "Stopping")}
+        return {*found.endpoints, *found.configs, *found.models, *jobs}
+
+    def transforming(self) -> list[str]:
+        """Names of transform jobs in progress."""
+        return sorted(
+            name for name, one in self.sandbox.resources().transforms.items() if one["status"] == "InProgress"
+        )
 
     def wait_for(self, there: Callable[[], Any]) -> None:
         """Return when it is true; fail the test where it does not become so."""

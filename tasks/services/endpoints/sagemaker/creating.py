@@ -18,6 +18,7 @@ from tasks.services.endpoints.teardown.sagemaker_resources import (
     CONFIG,
     ENDPOINT,
     MODEL,
+    TRANSFORM,
     Kind,
     is_missing,
     is_ours,
@@ -27,7 +28,7 @@ from tasks.services.endpoints.teardown.sagemaker_resources import (
 )
 
 # What each kind refers to by name, and AWS may not see yet.
-BUILDS_ON = {CONFIG: MODEL, ENDPOINT: CONFIG}
+BUILDS_ON = {CONFIG: MODEL, ENDPOINT: CONFIG, TRANSFORM: MODEL}
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class Creation:
     """A resource that is to be there.
 
     Attributes:
-        kind: Endpoint, configuration or model.
+        kind: Endpoint, configuration, transform job or model.
         name: Its name.
         arn: Its ARN.
         client: boto3's for SageMaker, to look whether it is there.

@@ -1,4 +1,7 @@
-"""How many instances an account may have behind SageMaker endpoints, by type, and how many it has."""
+"""How many instances an account may have behind SageMaker endpoints, by type, and how many it has.
+
+Those of transform jobs are counted apart, under quotas of another name.
+"""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -11,13 +14,19 @@ from tasks.services.endpoints.teardown.sagemaker_resources import (
     CONFIG,
     DELETING,
     ENDPOINT,
+    IN_PROGRESS,
     PAGE_SIZE,
+    STOPPING,
+    TRANSFORM,
     pages,
     run_of,
     variants_of,
 )
 
 QUOTA = "quota"
+# As Service Quotas names what instances are used for.
+ENDPOINTS, TRANSFORMS = "endpoint", "transform job"
+FREEING = {ENDPOINTS: "delete endpoints", TRANSFORMS: "stop transform jobs"}
 SERVICE = "sagemaker"
 OWN, DEFAULT = "list_service_quotas", "list_aws_default_service_quotas"
 ASKED_AT_ONCE = 8
@@ -25,21 +34,22 @@ ASKED_AT_ONCE = 8
 WITHOUT_INSTANCES = frozenset({"Failed", DELETING})
 
 
-def quota_name(instance_type: str) -> str:
-    """What Service Quotas calls an instance type's quota."""
-    return f"{instance_type} for endpoint usage"
+def quota_name(instance_type: str, use: str = ENDPOINTS) -> str:
+    """What Service Quotas calls an instance type's quota for a use."""
+    return f"{instance_type} for {use} usage"
 
 
-def quotas_of(client: Any, instance_types: Sequence[str]) -> dict[str, float]:
+def quotas_of(client: Any, instance_types: Sequence[str], use: str = ENDPOINTS) -> dict[str, float]:
     """The account's own values, and AWS's for every account where it has none; as few pages are read as it takes.
 
     Args:
         client: boto3's for Service Quotas.
         instance_types: That are asked for.
+        use: ``ENDPOINTS`` or ``TRANSFORMS``.
     """
     found: dict[str, float] = {}
     for operation in (OWN, DEFAULT):
-        types = {quota_name(one): one for one in instance_types if one not in found}
+        types = {quota_name(one, use): one for one in instance_types if one not in found}
         listed = pages(client, operation, ServiceCode=SERVICE, MaxResults=PAGE_SIZE) if types else ()
         for quota in (quota for page in listed for quota in page.get("Quotas", ())):
             if quota["QuotaName"] in types and "Value" in quota:
@@ -64,6 +74,22 @@ def instances_in_use(client: Any) -> tuple[Counter[str], Counter[str]]:
             total += used
             of_runs += used if run_of(name) else Counter()
     return total, of_runs
+
+
+def instances_transforming(client: Any) -> Counter[str]:
+    """Instances of all transform jobs of the account that have not ended, by type.
+
+    Args:
+        client: boto3's for SageMaker.
+    """
+    living = [one for status in (IN_PROGRESS, STOPPING) for one in TRANSFORM.listed(client, StatusEquals=status)]
+    with ThreadPoolExecutor(ASKED_AT_ONCE) as pool:
+        described = list(pool.map(lambda one: TRANSFORM.described(client, one["TransformJobName"]), living))
+    total: Counter[str] = Counter()
+    for job in described:
+        resources = (job or {}).get("TransformResources", {})
+        total[resources.get("InstanceType", "")] += int(resources.get("InstanceCount", 0))
+    return +total
 
 
 def _instances_of(client: Any, name: str) -> Counter[str]:
@@ -92,6 +118,7 @@ def quota_finding(
     quotas: Mapping[str, float],
     used: Mapping[str, int],
     later: Mapping[str, int] = MappingProxyType({}),
+    use: str = ENDPOINTS,
 ) -> Finding:
     """Whether a run could have its instances.
 
@@ -103,6 +130,7 @@ def quota_finding(
         quotas: By type; a type without one is not known.
         used: Instances that the account has, by type.
         later: Those of them that the run would wait for to go.
+        use: ``ENDPOINTS`` or ``TRANSFORMS``.
     """
     message = "; ".join(_quota_text(one, quotas.get(one), used.get(one, 0)) for one in types)
     wanted = f"{count} wanted. {message}"
@@ -115,12 +143,12 @@ def quota_finding(
     if quotas[first] - used.get(first, 0) + later.get(first, 0) >= count:
         text = f"{first} fits when the endpoints of other runs are gone, which the run would wait for: {wanted}"
         return Finding(QUOTA, Verdict.WARNING, text)
-    remedy = f"name {fitting[0]} as `instance_type`, which fits" if fitting else "delete endpoints, name another type"
+    remedy = f"name {fitting[0]} as `instance_type`, which fits" if fitting else f"{FREEING[use]}, name another type"
     return Finding(
         QUOTA,
         Verdict.PROBLEM,
         f"{first} does not fit: {wanted}. Ask for a higher quota (AWS Service Quotas, "
-        f"'{quota_name(first)}') or {remedy}",
+        f"'{quota_name(first, use)}') or {remedy}",
     )
 
 

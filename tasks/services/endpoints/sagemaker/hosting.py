@@ -1,8 +1,11 @@
-"""Creates what SageMaker needs to host a model: model, endpoint configuration and endpoint, all under one name."""
+"""Creates what SageMaker needs to host a model: model, endpoint configuration and endpoint, all under one name.
+
+Or, instead of the last two, a transform job of that name.
+"""
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -21,6 +24,7 @@ from tasks.services.endpoints.teardown.sagemaker_resources import (
     DELETING,
     ENDPOINT,
     MODEL,
+    TRANSFORM,
     Kind,
     code_of,
     message_of,
@@ -93,25 +97,55 @@ class Host:
             initial_variant_weight=1.0,
         )
         create = partial(EndpointConfig.create, endpoint_config_name=name, production_variants=[variant])
-        encrypted = {"kms_key_id": trained.kms_key} if trained.kms_key else {}
 
-        def with_key_or_without(**common: Any) -> None:
+        def create_with(key: str, **common: Any) -> None:
+            create(**({"kms_key_id": key} if key else {}), **common)
+
+        self._create(CONFIG, name, trained, self._with_key_or_without(trained.kms_key, instance_type, create_with))
+
+    def _with_key_or_without(
+        self, key: str, instance_type: str, create: Callable[..., object]
+    ) -> Callable[..., object]:
+        """Create with the key, and from then on without it where AWS takes none for the instance type."""
+        keys = [key]
+
+        def create_one(**common: Any) -> None:
             try:
-                create(**encrypted, **common)
+                create(keys[-1], **common)
             except ClientError as error:
-                if not encrypted or not takes_no_key(error):
+                if not keys[-1] or not takes_no_key(error):
                     raise
                 self.report(f"{instance_type} takes no key for its disk, which AWS encrypts itself: {text_of(error)}")
-                encrypted.clear()
-                create(**common)
+                keys.append("")
+                create("", **common)
 
-        self._create(CONFIG, name, trained, with_key_or_without)
+        return create_one
 
     def create_endpoint(self, name: str, trained: TrainedModel) -> None:
         """The endpoint: from now on it costs money."""
         from sagemaker.core.resources import Endpoint  # noqa: PLC0415
 
         self._create(ENDPOINT, name, trained, partial(Endpoint.create, endpoint_name=name, endpoint_config_name=name))
+
+    def create_transform_job(self, name: str, trained: TrainedModel, wanted: Mapping[str, Any]) -> None:
+        """The transform job of the model of this name: from its start on it costs money, until it ends by itself.
+
+        Its disk is encrypted with the job's key, where AWS takes one, as an endpoint's is.
+
+        Args:
+            name: Of job and model.
+            trained: Whose key it is.
+            wanted: Further members of the request, as boto3 spells them.
+        """
+        resources = wanted["TransformResources"]
+
+        def create_with(key: str, **_: Any) -> None:
+            tags = [{"Key": tag, "Value": value} for tag, value in self.lease.tags().items()]
+            keyed = {"TransformResources": {**resources, **({"VolumeKmsKeyId": key} if key else {})}}
+            self.client.create_transform_job(**{**wanted, **keyed}, TransformJobName=name, ModelName=name, Tags=tags)
+
+        create = self._with_key_or_without(trained.kms_key, resources["InstanceType"], create_with)
+        self._create(TRANSFORM, name, trained, create)
 
     def _create(self, kind: Kind, name: str, trained: TrainedModel, create: Callable[..., object]) -> None:
         """Create, again and again while AWS does not see what it has only just created."""

@@ -5,6 +5,7 @@ A person waits, so several things are looked at at once, each in bounded time.
 """
 
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, wait
 from dataclasses import dataclass
@@ -30,7 +31,8 @@ NEEDS = {
     ARTIFACT: "s3:GetObject, and s3:ListBucket",
     ROLE: "iam:GetRole",
     QUOTA: "servicequotas:ListServiceQuotas, servicequotas:ListAWSDefaultServiceQuotas, sagemaker:ListEndpoints, "
-    "sagemaker:DescribeEndpoint, sagemaker:DescribeEndpointConfig",
+    "sagemaker:DescribeEndpoint, sagemaker:DescribeEndpointConfig (for `endpoint` batch: sagemaker:ListTransformJobs, "
+    "sagemaker:DescribeTransformJob)",
 }
 # HEAD of an object has no body, so its errors carry the status instead of a code.
 NOT_FOUND, FORBIDDEN = "404", "403"
@@ -166,10 +168,14 @@ def _existing(name: str, what: str, missing: str, ask: Callable[[], object]) -> 
 
 
 def _quota(quotas: Any, sagemaker: Any, spec: EndpointSpec, would_wait: bool) -> Finding:
-    values = endpoint_quotas.quotas_of(quotas, spec.instance_types)
-    used, of_runs = endpoint_quotas.instances_in_use(sagemaker)
-    later = of_runs if would_wait else {}
-    return endpoint_quotas.quota_finding(spec.instance_types, spec.instance_count, values, used, later)
+    use = endpoint_quotas.TRANSFORMS if spec.is_batch else endpoint_quotas.ENDPOINTS
+    values = endpoint_quotas.quotas_of(quotas, spec.instance_types, use)
+    if spec.is_batch:
+        used, later = endpoint_quotas.instances_transforming(sagemaker), Counter[str]()
+    else:
+        used, of_runs = endpoint_quotas.instances_in_use(sagemaker)
+        later = of_runs if would_wait else Counter[str]()
+    return endpoint_quotas.quota_finding(spec.instance_types, spec.instance_count, values, used, later, use)
 
 
 def _unless_denied(name: str, look: Look) -> Finding:

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 from tasks.core.errors import EndpointRefused, EndpointUnavailable, FinalError
@@ -25,7 +25,9 @@ from tasks.services.endpoints.teardown import teardown
 from tasks.services.endpoints.teardown.sagemaker_resources import (
     AWS_ERRORS,
     CONFIG,
+    KINDS,
     MODEL,
+    Kind,
     attempt_of,
     resource_name,
     run_of,
@@ -117,7 +119,10 @@ class SageMakerEndpoint:
     Attributes:
         spec: What a run wants deployed.
         patience: Of whoever deletes.
+        kinds: What a run may have in SageMaker.
     """
+
+    kinds: ClassVar[tuple[Kind, ...]] = KINDS
 
     spec: EndpointSpec
     patience: TeardownPatience = TeardownPatience()
@@ -170,7 +175,7 @@ class SageMakerEndpoint:
     def wait_until_gone(self, name: str, seconds: float) -> tuple[str, ...]:
         """Delete on until nothing of the run exists, or the time is over."""
         run = _run(name)
-        return _left(run, _holding(run).names, seconds=seconds, until=teardown.DONE)
+        return _left(run, self.kinds, _holding(run).names, seconds=seconds, until=teardown.DONE)
 
     def _delete_when_idle(self, run: UUID, held: _Held) -> tuple[str, ...]:
         held.idle.wait(self.patience.notice_seconds)
@@ -179,7 +184,7 @@ class SageMakerEndpoint:
     def _delete(self, run: UUID, held: _Held) -> tuple[str, ...]:
         """What this process has begun, and whatever was before it; a run that is started again is not its own."""
         seconds, newest = self.patience.delete_seconds, max(map(attempt_of, held.names), default=None)
-        return _left(run, held.names, seconds=seconds, until=teardown.ACCEPTED, newest=newest)
+        return _left(run, self.kinds, held.names, seconds=seconds, until=teardown.ACCEPTED, newest=newest)
 
     def _deploy(self, run: UUID, held: _Held, report: Report) -> Deployment:
         session = aws_sessions.session(held.sending)
@@ -189,62 +194,76 @@ class SageMakerEndpoint:
         seconds = self.spec.deploy_minutes * 60
         host = Host(session, client, lease, held.go_on, held.ended.wait, lambda: held.sent, seconds, report)
         probe = LeaseProbe(host, min(self.patience.tags_seconds, seconds))
-        earlier = teardown.names_of(client, run)
+        earlier = teardown.names_of(client, run, self.kinds)
         first = max(map(attempt_of, earlier), default=0) + 1
         probe.read_clock(resource_name(run, first))
-        _delete_earlier(client, earlier, report)
+        _delete_earlier(client, earlier, self.kinds, report)
         lease.begin()
         short: list[str] = []
         for attempt, instance_type in enumerate(self.spec.instance_types, start=first):
             name = resource_name(run, attempt)
             held.names.append(name)
             try:
-                self._host(host, probe, name, trained, instance_type)
+                deployment = self._host(host, probe, name, trained, instance_type)
             except NoCapacity as error:
                 short.append(instance_type)
                 report(str(error))
                 lease.let_go(name)
-                teardown.delete_named(client, name)
+                teardown.delete_named(client, name, kinds=self.kinds)
                 continue
-            _delete_earlier(client, earlier, report)
-            facts = {"instance_type": instance_type, "instance_count": self.spec.instance_count}
-            facts |= {"training_job": trained.job, "log_group": invoking.log_group(name)}
-            return Deployment(SAGEMAKER, name, in_flight=self.spec.in_flight, facts=facts)
+            _delete_earlier(client, earlier, self.kinds, report)
+            return deployment
         raise EndpointUnavailable(
             f"AWS has no capacity just now for {' or '.join(short)}. Run again later, or name other instance types"
         )
 
-    def _host(self, host: Host, probe: LeaseProbe, name: str, trained: TrainedModel, instance_type: str) -> None:
+    def _host(self, host: Host, probe: LeaseProbe, name: str, trained: TrainedModel, instance_type: str) -> Deployment:
+        """One attempt: all of it is created, and answers."""
         host.report(f"creating endpoint {name} on {self.spec.instance_count} x {instance_type}")
-        with probe.creating_with_tags(name):
-            host.create_model(name, trained)
-        probe.check(f"model {name}", arn_of(MODEL, name, trained))
+        self._create_model(host, probe, name, trained)
         host.create_config(name, instance_type, self.spec.instance_count, trained)
         probe.check(f"endpoint configuration {name}", arn_of(CONFIG, name, trained))
         host.create_endpoint(name, trained)
         Waiting(host, name, self.spec.deploy_minutes * 60).until_in_service()
+        facts = {**self._facts(trained, instance_type), "log_group": invoking.log_group(name)}
+        return Deployment(SAGEMAKER, name, in_flight=self.spec.in_flight, facts=facts)
+
+    def _create_model(self, host: Host, probe: LeaseProbe, name: str, trained: TrainedModel) -> None:
+        with probe.creating_with_tags(name):
+            host.create_model(name, trained)
+        probe.check(f"model {name}", arn_of(MODEL, name, trained))
+
+    def _facts(self, trained: TrainedModel, instance_type: str) -> dict[str, Any]:
+        count = self.spec.instance_count
+        return {"instance_type": instance_type, "instance_count": count, "training_job": trained.job}
 
 
-def _delete_earlier(client: Any, names: Sequence[str], report: Report) -> None:
+def _delete_earlier(client: Any, names: Sequence[str], kinds: Sequence[Kind], report: Report) -> None:
     """Delete what an attempt of the run that was stopped has left: AWS refuses it while an endpoint is being created.
 
     What is not deleted yet is, at the latest, when the run ends.
     """
     for name in names:
-        endpoint = teardown.delete_named(client, name)[0]
-        if endpoint.outcome not in teardown.DONE:
-            report(f"of an earlier attempt: {endpoint}")
+        billed = teardown.delete_named(client, name, kinds=kinds)[0]
+        if billed.outcome not in teardown.DONE:
+            report(f"of an earlier attempt: {billed}")
 
 
 def _left(
-    run: UUID, known: Sequence[str], *, seconds: float, until: frozenset[teardown.Outcome], newest: int | None = None
+    run: UUID,
+    kinds: Sequence[Kind],
+    known: Sequence[str],
+    *,
+    seconds: float,
+    until: frozenset[teardown.Outcome],
+    newest: int | None = None,
 ) -> tuple[str, ...]:
     """Delete, and say what is left; never raises for AWS's answers or settings."""
     try:
         client = teardown.make_client()
     except AWS_ERRORS as error:
         return (f"AWS could not be asked about {resource_name(run, 1)}: {text_of(error)}",)
-    steps = teardown.delete_run(client, run, seconds=seconds, known=known, until=until, newest=newest)
+    steps = teardown.delete_run(client, run, seconds=seconds, known=known, until=until, newest=newest, kinds=kinds)
     return tuple(str(step) for step in steps if step.outcome not in until)
 
 

@@ -1,4 +1,4 @@
-"""What a run has in SageMaker: three kinds of resource under one name, told from others' by name and tags.
+"""What a run has in SageMaker: a few kinds of resource under one name, told from others' by name and tags.
 
 And what AWS says of them: whether one is missing or busy, in which words, and at what time. botocore and the standard
 library alone: the sweeper's Lambda holds this, too.
@@ -21,32 +21,43 @@ LEASE_TAG, CAP_TAG = "lease-until", "max-endpoint-minutes"
 NAME = re.compile(rf"{PROJECT}-(?P<run>[0-9a-f]{{32}})-(?P<attempt>[1-9][0-9]{{0,3}})")
 PAGE_SIZE = 100
 DELETING = "Deleting"
+IN_PROGRESS, STOPPING = "InProgress", "Stopping"
+# Of a transform job: it costs nothing any more, and stays in lists under its name for good.
+ENDED = frozenset({"Completed", "Failed", "Stopped"})
 # What a call to AWS can raise; an answer that cannot be read, a proxy's page perhaps, has a class of its own.
 AWS_ERRORS = (ClientError, BotoCoreError, ResponseParserError)
 
 
 @dataclass(frozen=True)
 class Kind:
-    """One of the three kinds of resource, with SageMaker's words for it.
+    """One of the kinds of resource, with SageMaker's words for it.
 
     Attributes:
         noun: As AWS's messages say it.
         slug: As boto3's methods are named.
         key: As the members of requests and answers start.
+        summaries: The member of a list's answer; empty where that is the plural of ``key``.
+        ends_by: The verb of what ends one.
+        is_billed: Whether it costs money while it is there.
     """
 
     noun: str
     slug: str
     key: str
+    summaries: str = ""
+    ends_by: str = "delete"
+    is_billed: bool = False
 
     def listed(self, client: Any, **filters: Any) -> Iterator[dict[str, Any]]:
         """Summaries of all that match, over all pages."""
         for page in pages(client, f"list_{self.slug}s", MaxResults=PAGE_SIZE, **filters):
-            yield from page.get(f"{self.key}s", ())
+            yield from page.get(self.summaries or f"{self.key}s", ())
 
-    def named_like_ours(self, client: Any, run: UUID | None = None) -> list[tuple[str, UUID, Mapping[str, Any]]]:
+    def named_like_ours(
+        self, client: Any, run: UUID | None = None, **filters: Any
+    ) -> list[tuple[str, UUID, Mapping[str, Any]]]:
         """Name, run and summary of each that is named as ours are: of one run, or of all."""
-        found = self.listed(client, NameContains=f"{PROJECT}-{run.hex}-" if run else f"{PROJECT}-")
+        found = self.listed(client, NameContains=f"{PROJECT}-{run.hex}-" if run else f"{PROJECT}-", **filters)
         named = [(summary[f"{self.key}Name"], summary) for summary in found]
         return [(name, its, summary) for name, summary in named if (its := run_of(name)) and run in (None, its)]
 
@@ -61,8 +72,8 @@ class Kind:
         return answer
 
     def delete(self, client: Any, name: str) -> None:
-        """Ask for its deletion."""
-        getattr(client, f"delete_{self.slug}")(**{f"{self.key}Name": name})
+        """Ask for its end: a transform job is stopped, all else deleted."""
+        getattr(client, f"{self.ends_by}_{self.slug}")(**{f"{self.key}Name": name})
 
 
 def pages(client: Any, operation: str, **parameters: Any) -> Iterator[Mapping[str, Any]]:
@@ -75,10 +86,13 @@ def pages(client: Any, operation: str, **parameters: Any) -> Iterator[Mapping[st
         parameters["NextToken"] = page["NextToken"]
 
 
-ENDPOINT = Kind("endpoint", "endpoint", "Endpoint")
+ENDPOINT = Kind("endpoint", "endpoint", "Endpoint", is_billed=True)
 CONFIG = Kind("endpoint configuration", "endpoint_config", "EndpointConfig")
 MODEL = Kind("model", "model", "Model")
+TRANSFORM = Kind("transform job", "transform_job", "TransformJob", "TransformJobSummaries", "stop", is_billed=True)
+# What a run may have: with a real-time endpoint, and with a transform job. Each begins with what costs money.
 KINDS = (ENDPOINT, CONFIG, MODEL)
+BATCH_KINDS = (TRANSFORM, MODEL)
 
 
 def run_of(name: str) -> UUID | None:
@@ -88,7 +102,7 @@ def run_of(name: str) -> UUID | None:
 
 
 def resource_name(run: UUID, attempt: int) -> str:
-    """What endpoint, configuration and model of a run's attempt are called."""
+    """What endpoint or transform job, configuration and model of a run's attempt are called."""
     return f"{PROJECT}-{run.hex}-{attempt}"
 
 
@@ -131,6 +145,8 @@ def is_missing(error: BaseException) -> bool:
 
 def is_taken(error: BaseException) -> bool:
     """Whether AWS says that there is a resource of this kind and name already."""
+    if code_of(error) == "ResourceInUse":  # of a job: its name is taken for good
+        return "already exists" in message_of(error)
     return code_of(error) == "ValidationException" and "already existing" in message_of(error)
 
 

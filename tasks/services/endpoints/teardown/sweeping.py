@@ -22,9 +22,12 @@ from uuid import UUID
 from tasks.services.endpoints.teardown.sagemaker_resources import (
     AWS_ERRORS,
     CAP_TAG,
+    IN_PROGRESS,
     KINDS,
     LEASE_TAG,
     OWNER_TAG,
+    TRANSFORM,
+    Kind,
     date_of,
     is_missing,
     is_ours,
@@ -49,15 +52,16 @@ HasEnded = Callable[[str, UUID], bool]
 
 @dataclass
 class Attempt:
-    """What was found under one name: up to three resources that live and die together.
+    """What was found under one name: a few resources that live and die together.
 
     Attributes:
-        name: Shared by the three.
+        name: Shared by all.
         run: The flow run that made it.
         created: When the oldest was created.
-        tags: Of all three.
+        tags: Of all of them.
         leases: Until when each was to be kept; the latest counts.
         unread: What could not be found out of it: then it stays.
+        transforms: Whether a transform job in progress is among them.
     """
 
     name: str
@@ -66,6 +70,12 @@ class Attempt:
     tags: dict[str, str] = field(default_factory=dict)
     leases: list[datetime] = field(default_factory=list)
     unread: list[Step] = field(default_factory=list)
+    transforms: bool = False
+
+    @property
+    def kinds(self) -> tuple[Kind, ...]:
+        """What is looked for under the name."""
+        return (TRANSFORM, *KINDS) if self.transforms else KINDS
 
     def add(self, summary: Mapping[str, Any], tags: Mapping[str, str]) -> None:
         """Take a further resource of this name into account."""
@@ -97,7 +107,7 @@ class SweepResult:
     """What the sweep thought and did of one attempt.
 
     Attributes:
-        name: Of endpoint, configuration and model.
+        name: Of endpoint or transform job, configuration and model.
         run: The flow run that made them.
         reason: Why they go; empty where they stay.
         steps: What was done; of one that stays, what could not be found out.
@@ -151,11 +161,15 @@ def sweep(
         One an attempt, kept ones too, by name.
 
     Raises:
-        botocore.exceptions.ClientError: The listing itself is refused; nothing was deleted.
-        botocore.exceptions.BotoCoreError: AWS does not answer; nothing was deleted.
+        botocore.exceptions.ClientError: The listing itself is refused; nothing was deleted. Where only transform jobs
+            may not be listed, all else was swept.
+        botocore.exceptions.BotoCoreError: AWS does not answer; likewise.
     """
-    now, attempts = find(client)
-    return [_swept(client, attempt, now, has_ended, max_minutes, dry_run) for attempt in attempts]
+    now, attempts, unlisted = find(client)
+    results = [_swept(client, attempt, now, has_ended, max_minutes, dry_run) for attempt in attempts]
+    if unlisted is not None:
+        raise unlisted
+    return results
 
 
 def _swept(
@@ -164,23 +178,25 @@ def _swept(
     if attempt.unread:
         return SweepResult(attempt.name, attempt.run, "", tuple(attempt.unread))
     reason = attempt.reason_to_go(now, max_minutes, has_ended)
-    steps = _deleted(client, attempt.name) if reason and not dry_run else []
+    steps = _deleted(client, attempt) if reason and not dry_run else []
     overdue = now - attempt.created > timedelta(minutes=max_minutes) + GRACE
     return SweepResult(attempt.name, attempt.run, reason, tuple(steps), overdue)
 
 
-def _deleted(client: Any, name: str) -> list[Step]:
+def _deleted(client: Any, attempt: Attempt) -> list[Step]:
     """Passes over one name, until nothing in it fails or it has failed often enough."""
     for _ in range(TRIES - 1):
-        steps = delete_named(client, name)
+        steps = delete_named(client, attempt.name, kinds=attempt.kinds)
         if all(step.outcome is not Outcome.FAILED for step in steps):
             return steps
         time.sleep(PAUSE_SECONDS)
-    return delete_named(client, name)
+    return delete_named(client, attempt.name, kinds=attempt.kinds)
 
 
-def find(client: Any) -> tuple[datetime, list[Attempt]]:
-    """AWS's time, and everything that name and tags say is ours.
+def find(client: Any) -> tuple[datetime, list[Attempt], Exception | None]:
+    """AWS's time, everything that name and tags say is ours, and why transform jobs could not be listed.
+
+    A role that was made before there were any may not list them: no reason to leave endpoints alone.
 
     Raises:
         botocore.exceptions.ClientError: AWS refuses to list.
@@ -190,19 +206,34 @@ def find(client: Any) -> tuple[datetime, list[Attempt]]:
     now = date_of(_tried(partial(client.list_endpoints, MaxResults=1))) or datetime.now(UTC)
     attempts: dict[str, Attempt] = {}
     for kind in KINDS:
-        for name, run, summary in _tried(partial(kind.named_like_ours, client)):
-            fresh = Attempt(name, run, summary["CreationTime"])
-            try:
-                tags = _tried(partial(tags_of, client, summary[f"{kind.key}Arn"]))
-            except AWS_ERRORS as error:  # of one resource: the others are swept all the same
-                if is_missing(error):  # somebody else deleted it between the listing and now
-                    continue
-                step = Step(kind.noun, name, Outcome.FAILED, f"its tags cannot be read: {text_of(error)}")
-                attempts.setdefault(name, fresh).unread.append(step)
+        _add_listed(client, kind, attempts)
+    try:  # those that have ended cost nothing, and are listed for good
+        _add_listed(client, TRANSFORM, attempts, StatusEquals=IN_PROGRESS)
+    except AWS_ERRORS as error:
+        return now, _by_name(attempts), error
+    return now, _by_name(attempts), None
+
+
+def _by_name(attempts: Mapping[str, Attempt]) -> list[Attempt]:
+    return sorted(attempts.values(), key=lambda attempt: attempt.name)
+
+
+def _add_listed(client: Any, kind: Kind, attempts: dict[str, Attempt], **filters: Any) -> None:
+    """What is listed of one kind, to the attempts by name."""
+    for name, run, summary in _tried(partial(kind.named_like_ours, client, **filters)):
+        fresh = Attempt(name, run, summary["CreationTime"])
+        try:
+            tags = _tried(partial(tags_of, client, summary[f"{kind.key}Arn"]))
+        except AWS_ERRORS as error:  # of one resource: the others are swept all the same
+            if is_missing(error):  # somebody else deleted it between the listing and now
                 continue
-            if is_ours(name, tags):
-                attempts.setdefault(name, fresh).add(summary, tags)
-    return now, sorted(attempts.values(), key=lambda attempt: attempt.name)
+            step = Step(kind.noun, name, Outcome.FAILED, f"its tags cannot be read: {text_of(error)}")
+            attempts.setdefault(name, fresh).unread.append(step)
+            continue
+        if is_ours(name, tags):
+            attempt = attempts.setdefault(name, fresh)
+            attempt.add(summary, tags)
+            attempt.transforms |= kind is TRANSFORM
 
 
 def _tried(ask: Callable[[], T]) -> T:

@@ -1,5 +1,7 @@
 """Deletes what a run deployed in SageMaker: endpoint, endpoint configuration and model, by name alone.
 
+Of a run that has a transform job instead, that is stopped: AWS keeps its record, which costs nothing.
+
 One implementation for everybody who deletes: the flow's ``finally``, its hooks, the sweeps and the Lambda. It needs
 boto3 and the standard library, no handle on what was created, and no state: it may run twice at once, anywhere.
 
@@ -11,7 +13,7 @@ listing has shown in the same pass. AWS may answer from a copy that does not kno
 """
 
 import time
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -26,10 +28,12 @@ from tasks.services.endpoints.teardown.sagemaker_resources import (
     AWS_ERRORS,
     CONFIG,
     DELETING,
+    ENDED,
     ENDPOINT,
     KINDS,
-    MODEL,
     PROJECT,
+    STOPPING,
+    TRANSFORM,
     Kind,
     attempt_of,
     is_in_progress,
@@ -73,7 +77,7 @@ class Step:
     """What a pass did to one resource.
 
     Attributes:
-        kind: ``endpoint``, ``endpoint configuration`` or ``model``.
+        kind: ``endpoint``, ``endpoint configuration``, ``transform job`` or ``model``.
         name: Its name.
         outcome: What became of it.
         detail: Why, where it is not gone.
@@ -88,9 +92,9 @@ class Step:
         return f"{self.kind} {self.name}: {self.outcome}" + (f" ({self.detail})" if self.detail else "")
 
 
-def names_of(client: Any, run: UUID) -> list[str]:
-    """Names of a run that something exists under, the latest attempt first."""
-    return _latest_first(name for kind in KINDS for name, _, _ in kind.named_like_ours(client, run))
+def names_of(client: Any, run: UUID, kinds: Collection[Kind] = KINDS) -> list[str]:
+    """Names of a run that something exists under, the latest attempt first; a transform job that ended does, too."""
+    return _latest_first(name for kind in kinds for name, _, _ in kind.named_like_ours(client, run))
 
 
 def _latest_first(names: Iterable[str]) -> list[str]:
@@ -138,6 +142,7 @@ def delete_run(
     known: Iterable[str] = (),
     until: frozenset[Outcome] = ACCEPTED,
     newest: int | None = None,
+    kinds: Sequence[Kind] = KINDS,
 ) -> list[Step]:
     """Delete all attempts of a run, in as many passes as it takes or the time allows. Never raises for AWS's answers.
 
@@ -149,6 +154,7 @@ def delete_run(
         until: Outcomes that need no further pass: ``ACCEPTED``, or ``DONE`` to wait until all is gone.
         newest: The last attempt to delete; None for all. A process that is being stopped has had its run handed to
             another, whose endpoint it must leave alone.
+        kinds: That the run may have: ``KINDS``, or ``BATCH_KINDS``.
 
     Returns:
         The last pass, a step a resource that was found or asked for; what is not in ``until`` is left to do.
@@ -157,31 +163,33 @@ def delete_run(
     while True:
         names = dict.fromkeys([*known, *unseen_names_of(run)])
         with _no_call_after(client, deadline):
-            steps = _pass(client, run, names, newest)
+            steps = _pass(client, run, names, newest, kinds)
         if all(step.outcome in until for step in steps) or time.monotonic() + POLL_SECONDS > deadline:
             return steps
         time.sleep(POLL_SECONDS)
 
 
-def _pass(client: Any, run: UUID, known: Collection[str], newest: int | None = None) -> list[Step]:
+def _pass(
+    client: Any, run: UUID, known: Collection[str], newest: int | None = None, kinds: Sequence[Kind] = KINDS
+) -> list[Step]:
     """What is known goes first: should listing take all the time, it has been asked for."""
-    steps = [step for name in known for step in delete_named(client, name)]
-    listed, failed = _found(client, run)
+    steps = [step for name in known for step in delete_named(client, name, kinds=kinds)]
+    listed, failed = _found(client, run, kinds)
     names = _latest_first(name for names in listed.values() for name in names)
     # What cannot be listed may still be deleted: a run has rarely more than one attempt.
     unseen = [resource_name(run, 1)] if failed else []
     others = [name for name in dict.fromkeys([*names, *unseen]) if name not in known]
     for name in others:
         if newest is None or attempt_of(name) <= newest:
-            steps += delete_named(client, name, [kind for kind in listed if name in listed[kind]])
+            steps += delete_named(client, name, [kind for kind in listed if name in listed[kind]], kinds)
     return steps + failed
 
 
-def _found(client: Any, run: UUID) -> tuple[dict[Kind, set[str]], list[Step]]:
+def _found(client: Any, run: UUID, kinds: Collection[Kind]) -> tuple[dict[Kind, set[str]], list[Step]]:
     """Names of a run by kind, and a failed step for each kind that could not be listed."""
     names: dict[Kind, set[str]] = {}
     failed: list[Step] = []
-    for kind in KINDS:
+    for kind in kinds:
         try:
             names[kind] = {name for name, _, _ in kind.named_like_ours(client, run)}
         except AWS_ERRORS as error:
@@ -189,20 +197,22 @@ def _found(client: Any, run: UUID) -> tuple[dict[Kind, set[str]], list[Step]]:
     return names, failed
 
 
-def delete_named(client: Any, name: str, listed: Collection[Kind] = ()) -> list[Step]:
-    """One pass over the three resources of one name: endpoint first, then what it no longer uses.
+def delete_named(client: Any, name: str, listed: Collection[Kind] = (), kinds: Sequence[Kind] = KINDS) -> list[Step]:
+    """One pass over the resources of one name: what is billed first, then what it no longer uses.
 
     An endpoint that is being deleted uses nothing any more: AWS's own examples delete the three in one go.
 
     Args:
         client: boto3's for SageMaker.
-        name: Of the three.
+        name: Of all of them.
         listed: Kinds of which a listing has just shown one of this name: if it cannot be found, the next pass decides.
+        kinds: That are looked for.
     """
-    steps = [_attempted(client, ENDPOINT, name, listed)]
-    for kind in (CONFIG, MODEL):
-        if steps[0].outcome in (Outcome.WAITING, Outcome.FAILED):
-            steps.append(Step(kind.noun, name, Outcome.WAITING, "its endpoint is still there"))
+    steps = [_attempted(client, kind, name, listed) for kind in kinds if kind.is_billed]
+    there = [step.kind for step in steps if step.outcome in (Outcome.WAITING, Outcome.FAILED)]
+    for kind in (kind for kind in kinds if not kind.is_billed):
+        if there:
+            steps.append(Step(kind.noun, name, Outcome.WAITING, f"its {there[0]} is still there"))
         else:
             steps.append(_attempted(client, kind, name, listed))
     return steps
@@ -244,13 +254,16 @@ def _deleted_if_ours(client: Any, kind: Kind, name: str, there: Mapping[str, Any
         if may_be_unseen(kind, name):
             return Step(kind.noun, name, Outcome.WAITING, "AWS does not show its tags yet")
         return Step(kind.noun, name, Outcome.FOREIGN, "its name looks like ours, its tags do not say so")
-    if there.get("EndpointStatus") == DELETING:
+    status = there.get(f"{kind.key}Status")
+    if status in (DELETING, STOPPING):
         return Step(kind.noun, name, Outcome.REQUESTED)
-    users = [] if kind is ENDPOINT else sorted(_users(client, kind, name, there["CreationTime"]))
+    if status in ENDED and kind is TRANSFORM:
+        return Step(kind.noun, name, Outcome.GONE)
+    users = [] if kind.is_billed else sorted(_users(client, kind, name, there["CreationTime"]))
     if users:
         return Step(kind.noun, name, Outcome.WAITING, f"used by endpoint {', '.join(users)}")
     kind.delete(client, name)
-    return Step(kind.noun, name, Outcome.REQUESTED if kind is ENDPOINT else Outcome.GONE)
+    return Step(kind.noun, name, Outcome.REQUESTED if kind.is_billed else Outcome.GONE)
 
 
 def _users(client: Any, kind: Kind, name: str, created: datetime) -> set[str]:
