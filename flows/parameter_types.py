@@ -80,6 +80,8 @@ FileName = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_n
 InstanceType = Annotated[str, Field(pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9]+$")]
 InstanceTypes = Annotated[list[InstanceType], AfterValidator(_distinct)]
 Endpoint = Literal["local", "sagemaker", "http", "batch"]
+BlockSize = Annotated[int, Field(ge=1, le=10_000)]
+ParallelBlocks = Annotated[int, Field(ge=1, le=100)]
 THREADS = "threads"
 TileRunnerKind = Literal["threads", "dask"]
 NirThreshold = Annotated[int, Field(ge=0, le=255)]

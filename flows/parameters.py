@@ -60,7 +60,7 @@ HOSTING_SETTINGS = (
 )  # fmt: skip
 START_SETTINGS = ("review", "review_hours", "dry_run", "only_failed_of")
 OPERATORS_SETTINGS = (
-    "task_runner", "dask_scheduler", "work_directory", "keep_work", "log_storage_directory", "log_file_prefix",
+    "task_runner", "dask_scheduler", "block", "work_directory", "keep_work", "log_storage_directory", "log_file_prefix",
     "max_tile_megapixels", "decode_in_child", "aws_block", "kms_key", "requester_pays",
 )  # fmt: skip
 # What the product says of itself, and what it is made of besides the labels.
@@ -131,6 +131,7 @@ class RunParameters(BaseModel):
     predict_seconds: Seconds = 5.0
     task_runner: TileRunnerKind = "threads"
     dask_scheduler: Text | None = None
+    block: Text | None = None
     work_directory: Text = "work"
     keep_work: bool = False
     log_storage_directory: Text = "logs"
