@@ -7,6 +7,7 @@ of parts costs no more than its edges.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 import shapely
@@ -68,8 +69,7 @@ def dissolve(polygons: ObjectArray) -> ObjectArray:
     points, starts = edges.points(edges.start)[steps], np.flatnonzero(is_first(ring_of))
     rings, owner = shapely.linearrings(points.astype(np.float64), indices=ring_of), component[steps[starts]]
     order = np.lexsort((_doubled_areas(points, ring_of, starts) < 0, owner))  # each one's shell, then its holes
-    numbers = np.unique(owner, return_inverse=True)[1]
-    return np.asarray(shapely.polygons(rings[order], indices=numbers[order]), np.object_)
+    return np.asarray(shapely.polygons(rings[order], indices=np.cumsum(is_first(owner[order])) - 1), np.object_)
 
 
 def _edges_of(polygons: ObjectArray) -> _Edges:
@@ -93,7 +93,8 @@ def _unshared(edges: _Edges) -> tuple[_Edges, IntArray]:
     at = (edges.axis * span + edges.line) * span  # where each line begins on one axis that holds all of them
     low, high = at + np.minimum(edges.start, edges.end), at + np.maximum(edges.start, edges.end)
     forward = edges.start < edges.end
-    breaks = np.unique(np.concatenate([low, high]))
+    breaks = np.sort(np.concatenate([low, high]))
+    breaks = breaks[np.append(True, breaks[1:] > breaks[:-1])]  # np.unique's hashing takes several times as long
     onward, back = (_covering(breaks, low, high, np.flatnonzero(side)) for side in (forward, ~forward))
     shared = (onward >= 0) & (back >= 0)
     pairs = np.stack([edges.owner[onward[shared]], edges.owner[back[shared]]])
@@ -121,7 +122,7 @@ def _rings(edges: _Edges) -> tuple[IntArray, IntArray]:
     following, passed_twice = _links(edges)
     rings = list(_walks(following.tolist(), passed_twice.tolist()))
     ring_of = np.repeat(np.arange(len(rings)), [len(ring) for ring in rings])
-    return np.fromiter((edge for ring in rings for edge in ring), np.int64, len(ring_of)), ring_of
+    return np.fromiter(chain.from_iterable(rings), np.int64, len(ring_of)), ring_of
 
 
 def _links(edges: _Edges) -> tuple[IntArray, IntArray]:
@@ -129,14 +130,13 @@ def _links(edges: _Edges) -> tuple[IntArray, IntArray]:
 
     There the union touches itself or another one. Turning left keeps to the same quadrant of its inside.
     """
-    starts, ends, heading = edges.points(edges.start), edges.points(edges.end), edges.heading
-    leaving = np.lexsort((heading, starts[:, 1], starts[:, 0]))
-    arriving = np.lexsort(((heading + 1) % 4, ends[:, 1], ends[:, 0]))
+    span, heading = int(max(edges.start.max(), edges.line.max())) + 1, edges.heading
+    starts, ends = (edges.points(along) @ (span, 1) for along in (edges.start, edges.end))
+    leaving, arriving = np.lexsort((heading, starts)), np.lexsort(((heading + 1) % 4, ends))
     following = np.empty(len(leaving), np.int64)
     following[arriving] = leaving
-    repeats = (starts[leaving][1:] == starts[leaving][:-1]).all(axis=1)
     passed_twice = np.full(len(leaving), -1)
-    second = np.flatnonzero(repeats) + 1
+    second = np.flatnonzero(np.diff(starts[leaving]) == 0) + 1
     passed_twice[leaving[second]] = passed_twice[leaving[second - 1]] = second
     return following, passed_twice
 
@@ -145,6 +145,8 @@ def _walks(following: list[int], passed_twice: list[int]) -> Iterator[list[int]]
     """Simple rings of edges: where a walk comes back to a corner, what lies between is a ring of its own."""
     seen = bytearray(len(following))
     for first in range(len(following)):
+        if seen[first]:
+            continue
         path: list[int] = []
         been_at: dict[int, int] = {}
         edge = first
@@ -158,8 +160,7 @@ def _walks(following: list[int], passed_twice: list[int]) -> Iterator[list[int]]
                 been_at[corner] = len(path)
             path.append(edge)
             edge = following[edge]
-        if path:
-            yield path
+        yield path
 
 
 def _doubled_areas(points: IntArray, ring_of: IntArray, starts: IntArray) -> IntArray:

@@ -16,11 +16,11 @@ from tasks.core.arrays import BoolMask, FloatArray, IntArray, ObjectArray
 from tasks.core.geo.grid import Grid
 from tasks.core.geo.precision import round_coordinates, step
 from tasks.core.geo.rings import turns
-from tasks.core.joining.axes import Frame, on_lattice
-from tasks.core.joining.blocks import Rectangle, at_edge, clipped, reaching, rectangles
+from tasks.core.joining.axes import ALONG_AXES, Frame, on_lattice
+from tasks.core.joining.blocks import Rectangle, any_overlap, at_edge, clipped, reaching, rectangles
 from tasks.core.joining.dissolving import dissolve
 from tasks.core.joining.ranks import Places
-from tasks.core.joining.uniting import unite
+from tasks.core.joining.uniting import unite, valid_polygons
 
 # Coordinates of one place in two tiles differ by the rounding of one or both.
 SAME_PLACE_STEPS = 1.5
@@ -62,7 +62,9 @@ class Axes:
 
     def on_ground(self, ranked: ObjectArray) -> ObjectArray:
         """Back from ranks, to the least coordinate of each place, rounded."""
-        return np.asarray(shapely.transform(ranked, self._leave), np.object_)
+        polygons = np.asarray(shapely.transform(ranked, self._leave), np.object_)
+        # Along the CRS's axes all keeps its order. Aslant, rounding may bring a vertex across an edge.
+        return polygons if self.frame == ALONG_AXES else valid_polygons(polygons)
 
     def _leave(self, ranks: FloatArray) -> FloatArray:
         columns, rows = ranks.astype(np.int64).T
@@ -131,19 +133,24 @@ def join_in_frame(tiles: FrameTiles, crs: str, block_tiles: int) -> list[ObjectA
     axes, bounds = tiles.survey(crs)
     finished, unfinished = [], []
     for rectangle in rectangles(bounds, block_tiles):
-        united = _united(tiles, np.flatnonzero(reaching(bounds, rectangle)), axes, rectangle)
+        near = np.flatnonzero(reaching(bounds, rectangle))
+        united = _united(tiles, near, bounds[near], axes, rectangle)
         open_ = at_edge(shapely.bounds(united).reshape(-1, 4), rectangle)
         finished.append(axes.on_ground(drop_straight(united[~open_])))
         unfinished.append(united[open_])
     return [*finished, axes.on_ground(dissolve(concatenated(unfinished)))]
 
 
-def _united(tiles: FrameTiles, near: IntArray, axes: Axes, rectangle: Rectangle) -> ObjectArray:
-    """The union, in ranks, of what the tiles near a rectangle have in it."""
+def _united(tiles: FrameTiles, near: IntArray, bounds: FloatArray, axes: Axes, rectangle: Rectangle) -> ObjectArray:
+    """The union, in ranks, of what the tiles near a rectangle have in it; ``bounds`` (n, 4) are those of each."""
     parts = [tiles.polygons(number) for number in near]
-    tile_of = np.repeat(near, [len(part) for part in parts])
+    tile_of = np.repeat(np.arange(len(near)), [len(part) for part in parts])
     pieces, owner = clipped(axes.ranked(concatenated(parts)), rectangle)
-    return unite(pieces, tile_of[owner])
+    tile_of = tile_of[owner]
+    if any_overlap(bounds):
+        return unite(pieces, tile_of)
+    at_seam = (shapely.bounds(pieces).reshape(-1, 4) == bounds[tile_of]).any(axis=1)
+    return np.concatenate([pieces[~at_seam], dissolve(pieces[at_seam])])
 
 
 def concatenated(parts: Iterable[ObjectArray]) -> ObjectArray:

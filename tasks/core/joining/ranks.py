@@ -28,7 +28,7 @@ class Places:
     @classmethod
     def of(cls, coordinates: FloatArray, tolerance: float) -> Self:
         """The places of coordinates: gaps no wider than the tolerance part none."""
-        values = np.unique(coordinates)
+        values = np.sort(coordinates)
         return cls._runs(values, values, tolerance)
 
     @classmethod

@@ -51,7 +51,7 @@ def join(
     if not joined:
         return []
     polygons = joined[0] if len(joined) == 1 else _join_aslant(joined, crs)
-    return list(_in_order(valid_polygons(polygons)))
+    return list(_in_order(polygons))
 
 
 def _in_frame(tiles: FrameTiles, crs: str, block_tiles: int) -> ObjectArray:
@@ -66,7 +66,7 @@ def _join_aslant(tiles: Sequence[ObjectArray], crs: str) -> ObjectArray:
     polygons, tile_of = _stack([_in_order(tile) for tile in tiles])
     united = shapely.transform(unite(polygons, tile_of), lambda vertices: round_coordinates(vertices, crs))
     valid = shapely.normalize(valid_polygons(united))
-    return np.asarray(shapely.simplify(valid, SAME_PLACE_STEPS * step(crs)), np.object_)
+    return valid_polygons(np.asarray(shapely.simplify(valid, SAME_PLACE_STEPS * step(crs)), np.object_))
 
 
 def _stack(tiles: Sequence[ObjectArray]) -> tuple[ObjectArray, IntArray]:
