@@ -5,9 +5,9 @@ union, and is walked along ring by ring. No polygon is compared with another, so
 of parts costs no more than its edges.
 """
 
+from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import chain
 
 import numpy as np
 import shapely
@@ -119,10 +119,10 @@ def _covering(breaks: IntArray, low: IntArray, high: IntArray, chosen: IntArray)
 
 def _rings(edges: _Edges) -> tuple[IntArray, IntArray]:
     """Edges in the order of simple rings, one after the other, and the number of the ring of each."""
-    following, passed_twice = _links(edges)
-    rings = list(_walks(following.tolist(), passed_twice.tolist()))
+    following, passed_twice = (array("q", numbers.tobytes()) for numbers in _links(edges))
+    rings = list(_walks(following, passed_twice))
     ring_of = np.repeat(np.arange(len(rings)), [len(ring) for ring in rings])
-    return np.fromiter(chain.from_iterable(rings), np.int64, len(ring_of)), ring_of
+    return np.concatenate([np.frombuffer(ring, np.int64) for ring in rings]), ring_of
 
 
 def _links(edges: _Edges) -> tuple[IntArray, IntArray]:
@@ -141,13 +141,13 @@ def _links(edges: _Edges) -> tuple[IntArray, IntArray]:
     return following, passed_twice
 
 
-def _walks(following: list[int], passed_twice: list[int]) -> Iterator[list[int]]:
+def _walks(following: "array[int]", passed_twice: "array[int]") -> Iterator["array[int]"]:
     """Simple rings of edges: where a walk comes back to a corner, what lies between is a ring of its own."""
     seen = bytearray(len(following))
     for first in range(len(following)):
         if seen[first]:
             continue
-        path: list[int] = []
+        path = array("q")
         been_at: dict[int, int] = {}
         edge = first
         while not seen[edge]:
