@@ -11,6 +11,7 @@ for name in sys.argv[1:] or (
     "tile",
     "isolation",
     "polygons",
+    "joining",
     "places",
     "formats",
     "orchestration",

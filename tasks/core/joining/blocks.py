@@ -66,13 +66,14 @@ def at_edge(bounds: FloatArray, rectangle: Rectangle) -> BoolMask:
     return np.asarray((bounds == np.array(rectangle)).any(axis=1))
 
 
-def any_overlap(bounds: FloatArray) -> bool:
-    """Whether some two of (n, 4) bounds share ground, not just an edge."""
+def overlapping(bounds: FloatArray) -> tuple[IntArray, IntArray]:
+    """Numbers of those of (n, 4) bounds that share ground, not just an edge: a pair for each two."""
     boxes = shapely.box(*bounds.T)
     first, second = shapely.STRtree(boxes).query(boxes)
     first, second = first[first < second], second[first < second]
     low, high = np.maximum(bounds[first], bounds[second])[:, :2], np.minimum(bounds[first], bounds[second])[:, 2:]
-    return bool((low < high).all(axis=1).any())
+    share = (low < high).all(axis=1)
+    return first[share], second[share]
 
 
 def clipped(polygons: ObjectArray, rectangle: Rectangle) -> tuple[ObjectArray, IntArray]:

@@ -1,8 +1,8 @@
 """Joining tiles of one frame: along its axes only the order of coordinates matters, and the union is exact.
 
-The ground is taken in rectangles of some tiles each. What lies within one is finished with it; what comes to its edge is
-put together with what is beyond, by the edges that they share. The union of areas is one and the same in any order, and
-so are its outlines: which rectangles were taken does not show.
+The ground is taken in rectangles of some tiles each. What lies within one is finished with it; what comes to its edge
+is put together with what is beyond, by the edges that they share. The union of areas is one and the same in any order,
+and so are its outlines: which rectangles were taken does not show.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,12 +12,12 @@ import numpy as np
 import shapely
 from shapely import MultiPolygon
 
-from tasks.core.arrays import BoolMask, FloatArray, IntArray, ObjectArray
+from tasks.core.arrays import FloatArray, IntArray, ObjectArray
 from tasks.core.geo.grid import Grid
 from tasks.core.geo.precision import round_coordinates, step
 from tasks.core.geo.rings import turns
 from tasks.core.joining.axes import ALONG_AXES, Frame, on_lattice
-from tasks.core.joining.blocks import Rectangle, any_overlap, at_edge, clipped, reaching, rectangles
+from tasks.core.joining.blocks import Rectangle, at_edge, clipped, overlapping, reaching, rectangles
 from tasks.core.joining.dissolving import dissolve
 from tasks.core.joining.ranks import Places
 from tasks.core.joining.uniting import unite, valid_polygons
@@ -121,24 +121,36 @@ class _Gathered:
         return Places.merged(self._parts, self._tolerance)
 
 
-def join_in_frame(tiles: FrameTiles, crs: str, block_tiles: int) -> list[ObjectArray]:
+def join_in_frame(tiles: FrameTiles, crs: str, block_tiles: int) -> ObjectArray:
     """Unite the polygons of tiles of one frame.
 
     Returns:
-        Polygons without vertices on straight lines, an array a block and one of what lies in several, in no order.
+        Polygons on the ground without vertices on straight lines, in no order.
 
     Raises:
         EdgesAslant: Of some an edge runs along no axis of the frame.
     """
     axes, bounds = tiles.survey(crs)
-    finished, unfinished = [], []
+    return concatenated(axes.on_ground(part) for part in join_ranked(tiles, axes, bounds, block_tiles))
+
+
+def join_ranked(tiles: FrameTiles, axes: Axes, bounds: FloatArray, block_tiles: int) -> Iterator[ObjectArray]:
+    """Unite them in ranks; ``axes`` and ``bounds`` are what a survey of the tiles has found.
+
+    Yields:
+        Polygons without vertices on straight lines: a block's, as soon as it is done, then what lies in several.
+
+    Raises:
+        EdgesAslant: Of some an edge runs along no axis of the frame.
+    """
+    unfinished = []
     for rectangle in rectangles(bounds, block_tiles):
         near = np.flatnonzero(reaching(bounds, rectangle))
         united = _united(tiles, near, bounds[near], axes, rectangle)
         open_ = at_edge(shapely.bounds(united).reshape(-1, 4), rectangle)
-        finished.append(axes.on_ground(drop_straight(united[~open_])))
         unfinished.append(united[open_])
-    return [*finished, axes.on_ground(dissolve(concatenated(unfinished)))]
+        yield drop_straight(united[~open_])
+    yield dissolve(concatenated(unfinished))
 
 
 def _united(tiles: FrameTiles, near: IntArray, bounds: FloatArray, axes: Axes, rectangle: Rectangle) -> ObjectArray:
@@ -147,7 +159,7 @@ def _united(tiles: FrameTiles, near: IntArray, bounds: FloatArray, axes: Axes, r
     tile_of = np.repeat(np.arange(len(near)), [len(part) for part in parts])
     pieces, owner = clipped(axes.ranked(concatenated(parts)), rectangle)
     tile_of = tile_of[owner]
-    if any_overlap(bounds):
+    if len(overlapping(bounds)[0]):
         return unite(pieces, tile_of)
     at_seam = (shapely.bounds(pieces).reshape(-1, 4) == bounds[tile_of]).any(axis=1)
     return np.concatenate([pieces[~at_seam], dissolve(pieces[at_seam])])

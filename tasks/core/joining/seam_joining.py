@@ -16,7 +16,7 @@ from tasks.core.arrays import IntArray, ObjectArray
 from tasks.core.geo.grid import Grid
 from tasks.core.geo.precision import round_coordinates, step
 from tasks.core.joining.axes import Frame, frame_of
-from tasks.core.joining.frame_joining import SAME_PLACE_STEPS, EdgesAslant, FrameTiles, concatenated, join_in_frame
+from tasks.core.joining.frame_joining import SAME_PLACE_STEPS, EdgesAslant, FrameTiles, join_in_frame
 from tasks.core.joining.uniting import unite, valid_polygons
 
 BLOCK_TILES = 32  # fewer are no faster, and more take more memory
@@ -40,30 +40,34 @@ def join(
     Returns:
         Valid, normalised polygons without vertices on straight lines, sorted: the same for any order of the tiles.
     """
-    by_frame: dict[Frame, list[int]] = {}
     known = [None] * len(multipolygons) if grids is None else grids
-    for number, grid in enumerate(known):
-        by_frame.setdefault(frame_of(grid), []).append(number)
-    joined = []
-    for frame, numbers in sorted(by_frame.items()):
-        tiles = FrameTiles(frame, [multipolygons[number] for number in numbers], [known[number] for number in numbers])
-        joined.append(_in_frame(tiles, crs, block_tiles))
+    joined = [_in_frame(tiles, crs, block_tiles) for tiles in by_frame(multipolygons, known)]
     if not joined:
         return []
-    polygons = joined[0] if len(joined) == 1 else _join_aslant(joined, crs)
-    return list(_in_order(polygons))
+    return list(in_order(joined[0] if len(joined) == 1 else join_aslant(joined, crs)))
+
+
+def by_frame(multipolygons: Sequence[MultiPolygon], grids: Sequence[Grid | None]) -> list[FrameTiles]:
+    """The tiles of each frame, in an order that depends on nothing but the frames."""
+    numbers_of: dict[Frame, list[int]] = {}
+    for number, grid in enumerate(grids):
+        numbers_of.setdefault(frame_of(grid), []).append(number)
+    return [
+        FrameTiles(frame, [multipolygons[number] for number in numbers], [grids[number] for number in numbers])
+        for frame, numbers in sorted(numbers_of.items())
+    ]
 
 
 def _in_frame(tiles: FrameTiles, crs: str, block_tiles: int) -> ObjectArray:
     try:
-        return concatenated(join_in_frame(tiles, crs, block_tiles))
+        return join_in_frame(tiles, crs, block_tiles)
     except EdgesAslant:
-        return _join_aslant([tiles.polygons(number) for number in range(len(tiles.grids))], crs)
+        return join_aslant([tiles.polygons(number) for number in range(len(tiles.grids))], crs)
 
 
-def _join_aslant(tiles: Sequence[ObjectArray], crs: str) -> ObjectArray:
+def join_aslant(tiles: Sequence[ObjectArray], crs: str) -> ObjectArray:
     """Unite polygons with edges in any direction, to within the rounding of the coordinates."""
-    polygons, tile_of = _stack([_in_order(tile) for tile in tiles])
+    polygons, tile_of = _stack([in_order(tile) for tile in tiles])
     united = shapely.transform(unite(polygons, tile_of), lambda vertices: round_coordinates(vertices, crs))
     valid = shapely.normalize(valid_polygons(united))
     return valid_polygons(np.asarray(shapely.simplify(valid, SAME_PLACE_STEPS * step(crs)), np.object_))
@@ -76,7 +80,7 @@ def _stack(tiles: Sequence[ObjectArray]) -> tuple[ObjectArray, IntArray]:
     return polygons, np.repeat(np.arange(len(tiles)), sizes)
 
 
-def _in_order(polygons: ObjectArray) -> ObjectArray:
+def in_order(polygons: ObjectArray) -> ObjectArray:
     """The polygons normalised, in an order that depends on nothing but themselves."""
     normalised = shapely.normalize(polygons)
     return np.asarray(normalised[np.argsort(shapely.to_wkb(normalised))], np.object_)

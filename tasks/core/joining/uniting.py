@@ -61,6 +61,12 @@ def valid_polygons(polygons: ObjectArray) -> ObjectArray:
     return np.concatenate([polygons[~broken], polygon_parts(repaired)[0]])
 
 
+def numbers_by_owner(owner: IntArray, count: int) -> list[IntArray]:
+    """For each of ``count`` owners the places in (n,) ``owner`` at which it stands, ascending."""
+    order = np.argsort(owner, kind="stable")
+    return np.split(order, np.searchsorted(owner[order], np.arange(1, count)))[:count]
+
+
 def _meetings(polygons: ObjectArray, tile_of: IntArray) -> IntArray:
     """(2, m) pairs of polygons of different tiles that intersect or touch."""
     first, second = shapely.STRtree(polygons).query(polygons)
