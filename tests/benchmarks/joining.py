@@ -18,7 +18,7 @@ from shapely import MultiPolygon, Polygon
 
 from tasks.core.geo.grid import Grid
 from tasks.core.joining.frame_joining import drop_straight
-from tasks.core.joining.seam_joining import BLOCK_TILES, join
+from tasks.core.joining.seam_joining import BLOCK_TILES, by_frame, in_order, join
 from tasks.core.joining.uniting import unite
 from tasks.core.polygons.tracing import mask_polygons, to_crs
 
@@ -58,7 +58,7 @@ def _measure_here(name: str, side: int, overlap: int) -> dict[str, float]:
     multipolygons, grids = _tiles(SCENES[name], side, overlap)
     ways: dict[str, Callable[[], Sequence[Polygon]]] = {
         "blocks": lambda: join(multipolygons, MGA, grids),
-        "once": lambda: _at_once(multipolygons),
+        "once": lambda: _at_once(multipolygons, grids),
     }
     found: dict[str, float] = {}
     contents = []
@@ -79,10 +79,13 @@ def _tiles(level: float, side: int, overlap: int) -> tuple[list[MultiPolygon], l
     return [to_crs(mask_polygons(part), grid) for part, grid in cut], [grid for _, grid in cut]
 
 
-def _at_once(multipolygons: list[MultiPolygon]) -> Sequence[Polygon]:
-    """All groups of polygons that meet, each united by GEOS: tiles that adjoin share their coordinates here."""
+def _at_once(multipolygons: list[MultiPolygon], grids: list[Grid]) -> Sequence[Polygon]:
+    """The polygons of all tiles held at once, and each group of those that meet united by GEOS."""
+    (tiles,) = by_frame(multipolygons, grids)
+    axes, _ = tiles.survey(MGA)
     polygons, tile_of = shapely.get_parts(multipolygons, return_index=True)
-    return list(drop_straight(unite(np.asarray(polygons, np.object_), tile_of)))
+    united = unite(axes.ranked(np.asarray(polygons, np.object_)), tile_of)
+    return list(in_order(axes.on_ground(drop_straight(united))))
 
 
 def _cost(work: Callable[[], Sequence[Polygon]]) -> tuple[float, float, Sequence[Polygon]]:

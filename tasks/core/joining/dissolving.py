@@ -7,7 +7,7 @@ of parts costs no more than its edges.
 
 from array import array
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import shapely
@@ -44,6 +44,11 @@ class _Edges:
         """(n, 2) x, y of a coordinate along each."""
         is_up = self.axis[:, None] == _UP
         return np.where(is_up, np.stack([self.line, along], axis=1), np.stack([along, self.line], axis=1))
+
+    @property
+    def span(self) -> int:
+        """More than any coordinate."""
+        return int(max(self.start.max(), self.line.max())) + 1
 
     @property
     def heading(self) -> IntArray:
@@ -89,8 +94,17 @@ def _edges_of(polygons: ObjectArray) -> _Edges:
 
 def _unshared(edges: _Edges) -> tuple[_Edges, IntArray]:
     """The outline of the union, each edge in one piece; and (2, m) the polygons that share the struck out ones."""
-    span = int(max(edges.start.max(), edges.line.max())) + 1
-    at = (edges.axis * span + edges.line) * span  # where each line begins on one axis that holds all of them
+    span = edges.span
+    halves, pairs = zip(
+        *(_unshared_along(edges.take(edges.axis == axis), span) for axis in (_ACROSS, _UP)), strict=True
+    )
+    whole = (np.concatenate([getattr(half, term.name) for half in halves]) for term in fields(_Edges))
+    return _Edges(*whole), np.concatenate(pairs, axis=1)
+
+
+def _unshared_along(edges: _Edges, span: int) -> tuple[_Edges, IntArray]:
+    """The same of the edges along one axis."""
+    at = edges.line * span  # where each line begins on one axis that holds all of them
     low, high = at + np.minimum(edges.start, edges.end), at + np.maximum(edges.start, edges.end)
     forward = edges.start < edges.end
     breaks = np.sort(np.concatenate([low, high]))
@@ -98,14 +112,13 @@ def _unshared(edges: _Edges) -> tuple[_Edges, IntArray]:
     onward, back = (_covering(breaks, low, high, np.flatnonzero(side)) for side in (forward, ~forward))
     shared = (onward >= 0) & (back >= 0)
     pairs = np.stack([edges.owner[onward[shared]], edges.owner[back[shared]]])
-    edge = np.where(shared, -1, np.maximum(onward, back))
-    side = np.where(edge >= 0, np.where(onward >= 0, 1, -1), 0)
+    side = np.where(shared, 0, np.sign(onward - back))  # of two, only one is none
     first = np.flatnonzero((side != 0) & (side != np.append(0, side[:-1])))
     last = np.flatnonzero((side != 0) & (side != np.append(side[1:], 0)))
-    whole = edges.take(edge[first])
+    whole = edges.take(np.maximum(onward, back)[first])
     start, end = breaks[first] % span, breaks[last + 1] % span
     ahead = side[first] > 0
-    return _Edges(whole.axis, whole.line, np.where(ahead, start, end), np.where(ahead, end, start), whole.owner), pairs
+    return replace(whole, start=np.where(ahead, start, end), end=np.where(ahead, end, start)), pairs
 
 
 def _covering(breaks: IntArray, low: IntArray, high: IntArray, chosen: IntArray) -> IntArray:
@@ -130,7 +143,7 @@ def _links(edges: _Edges) -> tuple[IntArray, IntArray]:
 
     There the union touches itself or another one. Turning left keeps to the same quadrant of its inside.
     """
-    span, heading = int(max(edges.start.max(), edges.line.max())) + 1, edges.heading
+    span, heading = edges.span, edges.heading
     starts, ends = (edges.points(along) @ (span, 1) for along in (edges.start, edges.end))
     leaving, arriving = np.lexsort((heading, starts)), np.lexsort(((heading + 1) % 4, ends))
     following = np.empty(len(leaving), np.int64)

@@ -19,7 +19,7 @@ from tasks.core.joining.axes import Frame, frame_of
 from tasks.core.joining.frame_joining import SAME_PLACE_STEPS, EdgesAslant, FrameTiles, join_in_frame
 from tasks.core.joining.uniting import unite, valid_polygons
 
-BLOCK_TILES = 32  # fewer are no faster, and more take more memory
+BLOCK_TILES = 128  # fewer take longer, and more take more memory
 
 
 def join(

@@ -3,7 +3,6 @@
 import tempfile
 from pathlib import Path
 from random import Random
-from typing import Any
 
 import numpy as np
 import pytest
@@ -49,7 +48,8 @@ def _at_once(parts: list[Part]) -> list[bytes]:
     return list(shapely.to_wkb(np.array([*joined, None], np.object_)[:-1]))
 
 
-SCENES = given(
+Scene = tuple[int, float, float, int, int, float, float | None]
+SCENES = st.tuples(
     st.integers(0, 10_000),
     st.sampled_from([0.1, 0.6, 0.97]),
     st.sampled_from([0.0, 0.3]),
@@ -61,16 +61,16 @@ SCENES = given(
 
 
 @settings(max_examples=10)
-@SCENES
-def test_blocks_join_to_what_their_tiles_do(*scene: Any) -> None:
+@given(SCENES)
+def test_blocks_join_to_what_their_tiles_do(scene: Scene) -> None:
     """Also where tiles are off by what rounding tells apart or not, overlap, or lie in several directions."""
     _check_blocks(*scene)
 
 
 @pytest.mark.slow
 @settings(max_examples=120)
-@SCENES
-def test_blocks_join_to_what_their_tiles_do_in_many_scenes(*scene: Any) -> None:
+@given(SCENES)
+def test_blocks_join_to_what_their_tiles_do_in_many_scenes(scene: Scene) -> None:
     """The same, often enough to meet rare meetings of the three."""
     _check_blocks(*scene)
 
