@@ -88,7 +88,8 @@ def _areas_m2(pieces: ObjectArray, owner: IntArray, extent: Layer) -> FloatArray
 
 def _pieces(polygons: ObjectArray, side: float) -> tuple[ObjectArray, IntArray]:
     """Pieces sorted by polygon, from the north, from the west, and the number of the polygon of each."""
-    crossing = _squares(polygons, side).max(axis=1) > 1
+    squares = _squares(polygons, side)
+    crossing = (squares[:, 1] - squares[:, 0]).max(axis=1) > 1
     found = [
         list(_in_squares(polygon, side)) if crosses else [polygon]
         for polygon, crosses in zip(polygons, crossing, strict=True)
@@ -101,24 +102,38 @@ def _pieces(polygons: ObjectArray, side: float) -> tuple[ObjectArray, IntArray]:
 
 
 def _squares(polygons: ObjectArray, side: float) -> IntArray:
-    """(n, 2) how many columns and rows of the grid each reaches into."""
-    bounds = shapely.bounds(polygons).reshape(-1, 4) / side
-    return np.asarray(np.ceil(bounds[:, 2:]) - np.floor(bounds[:, :2]), np.int64)
+    """(n, 2, 2) numbers of the lines, of x and of y, before each polygon and behind it."""
+    bounds = shapely.bounds(polygons).reshape(-1, 2, 2) / side
+    return np.stack([np.floor(bounds[:, 0]), np.ceil(bounds[:, 1])], axis=1).astype(np.int64)
 
 
 def _in_squares(polygon: Polygon, side: float) -> Iterator[Polygon]:
     """Halve a polygon along the grid until each part lies in one square: a cut sees only what is near."""
-    parts = [polygon]
+    parts = [(polygon, _squares(objects([polygon]), side)[0])]
     while parts:
-        part = parts.pop()
-        (squares,) = _squares(objects([part]), side)
-        axis = int(np.argmax(squares))
-        if squares[axis] <= 1:
+        part, (before, behind) = parts.pop()
+        axis = int(np.argmax(behind - before))
+        if behind[axis] - before[axis] <= 1:
             yield part
             continue
-        low, high = np.array(part.bounds[:2]), np.array(part.bounds[2:])
-        line = (math.floor(low[axis] / side) + squares[axis] // 2) * side
-        before, behind = high.copy(), low.copy()
-        before[axis] = behind[axis] = line
-        halves = [shapely.box(*low, *before), shapely.box(*behind, *high)]
-        parts += polygon_parts(shapely.intersection(part, halves))[0].tolist()
+        middle = (before[axis] + behind[axis]) // 2
+        for lines, half in zip(_halves(before, behind, axis, middle), _cut(part, axis, middle * side), strict=True):
+            pieces = polygon_parts(half)[0]
+            # By its bounds a part may reach beyond the line that it was cut at, by their rounding.
+            reached = np.clip(_squares(pieces, side), lines[0], lines[1])
+            parts += zip(pieces.tolist(), reached, strict=True)
+
+
+def _halves(before: IntArray, behind: IntArray, axis: int, middle: int) -> list[IntArray]:
+    halves = [np.stack([before, behind]), np.stack([before, behind])]
+    halves[0][1, axis] = halves[1][0, axis] = middle
+    return halves
+
+
+def _cut(part: Polygon, axis: int, line: float) -> list[ObjectArray]:
+    """What of it lies on either side of a line, (1,) geometries each."""
+    low, high = np.array(part.bounds).reshape(2, 2)
+    before, behind = high.copy(), low.copy()
+    before[axis] = behind[axis] = line
+    boxes = [shapely.box(*low, *before), shapely.box(*behind, *high)]
+    return [np.asarray(shapely.intersection([part], box), np.object_) for box in boxes]
