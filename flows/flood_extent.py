@@ -24,6 +24,7 @@ from flows.parameter_types import (
     FileName,
     FloodLabels,
     Formats,
+    GridMetres,
     InChild,
     InstanceCount,
     InstanceType,
@@ -105,6 +106,7 @@ def flood_extent(
     formats: Formats = ["gpkg", "shp"],  # noqa: B006 - as above
     profile: Profile | None = None,
     smoothing: Smoothing = "off",
+    cut_grid_m: GridMetres | None = None,
     licence: Text | None = None,
     attribution: Text | None = None,
     release: Release = 1,
@@ -173,6 +175,7 @@ def flood_extent(
         formats: What the product is written as, besides GeoPackage: shp fgb gdb pmtiles geojson xlsx parquet cog pdf.
         profile: cems: the layers once more in EPSG:4326, named and typed as Copernicus EMS Rapid Mapping does.
         smoothing: For maps, a copy of the outline: off, simplify, or smooth; the exact one stays in the GeoPackage.
+        cut_grid_m: A copy of the extent cut along a grid of so many metres: for rivers too large for one piece.
         licence: Under which the product is handed on, such as CC-BY-4.0.
         attribution: Whom users of the product must name.
         release: Number of this release of the product; the next after corrections.

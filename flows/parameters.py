@@ -19,6 +19,7 @@ from flows.parameter_types import (
     FileName,
     FloodLabels,
     Formats,
+    GridMetres,
     InChild,
     InstanceCount,
     InstanceType,
@@ -68,7 +69,7 @@ PRODUCT_SETTINGS = (
     "event_id", "event_name", "event_type", "event_subtype", "event_countries", "capture_time", "release",
     "release_reason", "licence", "attribution",
     "normal_water", "normal_water_tolerance", "exclude", "area_of_interest", "exposure", "smoothing",
-    "formats", "profile",
+    "cut_grid_m", "formats", "profile",
 )  # fmt: skip
 
 # Of an answer with probabilities: bytes that are no values, and those of each value.
@@ -112,6 +113,7 @@ class RunParameters(BaseModel):
     formats: Formats = ["gpkg", "shp"]
     profile: Profile | None = None
     smoothing: Smoothing = "off"
+    cut_grid_m: GridMetres | None = None
     licence: Text | None = None
     attribution: Text | None = None
     release: Release = 1

@@ -32,7 +32,7 @@ ASKED_AT_ONCE = 200
 # Of a block's run: what makes a product of it, and what starts or is said of the campaign as a whole.
 NOT_OF_BLOCKS = (
     "area_of_interest", "normal_water", "normal_water_tolerance", "exclude", "exposure", "formats", "profile",
-    "smoothing", "review", "dry_run", "only_failed_of", "release", "release_reason", "block",
+    "smoothing", "cut_grid_m", "review", "dry_run", "only_failed_of", "release", "release_reason", "block",
 )  # fmt: skip
 WAITING, RUNNING, DONE, FAILED = "waiting", "running", "done", "failed"
 

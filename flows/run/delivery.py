@@ -7,7 +7,7 @@ from prefect import State
 from flows.run.edition import edition_of
 from flows.run.run import Run
 from tasks.exposure import measure_exposure
-from tasks.extent import assemble_layers, smooth_outlines
+from tasks.extent import assemble_layers, cut_extent, smooth_outlines
 from tasks.product import clean_up, package, publish, write_product, write_profile
 from tasks.rasters import write_rasters
 from tasks.report import draw_overview, write_report
@@ -25,6 +25,7 @@ def deliver(run: Run) -> State[Any]:
         edition = edition_of(run)
         layers = assemble_layers(run.ledger, run.min_contour_size, edition, run.given)
         layers, proof = smooth_outlines(layers, asked.smoothing) if asked.smoothing != "off" else (layers, None)
+        layers = cut_extent(layers, asked.cut_grid_m) if asked.cut_grid_m else layers
         layers, warnings = measure_exposure(layers, asked.exposure) if asked.exposure else (layers, ())
         warnings += write_product(layers, folder, run.started, asked.formats)
         warnings += write_rasters(run.ledger, layers, folder, edition) if "cog" in asked.formats else ()

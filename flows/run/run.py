@@ -418,8 +418,8 @@ class Run:
     def finished(self, record: RunRecord, product: str) -> None:
         """Keep the record, and tell whoever watches that the product is in its place."""
         asked = self.parameters
-        extra = (bool(asked.exposure), "cog" in asked.formats, asked.profile is not None, asked.smoothing != "off")
-        self.task_runs += PRODUCT_TASKS + sum(extra) + bool(self.endpoint.times) + (not self.keeps_work)
+        wanted = bool(asked.exposure), "cog" in asked.formats, asked.profile, asked.smoothing != "off", asked.cut_grid_m
+        self.task_runs += PRODUCT_TASKS + sum(map(bool, wanted)) + bool(self.endpoint.times) + (not self.keeps_work)
         self._keep(record)
         watcher().finished(self.task_runs, record, product)
         emit_published(record, product)
