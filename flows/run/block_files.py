@@ -3,6 +3,9 @@
 import re
 from dataclasses import replace
 
+from pydantic import ValidationError
+
+from flows.run.earlier_record import first_problem
 from tasks.core.errors import UnusableArgument
 from tasks.core.tiles.block_records import BlockOrder, BlockResult
 from tasks.core.tiles.jobs import TileJob
@@ -26,8 +29,8 @@ def read_order(uri: str, work_directory: str) -> BlockOrder:
         raise UnusableArgument(f"`block` {uri}: does not exist. Campaigns give it to their runs; leave it out")
     try:
         order = BlockOrder.from_dict(values)
-    except ValueError as error:
-        text = f"`block` {uri}: not what a campaign writes ({error}). Start the campaign again"
+    except ValidationError as error:
+        text = f"`block` {uri}: not what a campaign writes ({first_problem(error)}). Start the campaign again"
         raise UnusableArgument(text) from error
     return replace(order, jobs=tuple(_checked(job, work_directory) for job in order.jobs))
 
@@ -59,5 +62,6 @@ def read_result(order: str) -> BlockResult | None:
     values = run_records.read(uri)
     try:
         return None if values is None else BlockResult.from_dict(values)
-    except ValueError as error:
-        raise UnusableArgument(f"{uri}: not what a block's run writes ({error}). Remove it and start again") from error
+    except ValidationError as error:
+        text = f"{uri}: not what a block's run writes ({first_problem(error)}). Remove it and start again"
+        raise UnusableArgument(text) from error

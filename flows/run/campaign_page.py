@@ -1,6 +1,7 @@
 """A campaign's page in the dashboard: a map of its blocks that fills as they end."""
 
 import base64
+import math
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -34,7 +35,7 @@ class BlockMap:
         self._name, self._pause_seconds = dataset_name, pause_seconds
         self._artifact: UUID | None = None
         self._shown: list[str] = []
-        self._at = 0.0
+        self._at = -math.inf
 
     def show(self, blocks: Sequence[BlockRun]) -> None:
         """Show them, where something has changed, and not too often."""
@@ -63,5 +64,10 @@ def page(dataset_name: str, blocks: Sequence[BlockRun]) -> str:
         png = base64.b64encode(cv2.imencode(".png", block_map(here))[1].tobytes()).decode()
         lines += [f"![{plain(crs)}](data:image/png;base64,{png})", "", plain(crs), ""]
     failed = [one for one in blocks if one.state == "failed"]
-    lines += [f"- block {one.block.number:,}: [its run]({page_of_run(one.run)})" for one in failed[:NAMED]]
+    lines += [f"- block {one.block.number:,}: {_run_of(one)}" for one in failed[:NAMED]]
     return "\n".join(lines)
+
+
+def _run_of(one: BlockRun) -> str:
+    address = page_of_run(one.run)
+    return f"[its run]({address})" if address else f"its run {one.run}"

@@ -13,8 +13,8 @@ Bounds = tuple[float, float, float, float]
 COLOURS: dict[str, Colour] = {
     "waiting": BLANK,
     "running": (0, 200, 255),
-    "done": (150, 120, 20),
-    "failed": (0, 60, 200),
+    "done": (190, 140, 80),
+    "failed": (30, 30, 170),
 }
 LONGER_SIDE_PX, MARGIN_PX, GAP_PX = 800, 8, 1
 

@@ -32,3 +32,31 @@ def test_a_remembered_stage_takes_no_time() -> None:
     account = ledger.accounts[0]
     assert account.seconds == {"predict": 0.0}
     assert account.cached == ["predict"]
+
+
+def test_what_another_run_has_noted_is_taken_over() -> None:
+    """A block's run hands back its tiles: nothing that was known of them before is lost, or counted twice."""
+    ledger, theirs = ledger_of("a.jp2", "b.jp2"), ledger_of("a.jp2")
+    mine = ledger.standing[0]
+    ledger.done(mine, "prepare", seconds=3.0, warnings=["padding"])
+    ledger.warn("a.jp2", "its CRS was assigned")
+    job = theirs.standing[0]
+    theirs.done(job, "prepare", seconds=0.0, cached=True, warnings=["padding"])
+    theirs.done(job, "predict", seconds=2.0)
+    theirs.fail(job, "extract", "no mask", seconds=1.0, task_run="t")
+    ledger.enter(theirs.accounts[0], mine)
+    account = ledger.accounts[0]
+    assert account.job is mine
+    assert account.seconds == {"prepare": 3.0, "predict": 2.0, "extract": 1.0}
+    assert account.cached == []  # this campaign has prepared it, in another run
+    assert account.warnings == ["padding", "its CRS was assigned"]
+    assert (account.stage, account.error, account.task_run) == ("extract", "no mask", "t")
+    assert [each.job.tile.id for each in ledger.accounts] == ["a.jp2", "b.jp2"]
+
+
+def test_what_was_cached_for_a_block_stays_so() -> None:
+    """An answer of an earlier run is reported as such."""
+    ledger, theirs = ledger_of("a.jp2"), ledger_of("a.jp2")
+    theirs.done(theirs.standing[0], "prepare", seconds=0.0, cached=True)
+    ledger.enter(theirs.accounts[0], ledger.standing[0])
+    assert ledger.accounts[0].cached == ["prepare"]
