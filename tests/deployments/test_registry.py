@@ -10,19 +10,26 @@ from command_line import ROOT
 
 from deployments import automations, aws
 from deployments.automations import BEATING, HEARTBEAT_SECONDS
-from deployments.local import DEPLOYMENT, POOL, SCORE, SWEEP
+from deployments.local import BLOCK, CAMPAIGN, DEPLOYMENT, POOL, SCORE, SWEEP
+from flows.flood_campaign import BLOCKS
 from flows.parameters import RunParameters
 from tasks.core.states import RED
 from tasks.runtime.published_event import PUBLISHED as EVENT
 
 REGISTRY: dict[str, Any] = yaml.safe_load((ROOT / "prefect.yaml").read_text())
-FLOWS = {"flood_extent": "flood-extent", "sweep_endpoints": "sweep-endpoints", "score_extent": "score-extent"}
+FLOWS = {
+    "flood_extent": "flood-extent",
+    "flood_campaign": "flood-campaign",
+    "sweep_endpoints": "sweep-endpoints",
+    "score_extent": "score-extent",
+}
 BY_NAME = {f"{FLOWS[one['entrypoint'].split(':')[1]]}/{one['name']}": one for one in REGISTRY["deployments"]}
 
 
 def test_all_deployments_are_in_it() -> None:
     """One file says what is deployed where; serve deploys its own by these names."""
-    here, on_ecs = {DEPLOYMENT, SWEEP, SCORE}, {aws.DEPLOYMENT, aws.SCORE}
+    here = {DEPLOYMENT, BLOCK, CAMPAIGN, SWEEP, SCORE}
+    on_ecs = {aws.DEPLOYMENT, aws.BLOCK, aws.CAMPAIGN, aws.SCORE}
     assert set(BY_NAME) == here | on_ecs
     assert {BY_NAME[name]["work_pool"]["name"] for name in here} == {POOL}
     assert {BY_NAME[name]["work_pool"]["name"] for name in on_ecs} == {aws.POOL}
@@ -55,12 +62,24 @@ def test_a_run_that_is_a_container_hears_when_it_is_told_to_stop() -> None:
     assert told == {DEPLOYMENT: None, "flood-extent/aws": "reschedule"}
 
 
+def test_a_campaign_has_its_blocks_done_beside_it() -> None:
+    """In its own pool, by a deployment without a limit of its own; and of campaigns one at a time runs."""
+    for campaign, block in ((CAMPAIGN, BLOCKS), (aws.CAMPAIGN, aws.BLOCK)):
+        named = BY_NAME[campaign].get("parameters", {}).get("block_deployment", BLOCKS)
+        assert named == block
+        assert BY_NAME[campaign]["work_pool"]["name"] == BY_NAME[block]["work_pool"]["name"]
+        assert BY_NAME[campaign]["concurrency_limit"]["limit"] == 1
+        assert "concurrency_limit" not in BY_NAME[block]
+    assert BLOCK == BLOCKS
+
+
 def test_a_run_that_ends_badly_is_swept_and_the_sweep_is_not() -> None:
-    """Every red state is listed, and the trigger looks at runs of the mapping flow alone: it cannot start itself."""
+    """Every red state is listed, and the trigger looks at runs that map alone: it cannot start itself."""
     trigger = BY_NAME[SWEEP]["triggers"][0]
     bad = {"Crashed", "Failed", "Cancelled", "TimedOut", *RED} - {"NotPossible"}
     assert {state.removeprefix("prefect.flow-run.") for state in trigger["expect"]} == bad
-    assert trigger["match_related"] == {"prefect.resource.role": "flow", "prefect.resource.name": "flood-extent"}
+    named = ["flood-extent", "flood-campaign"]
+    assert trigger["match_related"] == {"prefect.resource.role": "flow", "prefect.resource.name": named}
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from typing import Any
 
 import httpx
 from moto.core.utils import utcnow
+from moto.s3.exceptions import MissingBucket
 from moto.s3.models import s3_backends
 from werkzeug.wrappers import Response
 
@@ -28,6 +29,7 @@ from tasks.core.errors import EndpointRefused, EndpointUnavailable
 IN_PROGRESS, COMPLETED, FAILED, STOPPING, STOPPED = "InProgress", "Completed", "Failed", "Stopping", "Stopped"
 RECORDS_FAILED = "ClientError: See job logs for more information"
 NO_INPUT = "ClientError: No objects found for the S3 input {}"
+NO_OUTPUT = "ClientError: The S3 output {} does not exist"
 DEFAULT_RETRIES = 3
 SERVER_ERROR = 500
 # Enough to be at work at once on one machine, whatever the instances of a job would be.
@@ -111,7 +113,7 @@ class Job:
             failure = self.fate.failure or self._work()
             with self.estate.lock:  # it may not be stopped between the look and the end
                 if not self.stop.is_set():
-                    self._write()
+                    failure = self._write() or failure
                     self.show(FAILED if failure else COMPLETED, failure)
                     return
         threading.Event().wait(self.estate.settings.deleting_seconds)
@@ -121,7 +123,10 @@ class Job:
         """Ask for all of its inputs; why it fails, None where it does not."""
         self.record.transform_start_time = utcnow()
         source = self.asked["TransformInput"]["DataSource"]["S3DataSource"]
-        inputs = sorted(_inputs(source["S3DataType"], source["S3Uri"]))
+        try:
+            inputs = sorted(_inputs(source["S3DataType"], source["S3Uri"]))
+        except MissingBucket:
+            inputs = []
         if not inputs:
             return NO_INPUT.format(source["S3Uri"])
         at_once = self.asked.get("MaxConcurrentTransforms") or 1
@@ -156,11 +161,16 @@ class Job:
                 return None if answered.is_error else as_set(answered, self.estate.settings)
         return None
 
-    def _write(self) -> None:
+    def _write(self) -> str | None:
+        """Keep the answers; why that fails, None where it does not."""
         bucket, prefix = _place(self.asked["TransformOutput"]["S3OutputPath"])
         for path, content in self.outputs.items():
             key = f"{prefix.rstrip('/')}/{path}.out".lstrip("/")
-            s3_backends[ACCOUNT]["aws"].put_object(bucket, key, content)
+            try:
+                s3_backends[ACCOUNT]["aws"].put_object(bucket, key, content)
+            except MissingBucket:
+                return NO_OUTPUT.format(self.asked["TransformOutput"]["S3OutputPath"])
+        return None
 
 
 def _inputs(kind: str, uri: str) -> Iterator[tuple[str, Object]]:
@@ -194,5 +204,8 @@ def _place(uri: str) -> Object:
 
 
 def _read(place: Object) -> bytes | None:
-    found = s3_backends[ACCOUNT]["aws"].get_object(*place)
+    try:
+        found = s3_backends[ACCOUNT]["aws"].get_object(*place)
+    except MissingBucket:
+        return None
     return None if found is None else bytes(found.value)

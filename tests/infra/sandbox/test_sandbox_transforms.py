@@ -13,6 +13,7 @@ from tasks.core.masks import png_masks
 
 pytestmark = pytest.mark.usefixtures("aws")
 ENDED = ("Completed", "Failed", "Stopped")
+SECONDS = 60
 
 
 def created(name: str = "t", **changes: Any) -> Any:
@@ -40,11 +41,13 @@ def request(name: str = "t") -> dict[str, Any]:
 
 def ended(client: Any, name: str = "t") -> dict[str, Any]:
     """What is said of a job when it has ended."""
-    while True:
+    deadline = time.monotonic() + SECONDS
+    while time.monotonic() < deadline:
         described: dict[str, Any] = client.describe_transform_job(TransformJobName=name)
         if described["TransformJobStatus"] in ENDED:
             return described
         time.sleep(0.02)
+    raise AssertionError(f"{name} does not end")
 
 
 def written() -> set[str]:
@@ -76,6 +79,29 @@ def test_what_cannot_be_answered_fails_the_job_alone() -> None:
     last = ended(created())
     assert (last["TransformJobStatus"], "See job logs" in last["FailureReason"]) == ("Failed", True)
     assert written() == {"out/a/1.jpg.out", "out/2.jpg.out"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "uri", "output"),
+    [
+        ("S3Prefix", "s3://nobodys/in/", "s3://frames/out"),
+        ("ManifestFile", "s3://nobodys/list.manifest", "s3://frames/out"),
+        ("ManifestFile", "s3://frames/elsewhere.manifest", "s3://frames/out"),
+        ("S3Prefix", "s3://frames/in/", "s3://nobodys/out"),
+    ],
+    ids=["input", "manifest", "listed", "output"],
+)
+def test_a_bucket_that_is_not_there_fails_the_job(kind: str, uri: str, output: str) -> None:
+    """It ends all the same, and says why."""
+    client = created("first")
+    listed = b'[{"prefix": "s3://nobodys/"}, "a.jpg"]'
+    boto3.client("s3").put_object(Bucket="frames", Key="elsewhere.manifest", Body=listed)
+    asked = request()
+    asked["TransformInput"]["DataSource"]["S3DataSource"] = {"S3DataType": kind, "S3Uri": uri}
+    asked["TransformOutput"]["S3OutputPath"] = output
+    client.create_transform_job(**asked)
+    last = ended(client)
+    assert (last["TransformJobStatus"], "ClientError" in last["FailureReason"]) == ("Failed", True)
 
 
 def test_a_job_that_is_stopped_leaves_no_answers(aws: Sandbox) -> None:

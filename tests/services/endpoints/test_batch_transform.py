@@ -2,7 +2,6 @@
 
 import json
 import re
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -287,8 +286,7 @@ def test_a_job_at_work_is_stopped_and_its_model_deleted(cloud: Cloud) -> None:
     service.provide(NAME, jobs, lambda _: None)
     with ThreadPoolExecutor(1) as pool:
         deploying = pool.submit(service.deploy, NAME, lambda _: None)
-        while not cloud.sandbox.resources().transforms:
-            time.sleep(0.02)
+        cloud.wait_until(lambda: bool(cloud.sandbox.resources().transforms))
         assert service.delete(NAME) == ()
         with pytest.raises(EndpointRefused, match="being torn down"):
             deploying.result(20)
@@ -306,8 +304,7 @@ def test_a_job_that_somebody_stops_ends_the_run(cloud: Cloud) -> None:
     service.provide(NAME, prepared(1), lambda _: None)
     with ThreadPoolExecutor(1) as pool:
         deploying = pool.submit(service.deploy, NAME, lambda _: None)
-        while not cloud.sandbox.resources().transforms:
-            time.sleep(0.02)
+        cloud.wait_until(lambda: bool(cloud.sandbox.resources().transforms))
         cloud.client.stop_transform_job(TransformJobName=NAME)
         with pytest.raises(EndpointRefused, match="was stopped"):
             deploying.result(20)

@@ -1,7 +1,6 @@
 """Whether AWS would let a run have its endpoint: each verdict, on a local AWS that can refuse and hang."""
 
 import threading
-import time
 from typing import Any
 
 import boto3
@@ -124,8 +123,7 @@ def test_transform_jobs_have_a_quota_of_their_own(cloud: Cloud) -> None:
     assert (finding.verdict, "quota 1, 1 in use" in finding.text) == (PROBLEM, True), finding
     assert "'ml.c5.xlarge for transform job usage'" in finding.text
     cloud.client.stop_transform_job(TransformJobName="theirs")
-    while cloud.sandbox.resources().transforms["theirs"]["status"] != "Stopped":
-        time.sleep(0.02)
+    cloud.wait_until(lambda: cloud.sandbox.resources().transforms["theirs"]["status"] == "Stopped")
     assert findings(kind="batch")[QUOTA].verdict is OK
 
 

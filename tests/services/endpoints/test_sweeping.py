@@ -168,8 +168,7 @@ def test_jobs_that_have_ended_are_not_looked_at(cloud: Cloud) -> None:
     """AWS lists them for good: a sweep that judged each would take longer every day, for nothing."""
     cloud.model(NAME, tags_for(RUN, lease_until=LAPSED))
     cloud.transform(NAME, tags_for(RUN, lease_until=LAPSED))
-    while cloud.transforming():
-        time.sleep(0.02)
+    cloud.wait_until(lambda: not cloud.transforming())
     cloud.client.delete_model(ModelName=NAME)
     cloud.sandbox.forget_requests()
     assert sweep(cloud.client) == []
@@ -183,7 +182,7 @@ def test_somebody_elses_transform_job_goes_on(cloud: Cloud) -> None:
         cloud.model(name)
         cloud.transform(name, tags)
     assert sweep(cloud.client) == []
-    assert cloud.transforming() == [NAME, f"{OTHER}-copy"]
+    assert cloud.transforming() == sorted([NAME, f"{OTHER}-copy"])
 
 
 def test_a_role_that_may_not_list_transform_jobs_sweeps_all_else_first(cloud: Cloud) -> None:

@@ -326,8 +326,7 @@ def test_an_object_written_during_an_upload_is_kept(cloud: Cloud, name: str, tmp
     before = cloud.sandbox.requests()["PutObject"]
     upload = threading.Thread(target=publishing.publish, args=(new, "s3://maps/x"))
     upload.start()
-    while cloud.sandbox.requests()["PutObject"] == before:
-        time.sleep(0.05)
+    cloud.wait_until(lambda: cloud.sandbox.requests()["PutObject"] != before)
     storage.write_bytes(f"s3://maps/x/{name}", b"mine")
     upload.join()
     assert contents("s3://maps/x") == {**contents(str(new)), f"{name}.edited": b"mine"}

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -24,6 +24,7 @@ RUN = UUID("0123456789abcdef0123456789abcdef")
 OTHER_RUN = UUID("0123456789abcdef0123456789abcdee")
 ROLE = "arn:aws:iam::123456789012:role/execution"
 TRAINING_JOB = "flood-model-2024"
+SECONDS = 120
 
 
 def spec(**changes: Any) -> EndpointSpec:
@@ -103,7 +104,13 @@ class Cloud:
 
     def wait_for(self, name: str, status: str) -> None:
         """Return when an endpoint has this status."""
-        while self.sandbox.resources().endpoints[name]["status"] != status:
+        self.wait_until(lambda: self.sandbox.resources().endpoints[name]["status"] == status)
+
+    def wait_until(self, there: Callable[[], bool]) -> None:
+        """Return when it is so; fail the test where it does not become so."""
+        deadline = time.monotonic() + SECONDS
+        while not there():
+            assert time.monotonic() < deadline, self.sandbox.resources()
             time.sleep(0.02)
 
     def left(self) -> dict[str, list[str]]:
