@@ -15,7 +15,8 @@ from pydantic import ValidationError
 
 from flows.parameter_types import BlockSize, ParallelBlocks, Text
 from flows.parameters import RunParameters
-from flows.run.campaign import Campaign, cancel_blocks, check_blocks
+from flows.run.block_runs import cancel_blocks, check_blocks
+from flows.run.campaign import Campaign
 from flows.run.campaign_page import BlockMap
 from flows.run.delivery import deliver
 from flows.run.run import Run
@@ -29,10 +30,12 @@ BLOCKS = "flood-extent/block"
 
 def end_campaign(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> None:
     """Hook of a campaign that failed, crashed or was cancelled: cancel its blocks, then delete what is left."""
-    count = cancel_blocks(flow_run.id)
-    flow_run_logger(flow_run).info("%d runs of its blocks are cancelled", count)
     settings = flow_run.parameters.get("settings") or {}
-    tear_down_endpoint(flow, flow_run.model_copy(update={"parameters": settings}), state)
+    try:
+        count = cancel_blocks(flow_run.id)
+        flow_run_logger(flow_run).info("%d runs of its blocks are cancelled", count)
+    finally:
+        tear_down_endpoint(flow, flow_run.model_copy(update={"parameters": settings}), state)
 
 
 @flow(

@@ -1,24 +1,23 @@
 """The blocks of a campaign: a child run each, a few at a time, until each has handed back what became of its tiles."""
 
 import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, cast
 from uuid import UUID
 
+import httpx
 from prefect.client.orchestration import SyncPrefectClient, get_client
-from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId, FlowRunFilterTags
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from prefect.client.schemas.objects import FlowRun
 from prefect.deployments import run_deployment
-from prefect.exceptions import ObjectNotFound
 from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
-from prefect.states import Cancelling
 
 from flows.run.block_files import order_uri, read_result, result_uri
+from flows.run.block_runs import ASKED_AT_ONCE, tag_of
 from flows.run.run import Run, report
-from tasks.core.errors import UnusableArgument
 from tasks.core.tiles.block_records import ALL, BlockOrder, BlockResult
 from tasks.core.tiles.blocks import Block, spatial_blocks
 from tasks.core.tiles.jobs import TileJob
@@ -27,8 +26,7 @@ from tasks.services.work_directory import run_records
 
 # How often a block is tried whose run ended without handing anything back.
 ATTEMPTS = 2
-POLL_SECONDS = 2.0
-ASKED_AT_ONCE = 200
+POLL_SECONDS, PATIENCE_SECONDS = 2.0, 900.0
 # Of a block's run: what makes a product of it, and what starts or is said of the campaign as a whole.
 NOT_OF_BLOCKS = (
     "area_of_interest", "normal_water", "normal_water_tolerance", "exclude", "exposure", "formats", "profile",
@@ -66,6 +64,8 @@ class Campaign:
         block_size: Tiles in a block, at most.
         parallel: Blocks at a time.
         show: Is told how far the blocks are.
+        poll_seconds: Between two looks at the runs.
+        patience_seconds: How long the Prefect API may fail to answer before the campaign ends.
     """
 
     run: Run
@@ -74,7 +74,9 @@ class Campaign:
     parallel: int
     show: Callable[[Sequence[BlockRun]], object] = lambda _: None
     poll_seconds: float = POLL_SECONDS
+    patience_seconds: float = PATIENCE_SECONDS
     _blocks: list[BlockRun] = field(default_factory=list)
+    _answered: float = field(default_factory=time.monotonic)
 
     def do(self, jobs: Sequence[TileJob], phase: str = ALL) -> None:
         """Have every tile done by the run of its block; the ledger notes what became of each.
@@ -90,11 +92,26 @@ class Campaign:
         report(f"{phase}: {len(jobs):,} tiles in {len(self._blocks):,} blocks, {self.parallel} at a time")
         with get_client(sync_client=True) as client:
             while not all(block.state in (DONE, FAILED) for block in self._blocks):
-                self._start(phase)
+                with self._server_may_be_busy():
+                    self._start(phase)
                 time.sleep(self.poll_seconds)
-                for block, ended in self._ended(client):
-                    self._take(block, ended)
+                with self._server_may_be_busy():
+                    for block, ended in self._ended(client):
+                        self._take(block, ended)
                 self.show(self._blocks)
+
+    @contextmanager
+    def _server_may_be_busy(self) -> Iterator[None]:
+        """A campaign takes hours: it does not end because its server is started anew, or is busy, meanwhile."""
+        try:
+            yield
+        except httpx.HTTPError as error:
+            is_refusal = isinstance(error, httpx.HTTPStatusError) and error.response.is_client_error
+            if is_refusal or time.monotonic() - self._answered > self.patience_seconds:
+                raise
+            get_run_logger().warning("the Prefect API does not answer (%s); the campaign goes on", error)
+        else:
+            self._answered = time.monotonic()
 
     def _ordered(self, block: Block, phase: str) -> BlockRun:
         campaign = str(self.run.id)
@@ -114,18 +131,18 @@ class Campaign:
         """As many as may run at a time; what an earlier attempt of the campaign has started is found again."""
         room = self.parallel - sum(one.state == RUNNING for one in self._blocks)
         for one in [one for one in self._blocks if one.state == WAITING][: max(0, room)]:
-            one.attempt += 1
+            attempt = one.attempt + 1
             started = cast(
                 "FlowRun",
                 run_deployment(
                     self.deployment,
                     parameters=self._parameters(one, phase),
-                    idempotency_key=f"{self.run.id}-{phase}-{one.block.number}-{one.attempt}",
+                    idempotency_key=f"{self.run.id}-{phase}-{one.block.number}-{attempt}",
                     tags=[tag_of(self.run.id)],
                     timeout=0,
                 ),
             )
-            one.run, one.state = started.id, RUNNING
+            one.run, one.attempt, one.state = started.id, attempt, RUNNING
 
     def _parameters(self, one: BlockRun, phase: str) -> dict[str, Any]:
         asked = self.run.parameters.model_dump(mode="json", exclude=set(NOT_OF_BLOCKS))
@@ -183,49 +200,3 @@ def _result_of(one: BlockRun) -> BlockResult | None:
         return None
     keys = {job.tile.id: job.extract_key for job in one.block.jobs}
     return result if keys == {each.job.tile.id: each.job.extract_key for each in result.accounts} else None
-
-
-def tag_of(campaign: UUID) -> str:
-    """Of all runs of a campaign's blocks."""
-    return f"campaign-{campaign}"
-
-
-def cancel_blocks(campaign: UUID) -> int:
-    """Cancel what a campaign has started and has not ended; how many runs that were."""
-    with get_client(sync_client=True) as client:
-        tagged = FlowRunFilter(tags=FlowRunFilterTags(all_=[tag_of(campaign)]))
-        found: list[FlowRun] = []
-        while page := client.read_flow_runs(flow_run_filter=tagged, limit=ASKED_AT_ONCE, offset=len(found)):
-            found += page
-        living = [one for one in found if one.state is None or not one.state.is_final()]
-        for one in living:
-            with suppress(ObjectNotFound):
-                client.set_flow_run_state(one.id, Cancelling(message="its campaign has ended"))
-    return len(living)
-
-
-def check_blocks(deployment: str) -> None:
-    """Refuse a campaign whose blocks nobody would do, or only once the campaign itself has ended.
-
-    Args:
-        deployment: Of the blocks.
-
-    Raises:
-        UnusableArgument: There is no such deployment, or its pool runs one at a time.
-    """
-    with get_client(sync_client=True) as client:
-        try:
-            found = client.read_deployment_by_name(deployment)
-        except ObjectNotFound as error:
-            raise UnusableArgument(
-                f"`block_deployment` {deployment}: there is no such deployment. `flood-extent serve` makes one on this "
-                "machine, `make deploy-aws` on ECS"
-            ) from error
-        if found.work_pool_name is None:
-            return
-        limit = client.read_work_pool(found.work_pool_name).concurrency_limit
-    if limit is not None and limit < 2:  # noqa: PLR2004 - the campaign and a block
-        raise UnusableArgument(
-            f"work pool {found.work_pool_name} runs {limit} at a time, and the campaign is one: its blocks would wait "
-            "for ever. Raise the pool's limit to 2 at least"
-        )

@@ -27,7 +27,8 @@ SWEEP_MINUTES = 15
 LAST_PORT = 65_535
 WATCH_SECONDS, RESTART_SECONDS = 1.0, 10.0
 # Prefect's default is 10: here, who presses Run looks at the screen.
-WORKER_SETTINGS = {"PREFECT_WORKER_QUERY_SECONDS": "2"}
+# A worker calls a run Crashed that it cannot submit: it asks a busy server for a minute. Runs have their own setting.
+WORKER_SETTINGS = {"PREFECT_WORKER_QUERY_SECONDS": "2", "PREFECT_CLIENT_MAX_RETRIES": "5"}
 # Of Prefect's groups of server settings, those that are as the user has them.
 KEPT = ("database", "concurrency", "deployments", "docket", "events", "flow_run_graph", "logs", "services", "tasks")
 
