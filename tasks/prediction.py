@@ -1,10 +1,8 @@
 """Stage predict: the endpoint labels every pixel of a tile."""
 
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 from tasks.core.arrays import Float32Array, LabelArray
 from tasks.core.chip_layout import Chip
@@ -18,6 +16,7 @@ from tasks.core.models import water_index
 from tasks.core.models.known_models import PNG_TYPE, RECORD_TYPE
 from tasks.core.tiles.jobs import TileJob
 from tasks.runtime.policies import tile_task
+from tasks.runtime.reading_ahead import read_ahead
 from tasks.runtime.timing import timed
 from tasks.services.endpoints.contract import LOCAL, Deployment, EndpointService, EndpointSpec
 from tasks.services.endpoints.endpoint_kinds import endpoint_service
@@ -26,9 +25,6 @@ from tasks.services.work_directory.cached_files import keep
 
 # Of a tile; more of them only help where an endpoint serves many and the dataset has few tiles.
 CHIPS_AT_ONCE = 2
-
-Asked = TypeVar("Asked")
-Answered = TypeVar("Answered")
 
 
 @tile_task("predict", retries=3, cached_by="predict_key")
@@ -54,8 +50,7 @@ def predict(job: TileJob, service: EndpointService, endpoint: Deployment) -> Non
         RecordMismatch: The JPEG is not the one that ``prepare`` wrote.
     """
     ask = _Question(job, service, endpoint)
-    with ThreadPoolExecutor(min(CHIPS_AT_ONCE, len(job.layout))) as pool:
-        answers = in_turn(pool, ask.answer, tile_files.jpegs(job))
+    with closing(read_ahead(ask.answer, tile_files.jpegs(job), CHIPS_AT_ONCE)) as answers:
         answer = join(job.layout, answers, job.tile.id)
     files = {job.labels_uri: encode_mask(answer.labels)}
     if answer.confidence is not None:
@@ -90,21 +85,6 @@ class _Question:
         if self.job.class_map is None:
             return LABELS
         return MAPPED_LABELS[: max(self.job.class_map) + 1] if self.endpoint.kind == LOCAL else self.job.class_map
-
-
-def in_turn(pool: ThreadPoolExecutor, work: Callable[[Asked], Answered], asked: Iterable[Asked]) -> Iterator[Answered]:
-    """The answers in order, few of them ahead of whoever takes them, for they are large."""
-    waiting: deque[Future[Answered]] = deque()
-    try:
-        for one in asked:
-            waiting.append(pool.submit(work, one))
-            if len(waiting) > CHIPS_AT_ONCE:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-    finally:
-        for future in waiting:
-            future.cancel()
 
 
 def is_predicted(job: TileJob) -> bool:

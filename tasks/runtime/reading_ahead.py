@@ -1,7 +1,7 @@
 """Reads what lies elsewhere in order and ahead of its use: else each tile would wait for a way to S3 and back."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
 from typing import TypeVar
@@ -12,7 +12,9 @@ Item = TypeVar("Item")
 Read = TypeVar("Read")
 
 
-def read_ahead(read: Callable[[Item], Read], items: Iterable[Item], at_once: int = READS_AT_ONCE) -> Iterator[Read]:
+def read_ahead(
+    read: Callable[[Item], Read], items: Iterable[Item], at_once: int = READS_AT_ONCE
+) -> Generator[Read, None, None]:
     """What is read of each item, in their order; so many are read at once, and no more lie ready.
 
     Args:
