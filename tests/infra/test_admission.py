@@ -120,7 +120,7 @@ def test_a_refused_body_is_not_kept() -> None:
             connection.sendall(CHUNK)
         after_bytes, most_bytes = tracemalloc.get_traced_memory()
         tracemalloc.stop()
-    assert after_bytes - before_bytes < len(CHUNK)
+    assert after_bytes - before_bytes < 2 * len(CHUNK)  # of twenty, one may be on its way
     assert most_bytes - before_bytes < 3 * len(CHUNK)
 
 

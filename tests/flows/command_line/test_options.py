@@ -37,7 +37,7 @@ def test_every_parameter_is_described_in_the_run_form() -> None:
     properties = parameter_schema(flood_extent).model_dump()["properties"]
     assert {name: properties[name]["description"] for name in FIELDS} == descriptions()
     assert properties["width"]["minimum"] == 16
-    assert properties["endpoint"]["enum"] == ["local", "sagemaker", "http"]
+    assert properties["endpoint"]["enum"] == ["local", "sagemaker", "http", "batch"]
 
 
 def test_every_parameter_is_an_option() -> None:

@@ -15,7 +15,7 @@ from prefect.runtime import task_run
 from prefect.states import Crashed
 from tile_jobs import HISTOGRAM
 
-from tasks.core.errors import CutShort, EndpointUnavailable, WrongMask, WrongMaskFormat
+from tasks.core.errors import CutShort, EndpointGone, EndpointUnavailable, WrongMask, WrongMaskFormat
 from tasks.core.geo.grid import Grid
 from tasks.core.tiles.jobs import TileJob
 from tasks.core.tiles.ledger import Ledger
@@ -152,6 +152,7 @@ class Endpoint:
     Attributes:
         answers: By tile: an error, or what waits and perhaps returns one.
         error: Why it could not be deployed.
+        gone: That it was to be there already, and is not.
         ended: How often it was deleted.
         in_flight: Tiles that it serves at once.
         closed: Whether it does not answer yet.
@@ -163,6 +164,7 @@ class Endpoint:
     asked: list[str] = field(default_factory=list)
     started: int = 0
     error: str | None = None
+    gone: EndpointGone | None = None
     ended: int = 0
     in_flight: int = 4
     closed: bool = False
@@ -368,6 +370,23 @@ def test_an_endpoint_that_cannot_be_deployed_costs_the_tiles_that_need_it(many_j
     assert in_threads(lambda pool: stream(way.stages(pool, many_jobs, gate), ledger)) == 8
     assert errors(ledger) == dict.fromkeys(MANY, "the endpoint could not be deployed: no quota")
     assert {account.stage for account in ledger.failed} == {"predict"}
+
+
+def test_an_endpoint_that_is_gone_is_not_asked(many_jobs: list[TileJob]) -> None:
+    """A campaign that has ended took it along: no tile of a block waits for it."""
+    way, ledger, gone = Way(), Ledger(many_jobs), EndpointGone("endpoint x is not there any more")
+    gate = EndpointGate(Endpoint({}, gone=gone))
+    in_threads(lambda pool: stream(way.stages(pool, many_jobs, gate), ledger))
+    assert errors(ledger) == dict.fromkeys(MANY, f"not asked for: {gone}")
+    assert gate.gone is gone
+
+
+def test_an_endpoint_that_goes_meanwhile_is_not_asked_again(many_jobs: list[TileJob]) -> None:
+    """What was in flight has heard so; the others need not."""
+    endpoint = Endpoint(dict.fromkeys(MANY[1:], EndpointGone("endpoint x is not there any more")))
+    ledger = endpoint.run(many_jobs)
+    assert set(errors(ledger)) == set(MANY[1:])
+    assert len(endpoint.asked) <= 1 + endpoint.in_flight
 
 
 def test_an_endpoint_of_the_wrong_format_is_deleted_at_once(many_jobs: list[TileJob]) -> None:
