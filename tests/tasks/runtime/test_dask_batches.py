@@ -15,8 +15,9 @@ from prefect.states import Completed
 from tasks.core.errors import UnusableArgument
 from tasks.extent import extract_tile
 from tasks.imagery import prepare_tile
-from tasks.runtime.dask_batches import AHEAD, COST_SHARE, MOST_TILES, WAY_SECONDS, BatchSize, DaskCluster
+from tasks.runtime.dask_batches import AHEAD, COST_SHARE, MOST_TILES, NO_WORKER, WAY_SECONDS, BatchSize, DaskCluster
 from tasks.runtime.policies import as_it_is
+from tasks.runtime.progress import ToLog, watched_by
 from tasks.runtime.runners import TileFuture
 from tasks.runtime.worker_batches import Access, Batch, run_tiles
 
@@ -86,6 +87,17 @@ class Client:
             raise self.closed
         self.sent.append(Sent(task, tiles))
         return self.sent[-1]
+
+
+class Heard(ToLog):
+    """Keeps what is reported."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def reported(self, line: str) -> None:
+        """Keep it."""
+        self.lines.append(line)
 
 
 class KilledWorker(Exception):
@@ -198,14 +210,13 @@ def test_places_keep_all_threads_busy(client: Client, cluster: DaskCluster) -> N
     assert cluster.places == AHEAD * 2 * 4
 
 
-def test_a_cluster_without_workers_is_said(client: Client, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_cluster_without_workers_is_said_once(client: Client) -> None:
     """Tiles wait for a worker, and whoever watches knows why nothing moves."""
-    client.threads = {}
+    client.threads, heard = {}, Heard()
     cluster = DaskCluster(client, Access())
-    assert cluster.places == AHEAD
-    submit(cluster, "a")
-    assert client.sent[0].names == ["a"]
-    capsys.readouterr()
+    with watched_by(heard):
+        assert (cluster.places, cluster.places) == (AHEAD, AHEAD)
+    assert heard.lines == [f"warning: {NO_WORKER}"]
 
 
 def test_a_batch_that_kills_its_workers_is_tried_tile_by_tile(client: Client, cluster: DaskCluster) -> None:
