@@ -3,7 +3,8 @@
 The whole flow on the local AWS, with a real Prefect server. Deploying takes seven minutes, a prediction five seconds,
 and a frame of 100 megapixels some two seconds to fetch and prepare. All of that is ``FASTER`` times as fast here: the
 deploy and the pauses between two looks at it, the prediction, and the frames, which are so small that preparing one
-takes a tenth of a second. The share is printed as the run's record has it, and as the local AWS's own list of calls has
+takes some tenths of a second. What Prefect and the client spend on a tile is not, so the real share is no lower.
+The share is printed as the run's record has it, and as the local AWS's own list of calls has
 it: of the time from InService to the call that deletes the endpoint, what at least one invocation was under way.
 """
 
@@ -23,7 +24,7 @@ from tasks.core.tiles.estimates import DEPLOY_MINUTES
 from tasks.services.child_process import ROOT
 from tasks.services.process_environment import changed_environment
 
-FASTER, TILE_PX, PREDICT_S = 20.0, 256, 5.0
+FASTER, TILE_PX, PREDICT_S = 10.0, 256, 5.0
 DEPLOY_S = DEPLOY_MINUTES * 60 / FASTER
 AIM, JOB = 0.9, "flood-model"
 
@@ -44,9 +45,8 @@ class Case:
 
 
 CASES = (
-    Case("predictions as long as expected", 400),
-    Case("three times as fast as expected", 400, PREDICT_S / 3),
-    Case("twice as slow", 200, PREDICT_S * 2),
+    Case("predictions as long as expected", 200),
+    Case("three times as fast as expected", 200, PREDICT_S / 3),
     Case("few tiles, all prepared before it is ready", 40),
 )
 
