@@ -120,6 +120,11 @@ class Sandbox:
         counts: dict[str, int] = self._ask("GET", "requests")
         return counts
 
+    def calls(self) -> list[dict[str, Any]]:
+        """Those requests one by one: ``operation``, ``name``, and when each ``began`` and ``ended``, seconds."""
+        calls: list[dict[str, Any]] = self._ask("GET", "calls")
+        return calls
+
     def forget_requests(self) -> None:
         """Start counting anew."""
         self._ask("DELETE", "requests")

@@ -7,6 +7,7 @@
 | ``DELETE faults`` | clears them |
 | ``POST settings`` | sets any of ``sagemaker.sandbox_resources.Settings`` |
 | ``GET requests``, ``DELETE requests`` | calls by operation since the last DELETE; starts counting anew |
+| ``GET calls`` | the same calls one by one, the fields of ``faults.Answered`` |
 | ``GET resources`` | models, endpoint configurations, endpoints and transform jobs of all regions, with their tags |
 | ``POST training-jobs`` | gives a training job (``name``, ``region``) a ``status`` |
 | ``POST reset`` | forgets everything: moto's records, the endpoints, faults, counts, settings |
@@ -53,6 +54,7 @@ class Control:
             ("POST", "settings"): self._set,
             ("GET", "requests"): lambda _: ordered.counts(),
             ("DELETE", "requests"): lambda _: ordered.forget(),
+            ("GET", "calls"): lambda _: [asdict(one) for one in ordered.answered()],
             ("GET", "resources"): lambda _: self._resources(),
             ("POST", "training-jobs"): self._training_job,
             ("POST", "reset"): lambda _: self._reset(),

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -33,6 +33,8 @@ LIMIT = (
     "quota. If AWS Service Quotas is not available, contact AWS support to request an increase for this quota."
 )
 GARBAGE = b"neither a PNG nor anything else"
+# Calls that are kept with their times; older ones are forgotten.
+MOST_CALLS = 100_000
 # A creation that is stale is not to be seen for a while; any other of these calls sees nothing itself.
 STALE = frozenset(f"{verb}{kind}" for verb in ("Create", "Describe", "Delete") for kind in KINDS) | {
     "AddTags",
@@ -82,17 +84,44 @@ class Rule:
         return self.matched > self.after and (self.times is None or self.matched <= self.after + self.times)
 
 
-class Faults:
-    """The layer that counts calls and lets the ordered ones go wrong."""
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A call with its times.
 
-    def __init__(self, inner: Handler) -> None:
-        self._inner = inner
+    Attributes:
+        operation: As in AWS's API reference.
+        name: Of what it was about.
+        began: When it came, in seconds of the sandbox's own clock.
+        ended: When it was answered.
+    """
+
+    operation: str
+    name: str
+    began: float
+    ended: float
+
+
+class Faults:
+    """The layer that counts and times calls, and lets the ordered ones go wrong."""
+
+    def __init__(self, inner: Handler, clock: Callable[[], float] = time.monotonic) -> None:
+        self._inner, self._clock = inner, clock
+        self._answered: deque[Answered] = deque(maxlen=MOST_CALLS)
         self._lock = threading.Lock()
         self._rules: list[Rule] = []
         self._counts: Counter[str] = Counter()
 
     def __call__(self, call: Call) -> Response:
         """Answer a call, wrongly where that has been ordered."""
+        began = self._clock()
+        try:
+            return self._answer(call)
+        finally:
+            answered = Answered(call.operation or call.service, call.name, began, self._clock())
+            with self._lock:
+                self._answered.append(answered)
+
+    def _answer(self, call: Call) -> Response:
         with self._lock:
             self._counts[call.operation or call.service] += 1
             rule = self._striking(call)
@@ -127,10 +156,16 @@ class Faults:
         with self._lock:
             return dict(self._counts)
 
+    def answered(self) -> list[Answered]:
+        """The calls that ``counts`` counts and that have been answered, in the order of that, with their times."""
+        with self._lock:
+            return list(self._answered)
+
     def forget(self) -> None:
         """Start counting anew."""
         with self._lock:
             self._counts.clear()
+            self._answered.clear()
 
 
 Effect = Callable[[Call, Rule, Handler], Response]

@@ -64,9 +64,10 @@ def run_tiles(
         flow_run: Made by ``context`` in the flow's process.
         access: To AWS.
     """
-    started = time.perf_counter()
     module, _, name = task.partition(":")
     function: Task[..., Any] = getattr(import_module(module), name)
+    # Imports are the first batch's alone, and say nothing of the next.
+    started = time.perf_counter()
     reach = aws_access(access.aws_block, access.kms_key, requester_pays=access.requester_pays)
     with reach, redacted(), hydrated(flow_run):
         began = time.perf_counter()

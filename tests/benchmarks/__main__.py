@@ -20,5 +20,7 @@ for name in sys.argv[1:] or (
     "chips",
     "server",
     "store",
+    "dask_runner",
+    "busy",
 ):
     importlib.import_module(name).run()

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 from command_line import ROOT
-from composition import COMPOSE, GIVEN, NotGiven, composition
+from composition import COMPOSE, DASK, GIVEN, NotGiven, composition
 from prefect.settings import Settings
 from prefect.settings.legacy import _get_valid_setting_names
 from prefect_redis.cleanup_queue import RedisWorkerCleanupQueueSettings
@@ -51,7 +51,8 @@ def test_what_has_to_be_given_is_asked_for(name: str) -> None:
 def test_the_example_names_every_variable() -> None:
     """Who copies it sees all there is to set; only what has to be given is not commented out."""
     example = (COMPOSE.parent / ".env.example").read_text()
-    named = set(re.findall(r"\$\{(\w+):", COMPOSE.read_text().replace("$$", "")))
+    files = (COMPOSE.read_text() + DASK.read_text()).replace("$$", "")
+    named = set(re.findall(r"\$\{(\w+):", files))
     assert set(re.findall(r"^#?(\w+)=", example, re.MULTILINE)) == named
     assert set(re.findall(r"^(\w+)=(?:'')?$", example, re.MULTILINE)) == set(GIVEN)
 

@@ -56,7 +56,7 @@ def test_all_that_is_installed_is_held_against_its_hash() -> None:
     assert locked == "--require-hashes --no-deps --requirement /tmp/locked.txt"
     assert ours == "--no-build-isolation --no-deps --editable ."
     (extras,) = re.findall(r"-m deployments\.locked ([\w ]+?) > /tmp/locked\.txt", DOCKERFILE)
-    assert set(extras.split()) == {"aws", "onnx", "team"}
+    assert set(extras.split()) == {"aws", "dask", "onnx", "team"}
 
 
 def test_it_does_not_run_as_root() -> None:

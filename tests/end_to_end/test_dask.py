@@ -58,11 +58,15 @@ def on_dask(bucket: Any, cluster: Client, output: str) -> list[str]:
 def test_workers_give_the_extent_of_threads(
     command: CommandLine, scene: Scene, bucket: Any, cluster: Client, prefect_server: str
 ) -> None:
-    """Frames, work and product in S3: the hash is that of a run in threads, with a task run a tile and stage."""
+    """Frames, work and product in S3: the hash is that of a run in threads, with a task run a tile and stage.
+
+    Nothing of the run stays on the cluster, which serves others.
+    """
     for path in sorted(scene.dataset.iterdir()):
         bucket.upload_file(str(path), f"frames/{path.name}")
     status, said = command("run", f"s3://{bucket.name}/frames", *on_dask(bucket, cluster, "maps"))
     assert status == 0, said
+    assert cluster.run_on_scheduler(lambda dask_scheduler: list(dask_scheduler.tasks)) == []
     assert command("run", scene.dataset)[0] == 0
     found = record(bucket, "maps/frames")
     assert found["content_hash"] == command.record()["content_hash"]
@@ -87,3 +91,18 @@ def test_a_killed_worker_costs_nothing_but_time(
     assert process.returncode == 0, said
     assert command("run", scene.dataset)[0] == 0
     assert record(bucket, f"maps/{scene.dataset.name}")["content_hash"] == command.record()["content_hash"]
+
+
+def test_without_a_cluster_there_are_processes_for_the_run(
+    command: CommandLine, scene: Scene, prefect_server: str
+) -> None:
+    """On this machine, and only as long as the run; the map is that of threads, which find nothing left to compute."""
+    status, said = command("run", scene.dataset, "--task-runner", "dask")
+    assert status == 0, said
+    on_dask = command.record()
+    assert all(not tile["cached"] for tile in on_dask["tiles"])
+    assert len(PrefectApi(prefect_server).task_runs(on_dask["flow_run_id"])) >= 3 * len(on_dask["tiles"])
+    assert command("run", scene.dataset)[0] == 0
+    again = command.record()
+    assert again["content_hash"] == on_dask["content_hash"]
+    assert {stage for tile in again["tiles"] for stage in tile["cached"]} == {"prepare", "predict", "extract"}

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
+from werkzeug.wrappers import Response
 
-from infra.sandbox.faults import Rule
+from infra.sandbox.faults import Answered, Faults, Rule
 from infra.sandbox.sagemaker import listing, masks
 from infra.sandbox.sagemaker.invocations import Capacity
 from infra.sandbox.sagemaker.lifecycle import NEVER, Fate, Life, Status
@@ -216,3 +217,15 @@ def test_an_order_that_cannot_be_carried_out_is_refused(order: dict[str, Any]) -
     """A misspelt fault would be a test that cannot fail."""
     with pytest.raises((ValueError, TypeError), match=r"."):
         Rule(**order)
+
+
+def test_calls_are_kept_with_their_times() -> None:
+    """From when they came to when they were answered, the refused ones too, until they are forgotten."""
+    moments = iter((1.0, 3.5, 4.0, 4.25))
+    faults = Faults(lambda _: Response(), lambda: next(moments))
+    faults.order(Rule("InvokeEndpoint", "internal", after=1))
+    for _ in range(2):
+        faults(call("InvokeEndpoint", service="sagemaker-runtime"))
+    assert faults.answered() == [Answered("InvokeEndpoint", "e", 1.0, 3.5), Answered("InvokeEndpoint", "e", 4.0, 4.25)]
+    faults.forget()
+    assert faults.answered() == []

@@ -1,14 +1,15 @@
-"""deployments/compose.yaml as docker compose reads it: parsed, its variables filled in."""
+"""deployments/compose.yaml, and dask.yaml beside it, as docker compose reads them: parsed, variables filled in."""
 
 import re
 from collections.abc import Mapping
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import yaml
 from command_line import ROOT
 
-COMPOSE = ROOT / "deployments" / "compose.yaml"
+COMPOSE, DASK = (ROOT / "deployments" / name for name in ("compose.yaml", "dask.yaml"))
 VARIABLE = re.compile(r"\$\$|\$\{(?P<name>\w+)(?P<rule>:[-?])(?P<word>[^}]*)\}")
 GIVEN = {
     "FLOOD_EXTENT_AUTH": "team:not a secret",
@@ -23,13 +24,13 @@ class NotGiven(Exception):
     """A variable that has to be given."""
 
 
-def composition(given: Mapping[str, str]) -> dict[str, Any]:
+def composition(given: Mapping[str, str], file: Path = COMPOSE) -> dict[str, Any]:
     """The whole file, with these variables.
 
     Raises:
         NotGiven: With the name of the variable and the words of the file.
     """
-    parsed: dict[str, Any] = _filled(yaml.safe_load(COMPOSE.read_text()), given)
+    parsed: dict[str, Any] = _filled(yaml.safe_load(file.read_text()), given)
     return parsed
 
 

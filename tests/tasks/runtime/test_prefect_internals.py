@@ -1,16 +1,25 @@
 """What Prefect has no public name for is in one module, and is still as that takes it to be."""
 
 import logging
+import pickle
 import re
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
+from uuid import UUID, uuid4
 
 import pytest
-from prefect import State
+from prefect import Flow, State, flow, task
+from prefect.cache_policies import NO_CACHE
+from prefect.context import FlowRunContext
 from prefect.flow_engine import _send_heartbeats
 from prefect.input import keyset_from_base_key, keyset_from_paused_state
+from prefect.runtime import flow_run, task_run
 from prefect.states import Completed, Running, Suspended
+
+from tasks.runtime.prefect_internals import flow_run_context, hydrated, run_task
 
 ROOT = Path(__file__).parents[3]
 PRIVATE = re.compile(r"prefect(\.\w+)*\._|EventsWorker\._|_sync=|FlowRunContext\b.*\.state\b|flow_run\.state = ")
@@ -41,3 +50,41 @@ def test_heartbeats_go_by_the_state_that_the_process_has(state: State, beats: in
 def test_an_answer_is_looked_for_where_prefect_keeps_it() -> None:
     """The answers of runs that were suspended by an earlier version are found, too."""
     assert keyset_from_paused_state(Suspended(pause_key="k")) == keyset_from_base_key("suspended-k")
+
+
+def stand_in() -> None:
+    """In the place of a flow's own function."""
+
+
+@task(cache_policy=NO_CACHE, persist_result=False, task_run_name="answer {number}")
+def answer(number: int) -> tuple[str, str, int]:
+    """Where it is run."""
+    if number < 0:
+        raise ValueError("negative")
+    return flow_run.get_id(), task_run.get_id(), number
+
+
+def elsewhere(values: bytes, given: dict[UUID, int]) -> tuple[bool, list[State[Any]]]:
+    """In a thread that knows nothing of the flow run, as another process does not: whether it did, and the states."""
+    knew = FlowRunContext.get() is not None
+    with hydrated(pickle.loads(values)):  # noqa: S301 - of this test
+        return knew, [run_task(answer, known, {"number": number}) for known, number in given.items()]
+
+
+@pytest.mark.usefixtures("prefect_api")
+def test_tasks_elsewhere_are_the_flow_runs_own() -> None:
+    """By plain values they are run in its context, under ids that are known before; a failure is a state."""
+    given = {uuid4(): number for number in (1, 2, -1)}
+
+    @flow(persist_result=False)
+    def giving() -> tuple[str, tuple[bool, list[State[Any]]]]:
+        values = pickle.dumps(flow_run_context(Flow(stand_in, name="stand-in")))
+        with ThreadPoolExecutor(1) as pool:
+            return str(flow_run.get_id()), pool.submit(elsewhere, values, given).result()
+
+    run, (knew, states) = giving()
+    assert not knew
+    assert [state.is_completed() for state in states] == [True, True, False]
+    known = list(given)
+    assert [state.result() for state in states[:2]] == [(run, str(known[0]), 1), (run, str(known[1]), 2)]
+    assert (states[2].is_failed(), states[2].state_details.task_run_id) == (True, known[2])

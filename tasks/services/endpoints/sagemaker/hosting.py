@@ -33,7 +33,7 @@ from tasks.services.endpoints.teardown.sagemaker_resources import (
 
 VARIANT = "AllTraffic"
 IN_SERVICE, FAILED = "InService", "Failed"
-SHORTEST_POLL, LONGEST_POLL, SAY_EVERY = 0.2, 10.0, 30.0
+SHORTEST_POLL, LONGEST_POLL, SAY_EVERY = 0.2, 3.0, 30.0
 # After so long without a sight of one that was seen, an endpoint is gone: no copy that AWS answers from lags so far.
 ABSENT_SECONDS = 60.0
 # AWS has refused a key where instances encrypt a disk of their own; a key that is wrong is refused in other words.
