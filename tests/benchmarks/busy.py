@@ -3,8 +3,9 @@
 The whole flow on the local AWS, with a real Prefect server. Deploying takes seven minutes, a prediction five seconds,
 and a frame of 100 megapixels some two seconds to fetch and prepare. All of that is ``FASTER`` times as fast here: the
 deploy and the pauses between two looks at it, the prediction, and the frames, which are so small that preparing one
-takes some tenths of a second. What Prefect and the client spend on a tile is not. The share is printed as the run's record has it, and as the local AWS's own list of calls has
-it: of the time from InService to the call that deletes the endpoint, what at least one invocation was under way.
+takes some tenths of a second. What Prefect and the client spend on a tile is not. The share is printed as the run's
+record has it, and as the local AWS's own list of calls has it: of the time from InService to the call that deletes the
+endpoint, what at least one invocation was under way.
 """
 
 import json
