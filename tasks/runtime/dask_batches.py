@@ -94,6 +94,26 @@ class BatchSize:
         self.tiles = max(1, min(MOST_TILES, 2 * self.tiles, needed))
 
 
+class _Sum:
+    """What all batches of a run have cost their workers."""
+
+    def __init__(self) -> None:
+        self.batches, self._tasks, self._own_seconds, self._task_seconds = 0, 0, 0.0, 0.0
+
+    def add(self, tiles: int, batch: Batch) -> None:
+        """Called by one thread, the client's."""
+        self.batches += 1
+        self._tasks += tiles
+        self._own_seconds += batch.seconds - batch.task_seconds
+        self._task_seconds += batch.task_seconds
+
+    def __str__(self) -> str:
+        share = self._own_seconds / max(self._task_seconds, 1e-9)
+        return (
+            f"Dask: {self._tasks:,} tasks in {self.batches:,} batches, which add {share:.1%} to the time of the tasks"
+        )
+
+
 class DaskCluster:
     """Runs tile tasks on a cluster's workers; see ``TileRunner``.
 
@@ -110,6 +130,7 @@ class DaskCluster:
         self._looked = -math.inf
         # Batches on their way; a thread of the client's counts down.
         self._sent, self._lock, self._is_closed = 0, Lock(), False
+        self._done = _Sum()
 
     @property
     def places(self) -> int:
@@ -151,8 +172,10 @@ class DaskCluster:
                 self._send_waiting(kind)
 
     def close(self) -> None:
-        """Send nothing any more: the run is over, or breaks off."""
+        """Send nothing any more: the run is over, or breaks off. The log has what the batches have cost."""
         self._is_closed = True
+        if self._done.batches:
+            get_run_logger().info("%s", self._done)
 
     def _send_waiting(self, kind: _Kind) -> None:
         tiles, self._waiting[kind] = self._waiting[kind], []
@@ -182,6 +205,7 @@ class DaskCluster:
         finally:
             ended.release()  # else the workers keep it
         self._sizes[kind].learn(len(tiles), batch)
+        self._done.add(len(tiles), batch)
         for (future, _), state in zip(tiles, batch.states, strict=True):
             future.end(state)
 

@@ -2,9 +2,10 @@
 
 Two threads of the flow's process stand against two worker processes of one thread, which are there before the run, as a
 team's cluster is, and have done some tiles. Both ways in turn, each with an empty work directory; the least of each is
-printed. The runner's own cost is what Dask's scheduler saw the workers do for batches, less what the Prefect server
-says that the task runs took: neither is measured by the code that sizes the batches. It is an upper bound, for what
-Prefect does for a task run before Pending and after its final state is in it, and is done in threads, too.
+printed. The runner's own cost is what batches take on the workers besides their tasks, as the run's log says; and, as
+a bound that the code which sizes the batches has no part in, what Dask's scheduler saw the workers do for batches less
+what the Prefect server says that the task runs took. In that is also what Prefect does for a task run before Pending and
+after its final state, in threads too.
 """
 
 import json
@@ -65,11 +66,13 @@ class OwnCost:
         batch_s: Seconds that the workers were at them, by Dask's scheduler.
         task_s: Seconds that the task runs in them took, by the Prefect server: from Pending to a final state, as they
             would take in a thread.
+        logged: What the run's log says of them.
     """
 
     batches: int
     batch_s: float
     task_s: float
+    logged: str
 
 
 def run() -> None:
@@ -103,8 +106,8 @@ def _show(rounds: Sequence[tuple[Figures, Figures, OwnCost]]) -> None:
     for *_, cost in rounds:
         own_s, tasks = cost.batch_s - cost.task_s, TILES * len(ON_WORKERS)
         print(
-            f"  own cost a task at most {1000 * own_s / tasks:.0f} ms, {own_s / cost.task_s:.1%} of the work (aim: "
-            f"{AIM_SHARE:.0%}): {tasks} tasks in {cost.batches} batches, {1000 * cost.task_s / tasks:.0f} ms a task"
+            f"  own cost: {cost.logged} (aim: {AIM_SHARE:.0%})\n  by both servers at most {1000 * own_s / tasks:.0f} ms a "
+            f"task, {own_s / cost.task_s:.1%} of {1000 * cost.task_s / tasks:.0f} ms ({cost.batches} batches)"
         )
 
 
@@ -147,7 +150,9 @@ def _round(dataset: Path, folder: Path, client: Any, address: str) -> tuple[Figu
     seen = [one for one in client.get_task_stream() if one["key"].startswith("run_tiles")]
     spans = [span["stop"] - span["start"] for one in seen for span in one["startstops"] if span["start"] >= started]
     batches = sum(any(span["start"] >= started for span in one["startstops"]) for one in seen)
-    return threads, dask, OwnCost(batches, sum(spans), _task_s(dask.flow_run))
+    (logged,) = (line for file in (folder / "dask" / "logs").iterdir() for line in file.open() if "Dask: " in line)
+    own = logged.partition("Dask: ")[2].strip()
+    return threads, dask, OwnCost(batches, sum(spans), _task_s(dask.flow_run), own)
 
 
 def _run(dataset: Path, folder: Path, client: Any, address: str = "") -> Figures:
