@@ -175,7 +175,12 @@ class DaskCluster:
         """Send nothing any more: the run is over, or breaks off. The log has what the batches have cost."""
         self._is_closed = True
         if self._done.batches:
-            get_run_logger().info("%s", self._done)
+            get_run_logger().info("%s", self.cost)
+
+    @property
+    def cost(self) -> str:
+        """What the batches that have ended took besides their tasks, in words."""
+        return str(self._done)
 
     def _send_waiting(self, kind: _Kind) -> None:
         tiles, self._waiting[kind] = self._waiting[kind], []

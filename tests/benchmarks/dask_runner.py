@@ -4,8 +4,8 @@ Two threads of the flow's process stand against two worker processes of one thre
 team's cluster is, and have done some tiles. Both ways in turn, each with an empty work directory; the least of each is
 printed. The runner's own cost is what batches take on the workers besides their tasks, as the run's log says; and, as
 a bound that the code which sizes the batches has no part in, what Dask's scheduler saw the workers do for batches less
-what the Prefect server says that the task runs took. In that is also what Prefect does for a task run before Pending and
-after its final state, in threads too.
+what the Prefect server says that the task runs took. In that is also what Prefect does for a task run before it is
+Pending and after its end, in threads too.
 """
 
 import json
@@ -106,8 +106,8 @@ def _show(rounds: Sequence[tuple[Figures, Figures, OwnCost]]) -> None:
     for *_, cost in rounds:
         own_s, tasks = cost.batch_s - cost.task_s, TILES * len(ON_WORKERS)
         print(
-            f"  own cost: {cost.logged} (aim: {AIM_SHARE:.0%})\n  by both servers at most {1000 * own_s / tasks:.0f} ms a "
-            f"task, {own_s / cost.task_s:.1%} of {1000 * cost.task_s / tasks:.0f} ms ({cost.batches} batches)"
+            f"  own cost: {cost.logged} (aim: {AIM_SHARE:.0%})\n"
+            f"  by both servers at most {1000 * own_s / tasks:.0f} ms a task, {own_s / cost.task_s:.1%} of {1000 * cost.task_s / tasks:.0f} ms ({cost.batches} batches)"
         )
 
 

@@ -265,17 +265,13 @@ def test_any_other_error_crashes_the_batchs_tiles(
     assert (len(client.sent), client.sent[0].released) == (1, True)
 
 
-def test_the_log_has_what_batches_cost(client: Client, cluster: DaskCluster, caplog: pytest.LogCaptureFixture) -> None:
-    """Beside their tasks; of a run that sent nothing there is nothing to say."""
-    with caplog.at_level("INFO"):
-        cluster.close()
-        assert "Dask" not in caplog.text
-        submit(cluster, "ab")
-        for sent in client.sent:
-            sent.good(task_seconds=1.0)
-        cluster.close()
+def test_what_batches_cost_is_told(client: Client, cluster: DaskCluster) -> None:
+    """Beside their tasks, as a share of what these take."""
+    submit(cluster, "ab")
+    for sent in client.sent:
+        sent.good(task_seconds=1.0)
     share = SETUP_SECONDS * len(client.sent) / 2.0
-    assert f"2 tasks in {len(client.sent)} batches, which add {share:.1%} to the tasks' time" in caplog.text
+    assert cluster.cost == f"Dask: 2 tasks in {len(client.sent)} batches, which add {share:.1%} to the tasks' time"
 
 
 def test_nobody_waits_for_a_client_that_is_closed(client: Client, cluster: DaskCluster) -> None:
