@@ -107,7 +107,8 @@ def _show(rounds: Sequence[tuple[Figures, Figures, OwnCost]]) -> None:
         own_s, tasks = cost.batch_s - cost.task_s, TILES * len(ON_WORKERS)
         print(
             f"  own cost: {cost.logged} (aim: {AIM_SHARE:.0%})\n"
-            f"  by both servers at most {1000 * own_s / tasks:.0f} ms a task, {own_s / cost.task_s:.1%} of {1000 * cost.task_s / tasks:.0f} ms ({cost.batches} batches)"
+            f"  by both servers at most {1000 * own_s / tasks:.0f} ms a task, {own_s / cost.task_s:.1%} of "
+            f"{1000 * cost.task_s / tasks:.0f} ms ({cost.batches} batches)"
         )
 
 

@@ -271,7 +271,9 @@ def test_what_batches_cost_is_told(client: Client, cluster: DaskCluster) -> None
     for sent in client.sent:
         sent.good(task_seconds=1.0)
     share = SETUP_SECONDS * len(client.sent) / 2.0
-    assert cluster.cost == f"Dask: 2 tasks in {len(client.sent)} batches, which add {share:.1%} to the tasks' time"
+    assert (
+        cluster.cost == f"Dask: 2 tasks in {len(client.sent)} batches, which add {share:.1%} to the time of the tasks"
+    )
 
 
 def test_nobody_waits_for_a_client_that_is_closed(client: Client, cluster: DaskCluster) -> None:
