@@ -19,5 +19,7 @@ for name in sys.argv[1:] or (
     "chips",
     "server",
     "store",
+    "growth",
+    "memory",
 ):
     importlib.import_module(name).run()
