@@ -27,9 +27,13 @@ from prefect.exceptions import ObjectNotFound
 from deployments.limits import make_limit
 from tasks.core.states import FINAL_STATES, NOT_SWEPT, RED, REJECTED
 
-FLOW, SWEEP_FLOW, SCORE_FLOW = "flood-extent", "sweep-endpoints", "score-extent"
+FLOW, CAMPAIGN_FLOW, SWEEP_FLOW, SCORE_FLOW = "flood-extent", "flood-campaign", "sweep-endpoints", "score-extent"
 # Those whose runs beat as fast as the trigger expects: prefect.yaml sets it.
-BEATING = (f"{FLOW}/local", f"{FLOW}/aws", f"{SCORE_FLOW}/local", f"{SCORE_FLOW}/aws")
+BEATING = (
+    *(f"{flow}/{place}" for flow in (FLOW, CAMPAIGN_FLOW, SCORE_FLOW) for place in ("local", "aws")),
+    f"{FLOW}/block",
+    f"{FLOW}/block-aws",
+)
 HEARTBEAT = "prefect.flow-run.heartbeat"
 HEARTBEAT_SECONDS, SILENT_SECONDS = 30, 90
 # What a run may say instead of a heartbeat without being dead: it has ended, waits for a person or its next attempt, or
@@ -93,7 +97,7 @@ def waits_for_review(webhook: UUID) -> AutomationCore:
 
 
 def _notice(name: str, subject: str, states: Sequence[str], webhook: UUID) -> AutomationCore:
-    names = [FLOW, SWEEP_FLOW, SCORE_FLOW]
+    names = [FLOW, CAMPAIGN_FLOW, SWEEP_FLOW, SCORE_FLOW]
     flows: dict[str, str | list[str]] = {"prefect.resource.role": "flow", "prefect.resource.name": names}
     trigger = EventTrigger(
         posture=Posture.Reactive,

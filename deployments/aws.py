@@ -23,6 +23,7 @@ from tasks.core.errors import FloodExtentError, UnusableArgument
 
 POOL, POOL_TYPE = "flood-extent-ecs", "ecs"
 DEPLOYMENT, SCORE = f"{automations.FLOW}/aws", f"{automations.SCORE_FLOW}/aws"
+BLOCK, CAMPAIGN = f"{automations.FLOW}/block-aws", f"{automations.CAMPAIGN_FLOW}/aws"
 UPLOADS, UPLOAD_EVENT = "FLOOD_EXTENT_UPLOADS_AWS", "flood-extent.upload.finished"
 UPLOADED = f"{automations.UPLOADED} (aws)"  # in prefect.yaml
 # Where each comes from: outputs of the stack, or words.
@@ -125,14 +126,15 @@ def main() -> None:
                 check_uploads(client)
             uncompared = task_definition.compare(given)
             made = make_pool(client)
-            deploy([DEPLOYMENT, SCORE], given, {UPLOADED})
+            deploy([DEPLOYMENT, BLOCK, CAMPAIGN, SCORE], given, {UPLOADED})
             # Lost heartbeats are watched for by the deployment's id.
             automations.apply_all()
     except FloodExtentError as error:
         sys.exit(f"flood-extent: {error}")
     if uncompared:
         sys.stderr.write(f"flood-extent: {uncompared}\n")
-    print(f"{DEPLOYMENT} and {SCORE} are deployed to the pool {POOL}{', which was made' if made else ''}")  # noqa: T201 - a command
+    deployed = f"{DEPLOYMENT}, {BLOCK}, {CAMPAIGN} and {SCORE} are deployed to the pool {POOL}"
+    print(f"{deployed}{', which was made' if made else ''}")  # noqa: T201 - a command
 
 
 if __name__ == "__main__":

@@ -15,11 +15,12 @@ from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.exceptions import ObjectAlreadyExists
 
 from deployments import automations
-from deployments.automations import FLOW, SCORE_FLOW, SWEEP_FLOW
+from deployments.automations import CAMPAIGN_FLOW, FLOW, SCORE_FLOW, SWEEP_FLOW
 from deployments.deploying import deploy
 from tasks.core.errors import FloodExtentError
 
 POOL = "flood-extent-local"
+CAMPAIGN, BLOCK = f"{CAMPAIGN_FLOW}/local", f"{FLOW}/block"
 DEPLOYMENT, SWEEP, SCORE = f"{FLOW}/local", f"{SWEEP_FLOW}/every-15-minutes", f"{SCORE_FLOW}/local"
 
 
@@ -36,7 +37,7 @@ def deploy_local(places: Path, notify: str | None) -> None:
     with get_client(sync_client=True) as client, suppress(ObjectAlreadyExists):  # one that is there stays as it is
         client.create_work_pool(WorkPoolCreate(name=POOL, type="process"))
     decided = {automations.UPLOADED} if automations.UPLOADS_VARIABLE in os.environ else set()
-    deploy([DEPLOYMENT, SWEEP, SCORE], {"PWD": str(places)}, decided)
+    deploy([DEPLOYMENT, BLOCK, CAMPAIGN, SWEEP, SCORE], {"PWD": str(places)}, decided)
     automations.apply_all(notify, uploads=automations.uploads_start_local_runs(os.environ))
 
 
@@ -50,7 +51,7 @@ def main() -> None:
         deploy_local(options.places.resolve(), options.notify or None)
     except FloodExtentError as error:
         sys.exit(f"flood-extent: {error}")
-    print(f"{DEPLOYMENT}, {SWEEP} and {SCORE} are deployed to the pool {POOL}")  # noqa: T201 - a command
+    print(f"{DEPLOYMENT}, {BLOCK}, {CAMPAIGN}, {SWEEP} and {SCORE} are deployed to the pool {POOL}")  # noqa: T201 - a command
 
 
 if __name__ == "__main__":

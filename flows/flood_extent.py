@@ -24,6 +24,7 @@ from flows.parameter_types import (
     FileName,
     FloodLabels,
     Formats,
+    GridMetres,
     InChild,
     InstanceCount,
     InstanceType,
@@ -50,22 +51,17 @@ from flows.parameter_types import (
     Width,
 )
 from flows.parameters import RunParameters
+from flows.run.block_run import do_block
+from flows.run.delivery import deliver
 from flows.run.dry_run import rehearse
-from flows.run.edition import edition_of
 from flows.run.review import decide
 from flows.run.run import Run
 from flows.run.tile_stages import prepare_tiles, runners, stream_tiles
 from tasks.dataset import list_tiles
 from tasks.endpoint import tear_down_endpoint
-from tasks.exposure import measure_exposure
-from tasks.extent import assemble_layers, extract_tile, smooth_outlines
+from tasks.extent import extract_tile
 from tasks.imagery import prepare_tile
 from tasks.prediction import predict_tile
-from tasks.product import clean_up, package, publish, write_product, write_profile
-from tasks.rasters import write_rasters
-from tasks.report import draw_overview, write_report
-from tasks.runtime.dashboard import show_no_product, show_result
-from tasks.runtime.policies import as_it_is
 from tasks.runtime.runners import TILES_AT_ONCE
 
 
@@ -110,6 +106,7 @@ def flood_extent(
     formats: Formats = ["gpkg", "shp"],  # noqa: B006 - as above
     profile: Profile | None = None,
     smoothing: Smoothing = "off",
+    cut_grid_m: GridMetres | None = None,
     licence: Text | None = None,
     attribution: Text | None = None,
     release: Release = 1,
@@ -129,6 +126,7 @@ def flood_extent(
     predict_seconds: Seconds = 5.0,
     task_runner: TileRunnerKind = "threads",
     dask_scheduler: Text | None = None,
+    block: Text | None = None,
     work_directory: Text = "work",
     keep_work: bool = False,
     log_storage_directory: Text = "logs",
@@ -177,6 +175,7 @@ def flood_extent(
         formats: What the product is written as, besides GeoPackage: shp fgb gdb pmtiles geojson xlsx parquet cog pdf.
         profile: cems: the layers once more in EPSG:4326, named and typed as Copernicus EMS Rapid Mapping does.
         smoothing: For maps, a copy of the outline: off, simplify, or smooth; the exact one stays in the GeoPackage.
+        cut_grid_m: A copy of the extent cut along a grid of so many metres: for rivers too large for one piece.
         licence: Under which the product is handed on, such as CC-BY-4.0.
         attribution: Whom users of the product must name.
         release: Number of this release of the product; the next after corrections.
@@ -196,6 +195,7 @@ def flood_extent(
         predict_seconds: For sagemaker: what a request is expected to take; the report has what tiles took.
         task_runner: For operators, as all that follows: tiles are worked on in threads of this machine, or by dask.
         dask_scheduler: For dask: its address, tcp://host:8786, or a cluster class; without, processes of this machine.
+        block: What a campaign has this run do of it, and no product is made; nobody gives it by hand.
         work_directory: Intermediates and cache: local or s3://, which Dask workers that share no disk need.
         keep_work: Keep the intermediates of a good run.
         log_storage_directory: Where the run's log file goes: local or s3://.
@@ -209,38 +209,19 @@ def flood_extent(
     asked = RunParameters(**locals())
     if dry_run:
         return rehearse(asked)
+    stages = prepare_tile, predict_tile, extract_tile
+    preparing: dict[str, Any] = {"decode_in_child": decode_in_child}
     with Run.begin(asked) as run:
+        if run.order is not None:
+            return do_block(run, run.order, stages, **preparing)
         if not run.resumed:
             run.plan(list_tiles(dataset, run.parameters.crs, run.parameters.max_tile_megapixels))
             with runners(run) as where:
                 try:
-                    run.calibrate(partial(prepare_tiles, run, prepare_tile, where, decode_in_child=decode_in_child))
-                    stages = prepare_tile, predict_tile, extract_tile
-                    stream_tiles(run, stages, where, decode_in_child=decode_in_child)
+                    run.calibrate(partial(prepare_tiles, run, prepare_tile, where, **preparing))
+                    stream_tiles(run, stages, where, **preparing)
                 finally:
                     run.endpoint.end()
         if review and run.has_answers:
             decide(run)
-        if run.makes_product:
-            with run.staging() as folder:
-                edition = edition_of(run)
-                layers = assemble_layers(run.ledger, run.min_contour_size, edition, run.given)
-                layers, proof = smooth_outlines(layers, smoothing) if smoothing != "off" else (layers, None)
-                layers, warnings = measure_exposure(layers, exposure) if exposure else (layers, ())
-                warnings += write_product(layers, folder, run.started, formats)
-                warnings += write_rasters(run.ledger, layers, folder, edition) if "cog" in formats else ()
-                warnings += write_profile(layers, folder, edition) if profile else ()
-                draw_overview(folder, run.ledger, layers, edition, formats)
-                run.endpoint.wait_until_gone()
-                warnings += (*run.doubts, *run.will_be_kept(folder))
-                record = write_report(folder, run.ledger, layers, edition, warnings, proof, **run.facts())
-                package(folder, run.dataset_name, run.started)
-                product = publish(folder, run.destination)
-                show_result(run.dataset_name, folder, record, product)
-            if not run.keeps_work:
-                clean_up(as_it_is(run.jobs))
-                run.clear_batch()
-            run.finished(record, product)
-        else:
-            show_no_product(run.dataset_name, run.ended_without_product())
-        return run.final_state()
+        return deliver(run)

@@ -74,12 +74,15 @@ Countries = Annotated[
     list[Annotated[str, Field(pattern=r"^[A-Z]{3}$")]], Field(max_length=50), AfterValidator(_distinct)
 ]
 Smoothing = Literal["off", "simplify", "smooth"]
+GridMetres = Annotated[float, Field(ge=10, allow_inf_nan=False)]
 ServerUrl = Annotated[str, Field(json_schema_extra={"pattern": URL_PATTERN}), AfterValidator(_server_url)]
 EndpointName = Annotated[str, Field(min_length=1, max_length=63), AfterValidator(_endpoint_name)]
 FileName = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_no_path)]
 InstanceType = Annotated[str, Field(pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9]+$")]
 InstanceTypes = Annotated[list[InstanceType], AfterValidator(_distinct)]
 Endpoint = Literal["local", "sagemaker", "http", "batch"]
+BlockSize = Annotated[int, Field(ge=1, le=10_000)]
+ParallelBlocks = Annotated[int, Field(ge=1, le=100)]
 THREADS = "threads"
 TileRunnerKind = Literal["threads", "dask"]
 NirThreshold = Annotated[int, Field(ge=0, le=255)]

@@ -19,6 +19,7 @@ from flows.parameter_types import (
     FileName,
     FloodLabels,
     Formats,
+    GridMetres,
     InChild,
     InstanceCount,
     InstanceType,
@@ -60,7 +61,7 @@ HOSTING_SETTINGS = (
 )  # fmt: skip
 START_SETTINGS = ("review", "review_hours", "dry_run", "only_failed_of")
 OPERATORS_SETTINGS = (
-    "task_runner", "dask_scheduler", "work_directory", "keep_work", "log_storage_directory", "log_file_prefix",
+    "task_runner", "dask_scheduler", "block", "work_directory", "keep_work", "log_storage_directory", "log_file_prefix",
     "max_tile_megapixels", "decode_in_child", "aws_block", "kms_key", "requester_pays",
 )  # fmt: skip
 # What the product says of itself, and what it is made of besides the labels.
@@ -68,7 +69,7 @@ PRODUCT_SETTINGS = (
     "event_id", "event_name", "event_type", "event_subtype", "event_countries", "capture_time", "release",
     "release_reason", "licence", "attribution",
     "normal_water", "normal_water_tolerance", "exclude", "area_of_interest", "exposure", "smoothing",
-    "formats", "profile",
+    "cut_grid_m", "formats", "profile",
 )  # fmt: skip
 
 # Of an answer with probabilities: bytes that are no values, and those of each value.
@@ -112,6 +113,7 @@ class RunParameters(BaseModel):
     formats: Formats = ["gpkg", "shp"]
     profile: Profile | None = None
     smoothing: Smoothing = "off"
+    cut_grid_m: GridMetres | None = None
     licence: Text | None = None
     attribution: Text | None = None
     release: Release = 1
@@ -131,6 +133,7 @@ class RunParameters(BaseModel):
     predict_seconds: Seconds = 5.0
     task_runner: TileRunnerKind = "threads"
     dask_scheduler: Text | None = None
+    block: Text | None = None
     work_directory: Text = "work"
     keep_work: bool = False
     log_storage_directory: Text = "logs"

@@ -16,7 +16,7 @@ from prefect.logging.loggers import flow_run_logger
 from prefect.runtime import flow_run as this_run
 from prefect.task_runners import TaskRunner
 
-from tasks.core.errors import FloodExtentError
+from tasks.core.errors import EndpointGone, EndpointRefused, FloodExtentError
 from tasks.runtime.aws_credentials import aws_access
 from tasks.runtime.endpoint_places import EndpointPlaces, Report
 from tasks.runtime.policies import as_it_is, run_task
@@ -68,6 +68,7 @@ class EndpointLife:
         times: When it was ``created``, ``in_service``, ``deleted`` and ``gone``, UTC; of one that was there already,
             when it was ``asked`` how it is and found ``in_service``; empty where none was needed.
         error: Why it could not be deployed.
+        gone: That it was to be there already, and is not.
         left: What of it could not be deleted, in words.
         deployment: Once it answers.
         places: Among the endpoints that may exist at once; None where it needs none.
@@ -80,6 +81,7 @@ class EndpointLife:
     instance_hour_price: float | None = None
     times: dict[str, datetime] = field(default_factory=dict)
     error: str | None = None
+    gone: EndpointGone | None = None
     left: tuple[str, ...] = ()
     deployment: Deployment | None = None
     places: EndpointPlaces | None = None
@@ -113,6 +115,16 @@ class EndpointLife:
         """Whether this run has begun to deploy it."""
         return self._deploying is not None
 
+    def wait_until_answering(self) -> None:
+        """Wait until it answers.
+
+        Raises:
+            EndpointRefused: It could not be deployed.
+        """
+        self._has_ended.wait()
+        if self.answering() is None:
+            raise EndpointRefused(str(self.error))
+
     def answering(self) -> Deployment | None:
         """The endpoint, once it answers; None before that, and where it could not be deployed (``error`` says why)."""
         if self.deployment is None and self.error is None and self._has_ended.is_set():
@@ -126,6 +138,7 @@ class EndpointLife:
             self.times["in_service"] = datetime.now(UTC)
             self.deployment = Deployment.from_dict(outcome)
             return
+        self.gone = outcome if isinstance(outcome, EndpointGone) else None
         self.error = f"the endpoint could not be {'used' if self.spec.is_existing else 'deployed'}: {outcome}"
         if not isinstance(outcome, FloodExtentError):
             self.error += ". The run's log has the details"

@@ -14,6 +14,7 @@ from tasks.core.polygons.tracing import mask_polygons, to_crs
 from tasks.core.product.assessment import reason
 from tasks.core.product.attributes import described
 from tasks.core.product.edition import Edition
+from tasks.core.product.grid_cut import cut_on_grid
 from tasks.core.product.layer import AnsweredTile, FailedTile, Layer
 from tasks.core.product.layer_assembly import assemble
 from tasks.core.smoothing.proof import Proof
@@ -73,6 +74,15 @@ def smooth_outlines(layers: Sequence[Layer], method: str) -> tuple[list[Layer], 
         message = "%s: largest displacement %.2f m, area %+.2f %%"
         get_run_logger().info(message, extent.layer, extent.displacement_m, extent.error_percent)
     return [*layers, *copies], proof
+
+
+@run_task(name="cut-extent")
+def cut_extent(layers: Sequence[Layer], cut_grid_m: float) -> list[Layer]:
+    """The product's layers with a copy of the extent in pieces, cut along a grid."""
+    copies = cut_on_grid(layers, cut_grid_m)
+    for layer in copies:
+        get_run_logger().info("%s: %d pieces", layer.name, len(layer))
+    return [*layers, *copies]
 
 
 def _answered(account: Account, ledger: Ledger) -> AnsweredTile | None:

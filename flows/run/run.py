@@ -17,6 +17,7 @@ from prefect.task_runners import TaskRunner
 from flows.parameters import RunParameters
 from flows.preflight import check, plan_tiles, product_uri
 from flows.run import run_identity
+from flows.run.block_files import read_order
 from flows.run.completion import EarlierRun, completed_parameters
 from flows.run.final_state import check_mended, final_state
 from flows.run.given import chosen, provenance, read_given
@@ -31,6 +32,7 @@ from tasks.core.models.nir_threshold import Split, Threshold
 from tasks.core.product.area_of_interest import doubts as given_doubts
 from tasks.core.reports.run_json import RunRecord, run_record, to_json
 from tasks.core.text import enumerated
+from tasks.core.tiles.block_records import BlockOrder
 from tasks.core.tiles.estimates import Estimate
 from tasks.core.tiles.jobs import TileJob
 from tasks.core.tiles.ledger import Ledger
@@ -91,11 +93,11 @@ class Run:
         endpoint: The endpoint's life, from its name to its end.
         started: When the run began, UTC.
         log: URI of the run's log file.
+        model_identity: What the answers depend on besides frames and settings.
         jobs: What is to be done for each tile, once ``plan`` has been called.
         ledger: What became of each tile.
         cached: What earlier runs left in the work directory.
         task_runs: How many tasks were started.
-        model_identity: What the answers depend on besides frames and settings.
         calibration: The thresholds that the model is told; None where it needs none, or they are not known yet.
         prepared: Ids of tiles that were prepared for the calibration.
         earlier: The run that this one completes; None where it does not.
@@ -105,6 +107,7 @@ class Run:
         to_check: Sentences for the reviewer on the places that most deserve a look.
         given: Areas that people gave besides the frames.
         outside: Ids of the frames outside the area of interest, which are no tiles of the run.
+        order: What a campaign has this run do of it; None where it is a run of its own.
     """
 
     parameters: RunParameters
@@ -112,11 +115,11 @@ class Run:
     endpoint: EndpointLife
     started: datetime
     log: str
+    model_identity: str = ""
     jobs: list[TileJob] = field(default_factory=list)
     ledger: Ledger = field(default_factory=Ledger)
     cached: CachedTiles = field(default_factory=CachedTiles)
     task_runs: int = 1
-    model_identity: str = ""
     calibration: tuple[Threshold, ...] | None = None
     prepared: frozenset[str] = frozenset()
     earlier: EarlierRun | None = None
@@ -126,6 +129,7 @@ class Run:
     to_check: tuple[str, ...] = ()
     given: GivenAreas = NOTHING_GIVEN
     outside: tuple[str, ...] = ()
+    order: BlockOrder | None = None
 
     @classmethod
     @contextmanager
@@ -137,7 +141,9 @@ class Run:
             run_identity.begin(publishing.dataset_name(asked.dataset).replace("_", " "))
             check_reviewable(asked)
             parameters, earlier = completed_parameters(asked)
-            identity = check(parameters, None if earlier is None else earlier.model_identity)
+            order = None if asked.block is None else read_order(asked.block, storage.resolve(asked.work_directory))
+            before = earlier or order
+            identity = check(parameters, None if before is None else before.model_identity)
             given = read_given(parameters)
             owner = server_identity() if parameters.endpoint_spec().is_billed else ""
             spec, price = parameters.endpoint_spec(owner), parameters.instance_hour_price
@@ -149,7 +155,7 @@ class Run:
             if not_locked is not None:
                 get_run_logger().warning("%s", not_locked)
                 watcher().reported(not_locked)
-            run = cls(parameters, run_id, endpoint, started, log, model_identity=identity, earlier=earlier, given=given)
+            run = cls(parameters, run_id, endpoint, started, log, identity, earlier=earlier, given=given, order=order)
             temp_folders.sweep()
             if earlier is not None:
                 report(f"settings taken over {earlier.description}")
@@ -195,6 +201,14 @@ class Run:
             estimate(self.parameters, self.unpredicted).check(self.parameters.max_endpoint_minutes)
         if self.endpoint.spec.training_job and self.unpredicted:
             self._warn_of_the_scale()
+
+    def follow(self, order: BlockOrder) -> None:
+        """Instead of ``plan``: do a block of a campaign, which has planned it."""
+        self.jobs, self.calibration = list(order.jobs), ()
+        self.cached, self.ledger = CachedTiles.look_up(self.jobs), Ledger(self.jobs)
+        title = f"{self.dataset_name} · block {order.number:,} · {len(self.jobs):,} tiles"
+        run_identity.name(title, {self.dataset_name, f"campaign-{order.campaign}"})
+        report(f"block {order.number:,} of campaign {order.campaign}: {len(self.jobs):,} tiles; phase {order.phase}")
 
     def _plan_again(self, thresholds: Mapping[str, Split], prepared: Collection[str] = ()) -> None:
         """With what the model is told; where that is not known yet, the cache holds nothing of use."""
@@ -288,6 +302,11 @@ class Run:
 
     def _is_cached(self, job: TileJob) -> bool:
         return all(self.cached.has(stage, job) for stage in STAGES)
+
+    @property
+    def owns_endpoint_of_others(self) -> bool:
+        """Of a campaign: whether its blocks' runs ask an endpoint that this run deploys and deletes."""
+        return self.endpoint.spec.is_billed and not self.endpoint.spec.is_batch
 
     @property
     def unpredicted(self) -> list[TileJob]:
@@ -399,8 +418,8 @@ class Run:
     def finished(self, record: RunRecord, product: str) -> None:
         """Keep the record, and tell whoever watches that the product is in its place."""
         asked = self.parameters
-        extra = (bool(asked.exposure), "cog" in asked.formats, asked.profile is not None, asked.smoothing != "off")
-        self.task_runs += PRODUCT_TASKS + sum(extra) + bool(self.endpoint.times) + (not self.keeps_work)
+        wanted = bool(asked.exposure), "cog" in asked.formats, asked.profile, asked.smoothing != "off", asked.cut_grid_m
+        self.task_runs += PRODUCT_TASKS + sum(map(bool, wanted)) + bool(self.endpoint.times) + (not self.keeps_work)
         self._keep(record)
         watcher().finished(self.task_runs, record, product)
         emit_published(record, product)

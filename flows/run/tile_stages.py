@@ -81,6 +81,8 @@ def stream_tiles(run: Run, stages: Sequence[Task[..., Any]], where: Runners, **p
     ahead = len(jobs) + 1 if run.endpoint.spec.is_batch else AHEAD
 
     def on_turn(flow: Stream) -> None:
+        if gate.gone is not None and run.order is not None:
+            raise gate.gone
         endpoint.start_when_due(flow)
         asking.limit = max(TILES_AT_ONCE, endpoint.in_flight)
 

@@ -121,3 +121,7 @@ class EndpointUnavailable(TransientError):
 
 class EndpointRefused(FinalError):
     """The endpoint, or its deployment, refused for good."""
+
+
+class EndpointGone(EndpointRefused):
+    """The endpoint is not there any more."""

@@ -46,6 +46,11 @@ def page_of(task_run: str | None) -> str:
     return (url_for("task-run", task_run) or "") if task_run else ""
 
 
+def page_of_run(run: UUID | None) -> str:
+    """The page of a flow run in the dashboard; empty where there is none."""
+    return (url_for("flow-run", run) or "") if run else ""
+
+
 def show_overview(dataset_name: str, png: bytes, caption: str) -> None:
     """``overview.png`` as a picture; the caption says in a sentence what it shows."""
     about = f"{plain(caption)} Map of {plain(dataset_name)}."

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
+from tasks.core.errors import EndpointGone
 from tasks.runtime.trial import Trial
 from tasks.services.endpoints.contract import Deployment
 
@@ -18,6 +19,11 @@ class Life(Protocol):
     @property
     def error(self) -> str | None:
         """Why it could not be deployed."""
+        ...
+
+    @property
+    def gone(self) -> EndpointGone | None:
+        """That it was to be there already, and is not."""
         ...
 
     def answering(self) -> Deployment | None:
@@ -34,11 +40,13 @@ class EndpointGate:
 
     Attributes:
         busy_seconds: In which at least one tile was being asked for.
+        gone: That the endpoint was deleted under the run.
     """
 
     def __init__(self, life: Life, trial: Trial | None = None, clock: Callable[[], float] = time.monotonic) -> None:
         self._life, self._trial, self._clock = life, trial or Trial(), clock
         self._inside, self._since, self.busy_seconds = 0, 0.0, 0.0
+        self.gone: EndpointGone | None = None
 
     def room(self, under_way: int) -> int:
         """As many as the endpoint serves; none before it answers."""
@@ -48,8 +56,9 @@ class EndpointGate:
     def refusal(self, under_way: int) -> str | None:
         """That it could not be deployed, or answers in the wrong format: then it has to go at once."""
         self._life.answering()
-        if self._life.error is not None:
-            return self._life.error
+        self.gone = self.gone or self._life.gone
+        if self._life.error is not None or self.gone is not None:
+            return self._life.error or f"not asked for: {self.gone}"
         reason = self._trial.refusal(under_way)
         if reason is not None:
             self._life.end()
@@ -65,6 +74,8 @@ class EndpointGate:
     def heard(self, error: BaseException | None) -> None:
         """A tile that was asked for has ended."""
         self._trial.heard(error)
+        if isinstance(error, EndpointGone):
+            self.gone = error
         self._inside -= 1
         if not self._inside:
             self.busy_seconds += self._clock() - self._since

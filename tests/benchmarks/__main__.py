@@ -12,6 +12,7 @@ for name in sys.argv[1:] or (
     "isolation",
     "fixed",
     "polygons",
+    "joining",
     "places",
     "formats",
     "orchestration",

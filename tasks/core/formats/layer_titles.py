@@ -23,6 +23,11 @@ LAYERS = {
         "The joined flood extent cut back to the valid area of each tile; flood_id is that of the layer flood_extent. "
         f"{WATER}",
     ),
+    "flood_extent_cut": About(
+        "Flood extent, cut on a grid",
+        "A copy of the layer flood_extent, cut along a grid so that no polygon is too large to work with: parts of one "
+        "have one flood_id; area_m2 is the part's own, the other columns are those of the whole polygon.",
+    ),
     "flood_extent": About(
         "Flood extent",
         f"Flooded ground, joined across tile edges; area_m2 is on the ellipsoid. {WATER} "

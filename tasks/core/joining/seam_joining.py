@@ -12,18 +12,22 @@ import numpy as np
 import shapely
 from shapely import MultiPolygon, Polygon
 
-from tasks.core.arrays import FloatArray, IntArray, ObjectArray
+from tasks.core.arrays import IntArray, ObjectArray
 from tasks.core.geo.grid import Grid
 from tasks.core.geo.precision import round_coordinates, step
-from tasks.core.geo.rings import turns
-from tasks.core.joining.axes import Frame, frame_of, on_lattice
+from tasks.core.joining.axes import Frame, frame_of
+from tasks.core.joining.frame_joining import SAME_PLACE_STEPS, EdgesAslant, FrameTiles, join_in_frame
 from tasks.core.joining.uniting import unite, valid_polygons
 
-# Coordinates of one place in two tiles differ by the rounding of one or both.
-SAME_PLACE_STEPS = 1.5
+BLOCK_TILES = 128  # fewer take longer, and more take more memory
 
 
-def join(multipolygons: Sequence[MultiPolygon], crs: str, grids: Sequence[Grid] | None = None) -> list[Polygon]:
+def join(
+    multipolygons: Sequence[MultiPolygon],
+    crs: str,
+    grids: Sequence[Grid] | None = None,
+    block_tiles: int = BLOCK_TILES,
+) -> list[Polygon]:
     """Unite the polygons of tiles that adjoin, overlap or are misaligned; where tiles disagree, any yes wins.
 
     Args:
@@ -31,62 +35,42 @@ def join(multipolygons: Sequence[MultiPolygon], crs: str, grids: Sequence[Grid] 
         crs: Of all of them.
         grids: The tiles' grids, in the same order: needed where they are rotated, else edges that run aslant are
             joined only as exactly as their vertices are rounded.
+        block_tiles: So many tiles are worked on at a time; what comes out is the same for any number.
 
     Returns:
         Valid, normalised polygons without vertices on straight lines, sorted: the same for any order of the tiles.
     """
-    by_frame: dict[Frame, list[ObjectArray]] = {}
-    for number, tile in enumerate(multipolygons):
-        grid = None if grids is None else grids[number]
-        by_frame.setdefault(frame_of(grid), []).append(on_lattice(shapely.get_parts(tile), grid))
-    joined = [_join_in_frame(by_frame[frame], frame, crs) for frame in sorted(by_frame)]
+    known = [None] * len(multipolygons) if grids is None else grids
+    joined = [_in_frame(tiles, crs, block_tiles) for tiles in by_frame(multipolygons, known)]
     if not joined:
         return []
-    polygons = joined[0] if len(joined) == 1 else _join_aslant(joined, crs)
-    return list(_in_order(valid_polygons(polygons)))
+    return list(in_order(joined[0] if len(joined) == 1 else join_aslant(joined, crs)))
 
 
-def _join_in_frame(tiles: Sequence[ObjectArray], frame: Frame, crs: str) -> ObjectArray:
-    polygons, tile_of = _stack(tiles)
-    if not len(polygons):
-        return polygons
-    coordinates = frame.enter(shapely.get_coordinates(polygons))
-    (columns, x), (rows, y) = (_ranks(axis, SAME_PLACE_STEPS * step(crs)) for axis in coordinates.T)
-    ranked = shapely.set_coordinates(polygons.copy(), np.stack([columns, rows], axis=1))
-    if not _runs_along_axes(ranked):
-        return _join_aslant(tiles, crs)
-
-    def leave(ranks: FloatArray) -> FloatArray:
-        columns, rows = ranks.astype(np.int64).T
-        return round_coordinates(frame.leave(np.stack([x[columns], y[rows]], axis=1)), crs)
-
-    return np.asarray(shapely.transform(_drop_straight(unite(ranked, tile_of)), leave), np.object_)
+def by_frame(multipolygons: Sequence[MultiPolygon], grids: Sequence[Grid | None]) -> list[FrameTiles]:
+    """The tiles of each frame, in an order that depends on nothing but the frames."""
+    numbers_of: dict[Frame, list[int]] = {}
+    for number, grid in enumerate(grids):
+        numbers_of.setdefault(frame_of(grid), []).append(number)
+    return [
+        FrameTiles(frame, [multipolygons[number] for number in numbers], [grids[number] for number in numbers])
+        for frame, numbers in sorted(numbers_of.items())
+    ]
 
 
-def _runs_along_axes(polygons: ObjectArray) -> bool:
-    """Whether every edge keeps x or y."""
-    coordinates, ring_of = shapely.get_coordinates(shapely.get_rings(polygons), return_index=True)
-    moves = np.diff(coordinates, axis=0)[ring_of[1:] == ring_of[:-1]] != 0
-    return not moves.all(axis=1).any()
+def _in_frame(tiles: FrameTiles, crs: str, block_tiles: int) -> ObjectArray:
+    try:
+        return join_in_frame(tiles, crs, block_tiles)
+    except EdgesAslant:
+        return join_aslant([tiles.polygons(number) for number in range(len(tiles.grids))], crs)
 
 
-def _drop_straight(polygons: ObjectArray) -> ObjectArray:
-    """Drop the vertices at which the outline does not turn, from polygons whose edges run along the axes."""
-    rings, polygon_of = shapely.get_rings(polygons, return_index=True)
-    coordinates, ring_of = shapely.get_coordinates(rings, return_index=True)
-    closes = np.append(ring_of[1:] != ring_of[:-1], True)[: len(ring_of)]  # rings repeat their first point at the end
-    coordinates, ring_of = coordinates[~closes], ring_of[~closes]
-    turning = turns(coordinates[:, 0], ring_of)
-    thinned = shapely.linearrings(coordinates[turning], indices=ring_of[turning])
-    return np.asarray(shapely.polygons(thinned, indices=polygon_of), np.object_)
-
-
-def _join_aslant(tiles: Sequence[ObjectArray], crs: str) -> ObjectArray:
+def join_aslant(tiles: Sequence[ObjectArray], crs: str) -> ObjectArray:
     """Unite polygons with edges in any direction, to within the rounding of the coordinates."""
-    polygons, tile_of = _stack([_in_order(tile) for tile in tiles])
+    polygons, tile_of = _stack([in_order(tile) for tile in tiles])
     united = shapely.transform(unite(polygons, tile_of), lambda vertices: round_coordinates(vertices, crs))
     valid = shapely.normalize(valid_polygons(united))
-    return np.asarray(shapely.simplify(valid, SAME_PLACE_STEPS * step(crs)), np.object_)
+    return valid_polygons(np.asarray(shapely.simplify(valid, SAME_PLACE_STEPS * step(crs)), np.object_))
 
 
 def _stack(tiles: Sequence[ObjectArray]) -> tuple[ObjectArray, IntArray]:
@@ -96,14 +80,7 @@ def _stack(tiles: Sequence[ObjectArray]) -> tuple[ObjectArray, IntArray]:
     return polygons, np.repeat(np.arange(len(tiles)), sizes)
 
 
-def _ranks(values: FloatArray, tolerance: float) -> tuple[IntArray, FloatArray]:
-    """(n,) rank of each value, equal for values of one place, and the least value of each rank."""
-    distinct, place = np.unique(values, return_inverse=True)
-    starts = np.append(True, np.diff(distinct) > tolerance)
-    return (np.cumsum(starts) - 1)[place], distinct[starts]
-
-
-def _in_order(polygons: ObjectArray) -> ObjectArray:
+def in_order(polygons: ObjectArray) -> ObjectArray:
     """The polygons normalised, in an order that depends on nothing but themselves."""
     normalised = shapely.normalize(polygons)
     return np.asarray(normalised[np.argsort(shapely.to_wkb(normalised))], np.object_)

@@ -21,12 +21,12 @@ def unite(polygons: ObjectArray, tile_of: IntArray, grid_size: float | None = No
     """
     if len(polygons) < 2:  # noqa: PLR2004 - it takes two to touch
         return polygons
-    group_of = _groups(len(polygons), _meetings(polygons, tile_of))
+    group_of = groups(len(polygons), _meetings(polygons, tile_of))
     order = np.argsort(group_of, kind="stable")
     members = np.split(order, np.flatnonzero(np.diff(group_of[order])) + 1)
     alone = np.array([group[0] for group in members if len(group) == 1], np.int64)
     united = [shapely.union_all(polygons[group], grid_size=grid_size) for group in members if len(group) > 1]
-    return np.concatenate([polygons[alone], _polygon_parts(np.array(united, np.object_))[0]])
+    return np.concatenate([polygons[alone], polygon_parts(np.array(united, np.object_))[0]])
 
 
 def as_multipolygons(geometries: ObjectArray, sliver: float = 0.0) -> ObjectArray:
@@ -37,14 +37,14 @@ def as_multipolygons(geometries: ObjectArray, sliver: float = 0.0) -> ObjectArra
         sliver: Polygons no wider than this, in units of the CRS, are left out: where edges run aslant, rounding their
             vertices leaves such slivers between neighbours.
     """
-    parts, owner = _polygon_parts(geometries)
+    parts, owner = polygon_parts(geometries)
     solid = shapely.area(parts) > sliver * shapely.length(parts) / 2
     multipolygons = np.full(len(geometries), MultiPolygon(), np.object_)
     shapely.multipolygons(parts[solid], indices=owner[solid], out=multipolygons)
     return multipolygons
 
 
-def _polygon_parts(geometries: ObjectArray) -> tuple[ObjectArray, IntArray]:
+def polygon_parts(geometries: ObjectArray) -> tuple[ObjectArray, IntArray]:
     """Polygons in geometries of any kind, without lines and points, and the number of the geometry of each."""
     parts, owner = shapely.get_parts(geometries, return_index=True)
     parts, part = shapely.get_parts(parts, return_index=True)  # a collection may hold multipolygons
@@ -58,7 +58,13 @@ def valid_polygons(polygons: ObjectArray) -> ObjectArray:
     if not broken.any():
         return polygons
     repaired = shapely.make_valid(polygons[broken], method="structure", keep_collapsed=False)
-    return np.concatenate([polygons[~broken], _polygon_parts(repaired)[0]])
+    return np.concatenate([polygons[~broken], polygon_parts(repaired)[0]])
+
+
+def numbers_by_owner(owner: IntArray, count: int) -> list[IntArray]:
+    """For each of ``count`` owners the places in (n,) ``owner`` at which it stands, ascending."""
+    order = np.argsort(owner, kind="stable")
+    return np.split(order, np.searchsorted(owner[order], np.arange(1, count)))[:count]
 
 
 def _meetings(polygons: ObjectArray, tile_of: IntArray) -> IntArray:
@@ -71,7 +77,7 @@ def _meetings(polygons: ObjectArray, tile_of: IntArray) -> IntArray:
     return np.asarray([first[met], second[met]], np.int64)
 
 
-def _groups(count: int, pairs: IntArray) -> IntArray:
+def groups(count: int, pairs: IntArray) -> IntArray:
     """(count,) the smallest member of each one's connected group: labels sink along pairs until they rest."""
     group_of = np.arange(count)
     while True:

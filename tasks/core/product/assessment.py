@@ -11,7 +11,7 @@ from tasks.core.class_map import FLOOD_UNDER_CLOUD, IGNORED
 from tasks.core.geo.areas import ellipsoidal_area_m2
 from tasks.core.geo.grid import Grid
 from tasks.core.geo.precision import step
-from tasks.core.joining.uniting import as_multipolygons
+from tasks.core.joining.uniting import as_multipolygons, numbers_by_owner
 from tasks.core.polygons.tracing import ground
 from tasks.core.product.layer import UNDER_CLOUD, AnsweredTile, Column, FailedTile, Layer
 from tasks.core.product.mapped_pixel import PIXEL_M
@@ -122,7 +122,7 @@ def seen_by_others_m2(areas: ObjectArray, tiles: ObjectArray, answered: Sequence
     foreign = names[other] != tiles[area]
     area, other = area[foreign], other[foreign]
     shared = as_multipolygons(shapely.intersection(areas[area], observed[other]), step(crs))
-    united = objects([shapely.union_all(shared[area == number]) for number in range(len(areas))])
+    united = objects([shapely.union_all(shared[pairs]) for pairs in numbers_by_owner(area, len(areas))])
     return ellipsoidal_area_m2(united, crs)
 
 

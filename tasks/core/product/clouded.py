@@ -6,7 +6,8 @@ import numpy as np
 import shapely
 
 from tasks.core.arrays import FloatArray, ObjectArray
-from tasks.core.joining.uniting import unite
+from tasks.core.joining.cutting import cut
+from tasks.core.joining.uniting import as_multipolygons, unite
 from tasks.core.product.layer import AnsweredTile
 
 CLOUD_FRAC = "cloud_frac"  # column of the layer flood_extent
@@ -25,7 +26,6 @@ def cloud_fraction(flood: ObjectArray, answered: Sequence[AnsweredTile]) -> Floa
     if not len(parts):
         return np.full(len(flood), np.nan)
     clouded = unite(np.asarray(parts, np.object_), tile_of)
-    polygon, cloud = shapely.STRtree(clouded).query(flood, predicate="intersects")
-    shared = shapely.area(shapely.intersection(flood[polygon], clouded[cloud]))
-    covered = np.bincount(polygon, shared, len(flood))
+    shared = cut(flood, list(as_multipolygons(clouded)), answered[0].grid.crs)
+    covered = np.bincount(shared.polygon_of, shapely.area(shared.geometries), len(flood))
     return np.asarray(np.minimum(1.0, covered / shapely.area(flood)), np.float64)

@@ -63,7 +63,7 @@ class AllRegions:
         """
         chosen = np.flatnonzero(self.is_wet == wet)
         polygon, point = shapely.STRtree(self.points[chosen]).query(polygons, predicate="contains")
-        order = np.argsort(-shapely.area(polygons[polygon]), kind="stable")
+        order = np.argsort(-shapely.area(polygons)[polygon], kind="stable")
         polygon_of = np.full(len(self.points), -1)
         polygon_of[chosen[point[order]]] = polygon[order]  # of several values the last one stays
         owner = polygon_of[self.region_of]

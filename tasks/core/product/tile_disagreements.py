@@ -10,6 +10,7 @@ from shapely import MultiPolygon
 from tasks.core.arrays import BoolMask, ObjectArray
 from tasks.core.geo.areas import ellipsoidal_area_m2
 from tasks.core.joining.cutting import Pieces
+from tasks.core.joining.uniting import numbers_by_owner
 from tasks.core.polygons.burning import burn
 from tasks.core.polygons.tracing import mask_polygons, to_crs
 from tasks.core.product.assessment import objects
@@ -35,11 +36,12 @@ def disagreements(answered: Sequence[AnsweredTile], pieces: Pieces, min_area_m2:
         min_area_m2: Smallest polygon and hole of the product.
         crs: Of all of them.
     """
+    pieces_of = numbers_by_owner(pieces.tile_of, len(answered))
     found = [
         (part, tile)
         for number, shared in _overlaps(answered).items()
         for tile in [answered[number]]
-        for part in shapely.get_parts(_differing(tile, shared, pieces.geometries[pieces.tile_of == number]))
+        for part in shapely.get_parts(_differing(tile, shared, pieces.geometries[pieces_of[number]]))
     ]
     parts = objects([part for part, _ in found])
     area_m2 = ellipsoidal_area_m2(parts, crs)
@@ -59,7 +61,8 @@ def _overlaps(answered: Sequence[AnsweredTile]) -> dict[int, object]:
     wide = (high - low > MISREGISTRATION_PX * sides[first, None]).all(axis=1) & (first != second)
     first, second = first[wide], second[wide]
     shared = shapely.intersection(observed[first], observed[second])
-    return {int(one): shapely.union_all(shared[first == one]) for one in np.unique(first)}
+    pairs_of = numbers_by_owner(first, len(answered))
+    return {number: shapely.union_all(shared[pairs]) for number, pairs in enumerate(pairs_of) if len(pairs)}
 
 
 _CORNERS = ((np.maximum, np.s_[:2]), (np.minimum, np.s_[2:]))

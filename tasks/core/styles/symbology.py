@@ -43,6 +43,7 @@ DRAW_ORDER = (
     "smoothed_trace",
     "smoothed_extent",
     "flood_extent",
+    "flood_extent_cut",
     "flood_extent_by_tile",
     "smoothed_normal_water",
     "normal_water",
@@ -53,6 +54,7 @@ OFF_AT_FIRST = frozenset(
     {
         "change",
         "flood_extent_by_tile",
+        "flood_extent_cut",
         "smoothed_extent",
         "smoothed_normal_water",
         "smoothed_trace",
@@ -131,6 +133,7 @@ SMOOTHED = {
 }
 AREAS: dict[str, Style] = {
     "flood_extent": _area("flood", FLOODED),
+    "flood_extent_cut": _area("flood, cut on a grid", FLOODED),
     "flood_extent_by_tile": _area("flood of a tile", (Line(FLOOD_EDGE, 0.15),)),
     "normal_water": _area("normal water", NORMAL),
     "flood_trace": _area("normal water, dry here", TRACED),

@@ -1,7 +1,7 @@
 """What became of every tile: none is lost, whatever stage it fails in."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 from tasks.core.record import Record
@@ -132,6 +132,14 @@ class Ledger:
         for stage in stages:
             self.done(account.job, stage, seconds=0.0, cached=True)
         account.warnings += warnings
+
+    def enter(self, account: Account, job: TileJob) -> None:
+        """Take over what another run has noted of a tile, on top of what is known of it."""
+        before = self._accounts[account.job.tile.id]
+        cached = [*before.cached, *(stage for stage in account.cached if stage not in before.seconds)]
+        warnings = list(dict.fromkeys([*before.warnings, *account.warnings]))
+        seconds = {**account.seconds, **{stage: value for stage, value in before.seconds.items() if value}}
+        self._accounts[job.tile.id] = replace(account, job=job, cached=cached, warnings=warnings, seconds=seconds)
 
     def replan(self, jobs: Iterable[TileJob]) -> None:
         """Take other jobs of the same tiles; what was done of them is done."""

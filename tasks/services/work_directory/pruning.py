@@ -20,6 +20,7 @@ PARTS = {
     "results": rf"[a-z-]+-{KEY}",  # of earlier versions
     "scratch": rf"{KEY}|{FAILED}|product-[0-9a-f]{{32}}/.*",
     "batch": rf"{JOB}/(?:(?:manifest|inputs|answers/{JOB})\.json|in/{KEY}|out/{JOB}/.*\.out)",
+    "campaigns": rf"{UUID}/(?:prepare|all)-\d+(?:\.ended)?\.json",
     "runs": rf"{UUID}\.json",
     "reviews": rf"{UUID}\.json",
 }
@@ -28,6 +29,7 @@ CONTENTS = {
     "results": "Prefect's results of tasks",
     "scratch": "intermediate images and failed products",
     "batch": "images and answers of transform jobs",
+    "campaigns": "what campaigns have ordered of their blocks",
     "runs": "records of runs",
     "reviews": "what runs have found before a review",
 }

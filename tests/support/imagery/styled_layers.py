@@ -54,6 +54,7 @@ def every_layer() -> list[Layer]:
     points = shapely.centroid(np.array(squares, np.object_))
     return [
         *plain,
+        _areas("flood_extent_cut", {"flood_id": np.array([1]), "part": np.array([1])}),
         _areas("flood_extent_by_tile", {"flood_id": np.array([1]), "tile": _texts("a.jp2")}),
         _areas("not_assessed", {"tile": _texts("lost.jp2")}),
         _areas("tiles", {"tile": _texts("a.jp2", "b.jp2", "c.jp2"), "state": _texts("done", "failed", "dropped")}),

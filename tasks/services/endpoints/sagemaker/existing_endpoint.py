@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC
 from typing import Any
 
-from tasks.core.errors import EndpointRefused
+from tasks.core.errors import EndpointGone, EndpointRefused
 from tasks.core.models.known_models import PNG_TYPE
 from tasks.core.tiles.jobs import content_key
 from tasks.services.endpoints.contract import SAGEMAKER, Deployment, EndpointSpec, LeftAlone, Report
@@ -74,7 +74,7 @@ class ExistingEndpoint(LeftAlone):
     def _endpoint(self, client: Any) -> dict[str, Any]:
         described = ENDPOINT.described(client, self.spec.endpoint_name)
         if described is None:
-            raise EndpointRefused(
+            raise EndpointGone(
                 f"there is no endpoint {self.spec.endpoint_name!r} in region {client.meta.region_name}: correct "
                 "`endpoint_name`, or set the account (AWS_PROFILE) and region that it is in"
             )

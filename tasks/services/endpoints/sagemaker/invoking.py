@@ -11,7 +11,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError, ReadTimeoutError
 
-from tasks.core.errors import EndpointRefused, EndpointUnavailable, FloodExtentError
+from tasks.core.errors import EndpointGone, EndpointRefused, EndpointUnavailable, FloodExtentError
 from tasks.core.models.known_models import JPEG_TYPE, MAX_BODY_BYTES, PNG_TYPE
 from tasks.services.endpoints.sagemaker.aws_errors import SERVER_ERROR, client_error, passes, translated
 from tasks.services.endpoints.sagemaker.throttle import Pace
@@ -78,7 +78,7 @@ def _asked(client: Any, name: str, jpeg: bytes, limits: Limits, told: Mapping[st
     except ClientError as error:
         found = _error_of_invocation(error, name) or client_error(error, f"endpoint {name}")
         if isinstance(found, EndpointRefused) and log_group(name) not in str(found):
-            found = EndpointRefused(f"{found}. The endpoint's log is {log_group(name)}")
+            found = type(found)(f"{found}. The endpoint's log is {log_group(name)}")
         raise found from error
 
 
@@ -106,7 +106,7 @@ def _error_of_invocation(error: ClientError, name: str) -> FloodExtentError | No
     if is_missing(error) or (code_of(error).startswith("Validation") and "not found" in message_of(error)):
         ours = ", or past `max_endpoint_minutes`, or by the sweep because its lease was not renewed"
         by = f"by hand{ours if run_of(name) else ''}"
-        return EndpointRefused(
+        return EndpointGone(
             f"endpoint {name} is not there any more ({message_of(error)}): deleted {by}. Run again: what was answered "
             "is kept"
         )
