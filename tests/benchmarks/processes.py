@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 BYTES_IN_KIB = 1024
+CLEAR_PEAK = "5"  # proc(5), clear_refs
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +45,18 @@ def cpu_seconds(pid: int) -> float:
 
 def peak_bytes(pid: int) -> int:
     """The most memory that a process ever held at once; 0 once it has ended."""
+    return _memory_bytes(pid, "VmHWM")
+
+
+def peak_from_now() -> int:
+    """Have this process's peak start anew from what it holds now, which is returned."""
+    Path("/proc/self/clear_refs").write_text(CLEAR_PEAK)
+    return _memory_bytes(os.getpid(), "VmRSS")
+
+
+def _memory_bytes(pid: int, name: str) -> int:
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return next((int(line.split()[1]) * BYTES_IN_KIB for line in lines if line.startswith("VmHWM:")), 0)
+    return next((int(line.split()[1]) * BYTES_IN_KIB for line in lines if line.startswith(f"{name}:")), 0)
 
 
 def _process(pid: int, before: Process) -> Process:
