@@ -13,6 +13,7 @@ for name in sys.argv[1:] or (
     "fixed",
     "polygons",
     "joining",
+    "assembling",
     "places",
     "formats",
     "orchestration",
@@ -22,5 +23,6 @@ for name in sys.argv[1:] or (
     "store",
     "growth",
     "memory",
+    "planning",
 ):
     importlib.import_module(name).run()

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import shapely
 from big_tile import SIDE_PX, big_tile
 from measuring import measure
 from processes import Process, look, peak_bytes, peak_from_now
@@ -30,6 +31,7 @@ from tasks.services.endpoints.contract import Deployment, EndpointService
 from tasks.services.endpoints.endpoint_kinds import endpoint_service
 from tasks.services.frames.dataset_listing import list_tiles
 from tasks.services.frames.decoding import decoder_of
+from tasks.services.work_directory import tile_files
 
 AIM_BYTES = 400e6
 AT_ONCE = (1, 4)
@@ -56,6 +58,9 @@ def run() -> None:
                 columns = [_column(folder, way, tiles, in_child=in_child) for tiles in AT_ONCE]
                 where = "a child decodes" if in_child else ""
                 print(f"  {', '.join(way):25} {where:15}  {'   '.join(columns)}", flush=True)
+        extent = tile_files.extent(_job(f"{folder}/big", f"{folder}/work/1/0"))
+        vertices = int(shapely.get_num_coordinates([extent.flood])[0])
+        print(f"memory: its extent has {vertices:,} vertices, and is kept in {len(extent.to_bytes()) / 1e3:.0f} kB")
 
 
 def _column(folder: Path, way: Sequence[str], tiles: int, *, in_child: bool) -> str:
