@@ -44,6 +44,7 @@ class UnitCosts:
     server_bytes: float
     task_runs: float
     events: float
+    events_a_second: float
     database_bytes: float
     in_flight_bytes: float
     vertices: float

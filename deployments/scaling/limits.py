@@ -14,6 +14,8 @@ ENDPOINT_MINUTES, MOST_INSTANCES, MOST_BLOCKS = 1440, 20, 100
 POINT_BYTES = 16  # of a vertex in shapefile and WKB: two doubles
 # SQLite's default SQLITE_MAX_LENGTH (sqlite.org/limits.html), which a geometry of a GeoPackage is a value under.
 VALUE_BYTES = 1e9
+# Prefect 3.8: the queue of a subscription, prefect/server/utilities/messaging/memory.py.
+EVENTS_WAITING = 10_000
 # A prefix of a bucket, at least, and more as S3 splits it (S3 User Guide, "Optimizing Amazon S3 performance").
 PUT_A_SECOND, GET_A_SECOND = 3500, 5500
 
@@ -96,6 +98,11 @@ def limits_of_rate(costs: UnitCosts) -> list[Limit]:
             "a Prefect server of one process, on one processor",
             1 / costs.server_cpu_s,
             "`deployments/compose.yaml`: PostgreSQL, Redis, server and services apart",
+        ),
+        Limit(
+            f"events, {costs.events_a_second:g} a second into SQLite: Prefect drops them where {EVENTS_WAITING:,} wait",
+            costs.events_a_second / costs.events,
+            "`deployments/compose.yaml`: Redis keeps what waits",
         ),
         Limit(f"PUT to S3, {PUT_A_SECOND:,} a second", PUT_A_SECOND / costs.put_requests, "nothing here: S3 splits it"),
         Limit(
