@@ -33,6 +33,16 @@ WAYS_TEXT = """
   busy: *stages wait most for* should say `endpoint`. Where it says `workers`, raise `parallel_blocks`.
 - **A transform job** (`endpoint` `batch`) waits for nothing:
   [which one](sagemaker.md#a-transform-job-instead-of-an-endpoint).
+
+The largest, on ECS; its task definition gives each run the memory above:
+
+```sh
+prefect work-pool update flood-extent-ecs --concurrency-limit 9    # the campaign and eight blocks
+prefect global-concurrency-limit update flood-extent-endpoints --limit 20
+prefect deployment run flood-campaign/aws --params '{
+    "dataset": "s3://BUCKET/zone_56_north", "block_size": 1000, "parallel_blocks": 8,
+    "settings": {"endpoint": "sagemaker", "training_job": "JOB", "instance_count": 20, "max_endpoint_minutes": 480}}'
+```
 """
 
 COSTS_TEXT = """
