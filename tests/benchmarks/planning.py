@@ -9,7 +9,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
 from measuring import measure
@@ -19,7 +19,7 @@ from tasks.core.geo.grid import Grid
 from tasks.core.models.nir_threshold import Split
 from tasks.core.reports.run_json import tile_rows, to_json
 from tasks.core.tiles.block_records import ALL, BlockOrder, BlockResult
-from tasks.core.tiles.blocks import spatial_blocks
+from tasks.core.tiles.blocks import Block, spatial_blocks
 from tasks.core.tiles.jobs import TileJob, content_key, plan_jobs
 from tasks.core.tiles.ledger import Ledger
 from tasks.core.tiles.stage_records import FileHash
@@ -55,10 +55,13 @@ def _measured(number: int) -> dict[str, float]:
     gc.collect()
     held = peak_from_now() - before
     blocks, cut_s = _timed(lambda: spatial_blocks(jobs, BLOCK_SIZE))
-    orders = [BlockOrder("c", block.number, ALL, "m", block.jobs) for block in blocks]
-    texts, order_s = _timed(lambda: [json.dumps(order.to_dict()) for order in orders])
-    result = json.dumps(BlockResult("r", 3 * number, tuple(ledger.accounts)).to_dict())
-    _, read_s = _timed(lambda: BlockResult.from_dict(json.loads(result)))
+    order_bytes, order_s = _timed(lambda: sum(len(_order(block)) for block in blocks))
+    results = _results(ledger, blocks)
+    result_bytes = 0
+    read_s = 0.0
+    for result in results:  # one at a time, as they are read
+        _, seconds = _timed(lambda result=result: BlockResult.from_dict(json.loads(result)))
+        result_bytes, read_s = result_bytes + len(result), read_s + seconds
     rows = to_json({"tiles": tile_rows(ledger.accounts, [])})
     return {
         "held_bytes": held,
@@ -67,10 +70,21 @@ def _measured(number: int) -> dict[str, float]:
         "cut": cut_s,
         "order": order_s,
         "read": read_s,
-        "order bytes": sum(map(len, texts)),
-        "result bytes": len(result),
+        "order bytes": order_bytes,
+        "result bytes": result_bytes,
         "row bytes": len(rows),
     }
+
+
+def _order(block: Block) -> str:
+    return json.dumps(BlockOrder("c", block.number, ALL, "m", block.jobs).to_dict())
+
+
+def _results(ledger: Ledger, blocks: Sequence[Block]) -> Iterator[str]:
+    accounts = {account.job.tile.id: account for account in ledger.accounts}
+    for block in blocks:
+        of_block = tuple(accounts[job.tile.id] for job in block.jobs)
+        yield json.dumps(BlockResult("r", 3 * len(of_block), of_block).to_dict())
 
 
 def _jobs(tiles: list[Tile]) -> list[TileJob]:

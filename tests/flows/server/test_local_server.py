@@ -61,12 +61,12 @@ def server(tmp_path: Path) -> Iterator[Server]:
 
 
 def test_batches_are_settings_that_prefect_has(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Task runs and events are written a hundred at a time, and a second later at most: a misspelt name would not."""
+    """Task runs and events are written many at a time, and a second later at most: a misspelt name would not do it."""
     for name, value in BATCH_SETTINGS.items():
         monkeypatch.setenv(name, value)
     services = Settings().server.services
-    for service in (services.task_run_recorder, services.event_persister):
-        assert (service.batch_size, service.read_batch_size, service.flush_interval) == (100, 100, 1)
+    for service, batch in ((services.task_run_recorder, 100), (services.event_persister, 500)):
+        assert (service.batch_size, service.read_batch_size, service.flush_interval) == (batch, 100, 1)
     assert services.triggers.read_batch_size == 100
 
 
