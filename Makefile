@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := demo
-.PHONY: help demo demo-sagemaker test test-slow test-all lint bench serve automations lambda deploy-aws lock pin-images
+.PHONY: help demo demo-sagemaker test test-slow test-all lint bench serve automations lambda deploy-aws lock pin-images scaling
 
 # Each target with what stands behind its two hashes.
 help: ## this list
@@ -59,6 +59,9 @@ lint: $(VENV)/dev.stamp ## ruff, mypy, imports, the stack's template
 
 bench: $(VENV)/dev.stamp ## the benchmarks
 	$(BIN)/python tests/benchmarks
+
+scaling: $(VENV)/core.stamp ## renew docs/scaling.md
+	$(BIN)/python -m deployments.scaling
 
 serve: $(VENV)/core.stamp ## the dashboard on this machine
 	$(BIN)/flood-extent serve

@@ -13,6 +13,7 @@ for name in sys.argv[1:] or (
     "fixed",
     "polygons",
     "joining",
+    "assembling",
     "places",
     "formats",
     "orchestration",
@@ -20,6 +21,9 @@ for name in sys.argv[1:] or (
     "chips",
     "server",
     "store",
+    "growth",
+    "memory",
+    "planning",
     "dask_runner",
     "busy",
 ):

@@ -13,11 +13,12 @@ import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 
 from measuring import measure
+from processes import Process, look
 
 from flows.server.local_server import Server, using
 from tasks.services.child_process import ROOT
@@ -98,27 +99,15 @@ def _run(dataset: Path, folder: Path, environment: Mapping[str, str]) -> Seconds
         env = {**os.environ, "PREFECT_HOME": str(folder / "home"), **environment}
         command = [sys.executable, "-m", "flows", "run", str(dataset)]
         child = subprocess.Popen(command, cwd=fresh, env=env, stdout=said, stderr=said)
-        found: dict[int, tuple[str, float]] = {}
+        found: dict[int, Process] = {}
         while os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is None:
-            _look(child.pid, found)
+            look(child.pid, found)
             time.sleep(SAMPLE_SECONDS)
-        _look(child.pid, found)  # it has ended, and is still in /proc
+        look(child.pid, found)  # it has ended, and is still in /proc
     if child.wait():
         raise RuntimeError(f"the flow ended with status {child.returncode}:\n{(folder / 'flow.log').read_text()}")
     seconds: Seconds = defaultdict(float)
-    for pid, (command_line, cpu_s) in found.items():
-        kinds = [FLOW] if pid == child.pid else [kind for kind, sign in CHILDREN.items() if sign in command_line]
-        seconds[next(iter(kinds), OTHER)] += cpu_s
+    for pid, process in found.items():
+        kinds = [FLOW] if pid == child.pid else [kind for kind, sign in CHILDREN.items() if sign in process.command]
+        seconds[next(iter(kinds), OTHER)] += process.cpu_s
     return dict(seconds)
-
-
-def _look(root: int, found: dict[int, tuple[str, float]]) -> None:
-    """Note command line and CPU seconds (fields 14 and 15 of proc(5)) of a process and all that are below it."""
-    pids = [root]
-    for pid in pids:
-        with suppress(OSError):  # it has ended meanwhile
-            text = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
-            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-            found[pid] = (text or found.get(pid, ("", 0.0))[0], sum(map(int, fields[11:13])) / os.sysconf("SC_CLK_TCK"))
-            for children in Path(f"/proc/{pid}/task").glob("*/children"):
-                pids += map(int, children.read_text().split())

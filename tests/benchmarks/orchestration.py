@@ -19,6 +19,7 @@ from typing import Any
 
 import httpx
 from measuring import measure
+from processes import cpu_seconds
 
 from deployments.server_access import authorization
 from flows.run.run import PRODUCT_TASKS, STAGES
@@ -60,8 +61,8 @@ def run() -> None:
     with tempfile.TemporaryDirectory(prefix="flood-extent-benchmark-") as place:
         folder = Path(place)
         dataset = make_tiles(folder / "tiles", TILES)
-        with _server(folder) as (server, pid):
-            figures = _measured(server.url, pid, dataset, folder)
+        with server(folder) as (there, pid):
+            figures = _measured(there.url, pid, dataset, folder)
         plain_cpu_s = _without_prefect(dataset, folder / "without")
     _show(figures, plain_cpu_s)
 
@@ -81,26 +82,26 @@ def _show(figures: Figures, plain_cpu_s: float) -> None:
 
 
 @contextmanager
-def _server(folder: Path) -> Iterator[tuple[Server, int]]:
+def server(folder: Path) -> Iterator[tuple[Server, int]]:
     """A server as ``serve`` has, with a database of its own; and its process id."""
-    server = Server.start(folder / "server.log", {"PREFECT_HOME": str(folder / "home")})
+    there = Server.start(folder / "server.log", {"PREFECT_HOME": str(folder / "home")})
     try:
-        server.wait_until_up()
-        with using(server.url, server.access.auth_string):
-            yield server, server._child.pid
+        there.wait_until_up()
+        with using(there.url, there.access.auth_string):
+            yield there, there._child.pid
     finally:
-        server.stop()
+        there.stop()
 
 
-def _measured(api: str, server: int, dataset: Path, folder: Path) -> Figures:
-    before_s, start = _cpu_s(server), time.monotonic()
+def _measured(api: str, pid: int, dataset: Path, folder: Path) -> Figures:
+    before_s, start = cpu_seconds(pid), time.monotonic()
     flow_cpu_s = _flow(api, dataset, folder)
     ended = time.monotonic()
-    _wait_for(TASK_RUNS, lambda: _task_runs(api))
+    wait_for(TASK_RUNS, lambda: task_runs(api))
     task_runs_s = time.monotonic() - ended
-    _wait_for(EVENTS, lambda: _events(api))
+    wait_for(EVENTS, lambda: events(api))
     events_s = time.monotonic() - ended
-    return Figures(_cpu_s(server) - before_s, flow_cpu_s, ended - start, task_runs_s, events_s)
+    return Figures(cpu_seconds(pid) - before_s, flow_cpu_s, ended - start, task_runs_s, events_s)
 
 
 def _flow(api: str, dataset: Path, folder: Path) -> float:
@@ -111,7 +112,7 @@ def _flow(api: str, dataset: Path, folder: Path) -> float:
     with said.open("w") as output:
         child = subprocess.Popen(command, cwd=folder, env=os.environ | environment, stdout=output, stderr=output)
     os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)  # it has ended, and is still in /proc
-    cpu_s = _cpu_s(child.pid)
+    cpu_s = cpu_seconds(child.pid)
     if child.wait():
         raise RuntimeError(f"the flow ended with status {child.returncode}:\n{said.read_text()}")
     return cpu_s
@@ -122,13 +123,8 @@ def _without_prefect(dataset: Path, folder: Path) -> float:
     return float(json.loads(measure(sys.executable, script, str(dataset), str(folder)).printed))
 
 
-def _cpu_s(pid: int) -> float:
-    """User and system CPU seconds of a process, without its children's: fields 14 and 15 of proc(5)."""
-    from_the_third = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return sum(map(int, from_the_third[11:13])) / os.sysconf("SC_CLK_TCK")
-
-
-def _wait_for(number: int, count: Callable[[], int]) -> None:
+def wait_for(number: int, count: Callable[[], int]) -> None:
+    """Return once there are so many; raise TimeoutError after ``PATIENCE_SECONDS``."""
     deadline, found = time.monotonic() + PATIENCE_SECONDS, 0
     while True:
         with suppress(httpx.HTTPStatusError):  # 503 while SQLite is busy
@@ -140,11 +136,13 @@ def _wait_for(number: int, count: Callable[[], int]) -> None:
         time.sleep(POLL_SECONDS)
 
 
-def _task_runs(api: str) -> int:
+def task_runs(api: str) -> int:
+    """How many task runs the API shows in a final state."""
     return int(_post(f"{api}/task_runs/count", {"task_runs": {"state": {"type": {"any_": ENDED}}}}))
 
 
-def _events(api: str) -> int:
+def events(api: str) -> int:
+    """How many events of task runs it shows."""
     of_task_runs = {"event": {"prefix": ["prefect.task-run."]}}
     return int(_post(f"{api}/events/filter", {"filter": of_task_runs, "limit": 1})["total"])
 

@@ -19,13 +19,22 @@ from prefect.settings import (
     PREFECT_SERVER_DATABASE_CONNECTION_URL,
     PREFECT_SERVER_EVENTS_RETENTION_PERIOD,
     PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED,
+    Settings,
     temporary_settings,
 )
 from processes import kill_marked, processes_marked
 
 from deployments.server_access import authorization, token
 from flows.server import server_faults
-from flows.server.local_server import KEPT_SETTINGS, ONE_RUN, ONE_RUN_SETTINGS, Server, ServerNotStarted, wait_for_all
+from flows.server.local_server import (
+    BATCH_SETTINGS,
+    KEPT_SETTINGS,
+    ONE_RUN,
+    ONE_RUN_SETTINGS,
+    Server,
+    ServerNotStarted,
+    wait_for_all,
+)
 from flows.server.server_environment import prefect_settings
 from flows.server.server_faults import ran_out_of_memory
 from flows.server.server_proof import is_ours
@@ -49,6 +58,16 @@ def server(tmp_path: Path) -> Iterator[Server]:
         yield running
     finally:
         running.stop()
+
+
+def test_batches_are_settings_that_prefect_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Task runs and events are written many at a time, and a second later at most: a misspelt name would not do it."""
+    for name, value in BATCH_SETTINGS.items():
+        monkeypatch.setenv(name, value)
+    services = Settings().server.services
+    for service, batch in ((services.task_run_recorder, 100), (services.event_persister, 500)):
+        assert (service.batch_size, service.read_batch_size, service.flush_interval) == (batch, 100, 1)
+    assert services.triggers.read_batch_size == 100
 
 
 def test_it_answers_its_run_alone(server: Server, tmp_path: Path) -> None:

@@ -9,20 +9,21 @@ from rasterio.transform import from_origin
 ACROSS = 20
 
 
-def make_tiles(folder: Path, number: int, px: int = 64) -> Path:
+def make_tiles(folder: Path, number: int, px: int = 64, across: int = ACROSS) -> Path:
     """Frames side by side, half of each water.
 
     Args:
         folder: Made, and filled.
         number: Of frames.
         px: Width and height of each, of 1 m.
+        across: How many of them lie in a row.
     """
     folder.mkdir(parents=True)
     random = np.random.default_rng(1)
     for one in range(number):
         pixels = random.integers(120, 160, (3, px, px), np.uint8)
         pixels[0, :, : px // 2] = 20
-        place = from_origin(500_000 + one % ACROSS * px, 6_000_000 - one // ACROSS * px, 1, 1)
+        place = from_origin(500_000 + one % across * px, 6_000_000 - one // across * px, 1, 1)
         write_frame(folder / f"tile_{one:04}.jp2", pixels, transform=place)
     return folder
 

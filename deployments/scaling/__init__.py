@@ -1,0 +1,1 @@
+"""What datasets of any size take, worked out from what was measured: ``python -m deployments.scaling``."""
