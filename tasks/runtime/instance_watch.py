@@ -65,7 +65,7 @@ class InstanceWatch:
         total = first * before
         moments = [*((at - start) / 60 for at, _ in self._seen), max(after, (self._seen[-1][0] - start) / 60)]
         counts = [count for _, count in self._seen]
-        for begun, ended, here, there in zip(moments, moments[1:], counts, [*counts[1:], counts[-1]], strict=True):
+        for begun, ended, here, there in zip(moments[:-1], moments[1:], counts, [*counts[1:], counts[-1]], strict=True):
             total += (ended - begun) * max(here, there)
         return total
 

@@ -19,7 +19,7 @@ from tasks.services.endpoints.sagemaker.sagemaker_endpoint import SageMakerEndpo
 from tasks.services.endpoints.teardown.sagemaker_resources import PROJECT, PROJECT_TAG, RUN_TAG, resource_name
 from tasks.services.endpoints.teardown.scalable_targets import SERVICE, target_of
 from tasks.services.endpoints.teardown.sweeping import sweep
-from tasks.services.endpoints.teardown.teardown import Outcome, delete_run, make_client
+from tasks.services.endpoints.teardown.teardown import Outcome, delete_named, delete_run, make_client
 
 NAME = resource_name(RUN, 1)
 LAPSED = "2024-01-01T00:00:00Z"
@@ -77,7 +77,7 @@ def test_only_what_may_grow_is_registered(cloud: Cloud, most: int | None, asks: 
 
 
 @pytest.mark.parametrize("operation", ["RegisterScalableTarget", "PutScalingPolicy"])
-@pytest.mark.parametrize("error", ["access-denied", "unavailable"])
+@pytest.mark.parametrize("error", ["access-denied", pytest.param("unavailable", marks=pytest.mark.slow)])
 def test_without_scaling_the_endpoint_keeps_its_instances(cloud: Cloud, operation: str, error: str) -> None:
     """No right, or no answer: it is deployed all the same, asked for what it serves, and the reason is told."""
     cloud.sandbox.fault(operation, error, times=None)
@@ -89,6 +89,7 @@ def test_without_scaling_the_endpoint_keeps_its_instances(cloud: Cloud, operatio
     assert (targets(cloud), cloud.left()["endpoints"]) == ([], [])
 
 
+@pytest.mark.slow
 def test_what_aws_does_not_see_yet_is_asked_again(cloud: Cloud) -> None:
     """A throttled registration, and a policy on a target that is not seen yet, are no reason to go without."""
     cloud.sandbox.fault("RegisterScalableTarget", "throttling")
@@ -137,20 +138,22 @@ def test_somebody_elses_target_stays(cloud: Cloud, scaling: Any) -> None:
     assert targets(cloud) == [NAME]
 
 
+@pytest.mark.slow
 def test_while_it_grows_it_serves_and_is_deleted_afterwards(cloud: Cloud, scaling: Any) -> None:
     """Updating by its scaling, an endpoint answers; AWS refuses its deletion for so long, and gets asked again."""
     cloud.three(NAME, tags_for(RUN))
     register(scaling)
-    cloud.sandbox.settings(creating_seconds=1.0)
+    cloud.sandbox.settings(creating_seconds=6.0)
     change = {"VariantName": "AllTraffic", "DesiredInstanceCount": 2}
     cloud.client.update_endpoint_weights_and_capacities(EndpointName=NAME, DesiredWeightsAndCapacities=[change])
     assert endpoint_instances(NAME) == Instances(serving=1, billed=2)
     existing = endpoint_service(spec(training_job="", endpoint_name=NAME))
     assert existing.deploy("run", lambda _: None).in_flight == 4
     assert invoke(NAME)["Body"]
-    first = delete_run(cloud.client, RUN, seconds=0, scaling=scaling)
+    first = delete_named(cloud.client, NAME, scaling=scaling)
     assert [step.outcome for step in first if step.kind == "endpoint"] == [Outcome.WAITING]
-    delete_run(cloud.client, RUN, seconds=10, scaling=scaling)
+    assert targets(cloud) == []
+    delete_run(cloud.client, RUN, seconds=20, scaling=scaling)
     assert (targets(cloud), cloud.left()["endpoints"]) == ([], [])
 
 
@@ -188,9 +191,8 @@ def test_a_sweep_that_may_not_look_for_targets_sweeps_on(cloud: Cloud, scaling: 
 
 
 def test_a_torn_down_run_registers_nothing(cloud: Cloud) -> None:
-    """Whoever is told to stop while AWS registers ends as torn down, not as unscaled, and leaves no target."""
+    """Whoever is told to stop before AWS registers ends as torn down, not as unscaled, and leaves no target."""
     service = SageMakerEndpoint(spec(max_instance_count=3))
-    cloud.sandbox.fault("RegisterScalableTarget", "hang", seconds=0.5)
 
     def stop(line: str) -> None:
         if "is in service" in line:
@@ -202,6 +204,7 @@ def test_a_torn_down_run_registers_nothing(cloud: Cloud) -> None:
     assert (targets(cloud), cloud.left()["endpoints"]) == ([], [])
 
 
+@pytest.mark.slow
 def test_load_adds_instances_and_the_watch_sees_them(cloud: Cloud) -> None:
     """More than the target for three periods: Updating, then more instances, up to the most; all of them are billed."""
     cloud.sandbox.settings(metric_seconds=0.2)
