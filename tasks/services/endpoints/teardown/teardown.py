@@ -23,7 +23,6 @@ from uuid import UUID
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tasks.services.endpoints.teardown import scalable_targets
 from tasks.services.endpoints.teardown.new_resources import ended, may_be_unseen, unseen_names_of
 from tasks.services.endpoints.teardown.sagemaker_resources import (
     AWS_ERRORS,
@@ -45,6 +44,7 @@ from tasks.services.endpoints.teardown.sagemaker_resources import (
     text_of,
     variants_of,
 )
+from tasks.services.endpoints.teardown.scalable_targets import TARGET, deregister
 
 POLL_SECONDS = 1.0
 # A call that hangs must not eat the time of the others: whoever deletes may have half a minute left to live.
@@ -243,15 +243,15 @@ def deregistered(scaling: Any, name: str) -> list[Step]:
         One step; none where AWS does not let it be known whether there is a target.
     """
     try:
-        is_gone = scalable_targets.deregister(scaling, name)
+        is_gone = deregister(scaling, name)
     except AWS_ERRORS as error:
         waits = isinstance(error, TimeIsOver)
-        return [Step(scalable_targets.TARGET, name, Outcome.WAITING if waits else Outcome.FAILED, text_of(error))]
+        return [Step(TARGET, name, Outcome.WAITING if waits else Outcome.FAILED, text_of(error))]
     if is_gone is None:
         return []
     if is_gone:
-        return [Step(scalable_targets.TARGET, name, Outcome.GONE)]
-    return [Step(scalable_targets.TARGET, name, Outcome.FOREIGN, "its name looks like ours, its tags do not say so")]
+        return [Step(TARGET, name, Outcome.GONE)]
+    return [Step(TARGET, name, Outcome.FOREIGN, "its name looks like ours, its tags do not say so")]
 
 
 def _attempted(client: Any, kind: Kind, name: str, listed: Collection[Kind]) -> Step:
