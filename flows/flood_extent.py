@@ -117,6 +117,7 @@ def flood_extent(
     only_failed_of: Text | None = None,
     instance_type: InstanceType = "ml.c5.xlarge",
     instance_count: InstanceCount = 1,
+    max_instance_count: InstanceCount | None = None,
     fallback_instance_types: InstanceTypes = ["ml.m5.xlarge", "ml.c5.2xlarge"],  # noqa: B006 - as above
     instance_hour_price: Price | None = None,
     max_endpoint_minutes: Minutes = 240,
@@ -186,6 +187,7 @@ def flood_extent(
         only_failed_of: Flow run id, or path or URI of a product: do again just the tiles that failed there.
         instance_type: For sagemaker: hosting instance.
         instance_count: For sagemaker: number of instances.
+        max_instance_count: For sagemaker: AWS adds instances up to this number while all are busy; without, none.
         fallback_instance_types: For sagemaker: instances to try in turn where AWS is short of the first.
         instance_hour_price: For sagemaker: price of an hour of instance_type, any currency, for the cost in the report.
         max_endpoint_minutes: For sagemaker: hard cap on the endpoint's age; a run estimated to need more is refused.

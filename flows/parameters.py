@@ -56,8 +56,8 @@ from tasks.services.endpoints.contract import BATCH, HTTP, LOCAL, SAGEMAKER, End
 ENDPOINT_SETTINGS = ("endpoint", "training_job", "endpoint_name", "endpoint_url")
 # Where the model runs, besides.
 HOSTING_SETTINGS = (
-    "instance_type", "instance_count", "fallback_instance_types", "instance_hour_price", "max_endpoint_minutes",
-    "deploy_minutes", "lease_minutes", "requests_per_instance", "predict_seconds",
+    "instance_type", "instance_count", "max_instance_count", "fallback_instance_types", "instance_hour_price",
+    "max_endpoint_minutes", "deploy_minutes", "lease_minutes", "requests_per_instance", "predict_seconds",
 )  # fmt: skip
 START_SETTINGS = ("review", "review_hours", "dry_run", "only_failed_of")
 OPERATORS_SETTINGS = (
@@ -124,6 +124,7 @@ class RunParameters(BaseModel):
     only_failed_of: Text | None = None
     instance_type: InstanceType = "ml.c5.xlarge"
     instance_count: InstanceCount = 1
+    max_instance_count: InstanceCount | None = None
     fallback_instance_types: InstanceTypes = ["ml.m5.xlarge", "ml.c5.2xlarge"]
     instance_hour_price: Price | None = None
     max_endpoint_minutes: Minutes = 240
@@ -155,6 +156,22 @@ class RunParameters(BaseModel):
             raise ValueError(
                 "`endpoint_name` is for `endpoint` sagemaker, and without `training_job`: either an endpoint that is "
                 "there already is asked, or one is deployed"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _only_what_a_run_deploys_is_scaled(self) -> Self:
+        if self.max_instance_count is None:
+            return self
+        if self.endpoint != SAGEMAKER or not self.training_job:
+            raise ValueError(
+                "`max_instance_count` is for `endpoint` sagemaker with `training_job`: other endpoints are not the "
+                "run's to scale. Leave it out"
+            )
+        if self.max_instance_count < self.instance_count:
+            raise ValueError(
+                f"`max_instance_count` {self.max_instance_count} is less than `instance_count` {self.instance_count}, "
+                "with which the endpoint begins. Raise it, or lower the other"
             )
         return self
 
@@ -273,7 +290,9 @@ class RunParameters(BaseModel):
             training_job=self.training_job or "",
             instance_types=tuple(dict.fromkeys([self.instance_type, *self.fallback_instance_types])),
             instance_count=self.instance_count,
+            max_instance_count=self.max_instance_count,
             requests_per_instance=self.requests_per_instance,
+            predict_seconds=self.predict_seconds,
             deploy_minutes=self.deploy_minutes,
             lease_minutes=self.lease_minutes,
             max_minutes=self.max_endpoint_minutes,

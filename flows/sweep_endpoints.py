@@ -76,12 +76,12 @@ def sweep_once(*, dry_run: bool, max_minutes: float, aws_block: str | None) -> "
     """
     try:
         from tasks.services.endpoints.sagemaker.aws_errors import translated  # noqa: PLC0415 - in the extra "aws"
-        from tasks.services.endpoints.teardown import sweeping, teardown  # noqa: PLC0415
+        from tasks.services.endpoints.teardown import scalable_targets, sweeping, teardown  # noqa: PLC0415
     except ImportError as error:
         raise UnusableArgument('sweeping needs the extra "aws": pip install "flood-extent[aws]"') from error
     with aws_access(aws_block, None), translated("sweep of endpoints"):
-        client = teardown.make_client()
-        return sweeping.sweep(client, has_ended=has_ended, max_minutes=max_minutes, dry_run=dry_run)
+        client, targets = teardown.make_client(), teardown.make_client(service=scalable_targets.SERVICE)
+        return sweeping.sweep(client, has_ended=has_ended, max_minutes=max_minutes, dry_run=dry_run, scaling=targets)
 
 
 def summary(results: "list[SweepResult]", *, dry_run: bool) -> str:

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from threading import Event
 from typing import Any
@@ -19,13 +19,16 @@ from prefect.task_runners import TaskRunner
 from tasks.core.errors import EndpointGone, EndpointRefused, FloodExtentError
 from tasks.runtime.aws_credentials import aws_access
 from tasks.runtime.endpoint_places import EndpointPlaces, Report
+from tasks.runtime.instance_watch import InstanceWatch
 from tasks.runtime.policies import as_it_is, run_task
 from tasks.runtime.progress import watcher
-from tasks.services.endpoints.contract import LOCAL, Deployment, EndpointSpec
-from tasks.services.endpoints.endpoint_kinds import endpoint_service
+from tasks.services.endpoints.contract import LOCAL, SAGEMAKER, Deployment, EndpointSpec
+from tasks.services.endpoints.endpoint_kinds import endpoint_instances, endpoint_service
 
 # AWS takes a minute or two to end an endpoint; a run's report waits so long for it.
 GONE_SECONDS = 300.0
+# Of a deployment's facts: why it is not scaled, though that was asked (``autoscaling``).
+NOT_SCALED = "not_scaled"
 SECONDS_A_MINUTE, MINUTES_AN_HOUR = 60, 60
 
 MayCreate = Callable[[Report], object]
@@ -74,6 +77,7 @@ class EndpointLife:
         places: Among the endpoints that may exist at once; None where it needs none.
         before: What its record was when the run was suspended: it is told again, for the endpoint is gone.
         busy_seconds: In which it was being asked for at least one tile.
+        watch: Of its instances, where their number may change; None before it answers.
     """
 
     spec: EndpointSpec
@@ -87,6 +91,7 @@ class EndpointLife:
     places: EndpointPlaces | None = None
     before: dict[str, Any] = field(default_factory=dict)
     busy_seconds: float = 0.0
+    watch: InstanceWatch | None = None
     _deploying: PrefectFuture[dict[str, Any]] | None = None
     _has_ended: Event = field(default_factory=Event)
     _is_over: bool = False
@@ -99,7 +104,7 @@ class EndpointLife:
         """Begin deploying, while tiles are being prepared; ``runner`` works in this process."""
         self.times["asked" if self.spec.is_existing else "created"] = datetime.now(UTC)
         if self.spec.is_billed and not self.spec.is_batch:  # a transform job has quotas of its own
-            self.places = EndpointPlaces(UUID(str(this_run.get_id())), self.spec.instance_count)
+            self.places = EndpointPlaces(UUID(str(this_run.get_id())), self.spec.most_instances)
         asked = {"spec": self.spec.to_dict(), "name": self.name, "may_create": as_it_is(self._may_create)}
         self._deploying = runner.submit(deploy_endpoint, asked)
         self._deploying.add_done_callback(lambda _: self._has_ended.set())
@@ -129,25 +134,53 @@ class EndpointLife:
         """The endpoint, once it answers; None before that, and where it could not be deployed (``error`` says why)."""
         if self.deployment is None and self.error is None and self._has_ended.is_set():
             self._deployed()
+        if self.watch is not None and self.deployment is not None:
+            self._follow(self.watch.serving, self.deployment)
         return self.deployment
+
+    def _follow(self, instances: int, known: Deployment) -> None:
+        """Have as many requests in flight as the instances ask for that are there now."""
+        in_flight = self.spec.asked_at_once(instances)
+        if in_flight != known.in_flight:
+            get_run_logger().info("%d instances of endpoint %s answer", instances, known.name)
+            self.deployment = replace(known, in_flight=in_flight)
+
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """What did not go as asked, and stopped nothing."""
+        facts = self.before or ({} if self.deployment is None else self.deployment.facts)
+        return (facts[NOT_SCALED],) if NOT_SCALED in facts else ()
 
     def _deployed(self) -> None:
         assert self._deploying is not None  # noqa: S101 - it has ended
         outcome = self._deploying.result(raise_on_failure=False)
         if isinstance(outcome, dict):
             self.times["in_service"] = datetime.now(UTC)
-            self.deployment = Deployment.from_dict(outcome)
+            self._in_service(Deployment.from_dict(outcome))
             return
         self.gone = outcome if isinstance(outcome, EndpointGone) else None
         self.error = f"the endpoint could not be {'used' if self.spec.is_existing else 'deployed'}: {outcome}"
         if not isinstance(outcome, FloodExtentError):
             self.error += ". The run's log has the details"
 
+    def _in_service(self, deployment: Deployment) -> None:
+        self.deployment = deployment
+        for doubt in self.doubts:
+            get_run_logger().warning("%s", doubt)
+            watcher().reported(f"warning: {doubt}")
+        is_theirs = self.spec.kind == SAGEMAKER and self.spec.is_existing
+        if is_theirs or (self.spec.is_scaled and not self.doubts):
+            first = deployment.in_flight // self.spec.requests_per_instance if is_theirs else self.spec.instance_count
+            self.watch = InstanceWatch(lambda: endpoint_instances(deployment.name), first)
+            self.watch.begin()
+
     def end(self) -> None:
         """Delete the endpoint, whatever state it is in: plain code, no task, so nothing can keep it from running.
 
         Safe to repeat. One that was there before the run stays, but nobody waits for its answers any longer.
         """
+        if self.watch is not None:
+            self.watch.end()
         if not self.times or self._is_over or self.spec.endpoint_name:
             return
         has_ended = self._has_ended.is_set()
@@ -198,6 +231,14 @@ class EndpointLife:
         ready = (self.times.get("deleted", end) - self.times["in_service"]).total_seconds()
         return {"busy_percent": round(min(100.0, 100 * self.busy_seconds / ready), 1) if ready > 0 else 0.0}
 
+    def _instances(self, end: datetime) -> dict[str, float]:
+        """Of one that was scaled: the most instances that were seen, and the minutes of all of them, at most."""
+        if self.watch is None or "in_service" not in self.times:
+            return {}
+        before, after = self.times["in_service"] - self.times["created"], end - self.times["in_service"]
+        minutes = (one.total_seconds() / SECONDS_A_MINUTE for one in (before, after))
+        return {"most_instances": self.watch.most, "instance_minutes": round(self.watch.instance_minutes(*minutes), 2)}
+
     def _bill(self) -> dict[str, Any]:
         """Minutes and, where the price is known, the cost: from creation to the verified end, so at most too much.
 
@@ -208,10 +249,10 @@ class EndpointLife:
         end = self.times.get("gone", datetime.now(UTC))
         minutes = (end - self.times["created"]).total_seconds() / SECONDS_A_MINUTE
         minutes = self.deployment.facts.get("minutes_billed", minutes)  # of a job that AWS says it of
-        bill: dict[str, Any] = {"minutes_billed": round(minutes, 2), **self._busy(end)}
+        bill: dict[str, Any] = {"minutes_billed": round(minutes, 2), **self._busy(end), **self._instances(end)}
         used = self.deployment.facts["instance_type"]
         if self.instance_hour_price is not None and used == self.spec.instance_types[0]:
-            hours = minutes / MINUTES_AN_HOUR * self.spec.instance_count
+            hours = bill.get("instance_minutes", minutes * self.spec.instance_count) / MINUTES_AN_HOUR
             bill["cost"] = round(hours * self.instance_hour_price, 4)
         elif self.instance_hour_price is not None:
             bill["cost_unknown"] = f"it ran on {used}; the price is that of {self.spec.instance_types[0]}"
@@ -224,7 +265,12 @@ def tear_down_endpoint(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any
     It may run in another process than the flow did, so it knows the run's id and parameters and nothing else.
     """
     parameters = flow_run.parameters
-    spec = EndpointSpec(parameters.get("endpoint") or LOCAL, endpoint_name=parameters.get("endpoint_name") or "")
+    spec = EndpointSpec(
+        parameters.get("endpoint") or LOCAL,
+        endpoint_name=parameters.get("endpoint_name") or "",
+        instance_count=parameters.get("instance_count") or 1,
+        max_instance_count=parameters.get("max_instance_count"),
+    )
     if not spec.is_billed or parameters.get("dry_run"):
         return
     with aws_access(parameters.get("aws_block"), None):

@@ -26,21 +26,23 @@ def endpoint_gone_at_the_end(parameters: RunParameters, watcher: TerminalWatcher
         endpoint = record.get("endpoint") or {}
         is_gone = record and (endpoint.get("name") is None or "gone" in endpoint)
         if parameters.endpoint_spec().is_billed and run is not None and not is_gone:
-            delete_patiently(run, watcher.console.out, batch=parameters.endpoint_spec().is_batch)
+            spec = parameters.endpoint_spec()
+            delete_patiently(run, watcher.console.out, batch=spec.is_batch, scaled=spec.is_scaled)
 
 
-def delete_patiently(run: UUID, report: Callable[[str], None], *, batch: bool = False) -> None:
+def delete_patiently(run: UUID, report: Callable[[str], None], *, batch: bool = False, scaled: bool = False) -> None:
     """Delete what the run has left, for as long as AWS may refuse to, saying so.
 
     What AWS cannot delete yet is worth waiting for; what it denies or does not answer is left to the sweep.
     """
-    from tasks.services.endpoints.teardown import sagemaker_resources, teardown  # noqa: PLC0415 - in the extra "aws"
+    from tasks.services.endpoints.teardown import sagemaker_resources, scalable_targets, teardown  # noqa: PLC0415 - in the extra "aws"
 
     client = teardown.make_client()
+    targets = teardown.make_client(service=scalable_targets.SERVICE) if scaled else None
     kinds = sagemaker_resources.BATCH_KINDS if batch else sagemaker_resources.KINDS
 
     def left_after(minutes: float) -> list[teardown.Step]:
-        steps = teardown.delete_run(client, run, seconds=minutes * 60, kinds=kinds)
+        steps = teardown.delete_run(client, run, seconds=minutes * 60, kinds=kinds, scaling=targets)
         return [step for step in steps if step.outcome not in teardown.ACCEPTED]
 
     left = left_after(FIRST_MINUTES)

@@ -132,8 +132,9 @@ def _endpoint_text(endpoint: Mapping[str, Any]) -> str:
         return ""
     parts = []
     if "instance_type" in endpoint:
-        hosting, minutes = f"{endpoint['instance_count']} x {endpoint['instance_type']}", endpoint["minutes_billed"]
-        parts += [hosting, f"{minutes:.1f} minutes"]
+        count, most = endpoint["instance_count"], endpoint.get("most_instances", 0)
+        hosting = f"{count}{f' to {most}' if most > count else ''} x {endpoint['instance_type']}"
+        parts += [hosting, f"{endpoint['minutes_billed']:.1f} minutes"]
     if "cost" in endpoint:
         parts.append(f"cost {endpoint['cost']:.2f}")
     parts.append("gone" if "gone" in endpoint else "NOT GONE: " + "; ".join(endpoint.get("left", ())))

@@ -152,7 +152,7 @@ class Campaign:
         own: dict[str, Any] = {"block": one.order, "output_directory": f"{folder}/{phase}-{one.block.number:05}"}
         endpoint = self.run.endpoint
         if endpoint.spec.is_billed and not endpoint.spec.is_batch:
-            own |= {"endpoint_name": endpoint.name, "training_job": None}
+            own |= {"endpoint_name": endpoint.name, "training_job": None, "max_instance_count": None}
         return {**asked, **places, **own, "dataset": storage.resolve(asked["dataset"])}
 
     def _ended(self, client: SyncPrefectClient) -> list[tuple[BlockRun, FlowRun | None]]:

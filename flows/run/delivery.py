@@ -32,7 +32,7 @@ def deliver(run: Run) -> State[Any]:
         warnings += write_profile(layers, folder, edition) if asked.profile else ()
         draw_overview(folder, run.ledger, layers, edition, asked.formats)
         run.endpoint.wait_until_gone()
-        warnings += (*run.doubts, *run.will_be_kept(folder))
+        warnings += (*run.doubts, *run.endpoint.doubts, *run.will_be_kept(folder))
         record = write_report(folder, run.ledger, layers, edition, warnings, proof, **run.facts())
         package(folder, run.dataset_name, run.started)
         product = publish(folder, run.destination)

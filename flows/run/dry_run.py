@@ -120,7 +120,7 @@ def _on_sagemaker(parameters: RunParameters, tiles: Sequence[Tile], earlier: Ear
     waiting = plan.waiting(PREDICT)
     if not waiting:
         return plan
-    places = places_finding(spec.instance_count)
+    places = places_finding(spec.most_instances)
     would_wait = places is not None and places.verdict is Verdict.WARNING
     scale = () if trained is None else (scale_finding(long_side_px(plan.jobs), trained.base_size),)
     others = () if trained is None else readiness.of_model(trained, would_wait=would_wait)
@@ -162,6 +162,7 @@ def _hosting(parameters: RunParameters, needed: Estimate) -> Hosting:
     return Hosting(
         instance_types=spec.instance_types,
         instance_count=spec.instance_count,
+        max_instance_count=spec.most_instances if spec.is_scaled else None,
         deploying_minutes=needed.minutes - predicting,
         predicting_minutes=predicting,
         cap_minutes=parameters.max_endpoint_minutes,

@@ -426,7 +426,9 @@ class Run:
 
     def ended_without_product(self) -> RunRecord:
         """Keep the record of a run that has nothing to show, or whose product was rejected: it can be completed."""
-        record = run_record(accounts=self.ledger.accounts, layers=(), warnings=self.doubts, **self.facts())
+        record = run_record(
+            accounts=self.ledger.accounts, layers=(), warnings=(*self.doubts, *self.endpoint.doubts), **self.facts()
+        )
         self._keep(record)
         return record
 

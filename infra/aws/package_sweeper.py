@@ -20,6 +20,7 @@ FILES = (
     "tasks/services/endpoints/teardown/__init__.py",
     "tasks/services/endpoints/teardown/new_resources.py",
     "tasks/services/endpoints/teardown/sagemaker_resources.py",
+    "tasks/services/endpoints/teardown/scalable_targets.py",
     "tasks/services/endpoints/teardown/sweeping.py",
     "tasks/services/endpoints/teardown/teardown.py",
 )

@@ -8,6 +8,7 @@ import logging
 import os
 from typing import Any
 
+from tasks.services.endpoints.teardown.scalable_targets import SERVICE
 from tasks.services.endpoints.teardown.sweeping import MAX_ENDPOINT_MINUTES, sweep
 from tasks.services.endpoints.teardown.teardown import make_client
 
@@ -30,6 +31,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, list[str]]:  # 
     """
     results = sweep(
         make_client(),
+        scaling=make_client(service=SERVICE),
         max_minutes=float(os.environ.get("MAX_ENDPOINT_MINUTES") or MAX_ENDPOINT_MINUTES),
         dry_run=bool(event.get("dry_run")) or os.environ.get("DRY_RUN", "").lower() in ("1", "true", "yes"),
     )

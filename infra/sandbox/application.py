@@ -1,6 +1,6 @@
 """The layers of the sandbox, from the outside in.
 
-Control, faults, invocations, transform jobs, SageMaker's rules, quotas, S3, moto.
+Control, faults, scaling, invocations, transform jobs, SageMaker's rules, quotas, S3, moto.
 """
 
 from collections.abc import Iterable
@@ -16,6 +16,7 @@ from infra.sandbox.sagemaker.invocations import Container, Invocations
 from infra.sandbox.sagemaker.rules import Rules
 from infra.sandbox.sagemaker.sandbox_resources import Estate
 from infra.sandbox.sagemaker.transforms import Transforms
+from infra.sandbox.scaling import Scaling
 from infra.sandbox.wire import S3, Call, Handler, read
 
 if TYPE_CHECKING:
@@ -33,8 +34,9 @@ class Application:
     def __init__(self, estate: Estate, container: Container) -> None:
         self._moto = DomainDispatcherApplication(create_backend_app)
         rules = Rules(with_quotas(encrypted(self._ask_moto), estate.settings), estate)
-        self._outermost = Faults(Invocations(Transforms(rules, estate, container), estate, container))
-        self._control = Control(estate, self._outermost)
+        scaling = Scaling(Invocations(Transforms(rules, estate, container), estate, container), estate)
+        self._outermost = Faults(scaling)
+        self._control = Control(estate, self._outermost, scaling)
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         """Answer one request."""

@@ -37,16 +37,18 @@ class Resources:
     """What exists in the sandbox's SageMaker, each name with its details and tags.
 
     Attributes:
-        endpoints: ``status``, ``config`` and ``tags``.
+        endpoints: ``status``, ``config``, ``instances`` of each variant, and ``tags``.
         configs: ``models`` and ``tags``.
         models: ``tags``.
         transforms: Transform jobs, those that have ended too: ``status``, ``model`` and ``tags``.
+        targets: Scalable targets by the names of their endpoints: ``least``, ``most``, ``policies`` and ``tags``.
     """
 
     endpoints: dict[str, dict[str, Any]]
     configs: dict[str, dict[str, Any]]
     models: dict[str, dict[str, Any]]
     transforms: dict[str, dict[str, Any]]
+    targets: dict[str, dict[str, Any]]
 
 
 @dataclass(frozen=True)

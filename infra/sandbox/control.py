@@ -8,7 +8,7 @@
 | ``POST settings`` | sets any of ``sagemaker.sandbox_resources.Settings`` |
 | ``GET requests``, ``DELETE requests`` | calls by operation since the last DELETE; starts counting anew |
 | ``GET calls`` | the same calls one by one, the fields of ``faults.Answered`` |
-| ``GET resources`` | models, endpoint configurations, endpoints and transform jobs of all regions, with their tags |
+| ``GET resources`` | models, endpoint configurations, endpoints, transform jobs, scalable targets, with their tags |
 | ``POST training-jobs`` | gives a training job (``name``, ``region``) a ``status`` |
 | ``POST reset`` | forgets everything: moto's records, the endpoints, faults, counts, settings |
 """
@@ -24,6 +24,7 @@ from werkzeug.wrappers import Request, Response
 from infra.sandbox import faults
 from infra.sandbox.sagemaker.masks import FORMS, INDEXED
 from infra.sandbox.sagemaker.sandbox_resources import CONFIG, ENDPOINT, MODEL, TRANSFORM, Estate, Settings
+from infra.sandbox.scaling import Scaling
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -34,7 +35,11 @@ PREFIX = "/_sandbox/"
 Action = Callable[[Mapping[str, Any]], Any]
 # What is said of each kind of resource besides its tags.
 DETAILS: Mapping[str, Callable[[Any], dict[str, Any]]] = {
-    ENDPOINT: lambda one: {"status": one.endpoint_status, "config": one.endpoint_config_name},
+    ENDPOINT: lambda one: {
+        "status": one.endpoint_status,
+        "config": one.endpoint_config_name,
+        "instances": [variant.get("CurrentInstanceCount") for variant in one.production_variants],
+    },
     CONFIG: lambda one: {"models": [variant["ModelName"] for variant in one.production_variants]},
     MODEL: lambda _: {},
     TRANSFORM: lambda one: {"status": one.transform_job_status, "model": one.model_name},
@@ -44,8 +49,8 @@ DETAILS: Mapping[str, Callable[[Any], dict[str, Any]]] = {
 class Control:
     """The WSGI application of the controls."""
 
-    def __init__(self, estate: Estate, ordered: faults.Faults) -> None:
-        self._estate, self._faults = estate, ordered
+    def __init__(self, estate: Estate, ordered: faults.Faults, scaling: Scaling) -> None:
+        self._estate, self._faults, self._scaling = estate, ordered, scaling
         self._initial = replace(estate.settings)
         self._actions: Mapping[tuple[str, str], Action] = {
             ("GET", "health"): lambda _: {"status": "ok"},
@@ -92,6 +97,7 @@ class Control:
         with self._estate.lock:
             moto_api_backend.reset()
             self._estate.forget()
+            self._scaling.forget()
             self._set(asdict(self._initial))
         self._faults.clear()
         self._faults.forget()
@@ -106,7 +112,7 @@ class Control:
                     for name, one in self._estate.records(kind, region).items()
                 }
                 for kind, details in DETAILS.items()
-            }
+            } | {"targets": self._scaling.described()}
 
 
 def _json(answer: Any, status: int) -> Response:

@@ -10,12 +10,27 @@ from functools import partial
 import numpy as np
 from werkzeug.wrappers import Response
 
+from infra.sandbox import scaling
 from infra.sandbox.sagemaker import invocations, masks
 from infra.sandbox.sagemaker.lifecycle import NEVER, Fate
 from infra.sandbox.sagemaker.rules import KINDS
 from infra.sandbox.sagemaker.sandbox_resources import CONFIG, ENDPOINT, MODEL, TRANSFORM, Settings, arn, could_not_find
 from infra.sandbox.sagemaker.staleness import Stale
-from infra.sandbox.wire import CALLER, IAM, QUOTAS, RUNTIME, S3, SAGEMAKER, Call, Handler, Refused, drain, refusal
+from infra.sandbox.wire import (
+    ACCOUNT,
+    CALLER,
+    IAM,
+    QUOTAS,
+    RUNTIME,
+    S3,
+    SAGEMAKER,
+    SCALING,
+    Call,
+    Handler,
+    Refused,
+    drain,
+    refusal,
+)
 from tasks.core.masks import png_masks
 
 ANY = "*"
@@ -47,7 +62,8 @@ class Rule:
     """One ordered fault.
 
     Attributes:
-        operation: Of SageMaker, its runtime, S3, IAM or Service Quotas; ``*`` for all of SageMaker and its runtime.
+        operation: Of SageMaker, its runtime, S3, IAM, Service Quotas or Application Auto Scaling; ``*`` for all of
+            SageMaker and its runtime.
         error: A key of ``ERRORS``.
         times: How many calls it hits; None for all that come.
         after: How many matching calls it lets pass first.
@@ -182,19 +198,25 @@ def _throttled(call: Call) -> Refused:
 
 
 def _internal(call: Call) -> Refused:
-    code = {S3: "InternalError", IAM: "ServiceFailure", QUOTAS: "ServiceException"}.get(call.service, "InternalFailure")
+    codes = {
+        S3: "InternalError",
+        IAM: "ServiceFailure",
+        QUOTAS: "ServiceException",
+        SCALING: "InternalServiceException",
+    }
+    code = codes.get(call.service, "InternalFailure")
     return Refused("We encountered an internal error. Please try again.", code=code, status=500)
 
 
 def _denied(call: Call, rule: Rule, _: Handler) -> Response:
     operation = "AddTags" if rule.operation == "AddTags" else call.operation
-    service = call.service if call.service in {S3, IAM, QUOTAS} else SAGEMAKER
+    service = call.service if call.service in {S3, IAM, QUOTAS, SCALING} else SAGEMAKER
     text = (
         f"User: {CALLER} is not authorized to perform: {service}:{operation} on resource: {_resource(call)} "
         f"because no identity-based policy allows the {service}:{operation} action"
     )
     code = "AccessDenied" if call.service in {S3, IAM} else "AccessDeniedException"
-    status = 400 if call.service in {SAGEMAKER, QUOTAS} else 403
+    status = 400 if call.service in {SAGEMAKER, QUOTAS, SCALING} else 403
     return refusal(call, Refused(text, code=code, status=status))
 
 
@@ -215,6 +237,8 @@ def _resource(call: Call) -> str:
         return f'"arn:aws:s3:::{call.name}"'
     if call.service == IAM:
         return f"role {call.name}"
+    if call.service == SCALING:
+        return f"arn:aws:application-autoscaling:{call.region}:{ACCOUNT}:scalable-target/*"
     if not call.name or call.name.startswith("arn:"):
         return call.name or "*"
     kinds = {"EndpointConfig": CONFIG, "Endpoint": ENDPOINT, "Model": MODEL, "TrainingJob": "training-job"}
@@ -301,6 +325,7 @@ ERRORS_OF: Mapping[str, Mapping[str, Effect]] = {
         "goes-failed": _fated(lambda _: Fate(UNHEALTHY)),
         "stays-creating": STAYS,
     },
+    "PutScalingPolicy": {"target-unseen": lambda call, _rule, _inner: refusal(call, scaling.unregistered(call))},
     "CreateEndpointConfig": {"key-refused": _key_refused},
     "CreateTransformJob": {
         "resource-limit": RESOURCE_LIMIT,

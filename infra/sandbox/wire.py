@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 ACCOUNT = "123456789012"
 CALLER = f"arn:aws:sts::{ACCOUNT}:assumed-role/flood-extent/session"
 SAGEMAKER, RUNTIME, S3 = "sagemaker", "sagemaker-runtime", "s3"
-IAM, QUOTAS = "iam", "servicequotas"
+IAM, QUOTAS, SCALING = "iam", "servicequotas", "application-autoscaling"
 JSON_TYPE = "application/x-amz-json-1.1"
 INVOCATIONS = re.compile(r"/endpoints/([^/]+)/invocations")
 # In an Authorization header, or in the query of a presigned URL: key/date/region/service/aws4_request.
@@ -39,7 +39,8 @@ class Call:
         service: Signing name, except that the SageMaker Runtime is told apart: ``sagemaker-runtime``.
         operation: As in AWS's API reference; empty where unknown.
         region: That it was signed for.
-        name: Of what it is about: an endpoint's, model's or role's name, an ARN for tags, ``bucket/key`` for S3.
+        name: Of what it is about: an endpoint's, model's or role's name, an ARN for tags, ``bucket/key`` for S3, the
+            resource id of a scalable target.
         body: Empty for S3, whose bodies pass through unread.
         parameters: The body of a JSON request.
         fate: What an ordered fault wants to become of the endpoint or transform job that this call creates.
@@ -80,7 +81,8 @@ def read(environ: "WSGIEnvironment") -> Call:
         return Call(environ, RUNTIME, "InvokeEndpoint", region, match[1], body)
     if target := environ.get("HTTP_X_AMZ_TARGET"):
         operation, parameters = target.rpartition(".")[2], _parameters(body)
-        return Call(environ, service, operation, region, _name(operation, parameters), body, parameters)
+        name = str(parameters.get("ResourceId", "")) if service == SCALING else _name(operation, parameters)
+        return Call(environ, service, operation, region, name, body, parameters)
     form = {name: values[0] for name, values in urllib.parse.parse_qs(body.decode("latin-1")).items()}
     return Call(environ, service, form.get("Action", ""), region, form.get("RoleName", ""), body)
 

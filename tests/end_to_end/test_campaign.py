@@ -47,10 +47,10 @@ def asked(scene: Scene, folder: Path, block_size: int, **settings: Any) -> dict[
     }
 
 
-def on_cloud(cloud: CloudRuns, folder: Path, block_size: int = 3) -> dict[str, Any]:
+def on_cloud(cloud: CloudRuns, folder: Path, block_size: int = 3, **settings: Any) -> dict[str, Any]:
     """On the sandbox's SageMaker, with the threshold that the plain run had."""
     hosting = {name: value for name, value in on_sagemaker(cloud).items() if name != "dataset"}
-    return asked(cloud.scene, folder, block_size, calibration=NIR, **hosting)
+    return asked(cloud.scene, folder, block_size, calibration=NIR, **hosting, **settings)
 
 
 def hash_of(folder: Path) -> str:
@@ -90,11 +90,12 @@ def test_all_blocks_share_one_calibration(
 
 
 def test_all_blocks_share_one_endpoint(campaigns: Dashboard, cloud: CloudRuns, tmp_path: Path, expected: str) -> None:
-    """The campaign owns it, its blocks ask it, and nothing of it is left."""
-    run = campaigns.create_run(on_cloud(cloud, tmp_path))
+    """The campaign owns and scales it, its blocks ask it, and nothing of it is left."""
+    run = campaigns.create_run(on_cloud(cloud, tmp_path, max_instance_count=2))
     assert campaigns.state_of(run) == "Completed"
     assert hash_of(tmp_path) == expected
-    assert cloud.sandbox.requests()["CreateEndpoint"] == 1
+    asked = cloud.sandbox.requests()
+    assert (asked["CreateEndpoint"], asked["RegisterScalableTarget"]) == (1, 1)
     cloud.wait_until_clean()
 
 

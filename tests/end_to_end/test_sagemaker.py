@@ -50,6 +50,33 @@ def test_probabilities_in_chips_give_the_same_extent(cloud: CloudRuns) -> None:
     assert confidence.max() > 0.5
 
 
+def test_a_scaled_run_maps_the_same_and_leaves_nothing(cloud: CloudRuns) -> None:
+    """Neither endpoint nor what scales it is left, and more instances change nothing in the map."""
+    assert cloud.run("--calibration", "70")[0] == 0
+    expected = cloud.command.record()["content_hash"]
+    cloud.sandbox.settings(metric_seconds=0.2)
+    cloud.sandbox.forget_requests()
+    status, said = cloud.run("--calibration", "70", "--max-instance-count", "2", "--work-directory", "anew")
+    assert status == 0, said
+    record = cloud.command.record()
+    assert record["content_hash"] == expected
+    assert (record["endpoint"]["scaling_target"], record["warnings"]) == (24.0, [])
+    asked = cloud.sandbox.requests()
+    assert [asked[f"{verb}ScalableTarget"] for verb in ("Register", "Deregister")] == [1, 1]
+    assert cloud.everything() == cloud.others
+
+
+def test_a_run_that_may_not_scale_goes_on_and_says_so(cloud: CloudRuns) -> None:
+    """The product is whole, with the reason among the warnings of its record and in the log."""
+    cloud.sandbox.fault("RegisterScalableTarget", "access-denied", times=None)
+    status, said = cloud.run("--max-instance-count", "2")
+    assert status == 0, said
+    (warning,) = [one for one in cloud.command.record()["warnings"] if "max_instance_count" in one]
+    assert "application-autoscaling:RegisterScalableTarget" in warning
+    assert "`max_instance_count` had no effect" in cloud.log()
+    assert cloud.everything() == cloud.others
+
+
 def test_a_remembered_run_deploys_nothing(cloud: CloudRuns) -> None:
     """Answers of the same training job are remembered: the second run costs nothing."""
     assert cloud.run()[0] == 0

@@ -8,12 +8,14 @@ from uuid import UUID, uuid4
 import pytest
 from cloud import RUN, Cloud, only, tags_for
 from prefect.client.schemas.objects import FlowRun
+from prefect.logging import disable_run_logger
 from prefect.states import Failed
 
 from flows.flood_extent import flood_extent
 from infra.sandbox.client import Sandbox
 from tasks.endpoint import EndpointLife, tear_down_endpoint
-from tasks.services.endpoints.contract import Deployment, EndpointSpec
+from tasks.runtime.instance_watch import InstanceWatch
+from tasks.services.endpoints.contract import Deployment, EndpointSpec, Instances
 from tasks.services.endpoints.sagemaker import sagemaker_endpoint
 from tasks.services.endpoints.teardown.teardown import make_client
 
@@ -56,6 +58,44 @@ def test_another_instance_type_has_no_known_price() -> None:
     told = life("ml.m5.xlarge").to_dict()
     assert "cost" not in told
     assert "ml.m5.xlarge" in told["cost_unknown"]
+
+
+def test_requests_in_flight_follow_the_instances() -> None:
+    """More of them are asked for more at once; of one that is there already, likewise, and no more than it serves."""
+    found = iter([Instances(2, 3), Instances(3, 3), Instances(1, 1)])
+    for name, expected in (("", [10, 12, 5]), (NAME, [8])):
+        spec = EndpointSpec("sagemaker", endpoint_name=name, max_instance_count=3)
+        endpoint = EndpointLife(spec, NAME, deployment=Deployment("sagemaker", NAME, in_flight=4))
+        endpoint.watch = InstanceWatch(lambda: next(found, Instances(2, 2)), 1)
+        asked = []
+        for _ in expected:
+            endpoint.watch.note()
+            with disable_run_logger():
+                deployment = endpoint.answering()
+            asked.append(0 if deployment is None else deployment.in_flight)
+        assert asked == expected
+
+
+def test_what_scaling_added_is_billed() -> None:
+    """Two instances for half an hour before the watch, and what it saw from then on, count at the price of each."""
+    clock = iter([0.0, 600.0])
+    endpoint = life()
+    endpoint.watch = InstanceWatch(lambda: Instances(2, 4), 2, clock=lambda: next(clock))
+    endpoint.watch.note()
+    endpoint.times |= {"in_service": CREATED + timedelta(minutes=7), "gone": CREATED + timedelta(minutes=27)}
+    told = endpoint.to_dict()
+    assert (told["most_instances"], told["instance_minutes"]) == (4, 2 * 7 + 4 * 10 + 4 * 10)
+    assert told["cost"] == pytest.approx(told["instance_minutes"] / 60 * 0.5, abs=1e-4)
+
+
+def test_what_could_not_be_scaled_is_a_doubt() -> None:
+    """It is told with the run, and once more when the run was suspended meanwhile."""
+    deployment = Deployment("sagemaker", NAME, facts={"instance_type": "ml.c5.xlarge", "not_scaled": "denied"})
+    endpoint = EndpointLife(EndpointSpec("sagemaker"), NAME, deployment=deployment)
+    assert endpoint.doubts == ("denied",)
+    suspended = EndpointLife(EndpointSpec("sagemaker"), NAME)
+    suspended.take_up({"kind": "sagemaker", "name": NAME, "not_scaled": "denied"})
+    assert suspended.doubts == ("denied",)
 
 
 def test_what_never_came_up_is_said_with_its_reason() -> None:

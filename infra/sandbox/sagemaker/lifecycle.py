@@ -45,6 +45,7 @@ class Life:
         failure: Why it ends in Failed; None where it ends in InService.
         deleted: When the deletion was asked for.
         gone: When it ends.
+        scaled_to: Instances that it has after the update that is under way; None where that is another configuration.
     """
 
     began: float
@@ -53,6 +54,7 @@ class Life:
     failure: str | None = None
     deleted: float = math.inf
     gone: float = math.inf
+    scaled_to: int | None = None
 
     @classmethod
     def born(cls, now: float, seconds: float, fate: Fate | None) -> "Life":
@@ -80,6 +82,7 @@ class Life:
     def update(self, now: float, seconds: float) -> None:
         """Begin an update that succeeds."""
         self.began, self.ready, self.change, self.failure = now, now + seconds, Status.UPDATING, None
+        self.scaled_to = None
 
     def delete(self, now: float, seconds: float) -> None:
         """Begin the deletion."""

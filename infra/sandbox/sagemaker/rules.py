@@ -37,7 +37,9 @@ class Rules:
     def __init__(self, inner: Handler, estate: Estate) -> None:
         self._inner, self._estate = inner, estate
         self._own: Mapping[str, Callable[[Call], Response]] = {
+            "DescribeEndpoint": self._describe_endpoint,
             "UpdateEndpoint": self._update_endpoint,
+            "UpdateEndpointWeightsAndCapacities": self._scale_endpoint,
             "DeleteEndpoint": self._delete_endpoint,
             "CreateModel": self._create_model,
             "AddTags": self._add_tags,
@@ -146,6 +148,23 @@ class Rules:
     def _check_idle(self, call: Call) -> None:
         if self._estate.life(call.region, call.name).busy(self._estate.clock()):
             raise Refused(f'Cannot update in-progress endpoint "{arn(ENDPOINT, call.name, call.region)}".')
+
+    def _describe_endpoint(self, call: Call) -> Response:
+        """What is updated to another configuration tells of that; what is scaled does not."""
+        answer = self._inner(call)
+        life = self._estate.life(call.region, call.name)
+        if life.status(self._estate.clock()) is Status.UPDATING and life.scaled_to is None:
+            described = json.loads(answer.get_data())
+            described["PendingDeploymentSummary"] = {"EndpointConfigName": described["EndpointConfigName"]}
+            answer.set_data(json.dumps(described))
+        return answer
+
+    def _scale_endpoint(self, call: Call) -> Response:
+        self._find(ENDPOINT, call.name, call.region)
+        self._check_idle(call)
+        for variant in call.parameters["DesiredWeightsAndCapacities"]:
+            self._estate.scale(call.region, call.name, variant["DesiredInstanceCount"])
+        return success({"EndpointArn": arn(ENDPOINT, call.name, call.region)})
 
     def _update_endpoint(self, call: Call) -> Response:
         self._check_idle(call)

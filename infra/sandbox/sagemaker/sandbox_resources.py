@@ -37,6 +37,8 @@ class Settings:
         quotas: Instances that the account may have behind endpoints, by type, where it has a value of its own.
         transform_quotas: The same for transform jobs.
         default_quota: The same where it has none.
+        metric_seconds: What counts as a minute for what scales an endpoint.
+        deregisters: Whether DeleteEndpoint deregisters its scalable targets, as AWS does for who may deregister them.
         tags_by_role: Whether AddTags is judged by the policy of the stack's role for runs; else anything may be tagged.
     """
 
@@ -50,6 +52,8 @@ class Settings:
     quotas: Mapping[str, float] = field(default_factory=dict)
     transform_quotas: Mapping[str, float] = field(default_factory=dict)
     default_quota: float = 20.0
+    metric_seconds: float = 60.0
+    deregisters: bool = True
     tags_by_role: bool = False
 
 
@@ -111,10 +115,20 @@ class Estate:
             record.endpoint_status = str(status)
             record.failure_reason = life.failure if status is Status.FAILED else None
             record.last_modified_time = utcnow() - timedelta(seconds=now - life.changed(now))
+            if life.scaled_to is not None and status is Status.IN_SERVICE:
+                record.production_variants[0]["CurrentInstanceCount"] = life.scaled_to
+                life.scaled_to = None
 
     def life(self, region: str, name: str) -> Life:
         """An endpoint's times. One that CloudFormation made has been in service from the start."""
         return self._lives.setdefault((region, name), Life(-1.0, -1.0))
+
+    def scale(self, region: str, name: str, instances: int) -> None:
+        """Give an endpoint another number of instances: it is Updating until they answer."""
+        self.records(ENDPOINT, region)[name].production_variants[0]["DesiredInstanceCount"] = instances
+        life = self.life(region, name)
+        life.update(self.clock(), self.settings.creating_seconds)
+        life.scaled_to = instances
 
     def created(self, kind: str, call: Call) -> None:
         """A call has created something, which is not to be seen as ordered, else as is set for all."""

@@ -69,12 +69,15 @@ def _endpoint(plan: Plan) -> str:
     first, *others = plan.hosting.instance_types
     short = f", or {' or '.join(others)} where AWS is short of it" if others else ""
     minutes = f"for about {plan.hosting.minutes:,.0f} minutes"
-    return f"{plan.endpoint}: deployed {minutes}, on {plan.hosting.instance_count} x {first}{short}"
+    most = plan.hosting.max_instance_count
+    count = f"{plan.hosting.instance_count}" + ("" if most is None else f" to {most}")
+    return f"{plan.endpoint}: deployed {minutes}, on {count} x {first}{short}"
 
 
 def _hosting(hosting: Hosting) -> list[tuple[str, str]]:
     times = f"{hosting.deploying_minutes:,.1f} deploying, {hosting.predicting_minutes:,.1f} predicting"
     cost = "price not given" if hosting.cost is None else f"about {hosting.cost:,.2f}"
+    cost += "" if hosting.most_cost is None else f", at most {hosting.most_cost:,.2f} with the instances that AWS adds"
     return [("minutes", f"{times}; at most {hosting.cap_minutes:g}"), ("cost", cost)]
 
 

@@ -46,6 +46,7 @@ class Hosting:
         predicting_minutes: For which it would be asked.
         cap_minutes: Beyond which it may not live.
         hour_price: Of an hour of the first instance type, in any currency; None where not given.
+        max_instance_count: As many as AWS may add up to; None where it adds none.
     """
 
     instance_types: tuple[str, ...]
@@ -54,6 +55,7 @@ class Hosting:
     predicting_minutes: float
     cap_minutes: float
     hour_price: float | None = None
+    max_instance_count: int | None = None
 
     @property
     def minutes(self) -> float:
@@ -66,6 +68,16 @@ class Hosting:
         if self.hour_price is None:
             return None
         return self.hour_price * self.instance_count * self.minutes / MINUTES_AN_HOUR
+
+    @property
+    def most_cost(self) -> float | None:
+        """With all that AWS may add from the first prediction on, and no prediction sooner for it."""
+        if self.hour_price is None or self.max_instance_count is None:
+            return None
+        instance_minutes = (
+            self.instance_count * self.deploying_minutes + self.max_instance_count * self.predicting_minutes
+        )
+        return self.hour_price * instance_minutes / MINUTES_AN_HOUR
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 One that is there already is only asked: to deploy it is to look whether it is in service, and it is never deleted.
 """
 
+import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +17,9 @@ from tasks.core.tiles.jobs import TileJob
 NAME_PATTERN = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}")
 
 LOCAL, SAGEMAKER, HTTP, BATCH = "local", "sagemaker", "http", "batch"
+
+# See ``EndpointSpec.asked_at_once``.
+SURPLUS = 1.25
 
 Report = Callable[[str], None]
 """Takes a line about progress, for the run's log."""
@@ -34,8 +38,10 @@ class EndpointSpec(Record):
         class_map: The label of each class of the model; None: for ``local`` the metadata of an ONNX model say it.
         training_job: For ``sagemaker`` and ``batch``, as all below: the finished job whose model is hosted.
         instance_types: Tried in this order where AWS is short of one.
-        instance_count: Instances of that type.
+        instance_count: Instances of that type, to begin with.
+        max_instance_count: As many as AWS may add up to, by the load; None for as many as there are.
         requests_per_instance: Requests in flight that one instance serves well.
+        predict_seconds: That it takes for one.
         deploy_minutes: In which the endpoint must be in service; for ``batch``, in which AWS must see what is created.
         lease_minutes: After so long without a sign of life of the run, the sweep deletes the endpoint.
         max_minutes: Age at which the sweep deletes it whatever its run says; for ``batch``, in which all is answered.
@@ -53,7 +59,9 @@ class EndpointSpec(Record):
     training_job: str = ""
     instance_types: tuple[str, ...] = ()
     instance_count: int = 1
+    max_instance_count: int | None = None
     requests_per_instance: int = 4
+    predict_seconds: float = 5.0
     deploy_minutes: float = 30.0
     lease_minutes: float = 30.0
     max_minutes: int = 240
@@ -63,8 +71,29 @@ class EndpointSpec(Record):
 
     @property
     def in_flight(self) -> int:
-        """Requests that the endpoint as a whole serves at once."""
+        """Requests that the endpoint as a whole serves at once, to begin with."""
         return self.instance_count * self.requests_per_instance
+
+    @property
+    def most_instances(self) -> int:
+        """Instances that it may ever have: what quotas and limits are held against."""
+        return max(self.instance_count, self.max_instance_count or 0)
+
+    @property
+    def is_scaled(self) -> bool:
+        """Whether AWS is to change the number of its instances by the load."""
+        return self.kind == SAGEMAKER and not self.is_existing and self.most_instances > self.instance_count
+
+    def asked_at_once(self, instances: int) -> int:
+        """Requests to have in flight while it has so many instances.
+
+        A quarter more than they serve as long as AWS may add some. AWS adds by what the present ones answer: these must
+        never be idle between two answers, or the load looks smaller than it is. What waits a little for its turn is no
+        loss, and more than that would only be throttled.
+        """
+        served = max(1, instances) * self.requests_per_instance
+        may_grow = self.is_scaled and instances < self.most_instances
+        return math.ceil(served * SURPLUS) if may_grow else served
 
     @property
     def address(self) -> str:
@@ -95,6 +124,19 @@ class EndpointSpec(Record):
     def may_lack_threshold(self) -> bool:
         """Whether it may hold a model that needs a threshold, and no threshold is found for it."""
         return self.kind == HTTP and known_models.is_calibrated(self.model)
+
+
+@dataclass(frozen=True, slots=True)
+class Instances:
+    """How many instances an endpoint has.
+
+    Attributes:
+        serving: That answer.
+        billed: Those, and what is coming up.
+    """
+
+    serving: int
+    billed: int
 
 
 @dataclass(frozen=True, slots=True)

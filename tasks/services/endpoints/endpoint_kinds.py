@@ -4,11 +4,20 @@ import importlib
 from typing import Any
 
 from tasks.core.errors import UnusableArgument
-from tasks.services.endpoints.contract import BATCH, HTTP, LOCAL, SAGEMAKER, BatchService, EndpointService, EndpointSpec
+from tasks.services.endpoints.contract import (
+    BATCH,
+    HTTP,
+    LOCAL,
+    SAGEMAKER,
+    BatchService,
+    EndpointService,
+    EndpointSpec,
+    Instances,
+)
 from tasks.services.endpoints.http_endpoint import HttpEndpoint
 from tasks.services.endpoints.local_endpoint import LocalEndpoint
 
-__all__ = ["BATCH", "HTTP", "LOCAL", "SAGEMAKER", "batch_service", "endpoint_service"]
+__all__ = ["BATCH", "HTTP", "LOCAL", "SAGEMAKER", "batch_service", "endpoint_instances", "endpoint_service"]
 
 
 def endpoint_service(spec: EndpointSpec) -> EndpointService:
@@ -44,6 +53,18 @@ def batch_service(spec: EndpointSpec) -> BatchService:
     """
     service: BatchService = _made("batch.batch_transform", "BatchTransform", spec)
     return service
+
+
+def endpoint_instances(name: str) -> Instances | None:
+    """Instances of an endpoint in SageMaker now; None where there is none of this name.
+
+    Raises:
+        EndpointRefused: AWS does not let it be known.
+        EndpointUnavailable: AWS does not answer.
+    """
+    from tasks.services.endpoints.sagemaker import instances  # noqa: PLC0415 - in the extra "aws"
+
+    return instances.of_name(name)
 
 
 def _made(module: str, name: str, spec: EndpointSpec) -> Any:

@@ -60,6 +60,13 @@ def test_an_endpoint_is_named_with_its_minutes_and_its_cost() -> None:
     assert fact(made, "cost") == "about 0.25"
 
 
+def test_instances_that_aws_may_add_are_named_with_what_they_cost_at_most() -> None:
+    """Two for 7 minutes and six for 23 are 152 instance minutes: 0.63 at 0.25 an hour."""
+    made = plan(endpoint="sagemaker", hosting=replace(HOSTING, hour_price=0.25, max_instance_count=6))
+    assert "on 2 to 6 x ml.c5.xlarge" in fact(made, "endpoint")
+    assert fact(made, "cost") == "about 0.25, at most 0.63 with the instances that AWS adds"
+
+
 def test_without_a_price_there_is_no_cost() -> None:
     """It is said that the price is missing."""
     assert fact(plan(hosting=HOSTING), "cost") == "price not given"

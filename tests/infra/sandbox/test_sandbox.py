@@ -281,7 +281,8 @@ def test_the_sdk_works(aws: Sandbox) -> None:
     assert endpoint is not None
     endpoint.wait_for_status("InService", poll=1, timeout=60)
     found = aws.resources()
-    assert found.endpoints["e"] == {"status": "InService", "config": "c", "tags": {"project": "flood-extent"}}
+    its = {"status": "InService", "config": "c", "instances": [1]}
+    assert found.endpoints["e"] == its | {"tags": {"project": "flood-extent"}}
     assert found.models["m"]["tags"] == found.configs["c"]["tags"] == {"project": "flood-extent"}
     assert resources.Endpoint.get("e").endpoint_status == "InService"
 

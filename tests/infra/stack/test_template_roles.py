@@ -23,6 +23,7 @@ from tasks.services.endpoints.teardown.sagemaker_resources import (
     TRANSFORM,
     resource_name,
 )
+from tasks.services.endpoints.teardown.scalable_targets import target_of
 
 ARN = f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:"
 NAME = resource_name(RUN, 1)
@@ -47,7 +48,16 @@ UNRESTRICTABLE = {
     *("ecr:GetAuthorizationToken", "cloudwatch:PutMetricData"),
     *("ec2:DescribeVpcs", "ec2:DescribeSubnets", "ec2:DescribeSecurityGroups"),
     *("ec2:DescribeDhcpOptions", "ec2:DescribeNetworkInterfaces"),
+    *("application-autoscaling:DescribeScalableTargets", "cloudwatch:DescribeAlarms"),
 }
+SCALING = "application-autoscaling"
+TARGET = f"arn:aws:{SCALING}:{REGION}:{ACCOUNT}:scalable-target/0123456789abcdef"
+ALARM = f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:TargetTracking-endpoint/{{}}/variant/AllTraffic-AlarmHigh-1"
+FOR_SCALING = "sagemaker.application-autoscaling.amazonaws.com"
+SCALING_ROLE = (
+    f"arn:aws:iam::{ACCOUNT}:role/aws-service-role/{FOR_SCALING}/"
+    "AWSServiceRoleForApplicationAutoScaling_SageMakerEndpoint"
+)
 
 
 def ending(operation: str) -> str:
@@ -175,6 +185,37 @@ def test_the_flow_looks_at_what_a_run_depends_on(stack: Stack, plain: Stack) -> 
     assert not flow.allow("s3:GetObject", "arn:aws:s3:::models/other/model.tar.gz")
 
 
+def test_the_flow_scales_its_endpoints_and_no_other(stack: Stack) -> None:
+    """What AWS asks of whoever registers a target is there, for what carries our tag or is named like ours."""
+    flow = stack.policies("FlowRole")
+    assert all(flow.allow(f"{SCALING}:{one}", TARGET, TAGGED) for one in ("RegisterScalableTarget", "TagResource"))
+    assert not flow.allow(f"{SCALING}:RegisterScalableTarget", TARGET, {"aws:RequestTag/project": "roads"})
+    assert flow.allow(f"{SCALING}:PutScalingPolicy", TARGET, OURS)
+    assert not flow.allow(f"{SCALING}:PutScalingPolicy", TARGET, {"aws:ResourceTag/project": "roads"})
+    assert flow.allow("sagemaker:UpdateEndpointWeightsAndCapacities", f"{ARN}endpoint/{NAME}", OURS)
+    assert not flow.allow("sagemaker:UpdateEndpointWeightsAndCapacities", f"{ARN}endpoint/production", OURS)
+    assert flow.allow("cloudwatch:PutMetricAlarm", ALARM.format(NAME))
+    assert not flow.allow("cloudwatch:PutMetricAlarm", ALARM.format("production"))
+
+
+def test_the_flow_makes_the_role_that_scales_and_no_other(stack: Stack) -> None:
+    """With the first target of an account, AWS makes its service-linked role in the name of whoever registers."""
+    flow, scaling = stack.policies("FlowRole"), {"iam:AWSServiceName": FOR_SCALING}
+    assert flow.allow("iam:CreateServiceLinkedRole", SCALING_ROLE, scaling)
+    assert not flow.allow("iam:CreateServiceLinkedRole", SCALING_ROLE, {"iam:AWSServiceName": "ecs.amazonaws.com"})
+    assert not flow.allow("iam:CreateServiceLinkedRole", f"arn:aws:iam::{ACCOUNT}:role/admin", scaling)
+
+
+@pytest.mark.parametrize("role", ["FlowRole", "SweeperRole"])
+def test_only_our_targets_are_deregistered(stack: Stack, role: str) -> None:
+    """And whoever deletes endpoints may: AWS refuses to delete a scaled one to anybody else."""
+    policies, action = stack.policies(role), f"{SCALING}:DeregisterScalableTarget"
+    assert policies.allow(action, TARGET, OURS)
+    assert not policies.allow(action, TARGET)
+    assert policies.allow("cloudwatch:DeleteAlarms", ALARM.format(NAME))
+    assert not policies.allow("cloudwatch:DeleteAlarms", ALARM.format("production"))
+
+
 def test_the_flow_asks_its_endpoints_and_no_other(stack: Stack) -> None:
     """It reads any training job, and invokes what it made."""
     flow = stack.policies("FlowRole")
@@ -287,7 +328,12 @@ def test_the_sweeper_makes_and_tags_nothing(stack: Stack) -> None:
     actions = {action for one in stack.policies("SweeperRole").statements for action in as_list(one["Action"])}
     verbs = {action.partition(":")[2] for action in actions if action.startswith("sagemaker:")}
     assert all(verb.startswith(("List", "Describe", "Delete", "Stop")) for verb in verbs)
-    assert actions - {f"sagemaker:{verb}" for verb in verbs} == {"logs:CreateLogStream", "logs:PutLogEvents"}
+    of_scaling = {"DescribeScalableTargets", "DeregisterScalableTarget", "ListTagsForResource"}
+    assert actions - {f"sagemaker:{verb}" for verb in verbs} == {
+        *("logs:CreateLogStream", "logs:PutLogEvents"),
+        *("cloudwatch:DescribeAlarms", "cloudwatch:DeleteAlarms"),
+        *(f"{SCALING}:{verb}" for verb in of_scaling),
+    }
 
 
 @pytest.fixture
@@ -299,6 +345,7 @@ def forgotten(stack: Stack) -> Iterator[tuple[Any, str]]:
     cloud.sandbox.fault("CreateTransformJob", "stays-creating")
     cloud.three(name, tags)
     cloud.transform(name, tags)
+    stack.client(SCALING).register_scalable_target(**target_of(name), MinCapacity=1, MaxCapacity=2, Tags=tags)
     yield client, name
     kinds = (TRANSFORM, *ENDPOINT_KINDS)
     left = teardown.delete_run(client, run, seconds=20, until=teardown.DONE, kinds=kinds)
@@ -314,11 +361,17 @@ def test_every_call_of_a_sweep_is_allowed(stack: Stack, forgotten: tuple[Any, st
     def record(params: Mapping[str, Any], model: Any, **_: Any) -> None:
         calls.append((f"sagemaker:{model.name}", _asked_for(model.name, params)))
 
+    def record_scaling(model: Any, **_: Any) -> None:
+        calls.append((f"{SCALING}:{model.name}", "*" if model.name.startswith("Describe") else TARGET))
+
+    scaling = stack.client(SCALING)
     client.meta.events.register("before-parameter-build.sagemaker.*", record)
-    (verdict,) = (one for one in sweeping.sweep(client) if one.name == name)
+    scaling.meta.events.register("before-parameter-build.application-autoscaling.*", record_scaling)
+    (verdict,) = (one for one in sweeping.sweep(client, scaling=scaling) if one.name == name)
     policies = stack.policies(role)
     assert not verdict.failed
-    assert {f"sagemaker:{ending(operation)}" for operation, _ in KINDS} <= {action for action, _ in calls}
+    endings = {f"sagemaker:{ending(operation)}" for operation, _ in KINDS} | {f"{SCALING}:DeregisterScalableTarget"}
+    assert endings <= {action for action, _ in calls}
     assert [call for call in calls if not policies.allow(*call, OURS)] == []
 
 

@@ -99,6 +99,12 @@ def test_a_quota_that_is_too_small(cloud: Cloud) -> None:
     assert "'ml.c5.xlarge for endpoint usage'" in finding.text
 
 
+def test_the_most_instances_must_fit_the_quota(cloud: Cloud) -> None:
+    """What AWS may add counts, too: else it would be refused in the middle of a run."""
+    cloud.sandbox.settings(quotas={"ml.c5.xlarge": 2.0}, default_quota=2.0)
+    assert "3 wanted" in findings(instance_count=1, max_instance_count=3)[QUOTA].text
+
+
 def test_living_endpoints_use_up_a_quota(cloud: Cloud) -> None:
     """Anybody's count, also one that is still being created; one that is going does not."""
     cloud.sandbox.settings(quotas={"ml.c5.xlarge": 2.0}, creating_seconds=0.1, deleting_seconds=60.0)

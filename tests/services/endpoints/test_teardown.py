@@ -428,7 +428,7 @@ def test_awss_refusals_are_told_apart(cloud: Cloud) -> None:
     assert (is_missing(busy.value), is_in_progress(busy.value)) == (False, True)
 
 
-@pytest.mark.parametrize("module", ["new_resources", "sagemaker_resources", "teardown", "sweeping"])
+@pytest.mark.parametrize("module", ["new_resources", "sagemaker_resources", "scalable_targets", "teardown", "sweeping"])
 def test_the_lambda_needs_nothing_but_boto3(module: str) -> None:
     """What these import, at the top or inside functions, is in the zip or in Lambda's Python."""
     source = Path(str(teardown.__file__)).with_name(f"{module}.py").read_text()
@@ -442,7 +442,8 @@ def test_the_lambda_needs_nothing_but_boto3(module: str) -> None:
         name for name in imported if name.partition(".")[0] not in {*sys.stdlib_module_names, "boto3", "botocore"}
     }
     package = "tasks.services.endpoints.teardown"
-    assert foreign <= {f"{package}.{name}" for name in ("new_resources", "sagemaker_resources", "teardown")}
+    ours = ("new_resources", "sagemaker_resources", "scalable_targets", "teardown")
+    assert foreign <= {f"{package}.{name}" for name in ours}
 
 
 def test_seconds_are_honoured_though_nothing_succeeds(cloud: Cloud) -> None:

@@ -102,10 +102,10 @@ class CloudRuns:
         return self.everything() - self.others
 
     def everything(self) -> set[str]:
-        """Names of all endpoints, configurations, models, and transform jobs that have not ended."""
+        """Names of all endpoints, configurations, models, scalable targets, and transform jobs that have not ended."""
         found = self.sandbox.resources()
         jobs = {name for name, one in found.transforms.items() if one["status"] in ("InProgress", "Stopping")}
-        return {*found.endpoints, *found.configs, *found.models, *jobs}
+        return {*found.endpoints, *found.configs, *found.models, *jobs, *found.targets}
 
     def transforming(self) -> list[str]:
         """Names of transform jobs in progress."""

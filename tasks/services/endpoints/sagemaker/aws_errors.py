@@ -18,7 +18,7 @@ from botocore.exceptions import (
 from botocore.parsers import ResponseParserError
 
 from tasks.core.errors import EndpointRefused, EndpointUnavailable, FloodExtentError
-from tasks.services.endpoints.teardown.sagemaker_resources import code_of, text_of
+from tasks.services.endpoints.teardown.sagemaker_resources import DENIED, code_of, text_of
 
 THROTTLED = frozenset(
     {
@@ -38,7 +38,6 @@ PASSING = THROTTLED | {
     "InternalFailure",
     "InternalServerException",
 }
-DENIED = frozenset({"AccessDeniedException", "AccessDenied", "UnauthorizedOperation"})
 EXPIRED = frozenset({"ExpiredTokenException", "ExpiredToken", "UnrecognizedClientException", "InvalidClientTokenId"})
 LIMITS = frozenset({"ResourceLimitExceeded", "ServiceQuotaExceededException"})
 SERVER_ERROR = 500

@@ -33,6 +33,6 @@ def session(go_on: Callable[[], object] = lambda: None) -> Any:
     return made
 
 
-def patient_client(session: Any) -> Any:
-    """A SageMaker client of a session that outlasts short troubles: an endpoint that is paid for waits for it."""
-    return session.client("sagemaker", config=Config(retries={"mode": "standard", "total_max_attempts": ATTEMPTS}))
+def patient_client(session: Any, service: str = "sagemaker") -> Any:
+    """A client of a session that outlasts short troubles: an endpoint that is paid for waits for it."""
+    return session.client(service, config=Config(retries={"mode": "standard", "total_max_attempts": ATTEMPTS}))

@@ -12,7 +12,7 @@ from tasks.core.errors import EndpointGone, EndpointRefused
 from tasks.core.models.known_models import PNG_TYPE
 from tasks.core.tiles.jobs import content_key
 from tasks.services.endpoints.contract import SAGEMAKER, Deployment, EndpointSpec, LeftAlone, Report
-from tasks.services.endpoints.sagemaker import invoking
+from tasks.services.endpoints.sagemaker import instances, invoking
 from tasks.services.endpoints.sagemaker.aws_errors import translated
 from tasks.services.endpoints.sagemaker.hosting import IN_SERVICE
 from tasks.services.endpoints.teardown.sagemaker_resources import CONFIG, ENDPOINT, MODEL, Kind
@@ -56,15 +56,14 @@ class ExistingEndpoint(LeftAlone):
         with translated(f"endpoint {name!r}"):
             described = self._endpoint(make_client(attempts=ATTEMPTS))
         status = described["EndpointStatus"]
-        if status != IN_SERVICE:
+        if status != IN_SERVICE and not instances.is_scaling(described):
             reason = f" ({described['FailureReason']})" if "FailureReason" in described else ""
             raise EndpointRefused(
                 f"endpoint {name!r} is {status}{reason}, and only one that is {IN_SERVICE} is asked. Wait until it is, "
                 "or name another in `endpoint_name`"
             )
         report(f"endpoint {name} is in service: frames are sent there, and it is left as it is")
-        instances = sum(variant.get("CurrentInstanceCount", 0) for variant in described.get("ProductionVariants", ()))
-        in_flight = max(1, instances) * self.spec.requests_per_instance
+        in_flight = self.spec.asked_at_once(instances.of_endpoint(described).serving)
         return Deployment(SAGEMAKER, name, in_flight=in_flight, facts={"log_group": invoking.log_group(name)})
 
     def invoke(self, deployment: Deployment, jpeg: bytes, attributes: str = "", accept: str = PNG_TYPE) -> bytes:

@@ -30,8 +30,8 @@ from tasks.services.endpoints.teardown.sagemaker_resources import (
     message_of,
     text_of,
 )
+from tasks.services.endpoints.teardown.scalable_targets import VARIANT
 
-VARIANT = "AllTraffic"
 IN_SERVICE, FAILED = "InService", "Failed"
 SHORTEST_POLL, LONGEST_POLL, SAY_EVERY = 0.2, 3.0, 30.0
 # After so long without a sight of one that was seen, an endpoint is gone: no copy that AWS answers from lags so far.

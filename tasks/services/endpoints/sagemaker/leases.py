@@ -81,6 +81,10 @@ class Lease:
             **owner,
         }
 
+    def tags_of_target(self) -> dict[str, str]:
+        """What its endpoint's scalable target is registered with: whose it is, for it has no life of its own."""
+        return {name: value for name, value in self.tags().items() if name in (PROJECT_TAG, RUN_TAG, OWNER_TAG)}
+
     def begin(self) -> None:
         """Start renewing in the background."""
         self._thread.start()

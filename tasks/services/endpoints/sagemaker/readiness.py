@@ -175,7 +175,7 @@ def _quota(quotas: Any, sagemaker: Any, spec: EndpointSpec, would_wait: bool) ->
     else:
         used, of_runs = endpoint_quotas.instances_in_use(sagemaker)
         later = of_runs if would_wait else Counter[str]()
-    return endpoint_quotas.quota_finding(spec.instance_types, spec.instance_count, values, used, later, use)
+    return endpoint_quotas.quota_finding(spec.instance_types, spec.most_instances, values, used, later, use)
 
 
 def _unless_denied(name: str, look: Look) -> Finding:

@@ -15,7 +15,7 @@ from uuid import UUID
 from tasks.core.errors import EndpointRefused, EndpointUnavailable, FinalError
 from tasks.core.models.known_models import PNG_TYPE
 from tasks.services.endpoints.contract import SAGEMAKER, Deployment, EndpointSpec, Report
-from tasks.services.endpoints.sagemaker import aws_sessions, invoking
+from tasks.services.endpoints.sagemaker import autoscaling, aws_sessions, invoking
 from tasks.services.endpoints.sagemaker.aws_errors import NoCapacity, translated
 from tasks.services.endpoints.sagemaker.hosting import Host, Waiting, arn_of
 from tasks.services.endpoints.sagemaker.lease_probe import LeaseProbe
@@ -33,6 +33,7 @@ from tasks.services.endpoints.teardown.sagemaker_resources import (
     run_of,
     text_of,
 )
+from tasks.services.endpoints.teardown.scalable_targets import SERVICE
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +176,8 @@ class SageMakerEndpoint:
     def wait_until_gone(self, name: str, seconds: float) -> tuple[str, ...]:
         """Delete on until nothing of the run exists, or the time is over."""
         run = _run(name)
-        return _left(run, self.kinds, _holding(run).names, seconds=seconds, until=teardown.DONE)
+        scaled = self.spec.is_scaled
+        return _left(run, self.kinds, _holding(run).names, seconds=seconds, until=teardown.DONE, scaled=scaled)
 
     def _delete_when_idle(self, run: UUID, held: _Held) -> tuple[str, ...]:
         held.idle.wait(self.patience.notice_seconds)
@@ -184,7 +186,10 @@ class SageMakerEndpoint:
     def _delete(self, run: UUID, held: _Held) -> tuple[str, ...]:
         """What this process has begun, and whatever was before it; a run that is started again is not its own."""
         seconds, newest = self.patience.delete_seconds, max(map(attempt_of, held.names), default=None)
-        return _left(run, self.kinds, held.names, seconds=seconds, until=teardown.ACCEPTED, newest=newest)
+        scaled = self.spec.is_scaled
+        return _left(
+            run, self.kinds, held.names, seconds=seconds, until=teardown.ACCEPTED, newest=newest, scaled=scaled
+        )
 
     def _deploy(self, run: UUID, held: _Held, report: Report) -> Deployment:
         session = aws_sessions.session(held.sending)
@@ -225,8 +230,12 @@ class SageMakerEndpoint:
         probe.check(f"endpoint configuration {name}", arn_of(CONFIG, name, trained))
         host.create_endpoint(name, trained)
         Waiting(host, name, self.spec.deploy_minutes * 60).until_in_service()
-        facts = {**self._facts(trained, instance_type), "log_group": invoking.log_group(name)}
-        return Deployment(SAGEMAKER, name, in_flight=self.spec.in_flight, facts=facts)
+        scaled = autoscaling.begin(host, name, self.spec) if self.spec.is_scaled else {}
+        facts = {**self._facts(trained, instance_type), "log_group": invoking.log_group(name), **scaled}
+        in_flight = self.spec.in_flight
+        if autoscaling.TARGET_VALUE in scaled:
+            in_flight = self.spec.asked_at_once(self.spec.instance_count)
+        return Deployment(SAGEMAKER, name, in_flight=in_flight, facts=facts)
 
     def _create_model(self, host: Host, probe: LeaseProbe, name: str, trained: TrainedModel) -> None:
         with probe.creating_with_tags(name):
@@ -257,13 +266,17 @@ def _left(
     seconds: float,
     until: frozenset[teardown.Outcome],
     newest: int | None = None,
+    scaled: bool = False,
 ) -> tuple[str, ...]:
     """Delete, and say what is left; never raises for AWS's answers or settings."""
     try:
         client = teardown.make_client()
+        scaling = teardown.make_client(service=SERVICE) if scaled else None
     except AWS_ERRORS as error:
         return (f"AWS could not be asked about {resource_name(run, 1)}: {text_of(error)}",)
-    steps = teardown.delete_run(client, run, seconds=seconds, known=known, until=until, newest=newest, kinds=kinds)
+    steps = teardown.delete_run(
+        client, run, seconds=seconds, known=known, until=until, newest=newest, kinds=kinds, scaling=scaling
+    )
     return tuple(str(step) for step in steps if step.outcome not in until)
 
 

@@ -24,6 +24,8 @@ DELETING = "Deleting"
 IN_PROGRESS, STOPPING = "InProgress", "Stopping"
 # Of a transform job: it costs nothing any more, and stays in lists under its name for good.
 ENDED = frozenset({"Completed", "Failed", "Stopped"})
+# Codes by which AWS says that a permission is missing.
+DENIED = frozenset({"AccessDeniedException", "AccessDenied", "UnauthorizedOperation"})
 # What a call to AWS can raise; an answer that cannot be read, a proxy's page perhaps, has a class of its own.
 AWS_ERRORS = (ClientError, BotoCoreError, ResponseParserError)
 

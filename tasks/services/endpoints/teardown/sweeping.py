@@ -22,6 +22,7 @@ from uuid import UUID
 from tasks.services.endpoints.teardown.sagemaker_resources import (
     AWS_ERRORS,
     CAP_TAG,
+    ENDPOINT,
     IN_PROGRESS,
     KINDS,
     LEASE_TAG,
@@ -31,10 +32,12 @@ from tasks.services.endpoints.teardown.sagemaker_resources import (
     date_of,
     is_missing,
     is_ours,
+    run_of,
     tags_of,
     text_of,
 )
-from tasks.services.endpoints.teardown.teardown import ACCEPTED, Outcome, Step, delete_named
+from tasks.services.endpoints.teardown.scalable_targets import scaled_names
+from tasks.services.endpoints.teardown.teardown import ACCEPTED, Outcome, Step, delete_named, deregistered
 
 T = TypeVar("T")
 MAX_ENDPOINT_MINUTES = 240
@@ -62,6 +65,7 @@ class Attempt:
         leases: Until when each was to be kept; the latest counts.
         unread: What could not be found out of it: then it stays.
         transforms: Whether a transform job in progress is among them.
+        hosted: Whether an endpoint is.
     """
 
     name: str
@@ -71,6 +75,7 @@ class Attempt:
     leases: list[datetime] = field(default_factory=list)
     unread: list[Step] = field(default_factory=list)
     transforms: bool = False
+    hosted: bool = False
 
     @property
     def kinds(self) -> tuple[Kind, ...]:
@@ -147,7 +152,12 @@ def nobody_knows(owner: str, run: UUID) -> bool:  # noqa: ARG001 - a HasEnded
 
 
 def sweep(
-    client: Any, *, has_ended: HasEnded = nobody_knows, max_minutes: float = MAX_ENDPOINT_MINUTES, dry_run: bool = False
+    client: Any,
+    *,
+    has_ended: HasEnded = nobody_knows,
+    max_minutes: float = MAX_ENDPOINT_MINUTES,
+    dry_run: bool = False,
+    scaling: Any = None,
 ) -> list[SweepResult]:
     """Judge everything of ours, and delete what is nobody's any more.
 
@@ -156,41 +166,64 @@ def sweep(
         has_ended: Asks the Prefect server at hand.
         max_minutes: Age from which a resource goes that does not carry a cap of its own.
         dry_run: Judge only.
+        scaling: boto3's for Application Auto Scaling; without it, scalable targets are left to AWS.
 
     Returns:
-        One an attempt, kept ones too, by name.
+        One an attempt, kept ones too, by name; then one a scalable target that has outlived its endpoint.
 
     Raises:
         botocore.exceptions.ClientError: The listing itself is refused; nothing was deleted. Where only transform jobs
             may not be listed, all else was swept.
         botocore.exceptions.BotoCoreError: AWS does not answer; likewise.
     """
+    # First: what is registered after this look belongs to an endpoint that the next ones may not see.
+    scaled = set[str]() if scaling is None else _tried(partial(scaled_names, scaling))
     now, attempts, unlisted = find(client)
-    results = [_swept(client, attempt, now, has_ended, max_minutes, dry_run) for attempt in attempts]
+    hosted = {attempt.name for attempt in attempts if attempt.hosted and attempt.name in scaled}
+    results = [
+        _swept(client, attempt, now, has_ended, max_minutes, dry_run, scaling if attempt.name in hosted else None)
+        for attempt in attempts
+    ]
+    results += [found for name in sorted(scaled - hosted) for found in _outlived(client, scaling, name, dry_run)]
     if unlisted is not None:
         raise unlisted
     return results
 
 
 def _swept(
-    client: Any, attempt: Attempt, now: datetime, has_ended: HasEnded, max_minutes: float, dry_run: bool
+    client: Any,
+    attempt: Attempt,
+    now: datetime,
+    has_ended: HasEnded,
+    max_minutes: float,
+    dry_run: bool,
+    scaling: Any,
 ) -> SweepResult:
     if attempt.unread:
         return SweepResult(attempt.name, attempt.run, "", tuple(attempt.unread))
     reason = attempt.reason_to_go(now, max_minutes, has_ended)
-    steps = _deleted(client, attempt) if reason and not dry_run else []
+    steps = _deleted(client, attempt, scaling) if reason and not dry_run else []
     overdue = now - attempt.created > timedelta(minutes=max_minutes) + GRACE
     return SweepResult(attempt.name, attempt.run, reason, tuple(steps), overdue)
 
 
-def _deleted(client: Any, attempt: Attempt) -> list[Step]:
+def _outlived(client: Any, scaling: Any, name: str, dry_run: bool) -> list[SweepResult]:
+    """A scalable target whose endpoint is gone, which it was registered for: nobody can need it."""
+    run = run_of(name)
+    if run is None or _tried(partial(ENDPOINT.described, client, name)) is not None:
+        return []
+    steps = () if dry_run else tuple(deregistered(scaling, name))
+    return [SweepResult(name, run, "its endpoint is gone, its scalable target is not", steps)]
+
+
+def _deleted(client: Any, attempt: Attempt, scaling: Any) -> list[Step]:
     """Passes over one name, until nothing in it fails or it has failed often enough."""
     for _ in range(TRIES - 1):
-        steps = delete_named(client, attempt.name, kinds=attempt.kinds)
+        steps = delete_named(client, attempt.name, kinds=attempt.kinds, scaling=scaling)
         if all(step.outcome is not Outcome.FAILED for step in steps):
             return steps
         time.sleep(PAUSE_SECONDS)
-    return delete_named(client, attempt.name, kinds=attempt.kinds)
+    return delete_named(client, attempt.name, kinds=attempt.kinds, scaling=scaling)
 
 
 def find(client: Any) -> tuple[datetime, list[Attempt], Exception | None]:
@@ -234,6 +267,7 @@ def _add_listed(client: Any, kind: Kind, attempts: dict[str, Attempt], **filters
             attempt = attempts.setdefault(name, fresh)
             attempt.add(summary, tags)
             attempt.transforms |= kind is TRANSFORM
+            attempt.hosted |= kind is ENDPOINT
 
 
 def _tried(ask: Callable[[], T]) -> T:

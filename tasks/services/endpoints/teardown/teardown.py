@@ -14,7 +14,7 @@ listing has shown in the same pass. AWS may answer from a copy that does not kno
 
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -44,6 +44,7 @@ from tasks.services.endpoints.teardown.sagemaker_resources import (
     text_of,
     variants_of,
 )
+from tasks.services.endpoints.teardown.scalable_targets import TARGET, deregister
 
 POLL_SECONDS = 1.0
 # A call that hangs must not eat the time of the others: whoever deletes may have half a minute left to live.
@@ -77,7 +78,7 @@ class Step:
     """What a pass did to one resource.
 
     Attributes:
-        kind: ``endpoint``, ``endpoint configuration``, ``transform job`` or ``model``.
+        kind: ``endpoint``, ``endpoint configuration``, ``transform job``, ``model`` or ``scalable target``.
         name: Its name.
         outcome: What became of it.
         detail: Why, where it is not gone.
@@ -143,6 +144,7 @@ def delete_run(
     until: frozenset[Outcome] = ACCEPTED,
     newest: int | None = None,
     kinds: Sequence[Kind] = KINDS,
+    scaling: Any = None,
 ) -> list[Step]:
     """Delete all attempts of a run, in as many passes as it takes or the time allows. Never raises for AWS's answers.
 
@@ -155,6 +157,7 @@ def delete_run(
         newest: The last attempt to delete; None for all. A process that is being stopped has had its run handed to
             another, whose endpoint it must leave alone.
         kinds: That the run may have: ``KINDS``, or ``BATCH_KINDS``.
+        scaling: boto3's for Application Auto Scaling, where its endpoint may be a scalable target.
 
     Returns:
         The last pass, a step a resource that was found or asked for; what is not in ``until`` is left to do.
@@ -162,18 +165,25 @@ def delete_run(
     deadline = time.monotonic() + seconds
     while True:
         names = dict.fromkeys([*known, *unseen_names_of(run)])
-        with _no_call_after(client, deadline):
-            steps = _pass(client, run, names, newest, kinds)
+        with ExitStack() as stack:
+            for one in (client, scaling) if scaling is not None else (client,):
+                stack.enter_context(_no_call_after(one, deadline))
+            steps = _pass(client, run, names, newest, kinds, scaling)
         if all(step.outcome in until for step in steps) or time.monotonic() + POLL_SECONDS > deadline:
             return steps
         time.sleep(POLL_SECONDS)
 
 
 def _pass(
-    client: Any, run: UUID, known: Collection[str], newest: int | None = None, kinds: Sequence[Kind] = KINDS
+    client: Any,
+    run: UUID,
+    known: Collection[str],
+    newest: int | None = None,
+    kinds: Sequence[Kind] = KINDS,
+    scaling: Any = None,
 ) -> list[Step]:
     """What is known goes first: should listing take all the time, it has been asked for."""
-    steps = [step for name in known for step in delete_named(client, name, kinds=kinds)]
+    steps = [step for name in known for step in delete_named(client, name, kinds=kinds, scaling=scaling)]
     listed, failed = _found(client, run, kinds)
     names = _latest_first(name for names in listed.values() for name in names)
     # What cannot be listed may still be deleted: a run has rarely more than one attempt.
@@ -181,7 +191,7 @@ def _pass(
     others = [name for name in dict.fromkeys([*names, *unseen]) if name not in known]
     for name in others:
         if newest is None or attempt_of(name) <= newest:
-            steps += delete_named(client, name, [kind for kind in listed if name in listed[kind]], kinds)
+            steps += delete_named(client, name, [kind for kind in listed if name in listed[kind]], kinds, scaling)
     return steps + failed
 
 
@@ -197,7 +207,9 @@ def _found(client: Any, run: UUID, kinds: Collection[Kind]) -> tuple[dict[Kind, 
     return names, failed
 
 
-def delete_named(client: Any, name: str, listed: Collection[Kind] = (), kinds: Sequence[Kind] = KINDS) -> list[Step]:
+def delete_named(
+    client: Any, name: str, listed: Collection[Kind] = (), kinds: Sequence[Kind] = KINDS, scaling: Any = None
+) -> list[Step]:
     """One pass over the resources of one name: what is billed first, then what it no longer uses.
 
     An endpoint that is being deleted uses nothing any more: AWS's own examples delete the three in one go.
@@ -207,7 +219,9 @@ def delete_named(client: Any, name: str, listed: Collection[Kind] = (), kinds: S
         name: Of all of them.
         listed: Kinds of which a listing has just shown one of this name: if it cannot be found, the next pass decides.
         kinds: That are looked for.
+        scaling: boto3's for Application Auto Scaling, where the endpoint may be a scalable target: that ends first.
     """
+    unscaled = [] if scaling is None else deregistered(scaling, name)
     steps = [_attempted(client, kind, name, listed) for kind in kinds if kind.is_billed]
     there = [step.kind for step in steps if step.outcome in (Outcome.WAITING, Outcome.FAILED)]
     for kind in (kind for kind in kinds if not kind.is_billed):
@@ -215,7 +229,29 @@ def delete_named(client: Any, name: str, listed: Collection[Kind] = (), kinds: S
             steps.append(Step(kind.noun, name, Outcome.WAITING, f"its {there[0]} is still there"))
         else:
             steps.append(_attempted(client, kind, name, listed))
-    return steps
+    return steps + unscaled
+
+
+def deregistered(scaling: Any, name: str) -> list[Step]:
+    """Deregister the scalable target of a name; AWS's refusals become outcomes, and keep no endpoint from its end.
+
+    Args:
+        scaling: boto3's for Application Auto Scaling.
+        name: Of the endpoint.
+
+    Returns:
+        One step; none where AWS does not let it be known whether there is a target.
+    """
+    try:
+        is_gone = deregister(scaling, name)
+    except AWS_ERRORS as error:
+        waits = isinstance(error, TimeIsOver)
+        return [Step(TARGET, name, Outcome.WAITING if waits else Outcome.FAILED, text_of(error))]
+    if is_gone is None:
+        return []
+    if is_gone:
+        return [Step(TARGET, name, Outcome.GONE)]
+    return [Step(TARGET, name, Outcome.FOREIGN, "its name looks like ours, its tags do not say so")]
 
 
 def _attempted(client: Any, kind: Kind, name: str, listed: Collection[Kind]) -> Step:
