@@ -1,14 +1,12 @@
 """Runs that ask an endpoint which was there before them: behind a URL, or in SageMaker."""
 
-import json
 import shlex
 import signal
 from collections.abc import Iterator
 
 import pytest
 from cloud_runs import CloudRuns
-from command_line import ROOT, CommandLine, Scene
-from jsonschema import Draft202012Validator
+from command_line import CommandLine, Scene
 from model_serving import serving
 
 from infra.model_server.app import Limits
@@ -19,7 +17,6 @@ from tasks.core.models import water_index
 
 pytestmark = pytest.mark.slow
 
-SCHEMA = Draft202012Validator(json.loads((ROOT / "docs" / "run.schema.json").read_text()))
 GIVEN = ("--calibration", "70")
 
 
@@ -40,7 +37,6 @@ def test_a_server_behind_a_url_maps_as_this_machine_does(command: CommandLine, s
     endpoint = record["endpoint"]
     assert (endpoint["kind"], endpoint["url"], endpoint["model"]) == ("http", url, "water-index")
     assert not {"created", "deleted", "gone", "minutes_billed"} & endpoint.keys()
-    SCHEMA.validate(record)
     assert command("run", scene.dataset, "--output", "here", "--work-directory", "here/work", *GIVEN)[0] == 0
     assert record["content_hash"] == command.record(output="here")["content_hash"]
 
@@ -87,7 +83,6 @@ def test_an_endpoint_of_somebody_elses_is_used_and_left_as_it_is(cloud: CloudRun
     record = cloud.command.record()
     assert (record["endpoint"]["name"], record["endpoint"]["kind"]) == ("production", "sagemaker")
     assert not {"created", "deleted", "gone", "minutes_billed", "cost"} & record["endpoint"].keys()
-    SCHEMA.validate(record)
 
 
 @pytest.mark.parametrize("error", ["mask-rgb", "access-denied"])

@@ -1,7 +1,6 @@
 """The whole flow from the command line, on imagery, against a real Prefect server."""
 
 import csv
-import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -12,8 +11,7 @@ import pyogrio
 import pytest
 import shapely
 from cloud_runs import CloudRuns
-from command_line import ROOT, CommandLine, Scene
-from jsonschema import Draft202012Validator
+from command_line import CommandLine, Scene
 from prefect_api import PrefectApi
 
 from tasks.core.masks.valid_mask_png import encode_valid
@@ -47,7 +45,6 @@ def test_a_folder_becomes_a_product(command: CommandLine, scene: Scene, prefect_
     assert layers == [*LAYERS, "flood_source", "source", "layer_styles"]
     assert record["counts"] == {"tiles": 6, "done": 6, "failed": 0, "dropped": 0, "unplaced": 0}
     assert record["endpoint"]["deleted"]
-    Draft202012Validator(json.loads((ROOT / "docs" / "run.schema.json").read_text())).validate(record)
     runs = task_runs(prefect_server, record["flow_run_id"], at_least=27)
     assert {f"{stage} {name}" for stage in ("prepare", "predict", "extract") for name in names} <= set(runs)
     assert set(runs.values()) == {"Completed"}

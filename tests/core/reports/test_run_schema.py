@@ -16,7 +16,7 @@ from tasks.core.polygons.tile_extent import extract
 from tasks.core.product.layer_assembly import AnsweredTile, FailedTile, assemble
 from tasks.core.product.to_check import PlaceToCheck, ToCheck
 from tasks.core.reports.run_json import Counts, RunRecord, TileRow, Totals, run_record, to_json
-from tasks.core.states import FINAL_STATES, NOT_POSSIBLE, PLANNED
+from tasks.core.states import CAMPAIGN_ENDED, FINAL_STATES, NOT_POSSIBLE, PLANNED
 from tasks.core.tiles.jobs import TileJob
 from tasks.core.tiles.ledger import Ledger
 from tasks.core.tiles.tile import Tile
@@ -133,5 +133,6 @@ def test_every_key_and_state_is_in_it() -> None:
     assert [list(part["properties"]) for part in parts] == [
         list(record.__annotations__) for record in (RunRecord, Counts, Totals, ToCheck, TileRow, PlaceToCheck)
     ]
-    ends = {"Completed", *FINAL_STATES} - {PLANNED, NOT_POSSIBLE}  # a dry run leaves no record
+    # A dry run leaves no record, nor does a block whose campaign has ended.
+    ends = {"Completed", *FINAL_STATES} - {PLANNED, NOT_POSSIBLE, CAMPAIGN_ENDED}
     assert set(SCHEMA["properties"]["state"]["enum"]) == ends

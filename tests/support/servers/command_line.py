@@ -9,9 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from jsonschema import Draft202012Validator
+
 from tasks.core.demo.scene import DATASET
 
 ROOT = Path(__file__).parents[3]
+RECORD = Draft202012Validator(json.loads((ROOT / "docs" / "run.schema.json").read_text()))
 TIMEOUT_SECONDS = 240
 QUIET = {"PREFECT_SERVER_ANALYTICS_ENABLED": "false", "DO_NOT_TRACK": "1", "AWS_EC2_METADATA_DISABLED": "true"}
 
@@ -57,6 +60,7 @@ class CommandLine:
         return process.returncode, said
 
     def record(self, dataset: str = DATASET, output: str = "out") -> dict[str, Any]:
-        """The run.json of a product."""
+        """The run.json of a product; fails the test where it does not keep to its schema."""
         record: dict[str, Any] = json.loads((self.folder / output / dataset / "run.json").read_bytes())
+        RECORD.validate(record)
         return record
