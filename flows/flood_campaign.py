@@ -26,6 +26,12 @@ from tasks.dataset import list_tiles
 from tasks.endpoint import tear_down_endpoint
 
 BLOCKS = "flood-extent/block"
+# Settings of a run that a campaign has no use for, and what to do instead.
+NOT_TAKEN = {
+    "review": "Look at its product, and correct that with `flood-extent release`",
+    "dry_run": "`flood-extent plan DATASET` says what a run of it would do",
+    "block": "Campaigns give it to their blocks",
+}
 
 
 def end_campaign(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> None:
@@ -92,6 +98,9 @@ def _asked(settings: dict[str, Any], **own: Any) -> RunParameters:
     Raises:
         UnusableArgument: Of the settings, what is wrong.
     """
+    for name in sorted(settings.keys() & {*NOT_TAKEN, *own}):
+        remedy = NOT_TAKEN.get(name, "It is a parameter of the campaign itself")
+        raise UnusableArgument(f"`settings`: a campaign takes no `{name}` here. {remedy}")
     try:
         return RunParameters(**{**settings, **own})
     except ValidationError as error:
