@@ -2,6 +2,7 @@
 
 import signal
 import time
+from typing import Any
 
 import httpx
 import pytest
@@ -19,9 +20,15 @@ BUSY_SECONDS = 50
 asked: list[bytes] = []
 
 
+def slowly(*image: Any, **told: Any) -> Any:
+    """As water_index answers, so late that others ask meanwhile."""
+    time.sleep(1)
+    return water_index.predict(*image, **told)
+
+
 def test_a_run_with_more_in_flight_than_there_are_places_maps_the_same(command: CommandLine, scene: Scene) -> None:
     """Refused requests are asked again: no tile fails, and the extent is that of a server with room for all."""
-    with serving(water_index.predict, Limits(concurrency=1, queue=0)) as url:
+    with serving(slowly, Limits(concurrency=1, queue=0)) as url:
         many = ("--requests-per-instance", "8")
         status, said = command("run", scene.dataset, "--endpoint", "http", "--endpoint-url", url, *many, *GIVEN)
         assert status == 0, said

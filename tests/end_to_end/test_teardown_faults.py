@@ -154,8 +154,8 @@ def test_a_fault_in_the_flow_body_tears_down(cloud: CloudRuns) -> None:
 
 def test_a_flow_that_times_out_tears_down(cloud: CloudRuns) -> None:
     """Prefect's own timeout, which interrupts the flow wherever it is, does not keep the endpoint."""
-    cloud.sandbox.fault("InvokeEndpoint", "hang", seconds=20, times=None)
-    assert "timeout" in cloud.python(script(cloud, TIMED_OUT, TIMEOUT=6)).lower()
+    cloud.sandbox.fault("InvokeEndpoint", "hang", seconds=40, times=None)
+    assert "timeout" in cloud.python(script(cloud, TIMED_OUT, TIMEOUT=20)).lower()
     assert FINALLY in cloud.log()
     assert cloud.everything() == cloud.others
 

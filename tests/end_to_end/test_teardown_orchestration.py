@@ -133,7 +133,7 @@ def test_a_run_killed_with_its_worker_is_swept(cloud: CloudRuns, prefect_server:
 
 def test_a_retry_deploys_beside_its_old_endpoint(cloud: CloudRuns, worker: Worker) -> None:
     """A run that is retried from the UI while AWS still deletes its old endpoint deploys under the next name."""
-    cloud.sandbox.settings(deleting_seconds=25.0)
+    cloud.sandbox.settings(deleting_seconds=50.0)
     cloud.sandbox.fault("InvokeEndpoint", "model-error-400", times=None)
     run = worker.create_run(parameters(cloud))
     assert worker.state_of(run) == "NoProduct"

@@ -66,7 +66,7 @@ def test_a_page_of_another_origin_gets_nothing(dashboard: Dashboard, tmp_path: P
         got = json.loads(page.title())
     assert got == []
     names = [one["name"] for one in dashboard.ask("deployments/filter", {})]
-    assert sorted(names) == ["every-15-minutes", "local", "local"]
+    assert sorted(names) == ["block", "every-15-minutes", "local", "local", "local"]
     assert not mark.exists()
 
 
