@@ -206,9 +206,10 @@ class Run:
         """Instead of ``plan``: do a block of a campaign, which has planned it."""
         self.jobs, self.calibration = list(order.jobs), ()
         self.cached, self.ledger = CachedTiles.look_up(self.jobs), Ledger(self.jobs)
-        title = f"{self.dataset_name} · block {order.number:,} · {len(self.jobs):,} tiles"
+        tiles = "1 tile" if len(self.jobs) == 1 else f"{len(self.jobs):,} tiles"
+        title = f"{self.dataset_name} · block {order.number:,} · {tiles}"
         run_identity.name(title, {self.dataset_name, f"campaign-{order.campaign}"})
-        report(f"block {order.number:,} of campaign {order.campaign}: {len(self.jobs):,} tiles; phase {order.phase}")
+        report(f"block {order.number:,} of campaign {order.campaign}: {tiles}; phase {order.phase}")
 
     def _plan_again(self, thresholds: Mapping[str, Split], prepared: Collection[str] = ()) -> None:
         """With what the model is told; where that is not known yet, the cache holds nothing of use."""

@@ -75,7 +75,7 @@ def test_the_map_is_that_of_one_run(
     blocks = blocks_of(campaigns, run)
     assert [one["state"]["type"] for one in blocks] == ["COMPLETED"] * runs
     shown = campaigns.artifacts(run)["demo-flood-blocks"]["data"]
-    assert f"{runs} blocks: {runs} done" in shown
+    assert f"{runs} block{'s' * (runs > 1)}: {runs} done" in shown
     assert "(data:image/png;base64," in shown
 
 

@@ -44,7 +44,7 @@ def test_a_page_has_a_map_a_zone_and_names_what_failed() -> None:
 
 def test_blocks_of_unknown_place_are_counted() -> None:
     """Nothing to draw is no reason to fail."""
-    assert "1 blocks: 1 waiting" in page("town", [block(1, WAITING, "")])
+    assert "1 block: 1 waiting" in page("town", [block(1, WAITING, "")])
 
 
 @pytest.fixture
