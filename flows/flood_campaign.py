@@ -19,6 +19,7 @@ from flows.run.block_runs import cancel_blocks, check_blocks
 from flows.run.campaign import Campaign
 from flows.run.campaign_page import BlockMap
 from flows.run.delivery import deliver
+from flows.run.earlier_record import first_problem
 from flows.run.run import Run
 from tasks.core.errors import UnusableArgument
 from tasks.core.tiles.block_records import PREPARE
@@ -104,6 +105,4 @@ def _asked(settings: dict[str, Any], **own: Any) -> RunParameters:
     try:
         return RunParameters(**{**settings, **own})
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        name = ".".join(map(str, first["loc"])) or "settings"
-        raise UnusableArgument(f"`settings`: {name}: {first['msg']}") from error
+        raise UnusableArgument(f"`settings`: {first_problem(error)}") from error

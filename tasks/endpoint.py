@@ -22,13 +22,11 @@ from tasks.runtime.endpoint_places import EndpointPlaces, Report
 from tasks.runtime.instance_watch import InstanceWatch
 from tasks.runtime.policies import as_it_is, run_task
 from tasks.runtime.progress import watcher
-from tasks.services.endpoints.contract import LOCAL, SAGEMAKER, Deployment, EndpointSpec
+from tasks.services.endpoints.contract import LOCAL, NOT_SCALED, SAGEMAKER, Deployment, EndpointSpec
 from tasks.services.endpoints.endpoint_kinds import endpoint_instances, endpoint_service
 
 # AWS takes a minute or two to end an endpoint; a run's report waits so long for it.
 GONE_SECONDS = 300.0
-# Of a deployment's facts: why it is not scaled, though that was asked (``autoscaling``).
-NOT_SCALED = "not_scaled"
 SECONDS_A_MINUTE, MINUTES_AN_HOUR = 60, 60
 
 MayCreate = Callable[[Report], object]

@@ -16,6 +16,7 @@ from flows.run.campaign import BlockRun
 from tasks.core.overview.block_map import COLOURS, block_map
 from tasks.core.reports.report_markdown import plain
 from tasks.core.reports.run_page import slug
+from tasks.core.text import counted
 from tasks.runtime.dashboard import offer, page_of_run
 
 PAUSE_SECONDS = 5.0
@@ -58,8 +59,7 @@ def page(dataset_name: str, blocks: Sequence[BlockRun]) -> str:
     """The blocks in Markdown: a map a CRS, how many are in which state, and the failed with their runs' pages."""
     counts = Counter(one.state for one in blocks)
     told = ", ".join(f"{counts[state]:,} {state} ({SIGNS[state]})" for state in COLOURS if counts[state])
-    number = "1 block" if len(blocks) == 1 else f"{len(blocks):,} blocks"
-    lines = [f"## Blocks of {plain(dataset_name)}", "", f"{number}: {told}", ""]
+    lines = [f"## Blocks of {plain(dataset_name)}", "", f"{counted(len(blocks), 'block')}: {told}", ""]
     for crs in sorted({one.block.crs for one in blocks if one.block.bounds is not None}):
         here = [(one.block.bounds, one.state) for one in blocks if one.block.crs == crs and one.block.bounds]
         png = base64.b64encode(cv2.imencode(".png", block_map(here))[1].tobytes()).decode()

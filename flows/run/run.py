@@ -31,7 +31,7 @@ from tasks.core.given_areas.given_areas import NOTHING_GIVEN, GivenAreas
 from tasks.core.models.nir_threshold import Split, Threshold
 from tasks.core.product.area_of_interest import doubts as given_doubts
 from tasks.core.reports.run_json import RunRecord, run_record, to_json
-from tasks.core.text import enumerated
+from tasks.core.text import counted, enumerated
 from tasks.core.tiles.block_records import BlockOrder
 from tasks.core.tiles.estimates import Estimate
 from tasks.core.tiles.jobs import TileJob
@@ -206,7 +206,7 @@ class Run:
         """Instead of ``plan``: do a block of a campaign, which has planned it."""
         self.jobs, self.calibration = list(order.jobs), ()
         self.cached, self.ledger = CachedTiles.look_up(self.jobs), Ledger(self.jobs)
-        tiles = "1 tile" if len(self.jobs) == 1 else f"{len(self.jobs):,} tiles"
+        tiles = counted(len(self.jobs), "tile")
         title = f"{self.dataset_name} · block {order.number:,} · {tiles}"
         run_identity.name(title, {self.dataset_name, f"campaign-{order.campaign}"})
         report(f"block {order.number:,} of campaign {order.campaign}: {tiles}; phase {order.phase}")

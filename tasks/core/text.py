@@ -52,6 +52,11 @@ def enumerated(items: Iterable[T], at_most: int = NAMED_AT_MOST, name_of: Callab
 FOLDERS = re.compile(r"""(?<![\w/:.~-])/(?!aws/)(?:[^\s/:;,'"()]+/)+""")
 
 
+def counted(number: int, noun: str) -> str:
+    """``1 tile``, ``1,200 tiles``."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def without_folders(text: str, places: Sequence[str]) -> str:
     """The text with files named by their names alone, or by their paths below a place that is known.
 

@@ -7,10 +7,8 @@ is empty each time. A child's CPU is read from ``/proc`` until it has ended: its
 
 import json
 import os
-import subprocess
 import sys
 import tempfile
-import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -18,7 +16,7 @@ from pathlib import Path
 from statistics import median
 
 from measuring import measure
-from processes import Process, look
+from processes import run_watched
 
 from flows.server.local_server import Server, using
 from tasks.services.child_process import ROOT
@@ -95,19 +93,11 @@ def _server(folder: Path) -> Iterator[Mapping[str, str]]:
 
 def _run(dataset: Path, folder: Path, environment: Mapping[str, str]) -> Seconds:
     """Run the flow as a person does, in a fresh folder; CPU seconds by process."""
-    with tempfile.TemporaryDirectory(dir=folder) as fresh, (folder / "flow.log").open("w") as said:
-        env = {**os.environ, "PREFECT_HOME": str(folder / "home"), **environment}
-        command = [sys.executable, "-m", "flows", "run", str(dataset)]
-        child = subprocess.Popen(command, cwd=fresh, env=env, stdout=said, stderr=said)
-        found: dict[int, Process] = {}
-        while os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is None:
-            look(child.pid, found)
-            time.sleep(SAMPLE_SECONDS)
-        look(child.pid, found)  # it has ended, and is still in /proc
-    if child.wait():
-        raise RuntimeError(f"the flow ended with status {child.returncode}:\n{(folder / 'flow.log').read_text()}")
+    env = {**os.environ, "PREFECT_HOME": str(folder / "home"), **environment}
+    with tempfile.TemporaryDirectory(dir=folder) as fresh:
+        flow, found = run_watched(Path(fresh), folder / "flow.log", SAMPLE_SECONDS, env, dataset)
     seconds: Seconds = defaultdict(float)
     for pid, process in found.items():
-        kinds = [FLOW] if pid == child.pid else [kind for kind, sign in CHILDREN.items() if sign in process.command]
+        kinds = [FLOW] if pid == flow else [kind for kind, sign in CHILDREN.items() if sign in process.command]
         seconds[next(iter(kinds), OTHER)] += process.cpu_s
     return dict(seconds)

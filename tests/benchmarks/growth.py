@@ -6,8 +6,6 @@ model server apart. Other sizes: ``GROWTH_TILES=100,1000 python tests/benchmarks
 
 import os
 import sqlite3
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -17,7 +15,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from orchestration import events, server, task_runs, wait_for
-from processes import Process, cpu_seconds, look, peak_bytes
+from processes import Process, cpu_seconds, peak_bytes, run_watched
 
 from flows.run.run import PRODUCT_TASKS, STAGES
 
@@ -118,19 +116,10 @@ def _measured(tiles: int) -> Figures:
 
 def _flow(api: str, dataset: Path, folder: Path) -> dict[str, Process]:
     """Run the flow as a person does, reporting to ``api``: what it and its model server have used."""
-    environment = {"PREFECT_HOME": str(folder / "home"), "PREFECT_API_URL": api}
-    command = [sys.executable, "-m", "flows", "run", str(dataset)]
-    found: dict[int, Process] = {}
-    with (folder / "flow.log").open("w") as said:
-        child = subprocess.Popen(command, cwd=folder, env=os.environ | environment, stdout=said, stderr=said)
-    while os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is None:
-        look(child.pid, found)
-        time.sleep(SAMPLE_SECONDS)
-    look(child.pid, found)  # it has ended, and is still in /proc
-    if child.wait():
-        raise RuntimeError(f"the flow ended with status {child.returncode}:\n{(folder / 'flow.log').read_text()}")
+    env = {**os.environ, "PREFECT_HOME": str(folder / "home"), "PREFECT_API_URL": api}
+    flow, found = run_watched(folder, folder / "flow.log", SAMPLE_SECONDS, env, dataset)
     model = next(process for process in found.values() if MODEL_SERVER in process.command)
-    return {"flow": found[child.pid], "model server": model}
+    return {"flow": found[flow], "model server": model}
 
 
 def _database(folder: Path) -> tuple[int, dict[str, int]]:

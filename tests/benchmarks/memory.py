@@ -58,7 +58,7 @@ def run() -> None:
                 columns = [_column(folder, way, tiles, in_child=in_child) for tiles in AT_ONCE]
                 where = "a child decodes" if in_child else ""
                 print(f"  {', '.join(way):25} {where:15}  {'   '.join(columns)}", flush=True)
-        extent = tile_files.extent(_job(f"{folder}/big", f"{folder}/work/1/0"))
+        extent = tile_files.extent(_job(f"{folder}/big", f"{folder}/steps/1/0"))
         vertices = int(shapely.get_num_coordinates([extent.flood])[0])
         print(f"memory: its extent has {vertices:,} vertices, and is kept in {len(extent.to_bytes()) / 1e3:.0f} kB")
 
@@ -77,8 +77,8 @@ def _measured(folder: str, way: Sequence[str], tiles: int, *, in_child: bool) ->
     endpoint = service.deploy("memory", lambda _: None)
     try:
         steps = _steps(service, endpoint, in_child=in_child)
-        _go(steps.values(), _job(f"{folder}/small", f"{folder}/work/{os.getpid()}"))
-        jobs = [_job(f"{folder}/big", f"{folder}/work/{tiles}/{number}") for number in range(tiles)]
+        _go(steps.values(), _job(f"{folder}/small", f"{folder}/steps/{os.getpid()}"))
+        jobs = [_job(f"{folder}/big", f"{folder}/steps/{tiles}/{number}") for number in range(tiles)]
         return _cost([steps[stage] for stage in way], jobs)
     finally:
         service.delete("memory")

@@ -1,6 +1,10 @@
 """CPU seconds and peak memory of a process and of all that are below it, as Linux has them in ``/proc``."""
 
 import os
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +26,34 @@ class Process:
     command: str
     cpu_s: float
     peak_bytes: int
+
+
+Watched = tuple[int, dict[int, Process]]
+
+
+def run_watched(folder: Path, said: Path, sample_seconds: float, env: Mapping[str, str], dataset: Path) -> Watched:
+    """Run the flow as a person does, and look at it and its children until it has ended.
+
+    Args:
+        folder: In which it is started.
+        said: Gets what it prints.
+        sample_seconds: Between two looks: a child's last are missed.
+        env: Its whole environment.
+        dataset: That it maps.
+
+    Returns:
+        The process id of the flow, and what it and its children have used, by process id.
+    """
+    command, found = [sys.executable, "-m", "flows", "run", str(dataset)], dict[int, Process]()
+    with said.open("w") as output:
+        child = subprocess.Popen(command, cwd=folder, env=env, stdout=output, stderr=output)
+    while os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is None:
+        look(child.pid, found)
+        time.sleep(sample_seconds)
+    look(child.pid, found)  # it has ended, and is still in /proc
+    if child.wait():
+        raise RuntimeError(f"the flow ended with status {child.returncode}:\n{said.read_text()}")
+    return child.pid, found
 
 
 def look(root: int, found: dict[int, Process]) -> None:

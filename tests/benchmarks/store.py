@@ -38,6 +38,7 @@ from tasks.services.work_directory.cached_tiles import CachedTiles
 KINDS = ("LIST", "HEAD", "GET", "PUT", "POST", "DELETE")
 SMALL_TILES, SMALL_PX = 20, 256
 OTHERS = 6_000  # answers of other runs in the same work directory
+WORK = "small/work"  # of the bucket
 KEYS = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing", "AWS_DEFAULT_REGION": "us-east-1"}
 
 
@@ -62,7 +63,7 @@ def run() -> None:
             _print(name, *_measured(folder, f"{bucket}/{folder.name}", noted))
         _fill(bucket, Path(place))
         before = len(noted.seen)
-        CachedTiles.look_up(_jobs(f"{bucket}/small/frames", f"{bucket}/small/work"))
+        CachedTiles.look_up(_jobs(f"{bucket}/small/frames", f"{bucket}/{WORK}"))
         kinds = Counter(map(_kind, noted.seen[before:]))
         print(f"store: beside {OTHERS:,} tiles of others, {SMALL_TILES} tiles are looked up with {dict(kinds)}")
 
@@ -163,4 +164,4 @@ def _fill(bucket: str, place: Path) -> None:
         key = sha256(f"{place}{number}".encode()).hexdigest()
         for folder, endings in files.items():
             for ending in endings:
-                backend.put_object(storage.name(bucket), f"small/work/cache/{folder}/{key}{ending}", b"x")
+                backend.put_object(storage.name(bucket), f"{WORK}/cache/{folder}/{key}{ending}", b"x")

@@ -3,6 +3,8 @@
 import re
 from collections.abc import Iterable
 
+from tasks.core.text import counted
+
 # Flights are named as 2021_04, 2021-04 or 202104, with or without a day.
 MONTH = re.compile(r"(?<!\d)((?:19|20)\d\d)[-_]?(0[1-9]|1[0-2])(?:[-_]?[0-3]\d)?(?!\d)")
 
@@ -18,9 +20,8 @@ def run_name(dataset_name: str, tiles: Iterable[str], *, of_them: int | None = N
     ids = list(tiles)
     place, month = dataset_name.replace("_", " ").strip() or "flood extent", month_of(ids)
     named = [place] if month is None or MONTH.search(dataset_name) else [place, month]
-    number = "1 tile" if len(ids) == 1 else f"{len(ids):,} tiles"
     again = "" if of_them is None else f"{of_them:,} of "
-    return f"{' '.join(named)} · {again}{number}"
+    return f"{' '.join(named)} · {again}{counted(len(ids), 'tile')}"
 
 
 def month_of(tiles: Iterable[str]) -> str | None:

@@ -17,6 +17,8 @@ from tasks.core.tiles.jobs import TileJob
 NAME_PATTERN = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}")
 
 LOCAL, SAGEMAKER, HTTP, BATCH = "local", "sagemaker", "http", "batch"
+# Of a deployment's facts: why it is not scaled, though that was asked.
+NOT_SCALED = "not_scaled"
 
 # See ``EndpointSpec.asked_at_once``.
 SURPLUS = 1.25

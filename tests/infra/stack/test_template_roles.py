@@ -252,20 +252,21 @@ def test_endpoints_read_models_and_do_no_more(stack: Stack, plain: Stack) -> Non
     assert not hosting.allow("s3:PutObject", model)
     assert not hosting.allow("s3:GetObject", "arn:aws:s3:::models/other/model.tar.gz")
     assert not hosting.allow("s3:GetObject", f"arn:aws:s3:::{stack.outputs['ProductBucketName']}/products/a.zip")
-    assert not hosting.allow("s3:GetObject", f"arn:aws:s3:::{stack.outputs['WorkBucketName']}/work/cache/predict/a.png")
+    assert not hosting.allow("s3:GetObject", f"arn:aws:s3:::{stack.outputs['WorkDirectory'][5:]}/cache/predict/a.png")
     assert not plain.policies("SageMakerRole").allow("s3:GetObject", model)
 
 
 def test_transform_jobs_read_images_and_write_answers(stack: Stack) -> None:
     """Where a run puts the one and looks for the other; neither the cache nor a product can be written."""
     hosting, work = stack.policies("SageMakerRole"), f"arn:aws:s3:::{stack.outputs['WorkBucketName']}"
-    folder = BatchFolder(f"{work}/work", NAME)
-    assert stack.outputs["WorkDirectory"].removeprefix("s3://") == f"{work}/work".removeprefix("arn:aws:s3:::")
-    for read in (f"{work}/work/scratch/a.jpg", folder.manifest_uri, f"{folder.uri}/in/a.jpg"):
+    there = f"{work}/work"
+    folder = BatchFolder(there, NAME)
+    assert stack.outputs["WorkDirectory"].removeprefix("s3://") == there.removeprefix("arn:aws:s3:::")
+    for read in (f"{there}/scratch/a.jpg", folder.manifest_uri, f"{folder.uri}/in/a.jpg"):
         assert hosting.allow("s3:GetObject", read)
         assert not hosting.allow("s3:PutObject", read)
     assert hosting.allow("s3:PutObject", f"{folder.output_uri(NAME)}/scratch/a.jpg.out")
-    assert not hosting.allow("s3:PutObject", f"{work}/work/cache/predict/a.png")
+    assert not hosting.allow("s3:PutObject", f"{there}/cache/predict/a.png")
     assert hosting.allow("s3:ListBucket", work, {"s3:prefix": f"work/batch/{NAME}/in/"})
     assert all(hosting.allow(one, stack.outputs["KeyArn"], VIA_S3) for one in ("kms:Decrypt", "kms:GenerateDataKey"))
 

@@ -5,16 +5,16 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from cloud import RUN, Cloud, join_threads, spec, tags_for
+from cloud import RUN, Cloud, as_new_process, spec, tags_for
 from sandbox_calls import invoke
 
 from infra.aws import sweeper
 from tasks.core.errors import EndpointRefused
 from tasks.runtime.instance_watch import InstanceWatch
-from tasks.services.endpoints.contract import Deployment, Instances
+from tasks.services.endpoints.contract import NOT_SCALED, Deployment, Instances
 from tasks.services.endpoints.endpoint_kinds import endpoint_instances, endpoint_service
 from tasks.services.endpoints.sagemaker import sagemaker_endpoint
-from tasks.services.endpoints.sagemaker.autoscaling import NOT_SCALED, target_value
+from tasks.services.endpoints.sagemaker.autoscaling import target_value
 from tasks.services.endpoints.sagemaker.sagemaker_endpoint import SageMakerEndpoint
 from tasks.services.endpoints.teardown.sagemaker_resources import PROJECT, PROJECT_TAG, RUN_TAG, resource_name
 from tasks.services.endpoints.teardown.scalable_targets import SERVICE, target_of
@@ -29,12 +29,8 @@ LAPSED = "2024-01-01T00:00:00Z"
 def new_process(cloud: Cloud) -> Iterator[None]:
     """What earlier tests held is forgotten, as in a process that has just started."""
     cloud.sandbox.settings(creating_seconds=0.05, deleting_seconds=0.05)
-    sagemaker_endpoint._forget()
-    yield
-    for held in sagemaker_endpoint._held.values():
-        held.end_lease()
-    join_threads("teardown")
-    sagemaker_endpoint._forget()
+    with as_new_process():
+        yield
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import boto3
 import cv2
 import numpy as np
 import pytest
-from cloud import NOTHING, RUN, Cloud, join_threads, spec, tags_for
+from cloud import NOTHING, RUN, Cloud, as_new_process, spec, tags_for
 from tile_jobs import HISTOGRAM, planned
 
 from tasks.core.errors import EndpointRefused, EndpointUnavailable, UnusableArgument
@@ -44,13 +44,9 @@ def new_process(cloud: Cloud) -> Iterator[None]:
     """What earlier tests held is forgotten, as in a process that has just started; a bucket is there to work in."""
     cloud.sandbox.settings(creating_seconds=0.1, deleting_seconds=0.1)
     cloud.sandbox.create_bucket("work")
-    sagemaker_endpoint._forget()
     batch_files._answers.cache_clear()  # AWS gives a job's name once, and an emptied sandbox again
-    yield
-    for held in sagemaker_endpoint._held.values():
-        held.end_lease()
-    join_threads("teardown")
-    sagemaker_endpoint._forget()
+    with as_new_process():
+        yield
 
 
 def batch_spec(**changes: Any) -> EndpointSpec:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
-from cloud import NOTHING, OTHER_RUN, RUN, TRAINING_JOB, Cloud, join_threads, only, spec, tags_for
+from cloud import NOTHING, OTHER_RUN, RUN, TRAINING_JOB, Cloud, as_new_process, only, spec, tags_for
 
 from infra.sandbox.client import IMAGE
 from tasks.core.errors import EndpointRefused, EndpointUnavailable, FinalError
@@ -33,12 +33,8 @@ Said = list[str]
 def new_process(cloud: Cloud) -> Iterator[None]:
     """What earlier tests held is forgotten, as in a process that has just started."""
     cloud.sandbox.settings(creating_seconds=0.1, deleting_seconds=0.1)
-    sagemaker_endpoint._forget()
-    yield
-    for held in sagemaker_endpoint._held.values():
-        held.end_lease()
-    join_threads("teardown")
-    sagemaker_endpoint._forget()
+    with as_new_process():
+        yield
 
 
 def deploy(said: Said | None = None, **changes: Any) -> Deployment:

@@ -2,7 +2,8 @@
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,6 +11,7 @@ from uuid import UUID
 
 from infra.sandbox.client import IMAGE, Sandbox
 from tasks.services.endpoints.contract import EndpointSpec
+from tasks.services.endpoints.sagemaker import sagemaker_endpoint
 from tasks.services.endpoints.teardown.sagemaker_resources import (
     CAP_TAG,
     LEASE_TAG,
@@ -123,6 +125,17 @@ class Cloud:
         """Tags of one of the ``endpoints``, ``configs``, ``models`` or ``transforms``."""
         tags: dict[str, str] = getattr(self.sandbox.resources(), kind)[name]["tags"]
         return tags
+
+
+@contextmanager
+def as_new_process() -> Iterator[None]:
+    """What earlier tests held is forgotten, as in a process that has just started; and so is what the block holds."""
+    sagemaker_endpoint._forget()
+    yield
+    for held in sagemaker_endpoint._held.values():
+        held.end_lease()
+    join_threads("teardown")
+    sagemaker_endpoint._forget()
 
 
 def join_threads(prefix: str) -> None:

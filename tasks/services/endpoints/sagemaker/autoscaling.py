@@ -9,7 +9,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from tasks.core.errors import EndpointRefused, EndpointUnavailable
-from tasks.services.endpoints.contract import EndpointSpec
+from tasks.services.endpoints.contract import NOT_SCALED, EndpointSpec
 from tasks.services.endpoints.sagemaker.aws_errors import translated
 from tasks.services.endpoints.sagemaker.aws_sessions import patient_client
 from tasks.services.endpoints.sagemaker.hosting import Host
@@ -24,7 +24,7 @@ POLICY_TYPE, METRIC = "TargetTrackingScaling", "SageMakerVariantInvocationsPerIn
 SOON = frozenset({NOT_FOUND, "ConcurrentUpdateException", "FailedResourceAccessException"})
 TRIES, PAUSE_SECONDS = 3, 1.0
 # Of the facts of a deployment.
-TARGET_VALUE, NOT_SCALED = "scaling_target", "not_scaled"
+TARGET_VALUE = "scaling_target"
 
 
 def target_value(spec: EndpointSpec) -> float:
