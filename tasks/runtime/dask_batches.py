@@ -22,7 +22,7 @@ from tasks.core.errors import FloodExtentError
 from tasks.runtime.policies import unquoted
 from tasks.runtime.progress import watcher
 from tasks.runtime.runners import TileFuture
-from tasks.runtime.worker_batches import Access, Batch, context, run_tiles
+from tasks.runtime.worker_batches import Access, Batch, FlowRunValues, run_tiles
 
 # Of the time that tiles take, what a batch may cost beside them.
 COST_SHARE = 0.05
@@ -123,7 +123,7 @@ class DaskCluster:
     """
 
     def __init__(self, client: Any, access: Access) -> None:
-        self._client, self._access, self._context = client, access, context()
+        self._client, self._access, self._flow_run = client, access, FlowRunValues.here()
         self._waiting: dict[_Kind, list[tuple[_Future, Arguments]]] = {}
         self._sizes: dict[_Kind, BatchSize] = {}
         self._workers: int | None = None
@@ -190,7 +190,7 @@ class DaskCluster:
         given = [(future.id, arguments) for future, arguments in tiles]
         try:
             # Not pure: the same arguments are another task run. It finds files of the first, where there are some.
-            sent = self._client.submit(run_tiles, kind.task, given, self._context, self._access, pure=False)
+            sent = self._client.submit(run_tiles, kind.task, given, self._flow_run, self._access, pure=False)
         except Exception as error:  # noqa: BLE001 - a client that is closed, and nobody may wait for ever
             _give_up(tiles, error)
             return

@@ -5,6 +5,7 @@ import pickle
 import re
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -19,7 +20,7 @@ from prefect.input import keyset_from_base_key, keyset_from_paused_state
 from prefect.runtime import flow_run, task_run
 from prefect.states import Completed, Running, Suspended
 
-from tasks.runtime.prefect_internals import flow_run_context, hydrated, run_task
+from tasks.runtime.prefect_internals import HydratedContext, flow_run_context, run_task
 
 ROOT = Path(__file__).parents[3]
 PRIVATE = re.compile(r"prefect(\.\w+)*\._|EventsWorker\._|_sync=|FlowRunContext\b.*\.state\b|flow_run\.state = ")
@@ -64,11 +65,13 @@ def answer(number: int) -> tuple[str, str, int]:
     return flow_run.get_id(), task_run.get_id(), number
 
 
-def elsewhere(values: bytes, given: dict[UUID, int]) -> tuple[bool, list[State[Any]]]:
+def elsewhere(values: bytes, given: dict[UUID, int]) -> tuple[list[bool], list[State[Any]]]:
     """In a thread that knows nothing of the flow run, as another process does not: whether it did, and the states."""
-    knew = FlowRunContext.get() is not None
-    with hydrated(pickle.loads(values)):  # noqa: S301 - of this test
-        return knew, [run_task(answer, known, {"number": number}) for known, number in given.items()]
+    kept, knew = HydratedContext(pickle.loads(values)), [FlowRunContext.get() is not None]  # noqa: S301 - of this test
+    states = [kept.run(partial(run_task, answer, known, {"number": number})) for known, number in given.items()]
+    knew.append(FlowRunContext.get() is not None)
+    kept.close()
+    return knew, states
 
 
 @pytest.mark.usefixtures("prefect_api")
@@ -77,13 +80,13 @@ def test_tasks_elsewhere_are_the_flow_runs_own() -> None:
     given = {uuid4(): number for number in (1, 2, -1)}
 
     @flow(persist_result=False)
-    def giving() -> tuple[str, tuple[bool, list[State[Any]]]]:
+    def giving() -> tuple[str, tuple[list[bool], list[State[Any]]]]:
         values = pickle.dumps(flow_run_context(Flow(stand_in, name="stand-in")))
         with ThreadPoolExecutor(1) as pool:
             return str(flow_run.get_id()), pool.submit(elsewhere, values, given).result()
 
     run, (knew, states) = giving()
-    assert not knew
+    assert knew == [False, False]
     assert [state.is_completed() for state in states] == [True, True, False]
     known = list(given)
     assert [state.result() for state in states[:2]] == [(run, str(known[0]), 1), (run, str(known[1]), 2)]
