@@ -58,22 +58,6 @@ class ComparedProducts:
         return [layer for one in self.changes for layer in _layers(one, suffixes[one.crs])]
 
 
-def compare_products(first: Path, second: Path, places: tuple[str, str]) -> ComparedProducts:
-    """Compare two products, by the layers ``flood_extent`` and ``area_observed`` of their GeoPackages.
-
-    Args:
-        first: A product's folder, or one of its files; the earlier one.
-        second: Likewise.
-        places: Where people know them to be: what they are called where both have one name.
-
-    Raises:
-        UnusableArgument: One of them cannot be read or is none, or they have no CRS in common.
-    """
-    earlier, later = (mapped(path) for path in (first, second))
-    names = names_of([first, second], places)
-    return ComparedProducts((names[0], names[1]), changes(earlier, later, places))
-
-
 def names_of(products: Sequence[Path], places: Sequence[str]) -> list[str]:
     """What products are called: their folders' names, or where people know them to be, where two have one name."""
     names = [(one if one.is_dir() else one.parent).absolute().name for one in products]
