@@ -80,11 +80,11 @@ def flood_campaign(
         campaign = Campaign(run, block_deployment, block_size, parallel_blocks, BlockMap(run.dataset_name).show)
         with ThreadPoolTaskRunner[Any](max_workers=1) as in_this_process:
             try:
-                run.calibrate(partial(campaign.do, phase=PREPARE))
-                if run.owns_endpoint_of_others and run.unpredicted:
+                run.tiles.calibrate(partial(campaign.do, phase=PREPARE))
+                if run.owns_endpoint_of_others and run.tiles.unpredicted:
                     run.endpoint.start(in_this_process)
                     run.endpoint.wait_until_answering()
-                campaign.do([job for job in run.ledger.standing if job.tile.id not in run.settled])
+                campaign.do(run.tiles.open)
             except BaseException:
                 cancel_blocks(run.id)
                 raise

@@ -220,10 +220,10 @@ def flood_extent(
             run.plan(list_tiles(dataset, run.parameters.crs, run.parameters.max_tile_megapixels))
             with runners(run) as where:
                 try:
-                    run.calibrate(partial(prepare_tiles, run, prepare_tile, where, **preparing))
+                    run.tiles.calibrate(partial(prepare_tiles, run, prepare_tile, where, **preparing))
                     stream_tiles(run, stages, where, **preparing)
                 finally:
                     run.endpoint.end()
-        if review and run.has_answers:
+        if review and run.tiles.ledger.standing:
             decide(run)
         return deliver(run)

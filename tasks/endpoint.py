@@ -21,7 +21,7 @@ from tasks.runtime.aws_credentials import aws_access
 from tasks.runtime.endpoint_places import EndpointPlaces, Report
 from tasks.runtime.instance_watch import InstanceWatch
 from tasks.runtime.policies import as_it_is, run_task
-from tasks.runtime.progress import watcher
+from tasks.runtime.progress import report, warn
 from tasks.services.endpoints.contract import LOCAL, NOT_SCALED, SAGEMAKER, Deployment, EndpointSpec
 from tasks.services.endpoints.endpoint_kinds import endpoint_instances, endpoint_service
 
@@ -46,12 +46,6 @@ def deploy_endpoint(spec: dict[str, Any], name: str, may_create: MayCreate = lam
         name: Of the endpoint.
         may_create: Returns when it may be created; it reports what is waited for.
     """
-    logger = get_run_logger()
-
-    def report(line: str) -> None:
-        logger.info(line)
-        watcher().reported(line)
-
     wanted = EndpointSpec.from_dict(spec)
     may_create(report)
     report(f"asking endpoint {wanted.address} how it is" if wanted.is_existing else f"deploying endpoint {name}")
@@ -164,8 +158,7 @@ class EndpointLife:
     def _in_service(self, deployment: Deployment) -> None:
         self.deployment = deployment
         for doubt in self.doubts:
-            get_run_logger().warning("%s", doubt)
-            watcher().reported(f"warning: {doubt}")
+            warn(doubt)
         is_theirs = self.spec.kind == SAGEMAKER and self.spec.is_existing
         if is_theirs or (self.spec.is_scaled and not self.doubts):
             first = deployment.in_flight // self.spec.requests_per_instance if is_theirs else self.spec.instance_count

@@ -33,7 +33,7 @@ def do_block(run: Run, order: BlockOrder, stages: Sequence[Task[..., Any]], **pr
     with runners(run) as where:
         try:
             if order.phase == PREPARE:
-                prepare_tiles(run, stages[0], where, run.jobs, **preparing)
+                prepare_tiles(run, stages[0], where, run.tiles.jobs, **preparing)
             else:
                 stream_tiles(run, stages, where, **preparing)
         except EndpointGone as error:
@@ -42,8 +42,8 @@ def do_block(run: Run, order: BlockOrder, stages: Sequence[Task[..., Any]], **pr
             run.endpoint.end()
     run.endpoint.wait_until_gone()
     if order.phase != PREPARE and not run.keeps_work:
-        clean_up(as_it_is(run.jobs))
+        clean_up(as_it_is(run.tiles.jobs))
         run.clear_batch()
-    result = BlockResult(str(run.id), run.task_runs, tuple(run.ledger.accounts))
+    result = BlockResult(str(run.id), run.tiles.task_runs, tuple(run.tiles.ledger.accounts))
     run_records.write(result_uri(storage.resolve(str(run.parameters.block))), result.to_dict())
     return run.final_state()

@@ -17,10 +17,11 @@ from prefect.runtime import flow_run
 
 from flows.run.block_files import order_uri, read_result, result_uri
 from flows.run.block_runs import ASKED_AT_ONCE, tag_of
-from flows.run.run import Run, report
+from flows.run.run import Run
 from tasks.core.tiles.block_records import ALL, BlockOrder, BlockResult
 from tasks.core.tiles.blocks import Block, spatial_blocks
 from tasks.core.tiles.jobs import TileJob
+from tasks.runtime.progress import report
 from tasks.services import storage
 from tasks.services.work_directory import run_records
 
@@ -116,7 +117,7 @@ class Campaign:
     def _ordered(self, block: Block, phase: str) -> BlockRun:
         campaign = str(self.run.id)
         uri = order_uri(storage.resolve(self.run.parameters.work_directory), campaign, phase, block.number)
-        order = BlockOrder(campaign, block.number, phase, self.run.model_identity, block.jobs)
+        order = BlockOrder(campaign, block.number, phase, self.run.tiles.model_identity, block.jobs)
         run_records.write(uri, order.to_dict())
         found = BlockRun(block, uri)
         # Of an attempt of the campaign before this one. What has failed then is done again.
@@ -179,14 +180,14 @@ class Campaign:
             return
         get_run_logger().error("%s", message)
         for job in one.block.jobs:
-            self.run.ledger.fail(job, "prepare", f"{message}. Run again: what was done is kept")
+            self.run.tiles.ledger.fail(job, "prepare", f"{message}. Run again: what was done is kept")
         one.state = FAILED
 
     def _enter(self, one: BlockRun, result: BlockResult) -> None:
         jobs = {job.tile.id: job for job in one.block.jobs}
         for account in result.accounts:
-            self.run.ledger.enter(account, jobs[account.job.tile.id])
-        self.run.task_runs += result.task_runs
+            self.run.tiles.ledger.enter(account, jobs[account.job.tile.id])
+        self.run.tiles.task_runs += result.task_runs
         failed = sum(account.error is not None for account in result.accounts)
         one.state = FAILED if failed else DONE
         text = f", {failed:,} of its tiles failed" if failed else ""

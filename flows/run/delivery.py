@@ -23,22 +23,22 @@ def deliver(run: Run) -> State[Any]:
     asked = run.parameters
     with run.staging() as folder:
         edition = edition_of(run)
-        layers = assemble_layers(run.ledger, run.min_contour_size, edition, run.given)
+        layers = assemble_layers(run.tiles.ledger, run.min_contour_size, edition, run.tiles.given)
         layers, proof = smooth_outlines(layers, asked.smoothing) if asked.smoothing != "off" else (layers, None)
         layers = cut_extent(layers, asked.cut_grid_m) if asked.cut_grid_m else layers
         layers, warnings = measure_exposure(layers, asked.exposure) if asked.exposure else (layers, ())
         warnings += write_product(layers, folder, run.started, asked.formats)
-        warnings += write_rasters(run.ledger, layers, folder, edition) if "cog" in asked.formats else ()
+        warnings += write_rasters(run.tiles.ledger, layers, folder, edition) if "cog" in asked.formats else ()
         warnings += write_profile(layers, folder, edition) if asked.profile else ()
-        draw_overview(folder, run.ledger, layers, edition, asked.formats)
+        draw_overview(folder, run.tiles.ledger, layers, edition, asked.formats)
         run.endpoint.wait_until_gone()
-        warnings += (*run.doubts, *run.endpoint.doubts, *run.will_be_kept(folder))
-        record = write_report(folder, run.ledger, layers, edition, warnings, proof, **run.facts())
+        warnings += (*run.tiles.doubts, *run.endpoint.doubts, *run.will_be_kept(folder))
+        record = write_report(folder, run.tiles.ledger, layers, edition, warnings, proof, **run.facts())
         package(folder, run.dataset_name, run.started)
         product = publish(folder, run.destination)
         show_result(run.dataset_name, folder, record, product)
     if not run.keeps_work:
-        clean_up(as_it_is(run.jobs))
+        clean_up(as_it_is(run.tiles.jobs))
         run.clear_batch()
     run.finished(record, product)
     return run.final_state()

@@ -16,7 +16,7 @@ from flows.run import run_identity
 from flows.run.completion import EarlierRun, completed_parameters
 from flows.run.given import chosen, read_given
 from flows.run.known_calibration import by_tile, description, doubts, known_calibration
-from flows.run.run import estimate
+from flows.run.tile_work import estimate
 from tasks.core.errors import EndpointRefused, EndpointUnavailable, UnusableArgument
 from tasks.core.reports import plan_report
 from tasks.core.reports.run_page import slug

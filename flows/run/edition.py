@@ -20,9 +20,9 @@ def edition_of(run: Run) -> Edition:
         name=run.dataset_name,
         dataset=str(redact(storage.resolve(asked.dataset))),
         event=asked.event,
-        sources=sources_of(run.ledger.accounts, asked.captured),
+        sources=sources_of(run.tiles.ledger.accounts, asked.captured),
         run_id=str(run.id),
-        model_id=run.model_identity,
+        model_id=run.tiles.model_identity,
         made=run.started,
         release=asked.release,
         release_reason=asked.release_reason,
@@ -45,4 +45,4 @@ def _replaced(run: Run) -> str | None:
 def _weaknesses(run: Run) -> tuple[str, ...]:
     before = run.parameters.normal_water
     told_apart = () if before is None else (BEFORE.format(name=storage.name(storage.resolve(before))),)
-    return (*told_apart, *(UNSURE.format(doubt=doubt.rstrip(".")) for doubt in run.doubts))
+    return (*told_apart, *(UNSURE.format(doubt=doubt.rstrip(".")) for doubt in run.tiles.doubts))

@@ -43,7 +43,9 @@ def decide(run: Run) -> None:
 def _follow(run: Run, form: ReviewForm) -> str | None:
     """Go on as the form says; where that cannot be done, what to ask instead."""
     try:
-        run.decided(decision_of(form, [job.tile.id for job in run.ledger.standing], run.parameters.min_contour_size))
+        run.decided(
+            decision_of(form, [job.tile.id for job in run.tiles.ledger.standing], run.parameters.min_contour_size)
+        )
     except ValueError as error:
         get_run_logger().warning("the review's answer was not taken: %s", error)
         return AGAIN.format(reason=error, text=_question(run))
@@ -55,9 +57,9 @@ def _show(run: Run) -> None:
     run.endpoint.wait_until_gone()
     with run.staging() as folder:
         edition = edition_of(run)
-        layers = assemble_layers(run.ledger, run.min_contour_size, edition, run.given)
-        draw_overview(folder, run.ledger, layers, edition)
-        show_for_review(run.dataset_name, folder, run.ledger, layers)
+        layers = assemble_layers(run.tiles.ledger, run.min_contour_size, edition, run.tiles.given)
+        draw_overview(folder, run.tiles.ledger, layers, edition)
+        show_for_review(run.dataset_name, folder, run.tiles.ledger, layers)
     run.to_check = tuple(places_text.sentences(to_check(layers), PLACES))
 
 
@@ -68,15 +70,15 @@ def _ask(run: Run, text: str) -> None:
     former attempt, or to another map, is none.
     """
     number = int(run.question.rpartition("-")[2] or 0) + 1
-    tiles = [job.tile.id for job in run.ledger.standing]
-    about = content_key(*sorted(job.extract_key for job in run.ledger.standing))[:DIGITS]
+    tiles = [job.tile.id for job in run.tiles.ledger.standing]
+    about = content_key(*sorted(job.extract_key for job in run.tiles.ledger.standing))[:DIGITS]
     run.put_aside(f"review-{flow_run.get_run_count()}-{about}-{number}")
     ask(run.question, run.parameters.review_hours, form_for(tiles, run.min_contour_size, text))
 
 
 def _question(run: Run) -> str:
-    total, failed = len(run.jobs), len(run.ledger.failed)
+    total, failed = len(run.tiles.jobs), len(run.tiles.ledger.failed)
     hours = run.parameters.review_hours
-    text = QUESTION.format(answered=total - len(run.ledger.unanswered), total=total, failed=failed, hours=hours)
-    doubts = "".join(DOUBT.format(doubt=doubt) for doubt in run.doubts)
+    text = QUESTION.format(answered=total - len(run.tiles.ledger.unanswered), total=total, failed=failed, hours=hours)
+    doubts = "".join(DOUBT.format(doubt=doubt) for doubt in run.tiles.doubts)
     return text + doubts + "".join(f"\n\n{plain(sentence)}." for sentence in run.to_check)

@@ -11,7 +11,8 @@ from prefect import Task
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
 from flows.parameter_types import THREADS
-from flows.run.run import Run, estimate
+from flows.run.run import Run
+from flows.run.tile_work import estimate
 from tasks.core.tiles.estimates import is_due
 from tasks.core.tiles.jobs import TileJob
 from tasks.runtime.dask_cluster import dask_cluster
@@ -66,14 +67,14 @@ def stream_tiles(run: Run, stages: Sequence[Task[..., Any]], where: Runners, **p
         preparing: Further arguments of prepare.
     """
     prepare, predict, extract = stages
-    jobs = [job for job in run.ledger.standing if job.tile.id not in run.settled]
+    jobs = run.tiles.open
     gate, endpoint = EndpointGate(run.endpoint), _Endpoint(run, where.deploying)
     processors, asking = Pool(where.working), Pool(where.asking)
-    begin, go_on = _split(jobs, run.prepared)
+    begin, go_on = _split(jobs, run.tiles.prepared)
     lines = (
-        Stage(prepare, processors, partial(run.cached.has, "prepare"), begin, parameters=lambda: preparing),
-        Stage(predict, asking, partial(run.cached.has, "predict"), go_on, gate, endpoint.asked_for),
-        Stage(extract, processors, partial(run.cached.has, "extract")),
+        Stage(prepare, processors, partial(run.tiles.cached.has, "prepare"), begin, parameters=lambda: preparing),
+        Stage(predict, asking, partial(run.tiles.cached.has, "predict"), go_on, gate, endpoint.asked_for),
+        Stage(extract, processors, partial(run.tiles.cached.has, "extract")),
     )
     lines[0].when_over, lines[1].when_over = decoding.stop_idle, run.endpoint.end
 
@@ -87,7 +88,7 @@ def stream_tiles(run: Run, stages: Sequence[Task[..., Any]], where: Runners, **p
         asking.limit = max(TILES_AT_ONCE, endpoint.in_flight)
 
     try:
-        run.task_runs += stream(lines, run.ledger, on_turn=on_turn, ahead=ahead)
+        run.tiles.task_runs += stream(lines, run.tiles.ledger, on_turn=on_turn, ahead=ahead)
     except BaseException:
         # An answer may take a minute, and whoever is told to stop may not have that long.
         run.endpoint.end()
@@ -99,10 +100,10 @@ def stream_tiles(run: Run, stages: Sequence[Task[..., Any]], where: Runners, **p
 
 def prepare_tiles(run: Run, prepare: Task[..., Any], where: Runners, jobs: Sequence[TileJob], **preparing: Any) -> None:
     """Prepare these tiles, and wait until each has ended."""
-    is_cached = partial(run.cached.has, "prepare")
+    is_cached = partial(run.tiles.cached.has, "prepare")
     line = Stage(prepare, Pool(where.working), is_cached, jobs, parameters=lambda: preparing)
     try:
-        run.task_runs += stream([line], run.ledger)
+        run.tiles.task_runs += stream([line], run.tiles.ledger)
     finally:
         decoding.stop_idle()
 
@@ -119,7 +120,7 @@ class _Endpoint:
 
     def __init__(self, run: Run, deploy_in: TaskRunner[Any]) -> None:
         self._run, self._deploy_in = run, deploy_in
-        self._needed = run.unpredicted
+        self._needed = run.tiles.unpredicted
         self._began = time.monotonic()
 
     @property

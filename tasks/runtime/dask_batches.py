@@ -20,7 +20,7 @@ from prefect.states import Crashed
 
 from tasks.core.errors import FloodExtentError
 from tasks.runtime.policies import unquoted
-from tasks.runtime.progress import watcher
+from tasks.runtime.progress import warn
 from tasks.runtime.runners import TileFuture
 from tasks.runtime.worker_batches import Access, Batch, FlowRunValues, run_tiles
 
@@ -144,8 +144,7 @@ class DaskCluster:
             before, self._workers = self._workers, self._count()
             self._looked = time.monotonic()
             if not self._workers and before != 0:
-                get_run_logger().warning("%s", NO_WORKER)
-                watcher().reported(f"warning: {NO_WORKER}")
+                warn(NO_WORKER)
         return max(1, self._workers or 0)
 
     def _count(self) -> int:

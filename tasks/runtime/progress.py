@@ -73,3 +73,15 @@ def watched_by(watcher: Watcher) -> Iterator[None]:
 def watcher() -> Watcher:
     """Whoever is to be told."""
     return _watcher.get()
+
+
+def report(line: str) -> None:
+    """Put a line into the log, and tell whoever watches."""
+    _logger().info("%s", line)
+    watcher().reported(line)
+
+
+def warn(line: str) -> None:
+    """Likewise, of something that is not as it should be."""
+    _logger().warning("%s", line)
+    watcher().reported(f"warning: {line}")

@@ -17,7 +17,8 @@ from pathlib import Path
 from orchestration import events, server, task_runs, wait_for
 from processes import Process, cpu_seconds, peak_bytes, run_watched
 
-from flows.run.run import PRODUCT_TASKS, STAGES
+from flows.run.run import PRODUCT_TASKS
+from flows.run.tile_work import STAGES
 
 SIZES = "100,1000,10000"
 TILE_PX = 256

@@ -22,7 +22,8 @@ from measuring import measure
 from processes import cpu_seconds
 
 from deployments.server_access import authorization
-from flows.run.run import PRODUCT_TASKS, STAGES
+from flows.run.run import PRODUCT_TASKS
+from flows.run.tile_work import STAGES
 from flows.server.local_server import Server, using
 
 TILES = 1000

@@ -18,6 +18,7 @@ from flows.parameters import RunParameters
 from flows.preflight import plan_tiles
 from flows.run.edition import edition_of
 from flows.run.run import Run
+from flows.run.tile_work import TileWork
 from tasks.core.tiles.ledger import Ledger
 from tasks.dataset import list_tiles
 from tasks.endpoint import EndpointLife
@@ -34,10 +35,11 @@ def work(dataset: str, folder: str) -> None:
     """Everything from the listing to the cleaned-up product."""
     parameters = RunParameters(dataset=dataset, output_directory=f"{folder}/out", work_directory=f"{folder}/work")
     life = EndpointLife(parameters.endpoint_spec(), f"benchmark-{uuid4().hex}")
-    run = Run(parameters, uuid4(), life, datetime.now(UTC), log="")
-    tiles = list_tiles.fn(dataset, None, parameters.max_tile_megapixels)
-    run.jobs = plan_tiles(parameters, tiles, endpoint_service(life.spec).model_identity())
-    run.ledger, run.cached = Ledger(run.jobs), CachedTiles.look_up(run.jobs)
+    tiles = TileWork(parameters, endpoint_service(life.spec).model_identity())
+    run = Run(parameters, uuid4(), life, datetime.now(UTC), "", tiles)
+    frames = list_tiles.fn(dataset, None, parameters.max_tile_megapixels)
+    tiles.jobs = plan_tiles(parameters, frames, tiles.model_identity)
+    tiles.ledger, tiles.cached = Ledger(tiles.jobs), CachedTiles.look_up(tiles.jobs)
     _do_stages(run)
     _make_product(run)
 
@@ -55,21 +57,21 @@ def _do_stages(run: Run) -> None:
 
 def _do(run: Run, stage: Any, **parameters: Any) -> None:
     with ThreadPoolExecutor(TILES_AT_ONCE) as pool:
-        answers = pool.map(lambda job: stage.fn(job=job.to_dict(), **parameters), run.jobs)
-        for job, answer in zip(run.jobs, answers, strict=True):
-            run.ledger.done(job, stage.name, seconds=answer["seconds"])
+        answers = pool.map(lambda job: stage.fn(job=job.to_dict(), **parameters), run.tiles.jobs)
+        for job, answer in zip(run.tiles.jobs, answers, strict=True):
+            run.tiles.ledger.done(job, stage.name, seconds=answer["seconds"])
 
 
 def _make_product(run: Run) -> None:
     with run.staging() as folder:
         edition = edition_of(run)
-        layers = assemble_layers.fn(run.ledger, run.min_contour_size, edition, run.given)
+        layers = assemble_layers.fn(run.tiles.ledger, run.min_contour_size, edition, run.tiles.given)
         warnings = write_product.fn(layers, folder, run.started, run.parameters.formats)
-        draw_overview.fn(folder, run.ledger, layers, edition)
-        write_report.fn(folder, run.ledger, layers, edition, warnings, None, **run.facts())
+        draw_overview.fn(folder, run.tiles.ledger, layers, edition)
+        write_report.fn(folder, run.tiles.ledger, layers, edition, warnings, None, **run.facts())
         package.fn(folder, run.dataset_name, run.started)
         publish.fn(folder, run.destination)
-    clean_up.fn(run.jobs)
+    clean_up.fn(run.tiles.jobs)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from prefect.logging import disable_run_logger
 
 from flows.parameters import RunParameters
 from flows.run.run import Run
+from flows.run.tile_work import TileWork
 from tasks.core.errors import StorageFull
 from tasks.endpoint import EndpointLife
 
@@ -26,7 +27,8 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
     share = tmp_path / "share"
     parameters = RunParameters(dataset="x", output_directory=f"{share}/out", work_directory=f"{share}/work")
-    return Run(parameters, uuid4(), EndpointLife(parameters.endpoint_spec(), "e"), datetime.now(UTC), log="")
+    life = EndpointLife(parameters.endpoint_spec(), "e")
+    return Run(parameters, uuid4(), life, datetime.now(UTC), "", TileWork(parameters))
 
 
 def test_a_product_is_put_together_on_this_machine(run: Run, tmp_path: Path) -> None:

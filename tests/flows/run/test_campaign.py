@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http import HTTPStatus
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
@@ -29,9 +28,11 @@ from flows.run.block_files import read_order, result_uri
 from flows.run.block_runs import tag_of
 from flows.run.campaign import ATTEMPTS, DONE, FAILED, RUNNING, BlockRun, Campaign
 from flows.run.run import Run
+from flows.run.tile_work import TileWork
 from tasks.core.tiles.block_records import BlockResult
 from tasks.core.tiles.jobs import TileJob
 from tasks.core.tiles.ledger import Account, Ledger
+from tasks.endpoint import EndpointLife
 from tasks.services.work_directory import run_records
 
 POLL_SECONDS = 0.1
@@ -122,15 +123,9 @@ class Scene:
         """Have them done, in a flow run as the campaign's own."""
         self.ledger = Ledger(self.jobs)
         asked = RunParameters(dataset=str(self.folder), work_directory=str(self.folder / "work"))
-        stand_in = SimpleNamespace(
-            id=self.campaign,
-            parameters=asked,
-            model_identity="m",
-            ledger=self.ledger,
-            task_runs=0,
-            endpoint=SimpleNamespace(spec=asked.endpoint_spec()),
-        )
-        campaign = Campaign(cast("Run", stand_in), self.deployment, size, parallel, self._show, POLL_SECONDS)
+        tiles = TileWork(asked, "m", jobs=self.jobs, ledger=self.ledger, task_runs=0)
+        run = Run(asked, self.campaign, EndpointLife(asked.endpoint_spec(), "e"), datetime.now(UTC), "", tiles)
+        campaign = Campaign(run, self.deployment, size, parallel, self._show, POLL_SECONDS)
 
         @flow
         def having_blocks_done() -> None:
