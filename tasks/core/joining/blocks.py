@@ -1,7 +1,5 @@
 """The ground in rectangles of some tiles each, so that no more than one is worked on at a time."""
 
-from collections.abc import Iterator
-
 import numpy as np
 import shapely
 
@@ -14,34 +12,28 @@ WORTH_HALVING = 0.85  # the larger half's share of the tiles: where they lie ove
 Rectangle = tuple[float, float, float, float]
 
 
-def rectangles(bounds: FloatArray, most_tiles: int) -> list[Rectangle]:
-    """Rectangles that cover the plane, overlap nowhere, and are reached by few tiles each.
+def halves(bounds: FloatArray, around: Rectangle, most_tiles: int) -> tuple[Rectangle, Rectangle] | None:
+    """A rectangle in two, along an edge of a tile, so that little is cut.
 
     Args:
-        bounds: (n, 4) xmin, ymin, xmax, ymax of each tile; NaN for one without anything in it.
-        most_tiles: So many may reach into one, more only where they lie over each other.
+        bounds: (n, 4) xmin, ymin, xmax, ymax of the tiles that reach into it.
+        around: The rectangle; infinite where nothing lies beyond.
+        most_tiles: So many need not be parted.
 
     Returns:
-        (xmin, ymin, xmax, ymax) of each; infinite where nothing lies beyond. They run along edges of tiles, where
-        these allow it, so that little is cut.
+        Both halves; None where the tiles are few enough, or lie over each other, so that no line parts them.
     """
-    return list(_halved(bounds[~np.isnan(bounds[:, 0])], EVERYWHERE, most_tiles))
-
-
-def _halved(bounds: FloatArray, around: Rectangle, most_tiles: int) -> Iterator[Rectangle]:
     if len(bounds) <= most_tiles:
-        yield around
-        return
+        return None
     longer = int(np.argmax(bounds[:, 2:].max(axis=0) - bounds[:, :2].min(axis=0)))
     for axis in (longer, 1 - longer):
         line, share = _best_line(bounds[:, axis], bounds[:, axis + 2])
         if share <= WORTH_HALVING:
-            lower, upper = list(around), list(around)
-            lower[axis + 2] = upper[axis] = line
-            for half, side in ((lower, bounds[:, axis] < line), (upper, bounds[:, axis + 2] > line)):
-                yield from _halved(bounds[side], (half[0], half[1], half[2], half[3]), most_tiles)
-            return
-    yield around
+            xmin, ymin, xmax, ymax = around
+            if axis == 0:
+                return (xmin, ymin, line, ymax), (line, ymin, xmax, ymax)
+            return (xmin, ymin, xmax, line), (xmin, line, xmax, ymax)
+    return None
 
 
 def _best_line(low: FloatArray, high: FloatArray) -> tuple[float, float]:
@@ -61,9 +53,9 @@ def reaching(bounds: FloatArray, rectangle: Rectangle) -> BoolMask:
     return np.asarray((west < xmax) & (east > xmin) & (south < ymax) & (north > ymin))
 
 
-def at_edge(bounds: FloatArray, rectangle: Rectangle) -> BoolMask:
-    """Whether each of (n, 4) bounds of what lies in a rectangle comes to one of its edges."""
-    return np.asarray((bounds == np.array(rectangle)).any(axis=1))
+def at_edge(polygons: ObjectArray, rectangle: Rectangle) -> BoolMask:
+    """Whether each of (n,) polygons that lie in a rectangle comes to one of its edges."""
+    return np.asarray((shapely.bounds(polygons).reshape(-1, 4) == np.array(rectangle)).any(axis=1))
 
 
 def overlapping(bounds: FloatArray) -> tuple[IntArray, IntArray]:

@@ -1,11 +1,12 @@
 """Joining tiles of one frame: along its axes only the order of coordinates matters, and the union is exact.
 
-The ground is taken in rectangles of some tiles each. What lies within one is finished with it; what comes to its edge
-is put together with what is beyond, by the edges that they share. The union of areas is one and the same in any order,
-and so are its outlines: which rectangles were taken does not show.
+The ground is taken in halves, quarters and so on, down to rectangles of some tiles each. What lies within one is
+finished with it; what comes to its edge is put together with what is beyond, by the edges that they share, some levels
+up. So what is held at a time is what lies on edges, not what lies between. The union of areas is one and the same in
+any order, and so are its outlines: which rectangles were taken does not show.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,13 +18,15 @@ from tasks.core.geo.grid import Grid
 from tasks.core.geo.precision import round_coordinates, step
 from tasks.core.geo.rings import turns
 from tasks.core.joining.axes import ALONG_AXES, Frame, on_lattice
-from tasks.core.joining.blocks import Rectangle, at_edge, clipped, overlapping, reaching, rectangles
+from tasks.core.joining.blocks import EVERYWHERE, Rectangle, at_edge, clipped, halves, overlapping, reaching
 from tasks.core.joining.dissolving import dissolve
 from tasks.core.joining.ranks import Places
 from tasks.core.joining.uniting import unite, valid_polygons
 
 # Coordinates of one place in two tiles differ by the rounding of one or both.
 SAME_PLACE_STEPS = 1.5
+# Levels of halves whose pieces are put together at once: a river costs its edges each time.
+LEVELS_AT_ONCE = 4
 MERGED_AT_ONCE = 64  # tiles, whose places are few between them where they adjoin
 
 
@@ -138,19 +141,58 @@ def join_ranked(tiles: FrameTiles, axes: Axes, bounds: FloatArray, block_tiles: 
     """Unite them in ranks; ``axes`` and ``bounds`` are what a survey of the tiles has found.
 
     Yields:
-        Polygons without vertices on straight lines: a block's, as soon as it is done, then what lies in several.
+        Polygons without vertices on straight lines, as soon as nothing can be added to them any more.
 
     Raises:
         EdgesAslant: Of some an edge runs along no axis of the frame.
     """
-    unfinished = []
-    for rectangle in rectangles(bounds, block_tiles):
-        near = np.flatnonzero(reaching(bounds, rectangle))
-        united = _united(tiles, near, bounds[near], axes, rectangle)
-        open_ = at_edge(shapely.bounds(united).reshape(-1, 4), rectangle)
-        unfinished.append(united[open_])
-        yield drop_straight(united[~open_])
-    yield dissolve(concatenated(unfinished))
+    yield from _Joining(tiles, axes, bounds, block_tiles).joined(np.flatnonzero(~np.isnan(bounds[:, 0])), EVERYWHERE)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Joining:
+    """Tiles of a frame, which are joined rectangle by rectangle, each in two halves.
+
+    Attributes:
+        tiles: All of them.
+        axes: Their places.
+        bounds: (n, 4) of each tile's polygons, in ranks.
+        block_tiles: So many are worked on at a time.
+    """
+
+    tiles: FrameTiles
+    axes: Axes
+    bounds: FloatArray
+    block_tiles: int
+
+    def joined(self, near: IntArray, around: Rectangle, level: int = 0) -> Generator[ObjectArray, None, ObjectArray]:
+        """Unite what the tiles near a rectangle have in it.
+
+        Yields:
+            What is finished.
+
+        Returns:
+            What may go on beyond the rectangle's edge; at some levels in pieces that are still to be put together.
+        """
+        parts = halves(self.bounds[near], around, self.block_tiles)
+        if parts is None:
+            united = _united(self.tiles, near, self.bounds[near], self.axes, around)
+            is_open = at_edge(united, around)
+            yield drop_straight(united[~is_open])
+            return united[is_open]
+        lower, upper = parts
+        pieces = concatenated(
+            [(yield from self._half(near, lower, level + 1)), (yield from self._half(near, upper, level + 1))]
+        )
+        if level % LEVELS_AT_ONCE:
+            return pieces
+        united = dissolve(pieces)
+        is_open = at_edge(united, around)
+        yield united[~is_open]
+        return united[is_open]
+
+    def _half(self, near: IntArray, half: Rectangle, level: int) -> Generator[ObjectArray, None, ObjectArray]:
+        return self.joined(near[reaching(self.bounds[near], half)], half, level)
 
 
 def _united(tiles: FrameTiles, near: IntArray, bounds: FloatArray, axes: Axes, rectangle: Rectangle) -> ObjectArray:

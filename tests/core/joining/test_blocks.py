@@ -9,9 +9,9 @@ from cut_scenes import MGA, blobs, grid_of, noise, window, windows
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.core.arrays import BoolMask
+from tasks.core.arrays import BoolMask, FloatArray
 from tasks.core.geo.grid import Grid
-from tasks.core.joining.blocks import rectangles
+from tasks.core.joining.blocks import EVERYWHERE, Rectangle, halves, reaching
 from tasks.core.joining.dissolving import dissolve
 from tasks.core.joining.seam_joining import join
 from tasks.core.polygons.tracing import mask_polygons, to_crs
@@ -120,6 +120,13 @@ def test_dissolving_parts_of_a_mask_gives_the_mask(seed: int, number: int, share
     whole = np.array([*mask_polygons(mask), None], np.object_)[:-1]
     assert sorted(shapely.to_wkb(shapely.normalize(united))) == sorted(shapely.to_wkb(shapely.normalize(whole)))
     assert shapely.is_valid(united).all()
+
+
+def rectangles(bounds: FloatArray, most_tiles: int, around: Rectangle = EVERYWHERE) -> list[Rectangle]:
+    """What is left of a rectangle when it has been halved as often as can be."""
+    near = bounds[reaching(bounds, around)]
+    parts = halves(near, around, most_tiles)
+    return [around] if parts is None else [one for half in parts for one in rectangles(near, most_tiles, half)]
 
 
 @FEW
