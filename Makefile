@@ -45,8 +45,9 @@ demo-sagemaker: $(VENV)/sandbox.stamp ## the same on a local AWS
 test: $(VENV)/dev.stamp ## the fast tests
 	$(BIN)/python -m pytest -m "not slow" --numprocesses 3 --dist loadfile
 
+# In four: more of them wait, and for longer.
 test-slow: $(VENV)/dev.stamp ## the slow tests
-	$(BIN)/python -m pytest -m slow --numprocesses 3 --dist loadfile
+	$(BIN)/python -m pytest -m slow --numprocesses 4 --dist loadfile
 
 test-all: test test-slow ## all tests
 

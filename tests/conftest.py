@@ -1,5 +1,6 @@
 """What all tests share."""
 
+import os
 import signal
 import sys
 from collections.abc import Iterator
@@ -25,6 +26,9 @@ SHARED_DATA = ROOT.parent / "shared" / "data"
 # A loaded machine is not a fault: time is measured by the benchmarks, never asserted by tests.
 settings.register_profile("flood-extent", deadline=None)
 settings.load_profile("flood-extent")
+
+# Commands are started by the hundred: compiling the project anew takes each of them half a second.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 # A suite in the background of a script is told to ignore Ctrl-C, and so are all that it starts: tests send it to them.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

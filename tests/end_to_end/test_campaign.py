@@ -84,7 +84,7 @@ def test_all_blocks_share_one_calibration(
 ) -> None:
     """The threshold is found over all tiles, so the map is that of a run that finds it itself."""
     assert command("run", scene.dataset, "--output", "plain/out", "--work-directory", "plain/work")[0] == 0
-    run = campaigns.create_run(asked(scene, tmp_path, 2))
+    run = campaigns.create_run(asked(scene, tmp_path, 3))
     assert campaigns.state_of(run) == "Completed"
     assert hash_of(tmp_path) == command.record(output="plain/out")["content_hash"]
 

@@ -126,18 +126,18 @@ def test_edges_of_alpha_stay_where_they_are(write_jp2: Make, make_scene: Make) -
 
 @pytest.mark.slow
 @pytest.mark.parametrize("block", [4096, 1024])
-@pytest.mark.parametrize("percent", [99, 90, 50])
 def test_cut_files_are_errors_at_reduced_resolution(
-    block: int, percent: int, write_jp2: Make, make_scene: Make, tmp_path: Path
+    block: int, write_jp2: Make, make_scene: Make, tmp_path: Path
 ) -> None:
     """A file cut anywhere never decodes, tiled or not, though the decoder alone may return an unwritten image."""
     whole = write_jp2(make_scene(4096, 4096), blockxsize=block, blockysize=block).read_bytes()
     cut = tmp_path / "cut.jp2"
-    cut.write_bytes(whole[: len(whole) * percent // 100])
-    with pytest.raises(CutShort, match="cut short"):
-        decode(cut, 512, 512, LIMIT)
-    with pytest.raises(CutShort, match=f"{cut.stat().st_size} of {len(whole)} bytes"):
-        _probe(cut.read_bytes())
+    for percent in (99, 90, 50):
+        cut.write_bytes(whole[: len(whole) * percent // 100])
+        with pytest.raises(CutShort, match="cut short"):
+            decode(cut, 512, 512, LIMIT)
+        with pytest.raises(CutShort, match=f"{cut.stat().st_size} of {len(whole)} bytes"):
+            _probe(cut.read_bytes())
 
 
 def _repaired(cut: bytes, structure: Structure, *, tile_parts: bool) -> bytes:
