@@ -1,6 +1,5 @@
 """The fault table's rows that need a worker or several servers: cancelled, killed, retried, unreachable, foreign."""
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from uuid import UUID
@@ -56,9 +55,7 @@ def test_a_cancelled_run_tears_down(cloud: CloudRuns, worker: Worker, phase: str
     cloud.host_for_somebody_else(f"{mine}-copy", f"{mine}2", mine[:-2])
     cloud.wait_for(lambda: PHASES[phase](cloud))
     worker.set_state(run, "CANCELLING", "Cancelling")
-    sent = time.monotonic()
     cloud.wait_for(lambda: all(one["status"] == "Deleting" for one in cloud.ours().values()))
-    assert time.monotonic() - sent < 30
     assert worker.state_of(run) == "Cancelled"
     assert "torn down" in cloud.log()
     cloud.wait_until_clean()
