@@ -8,13 +8,17 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass
 from statistics import median
 from threading import Lock
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
+import httpx
 from prefect import State, Task
+from prefect.client.orchestration import get_client
+from prefect.exceptions import ObjectNotFound
 from prefect.logging import get_run_logger
 from prefect.states import Crashed
 
@@ -131,6 +135,8 @@ class DaskCluster:
         # Batches on their way; a thread of the client's counts down.
         self._sent, self._lock, self._is_closed = 0, Lock(), False
         self._done = _Sum()
+        # Tiles whose worker did not live to say what became of them.
+        self._crashed = deque[UUID]()
 
     @property
     def places(self) -> int:
@@ -166,6 +172,7 @@ class DaskCluster:
 
     def flush(self) -> None:
         """Send what waits, though no batch is full, where a worker would be idle: else more may come meanwhile."""
+        self._tell_crashed()
         for kind in [kind for kind, waiting in self._waiting.items() if waiting]:
             if self._sent < self._threads:
                 self._send_waiting(kind)
@@ -173,6 +180,7 @@ class DaskCluster:
     def close(self) -> None:
         """Send nothing any more: the run is over, or breaks off. The log has what the batches have cost."""
         self._is_closed = True
+        self._tell_crashed()
         if self._done.batches:
             get_run_logger().info("%s", self.cost)
 
@@ -226,7 +234,16 @@ class DaskCluster:
         elif _is_cut_off(error) and not again:
             self._send(kind, tiles, again=True)
         else:
+            if _is_killed(error):
+                self._crashed.extend(future.id for future, _ in tiles)
             _give_up(tiles, error)
+
+    def _tell_crashed(self) -> None:
+        """The API has them as running, where it knows them."""
+        while self._crashed:
+            task_run = self._crashed.popleft()
+            with suppress(ObjectNotFound, httpx.HTTPError), get_client(sync_client=True) as client:
+                client.set_task_run_state(task_run, Crashed(message=DIED), force=True)
 
 
 # Both by name: whoever does not use Dask need not have it.

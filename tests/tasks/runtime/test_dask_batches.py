@@ -4,13 +4,17 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any, cast
+from uuid import UUID
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from prefect import State
+from prefect import State, flow
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import TaskRunFilter, TaskRunFilterId
 from prefect.logging import disable_run_logger
-from prefect.states import Completed
+from prefect.runtime import flow_run
+from prefect.states import Completed, Running, StateType
 
 from tasks.core.errors import UnusableArgument
 from tasks.extent import extract_tile
@@ -232,6 +236,29 @@ def test_a_batch_that_kills_its_workers_is_tried_tile_by_tile(client: Client, cl
     assert "its Dask worker died, and so did others" in str(states[2].message)
     assert states[2].state_details.task_run_id == cast("Any", futures[2]).id
     assert client.sent[1].tiles[0][0] == client.sent[0].tiles[0][0]
+
+
+@pytest.mark.usefixtures("prefect_api")
+@pytest.mark.parametrize("is_known", [True, False])
+def test_a_tile_whose_workers_died_is_not_left_running(client: Client, is_known: bool) -> None:
+    """They cannot tell the API any more what became of its task run, where it has heard of one; so the flow does."""
+
+    @flow(persist_result=False)
+    def having_a_tile_done() -> UUID:
+        cluster = DaskCluster(client, Access())
+        (future,) = submit(cluster, "a")
+        task_run: UUID = cast("Any", future).id
+        with get_client(sync_client=True) as api:
+            if is_known:
+                api.create_task_run(prepare_tile, flow_run.id, "a", id=task_run, state=Running())
+            client.sent[0].bad(KilledWorker())
+            cluster.close()
+        return task_run
+
+    task_run = having_a_tile_done()
+    with get_client(sync_client=True) as api:
+        found = api.read_task_runs(task_run_filter=TaskRunFilter(id=TaskRunFilterId(any_=[task_run])))
+    assert [one.state_type for one in found] == [StateType.CRASHED] * is_known
 
 
 def test_what_a_lost_scheduler_has_cancelled_is_sent_once_more(client: Client, cluster: DaskCluster) -> None:
