@@ -37,6 +37,8 @@ MOST_TILES = 32
 LAST = 5
 # Batches a worker's thread, so that it need not wait for the next.
 AHEAD = 2
+# After which the API has recorded what a worker sent before it died; what came later would win over what it is told.
+RECORDED_SECONDS = 5.0
 # Between two looks at how many workers there are: a cluster may grow.
 LOOK_SECONDS = 10.0
 DIED = (
@@ -135,8 +137,8 @@ class DaskCluster:
         # Batches on their way; a thread of the client's counts down.
         self._sent, self._lock, self._is_closed = 0, Lock(), False
         self._done = _Sum()
-        # Tiles whose worker did not live to say what became of them.
-        self._crashed = deque[UUID]()
+        # Task runs whose worker did not live to say what became of them, and when that was.
+        self._crashed = deque[tuple[UUID, float]]()
 
     @property
     def places(self) -> int:
@@ -172,7 +174,7 @@ class DaskCluster:
 
     def flush(self) -> None:
         """Send what waits, though no batch is full, where a worker would be idle: else more may come meanwhile."""
-        self._tell_crashed()
+        self._tell_crashed(time.monotonic() - RECORDED_SECONDS)
         for kind in [kind for kind, waiting in self._waiting.items() if waiting]:
             if self._sent < self._threads:
                 self._send_waiting(kind)
@@ -180,7 +182,9 @@ class DaskCluster:
     def close(self) -> None:
         """Send nothing any more: the run is over, or breaks off. The log has what the batches have cost."""
         self._is_closed = True
-        self._tell_crashed()
+        if self._crashed:
+            time.sleep(RECORDED_SECONDS)
+            self._tell_crashed(time.monotonic())
         if self._done.batches:
             get_run_logger().info("%s", self.cost)
 
@@ -235,13 +239,13 @@ class DaskCluster:
             self._send(kind, tiles, again=True)
         else:
             if _is_killed(error):
-                self._crashed.extend(future.id for future, _ in tiles)
+                self._crashed.extend((future.id, time.monotonic()) for future, _ in tiles)
             _give_up(tiles, error)
 
-    def _tell_crashed(self) -> None:
-        """The API has them as running, where it knows them."""
-        while self._crashed:
-            task_run = self._crashed.popleft()
+    def _tell_crashed(self, until: float) -> None:
+        """The API has them as running, where it knows them: of those that crashed until then."""
+        while self._crashed and self._crashed[0][1] <= until:
+            task_run, _ = self._crashed.popleft()
             with suppress(ObjectNotFound, httpx.HTTPError), get_client(sync_client=True) as client:
                 client.set_task_run_state(task_run, Crashed(message=DIED), force=True)
 

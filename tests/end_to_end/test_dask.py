@@ -14,6 +14,8 @@ from command_line import ROOT, CommandLine, Scene
 from distributed import Client, LocalCluster
 from prefect_api import PrefectApi
 
+from tasks.runtime.dask_batches import DIED
+
 DEADLINE_SECONDS = 200
 
 pytestmark = pytest.mark.slow
@@ -76,11 +78,9 @@ def test_workers_give_the_extent_of_threads(
     assert expected <= {run["name"] for run in runs if run["state_type"] == "COMPLETED"}
 
 
-def test_a_killed_worker_costs_nothing_but_time(
-    command: CommandLine, scene: Scene, bucket: Any, cluster: Client
-) -> None:
-    """SIGKILL of a worker in the middle of the first stage changes nothing in the map."""
-    process = command.start("run", scene.dataset, *on_dask(bucket, cluster, "maps"))
+def run_and_kill_a_worker(command: CommandLine, scene: Scene, bucket: Any, cluster: Client, *more: str) -> None:
+    """A run in which a worker is killed (SIGKILL) in the middle of the first stage, and that makes its product."""
+    process = command.start("run", scene.dataset, *on_dask(bucket, cluster, "maps"), *more)
     deadline = time.monotonic() + DEADLINE_SECONDS
     while not any(bucket.objects.filter(Prefix="work-maps/cache/records/prepare/")):
         assert process.poll() is None
@@ -88,9 +88,32 @@ def test_a_killed_worker_costs_nothing_but_time(
         time.sleep(0.02)
     os.kill(next(iter(cluster.run(os.getpid).values())), signal.SIGKILL)
     said, _ = process.communicate(timeout=DEADLINE_SECONDS)
-    assert process.returncode == 0, said
+    assert "to open" in said, said
+
+
+def test_a_killed_worker_costs_nothing_but_time(
+    command: CommandLine, scene: Scene, bucket: Any, cluster: Client
+) -> None:
+    """What it had under way is done by another: nothing changes in the map."""
+    run_and_kill_a_worker(command, scene, bucket, cluster)
+    assert record(bucket, f"maps/{scene.dataset.name}")["counts"]["failed"] == 0
     assert command("run", scene.dataset)[0] == 0
     assert record(bucket, f"maps/{scene.dataset.name}")["content_hash"] == command.record()["content_hash"]
+
+
+def test_a_tile_that_costs_its_workers_their_lives_crashes_alone(
+    command: CommandLine, scene: Scene, bucket: Any, cluster: Client, prefect_server: str
+) -> None:
+    """Where Dask tries no other worker the tiles under way are lost, each with its reason, and none seems to run on."""
+    cluster.run_on_scheduler(lambda dask_scheduler: setattr(dask_scheduler, "allowed_failures", 0))
+    run_and_kill_a_worker(command, scene, bucket, cluster, "--failure-tolerance", "1")
+    found = record(bucket, f"maps/{scene.dataset.name}")
+    failed = {tile["tile"]: tile["error"] for tile in found["tiles"] if tile["state"] == "failed"}
+    assert 0 < len(failed) < len(found["tiles"])
+    assert all(DIED in error for error in failed.values())
+    runs = PrefectApi(prefect_server).task_runs(found["flow_run_id"])
+    states = {run["state_type"] for run in runs if run["name"] in {f"prepare {Path(tile).stem}" for tile in failed}}
+    assert states <= {"CRASHED"}
 
 
 def test_without_a_cluster_there_are_processes_for_the_run(

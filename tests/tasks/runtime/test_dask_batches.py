@@ -19,6 +19,7 @@ from prefect.states import Completed, Running, StateType
 from tasks.core.errors import UnusableArgument
 from tasks.extent import extract_tile
 from tasks.imagery import prepare_tile
+from tasks.runtime import dask_batches
 from tasks.runtime.dask_batches import AHEAD, COST_SHARE, MOST_TILES, NO_WORKER, WAY_SECONDS, BatchSize, DaskCluster
 from tasks.runtime.policies import as_it_is
 from tasks.runtime.progress import ToLog, watched_by
@@ -240,8 +241,11 @@ def test_a_batch_that_kills_its_workers_is_tried_tile_by_tile(client: Client, cl
 
 @pytest.mark.usefixtures("prefect_api")
 @pytest.mark.parametrize("is_known", [True, False])
-def test_a_tile_whose_workers_died_is_not_left_running(client: Client, is_known: bool) -> None:
+def test_a_tile_whose_workers_died_is_not_left_running(
+    client: Client, is_known: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """They cannot tell the API any more what became of its task run, where it has heard of one; so the flow does."""
+    monkeypatch.setattr(dask_batches, "RECORDED_SECONDS", 0.0)
 
     @flow(persist_result=False)
     def having_a_tile_done() -> UUID:
