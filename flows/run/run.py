@@ -134,7 +134,7 @@ class Run:
         for text in map(description, self.tiles.calibration) if self.tiles.calibration else self.tiles.doubts:
             report(text)
         unpredicted = self.tiles.unpredicted
-        predicted = f"; to be predicted: {len(unpredicted):,}" if self.tiles.is_calibrated else ""
+        predicted = f"; to be predicted: {len(unpredicted):,}" if self.tiles.thresholds_are_known else ""
         report(f"tiles: {len(tiles):,}, of which {len(self.tiles.unusable):,} unusable{predicted}")
         if self.endpoint.spec.is_billed:
             estimate(self.parameters, unpredicted).check(self.parameters.max_endpoint_minutes)

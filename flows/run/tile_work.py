@@ -116,7 +116,7 @@ class TileWork:
         Args:
             prepare: Prepares tiles, and waits for them.
         """
-        if self.is_calibrated:
+        if self.thresholds_are_known:
             return
         known = histograms_of(recorded(self.ledger.standing, "prepare"))
         self._reopen(self.settled - known.keys())
@@ -141,7 +141,7 @@ class TileWork:
         report(f"to be predicted: {len(self.unpredicted):,}")
 
     @property
-    def is_calibrated(self) -> bool:
+    def thresholds_are_known(self) -> bool:
         """Whether it is known what the model is to be told."""
         return self.calibration is not None or not self.parameters.endpoint_spec().is_calibrated
 
