@@ -1,5 +1,6 @@
 """The fault table's rows that need a worker or several servers: cancelled, killed, retried, unreachable, foreign."""
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from uuid import UUID
@@ -55,7 +56,9 @@ def test_a_cancelled_run_tears_down(cloud: CloudRuns, worker: Worker, phase: str
     cloud.host_for_somebody_else(f"{mine}-copy", f"{mine}2", mine[:-2])
     cloud.wait_for(lambda: PHASES[phase](cloud))
     worker.set_state(run, "CANCELLING", "Cancelling")
+    sent = time.monotonic()
     cloud.wait_for(lambda: all(one["status"] == "Deleting" for one in cloud.ours().values()))
+    assert time.monotonic() - sent < 30
     assert worker.state_of(run) == "Cancelled"
     assert "torn down" in cloud.log()
     cloud.wait_until_clean()
@@ -166,7 +169,7 @@ def test_only_the_owner_may_say_that_a_run_has_ended(cloud: CloudRuns, tmp_path:
 
 
 def test_a_server_that_goes_away_does_not_keep_the_endpoint(cloud: CloudRuns) -> None:
-    """A run whose Prefect server dies tears its endpoint down, and its process ends by itself."""
+    """A run whose Prefect server dies tears its endpoint down, and its process ends within two minutes."""
     server = Server.start(
         cloud.command.folder / "server.log",
         {"PREFECT_HOME": str(cloud.command.folder / "gone"), **ONE_RUN_SETTINGS, **QUIET},
@@ -178,7 +181,9 @@ def test_a_server_that_goes_away_does_not_keep_the_endpoint(cloud: CloudRuns) ->
         cloud.wait_for(cloud.is_predicting)
     finally:
         server.stop()
+    gone = time.monotonic()
     said = process.communicate(timeout=240)[0]
+    assert time.monotonic() - gone < 120, said
     assert process.returncode == 0, said
     assert "torn down" in cloud.log()
     assert cloud.everything() == cloud.others

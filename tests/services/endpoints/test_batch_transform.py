@@ -36,14 +36,14 @@ from tasks.services.work_directory import cached_files, pruning, tile_files
 
 NAME, SECOND = resource_name(RUN, 1), resource_name(RUN, 2)
 SIZE_PX = 96
-WORK = "s3://work/tiles"
+WORK = "s3://batches/tiles"
 
 
 @pytest.fixture(autouse=True)
 def new_process(cloud: Cloud) -> Iterator[None]:
     """What earlier tests held is forgotten, as in a process that has just started; a bucket is there to work in."""
     cloud.sandbox.settings(creating_seconds=0.1, deleting_seconds=0.1)
-    cloud.sandbox.create_bucket("work")
+    cloud.sandbox.create_bucket("batches")
     batch_files._answers.cache_clear()  # AWS gives a job's name once, and an emptied sandbox again
     with as_new_process():
         yield
@@ -107,7 +107,7 @@ def outputs(cloud: Cloud) -> list[str]:
 
 
 def _keys(cloud: Cloud) -> list[str]:
-    found = boto3.client("s3", endpoint_url=cloud.sandbox.url).list_objects_v2(Bucket="work").get("Contents", [])
+    found = boto3.client("s3", endpoint_url=cloud.sandbox.url).list_objects_v2(Bucket="batches").get("Contents", [])
     return [one["Key"] for one in found]
 
 
@@ -141,7 +141,7 @@ def test_a_tile_is_not_copied_and_a_chip_once(cloud: Cloud) -> None:
     whole = prepared(1, 2, 2)
     BatchTransform(batch_spec()).provide(NAME, whole, lambda _: None)
     folder = f"tiles/batch/{NAME}"
-    manifest = json.loads(storage.read_bytes(f"s3://work/{folder}/manifest.json"))
+    manifest = json.loads(storage.read_bytes(f"s3://batches/{folder}/manifest.json"))
     assert manifest == [{"prefix": f"{WORK}/"}, *sorted({job.jpegs_uri.removeprefix(f"{WORK}/") for job in whole})]
     assert not [key for key in _keys(cloud) if key.startswith(f"{folder}/in/")]
     chips = prepared(3, chips=(64, 16))

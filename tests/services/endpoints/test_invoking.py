@@ -201,7 +201,7 @@ def attempted(_: int) -> bytes | FloodExtentError:
 def test_a_throttling_endpoint_answers_all_with_few_requests(
     endpoint: Cloud, per_second: float, in_flight: int
 ) -> None:
-    """200 images: none fails for a task, which asks again, and few requests are spent on finding the pace."""
+    """200 images: none fails for a task, which asks again, and fewer than a fifth of the requests go to the pace."""
 
     def asked_again(_: int) -> bytes:
         with suppress(EndpointUnavailable):  # a busy machine may keep no pace
@@ -212,7 +212,7 @@ def test_a_throttling_endpoint_answers_all_with_few_requests(
     with ThreadPoolExecutor(in_flight) as pool:
         answers = list(pool.map(asked_again, range(200)))
     assert all(answers)
-    assert asked(endpoint) < 1.5 * 200
+    assert asked(endpoint) < 1.2 * 200
 
 
 def test_the_environment_is_read_anew(endpoint: Cloud, aws_settings: pytest.MonkeyPatch) -> None:
